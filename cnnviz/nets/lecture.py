@@ -1,0 +1,111 @@
+"""The small nets of the lectures: 3 x 3 convolutions without padding, max pooling, and one of two heads.
+
+They are plain `nn.Sequential`s, so every layer has a readable name: conv1, relu1, pool1, ..., gap, hidden, out.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from cnnviz.options import Options, RequestError, knob
+
+HEADS = ("none", "flatten", "gap")
+
+
+@dataclass(frozen=True)
+class LectureNet(Options):
+    """What a lecture net is made of; `build` turns it into a module."""
+
+    title: str
+    widths: tuple[int, ...]
+    head: str = knob("gap", "How maps become a vector: all positions in a row, or one mean per channel", choices=HEADS)
+    pools: int = knob(2, "How many convolutions are followed by a 2 x 2 max pooling", low=0, high=8)
+    hidden: int = knob(0, "Units of the hidden layer before the output; 0 for none", low=0, high=4096)
+    outputs: int = knob(10, "Logits; 1 means one sigmoid for two classes", low=1, high=10_000)
+    channels: int = knob(1, "Input channels: 1 for gray, 3 for colour", choices=(1, 3))
+    size: int = knob(28, "Side of the square input", low=16, high=512, unit="px")
+    dropout: float = knob(0.0, "Share of the features dropped while training", low=0.0, high=0.9, step=0.05)
+    batch_norm: bool = knob(False, "Normalise each channel over the batch after its convolution")
+
+
+def build(spec: LectureNet) -> nn.Sequential:
+    """The module of a spec: (N, channels, size, size) in, (N, outputs) logits out; with head "none" the last maps.
+
+    Raises `RequestError` where the input is too small for that many convolutions and poolings.
+    """
+    parts: OrderedDict[str, nn.Module] = OrderedDict()
+    before, side = spec.channels, spec.size
+    for i, width in enumerate(spec.widths, start=1):
+        parts[f"conv{i}"] = nn.Conv2d(before, width, kernel_size=3)
+        if spec.batch_norm:
+            parts[f"bn{i}"] = nn.BatchNorm2d(width)
+        parts[f"relu{i}"] = nn.ReLU()
+        before, side = width, side - 2
+        if i <= spec.pools:
+            parts[f"pool{i}"] = nn.MaxPool2d(2)
+            side //= 2
+        if side < 1:
+            raise RequestError(f"{spec.size} px are too few for {spec.title}: nothing is left after layer conv{i}.")
+    if spec.head != "none":
+        features = before * side * side if spec.head == "flatten" else before
+        if spec.head == "gap":
+            parts["gap"] = nn.AdaptiveAvgPool2d(1)  # (N, C, h, w) -> (N, C, 1, 1)
+        parts["flatten"] = nn.Flatten()
+        if spec.dropout:
+            parts["dropout"] = nn.Dropout(spec.dropout)
+        if spec.hidden:
+            parts["hidden"] = nn.Linear(features, spec.hidden)
+            parts["relu"] = nn.ReLU()
+        parts["out"] = nn.Linear(spec.hidden or features, spec.outputs)
+    return nn.Sequential(parts)
+
+
+def fold(net: nn.Sequential) -> nn.Sequential:
+    """A copy in evaluation mode without batch norm, each folded into its convolution: same logits, fewer layers."""
+    parts: OrderedDict[str, nn.Module] = OrderedDict()
+    last = ""
+    for name, part in net.eval().named_children():
+        if isinstance(part, nn.BatchNorm2d):
+            conv = parts[last]
+            assert isinstance(conv, nn.Conv2d)
+            parts[last] = torch.nn.utils.fusion.fuse_conv_bn_eval(conv, part)
+        else:
+            parts[name] = part
+        last = name if isinstance(part, nn.Conv2d) else last
+    return nn.Sequential(parts).eval()
+
+
+_MNIST = (32, 64, 64)
+_CATS = (32, 64, 128, 128)
+NETS: dict[str, LectureNet] = {
+    "mnist_base": LectureNet("MNIST convolutional base", _MNIST, head="none"),
+    "mnist_flatten": LectureNet("MNIST net, flattened", _MNIST, head="flatten", hidden=64),
+    "mnist_gap": LectureNet("MNIST net, global average pooling", _MNIST, head="gap"),
+    "mnist_no_pool": LectureNet("MNIST net without max pooling", _MNIST, head="flatten", hidden=64, pools=0),
+    "cats_gap": LectureNet(
+        "Cats and dogs, global average pooling",
+        _CATS,
+        head="gap",
+        pools=4,
+        hidden=512,
+        outputs=1,
+        channels=3,
+        size=150,
+        dropout=0.5,
+    ),
+    "cats_flatten": LectureNet(
+        "Cats and dogs, flattened",
+        _CATS,
+        head="flatten",
+        pools=4,
+        hidden=512,
+        outputs=1,
+        channels=3,
+        size=150,
+        dropout=0.5,
+    ),
+}
