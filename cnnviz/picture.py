@@ -1,0 +1,240 @@
+"""Pictures: arrays become colours, overlays, mosaics and bytes.
+
+One meaning per colour: heat in HEAT, activations around 0 in ACTIVATION, weights around 0 in WEIGHT, inputs in INPUT.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from PIL import Image
+
+from cnnviz.options import RequestError
+from cnnviz.photo import Photo
+
+if TYPE_CHECKING:
+    from cmap import Colormap
+
+HEAT = "inferno"
+ACTIVATION = "crameri:berlin"
+WEIGHT = "crameri:vik"
+INPUT = "gray"
+HEAT_MAPS = ("inferno", "magma", "viridis", "cividis", "gray", "turbo")  # what a page offers; turbo is not uniform
+GAP = (110, 113, 118)  # the grey between tiles, told apart from black and from white
+NOWHERE = (128, 128, 128)  # the colour of NaN
+
+
+class PictureError(RequestError):
+    """A picture that cannot be drawn; the message says why and what to do next."""
+
+
+def colourise(values: np.ndarray, colour_map: str = HEAT) -> np.ndarray:
+    """Colours of values in 0..1 (clipped; NaN is grey), uint8 of the values' shape and a last axis of 3.
+
+    Raises `PictureError` for a colour map that the `cmap` package does not know.
+    """
+    table = _table(colour_map)
+    values = np.asarray(values, np.float32)
+    holes = np.isnan(values)
+    index = (np.clip(np.where(holes, 0, values), 0, 1) * 256).astype(np.uint16)
+    return table[np.where(holes, 256, np.minimum(index, 255))]  # the 257th colour is NaN's
+
+
+def diverging(values: np.ndarray, limit: float | None = None, colour_map: str = ACTIVATION) -> np.ndarray:
+    """Colours of signed values, 0 in the map's middle and +-limit (their largest size by default) at its ends."""
+    values = np.asarray(values, np.float32)
+    reach = _reach(values) if limit is None else float(limit)
+    return colourise(values / (2 * (reach or 1.0)) + np.float32(0.5), colour_map)
+
+
+def is_diverging(colour_map: str) -> bool:
+    """Whether a colour map has a middle, so that it belongs to signed values."""
+    return _map(colour_map).category == "diverging"
+
+
+def overlay(
+    photo: Photo | np.ndarray,
+    heat: Any,
+    opacity: float = 0.5,
+    colour_map: str = HEAT,
+    *,
+    side: int | None = None,
+) -> Image.Image:
+    """The photo under its heat: (1 - opacity) x photo + opacity x colours, a PIL image of the photo's size.
+
+    `heat` is a Heatmap, laid over the pixels the net saw while the rest of the photo fades to grey, or any (H, W)
+    array in 0..1, stretched over the whole photo. `side` bounds the longer side of the result in pixels.
+    """
+    pixels = _pixels(photo)
+    height, width = pixels.shape[:2]
+    scale = min(1.0, side / max(height, width)) if side else 1.0
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    canvas = resize(pixels, *size).astype(np.float32)
+    box = getattr(heat, "box", None)
+    values = np.asarray(heat.values if box is not None else heat, np.float32)
+    if values.ndim != 2:
+        raise PictureError(f"Heat has shape {values.shape}; give one map of shape (H, W).")
+    left, top, across, down = (0, 0, width, height) if box is None else box
+    x, y = _within(left * scale, size[0] - 1), _within(top * scale, size[1] - 1)
+    right, low = _within((left + across) * scale, size[0]), _within((top + down) * scale, size[1])
+    right, low = max(right, x + 1), max(low, y + 1)
+    colours = colourise(resize(values, right - x, low - y), colour_map)
+    under = canvas[y:low, x:right]
+    drawn = _faded(canvas) if under.shape != canvas.shape else canvas.copy()
+    drawn[y:low, x:right] = under * (1 - opacity) + colours * np.float32(opacity)
+    return Image.fromarray(np.rint(drawn).astype(np.uint8))
+
+
+def mosaic(
+    maps: np.ndarray,
+    *,
+    columns: int | None = None,
+    scope: Literal["channel", "layer"] = "layer",
+    colour_map: str = ACTIVATION,
+    tile: int | None = None,
+    gap: int = 1,
+) -> np.ndarray:
+    """All maps (C, H, W) side by side in rows, uint8 (rows x tile, columns x tile, 3) with grey gaps.
+
+    `scope` is what shares one scale: the whole layer or each channel by itself. A diverging map keeps 0 in its middle;
+    any other runs from lowest to highest. `tile` is the wanted size of a tile in pixels: small maps grow by a whole
+    factor, so that a value stays a square; large ones are averaged down.
+    """
+    maps = np.asarray(maps, np.float32)
+    if maps.ndim != 3 or 0 in maps.shape:
+        raise PictureError(f"A mosaic takes maps of shape (C, H, W), not {maps.shape}.")
+    maps = _sized(maps, tile)
+    count, height, width = maps.shape
+    columns = columns or wide(count, height / width)
+    rows = -(-count // columns)
+    colours = colourise(_scaled(maps, scope, is_diverging(colour_map)), colour_map)  # (C, H, W, 3)
+    drawn = np.empty((rows * (height + gap) - gap, columns * (width + gap) - gap, 3), np.uint8)
+    drawn[:] = GAP
+    for i, tile_colours in enumerate(colours):
+        y, x = (i // columns) * (height + gap), (i % columns) * (width + gap)
+        drawn[y : y + height, x : x + width] = tile_colours
+    return drawn
+
+
+def wide(count: int, ratio: float = 1.0, shape: float = 2.0) -> int:
+    """How many columns make a mosaic of `count` tiles (each `ratio` times as high as wide) about `shape` to 1."""
+    best = max(1, min(count, round(math.sqrt(count * ratio * shape))))
+    even = [n for n in range(max(1, best * 3 // 4), min(count, best * 4 // 3) + 1) if count % n == 0]
+    return min(even, key=lambda n: abs(n - best)) if even else best
+
+
+def resize(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
+    """The array (H, W) or (H, W, 3) at another size, same type: averaged when it shrinks, bilinear when it grows."""
+    if pixels.shape[:2] == (height, width):
+        return pixels
+    import cv2
+
+    shrinks = height <= pixels.shape[0] and width <= pixels.shape[1]
+    return cv2.resize(pixels, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+
+def fit(picture: Photo | np.ndarray | Image.Image, side: int) -> np.ndarray:
+    """The picture with its longer side at most `side` pixels, uint8 (H, W, 3); it never grows."""
+    pixels = _pixels(picture)
+    scale = side / max(pixels.shape[:2])
+    if scale >= 1:
+        return pixels
+    return resize(pixels, max(1, round(pixels.shape[1] * scale)), max(1, round(pixels.shape[0] * scale)))
+
+
+def encode(
+    picture: Photo | np.ndarray | Image.Image, format: Literal["webp", "jpeg", "png"] = "webp", quality: int = 88
+) -> bytes:
+    """The picture's file as bytes; `quality` is 1..100 for webp and jpeg, png loses nothing, nor does webp at 101.
+
+    Many times faster than Pillow at the same size: OpenCV, PNG at level 1, JPEG with full colour resolution.
+    """
+    import cv2
+
+    settings = {
+        "webp": (cv2.IMWRITE_WEBP_QUALITY, quality),
+        "jpeg": (
+            cv2.IMWRITE_JPEG_QUALITY,
+            quality,
+            cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+            cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+        ),
+        "png": (cv2.IMWRITE_PNG_COMPRESSION, 1),
+    }
+    if format not in settings:
+        raise PictureError(f"Pictures are not written as {format!r}; choose one of {', '.join(settings)}.")
+    pixels = _pixels(picture)
+    ordered = pixels if pixels.ndim == 2 else pixels[..., ::-1]
+    done, data = cv2.imencode(f".{format}", np.ascontiguousarray(ordered), settings[format])
+    if not done:
+        raise PictureError(f"A picture of shape {pixels.shape} cannot be written as {format}; try png.")
+    return data.tobytes()
+
+
+def _pixels(picture: Photo | np.ndarray | Image.Image) -> np.ndarray:
+    """What holds a picture, as uint8 (H, W, 3) or grey uint8 (H, W)."""
+    if isinstance(picture, Photo):
+        return picture.pixels
+    pixels = np.asarray(picture.convert("RGB")) if isinstance(picture, Image.Image) else np.asarray(picture)
+    if pixels.dtype != np.uint8 or not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)):
+        raise PictureError(f"Pixels are {pixels.dtype} {pixels.shape}; a picture takes uint8 (H, W, 3) or (H, W).")
+    return pixels
+
+
+def _sized(maps: np.ndarray, tile: int | None) -> np.ndarray:
+    """Maps (C, H, W) whose longer side is near `tile`: repeated by a whole factor, or averaged down."""
+    longer = max(maps.shape[1:])
+    if tile is None or longer == tile:
+        return maps
+    if longer < tile:
+        factor = tile // longer
+        return maps.repeat(factor, axis=1).repeat(factor, axis=2)  # (C, H f, W f)
+    height, width = (max(1, round(n * tile / longer)) for n in maps.shape[1:])
+    return np.stack([resize(m, width, height) for m in maps])
+
+
+def _scaled(maps: np.ndarray, scope: str, signed: bool) -> np.ndarray:
+    """Maps (C, H, W) in 0..1, with 0 at 0.5 if signed, sharing one scale within `scope`."""
+    if scope not in ("channel", "layer"):
+        raise PictureError(f"Maps share a scale within a channel or a layer, not {scope!r}.")
+    axes = (1, 2) if scope == "channel" else None
+    finite = np.where(np.isfinite(maps), maps, 0)
+    if signed:
+        reach = np.abs(finite).max(axis=axes, keepdims=True)
+        return maps / (2 * np.where(reach > 0, reach, 1)) + np.float32(0.5)
+    low, high = finite.min(axis=axes, keepdims=True), finite.max(axis=axes, keepdims=True)
+    return (maps - low) / np.where(high > low, high - low, 1)
+
+
+def _faded(canvas: np.ndarray) -> np.ndarray:
+    """Float pixels (H, W, 3) as pale grey: the part of a photo that the net never saw."""
+    grey = canvas @ np.array([0.299, 0.587, 0.114], np.float32)  # (H, W)
+    return np.repeat((0.45 * grey + 0.55 * 128)[..., None], 3, axis=2)
+
+
+def _reach(values: np.ndarray) -> float:
+    finite = values[np.isfinite(values)]
+    return float(np.abs(finite).max()) if finite.size else 0.0
+
+
+def _within(place: float, high: int) -> int:
+    return max(0, min(high, round(place)))
+
+
+def _map(name: str) -> Colormap:
+    import cmap
+
+    try:
+        return cmap.Colormap(name)
+    except (ValueError, TypeError, KeyError):
+        raise PictureError(f"There is no colour map {name!r}; {', '.join(HEAT_MAPS)} are some that exist.") from None
+
+
+@functools.cache
+def _table(name: str) -> np.ndarray:
+    """The 256 colours of a map and NaN's grey, uint8 (257, 3)."""
+    colours = np.rint(_map(name).lut(256)[:, :3] * 255).astype(np.uint8)
+    return np.concatenate([colours, np.array([NOWHERE], np.uint8)])
