@@ -1,0 +1,164 @@
+"""Untrusted checkpoint files in, plain tensors out; nothing in the file is ever executed."""
+
+from __future__ import annotations
+
+import pickle
+import re
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from cnnviz.options import RequestError
+
+LARGEST = 8 << 30  # bytes; the largest torchvision CNN has 2.4 GiB
+WRAPPERS = (
+    "state_dict",
+    "model_state_dict",
+    "model_state",
+    "model_ema",
+    "ema_state_dict",
+    "ema",
+    "model",
+    "net",
+    "weights",
+)
+PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.", "backbone.", "ema.")
+# DenseNet's own downloads still carry names from before dots were forbidden in module names.
+OLD_DENSENET = re.compile(r"^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\.\w+)$")
+
+
+class CheckpointError(RequestError):
+    """A checkpoint cannot be read, or does not fit the net."""
+
+
+def read(path: Path) -> dict[str, Tensor]:
+    """The tensors of a checkpoint by name, on the CPU, without wrappers and their prefixes.
+
+    Raises `CheckpointError` for anything but a .safetensors file or a torch file that holds tensors and plain values.
+    """
+    try:
+        size = path.stat().st_size
+    except OSError:
+        raise CheckpointError(f"There is no checkpoint {path.name}; check the name and the weights folder.") from None
+    if size == 0:
+        raise CheckpointError(f"{path.name} is empty; download or save it again.")
+    if size > LARGEST:
+        raise CheckpointError(
+            f"{path.name} has {size / 2**30:.1f} GiB, more than {LARGEST >> 30} GiB; choose a smaller one."
+        )
+    state = _unwrap(_safetensors(path) if path.suffix.lower() == ".safetensors" else _torch(path, size))
+    if not state:
+        raise CheckpointError(f"{path.name} holds no weights; save it with torch.save(net.state_dict(), ...).")
+    if sum(tensor.nbytes for tensor in state.values()) > LARGEST:
+        raise CheckpointError(f"{path.name} unpacks to more than {LARGEST >> 30} GiB; choose a smaller one.")
+    return state
+
+
+def fit(net: nn.Module, state: Mapping[str, Tensor], name: str = "the checkpoint") -> nn.Module:
+    """The net itself (which may be on the meta device) with the weights of a state, as float32.
+
+    Raises `CheckpointError` naming the layers that are missing, unknown or of another shape.
+    """
+    wanted = net.state_dict()
+    counters = {key for key in wanted if key.endswith("num_batches_tracked")}
+    lacking = [key for key in wanted if key not in state and key not in counters]
+    unknown = [key for key in state if key not in wanted]
+    shapes = [key for key in wanted if key in state and state[key].shape != wanted[key].shape]
+    if lacking or unknown or shapes:
+        first = next((key for key in shapes), None)
+        detail = f"{first} is {_size(state[first])} and should be {_size(wanted[first])}" if first else ""
+        faults = (_some("lacks", lacking), _some("has no place for", unknown), _some("differs in", shapes), detail)
+        raise CheckpointError(
+            f"{name} does not fit {type(net).__name__}: it {'; it '.join(filter(None, faults))}. "
+            "Choose the net it was saved from."
+        )
+    values = {key: state[key] if key in state else torch.zeros((), dtype=torch.long) for key in wanted}
+    values = {key: value.float() if value.is_floating_point() else value for key, value in values.items()}
+    with torch.no_grad():
+        for key, value in values.items():
+            _put(net, key, value.detach().contiguous())
+    return net
+
+
+def _put(net: nn.Module, key: str, value: Tensor) -> None:
+    """Replaces one parameter or buffer. Not load_state_dict: MNASNet's refuses a state without version metadata."""
+    path, _, leaf = key.rpartition(".")
+    part = net.get_submodule(path)
+    if leaf in part._parameters:
+        part._parameters[leaf] = nn.Parameter(value, requires_grad=False)
+    else:
+        part._buffers[leaf] = value
+
+
+def _safetensors(path: Path) -> Any:
+    try:
+        return load_file(path, device="cpu")
+    except (SafetensorError, OSError, ValueError, KeyError) as error:
+        raise CheckpointError(f"{path.name} is not a readable safetensors file ({error}); save it again.") from None
+
+
+def _torch(path: Path, size: int) -> Any:
+    if zipfile.is_zipfile(path):
+        _refuse_zip_bomb(path, size)
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        if re.search("Unsupported (global|class)|GLOBAL", str(error)):
+            raise CheckpointError(
+                f"{path.name} holds program code, not only weights, and was not opened; "
+                "save it with torch.save(net.state_dict(), ...) or as .safetensors."
+            ) from None
+        raise CheckpointError(f"{path.name} is not a readable checkpoint; save or download it again.") from None
+    except Exception:  # torch.load answers damaged files with whatever its parser stumbled over
+        raise CheckpointError(f"{path.name} is not a readable checkpoint; save or download it again.") from None
+
+
+def _refuse_zip_bomb(path: Path, size: int) -> None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(member.file_size for member in archive.infolist())
+    except (zipfile.BadZipFile, OSError, ValueError):
+        raise CheckpointError(f"{path.name} is not a readable checkpoint; save or download it again.") from None
+    if unpacked > min(LARGEST, 2 * size + 1_000_000):  # torch stores its tensors uncompressed
+        raise CheckpointError(f"{path.name} unpacks to {unpacked} bytes, which no checkpoint does; save it again.")
+
+
+def _unwrap(found: Any) -> dict[str, Tensor]:
+    """The state dict inside what a training script saved: wrappers taken off, common prefixes cut."""
+    for _ in range(4):
+        inner = next((found[key] for key in WRAPPERS if isinstance(found, Mapping) and _holds(found.get(key))), None)
+        if inner is None:
+            break
+        found = inner
+    if not isinstance(found, Mapping):
+        return {}
+    state = {str(key): value for key, value in found.items() if isinstance(value, Tensor)}
+    while state:
+        prefix = next((p for p in PREFIXES if all(key.startswith(p) for key in state)), None)
+        if prefix is None and state.keys() == {"n_averaged"} | {k for k in state if k.startswith("module.")}:
+            state.pop("n_averaged", None)  # torch.optim.swa_utils.AveragedModel counts its updates
+            continue
+        if prefix is None:
+            break
+        state = {key.removeprefix(prefix): value for key, value in state.items()}
+    return {OLD_DENSENET.sub(r"\1\2", key): value for key, value in state.items()}
+
+
+def _holds(value: Any) -> bool:
+    return isinstance(value, Mapping) and any(isinstance(v, (Tensor, Mapping)) for v in value.values())
+
+
+def _some(what: str, keys: list[str]) -> str:
+    layers = list(dict.fromkeys(key.rpartition(".")[0] or key for key in keys))
+    rest = f" and {len(layers) - 4} more layers" if len(layers) > 4 else ""
+    return f"{what} {', '.join(layers[:4])}{rest}" if layers else ""
+
+
+def _size(tensor: Tensor) -> str:
+    return " x ".join(map(str, tensor.shape)) or "a single number"

@@ -1,0 +1,177 @@
+"""From a model key to a model: the weights found, the net built and filled, frozen for ever."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cnnviz.nets import checkpoint, lecture, recognise, zoo
+from cnnviz.nets import weights as shelf
+from cnnviz.nets.preprocess import Preprocess
+from cnnviz.nets.zoo import Model
+from cnnviz.options import RequestError
+
+DIGITS = tuple("0123456789")
+SEED = 0  # of the untrained lecture nets
+
+
+def load(key: str, weights: Path | str | None, runs: Path | str | None, progress: shelf.Progress | None) -> Model:
+    """The model of a key; see `zoo.load`."""
+    kind, slash, name = key.partition("/")
+    if not slash and (entry := zoo.entry(key)):
+        return _torchvision(entry, shelf.folder(weights), progress)
+    # Names are looked up among what is there and never joined to a path, so that no key leads out of a folder.
+    if kind == "bundled" and (card := zoo.cards().get(name)):
+        return _carded(key, card, card.with_suffix(".safetensors"), "bundled with cnnviz")
+    if kind == "lecture" and name in lecture.NETS:
+        return _lecture(key, lecture.NETS[name])
+    if kind == "file" and (path := _file(name, shelf.checkpoints(shelf.folder(weights)))):
+        return _checkpoint(key, path)
+    if kind == "run" and (folder := zoo.run_folders(zoo.runs_folder(runs)).get(name.partition("@")[0])):
+        return _carded(key, folder / "card.json", _snapshot(folder, name.partition("@")[2] or "best"), f"run {name}")
+    raise zoo.unknown(key, weights, runs)
+
+
+def fingerprint(name: str, net: nn.Module, preprocess: Preprocess, labels: tuple[str, ...]) -> str:
+    """A hash of everything an answer of the net depends on: architecture, weights, preprocessing, labels."""
+    digest = hashlib.blake2b(repr((name, preprocess, labels)).encode(), digest_size=20)
+    for key, tensor in net.state_dict().items():
+        digest.update(f"{key} {tuple(tensor.shape)} {tensor.dtype};".encode())
+        digest.update(tensor.contiguous().view(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
+
+
+def _torchvision(entry: zoo.Entry, place: Path | None, progress: shelf.Progress | None) -> Model:
+    path = shelf.pick(entry.name, entry.file, shelf.checkpoints(place))
+    if path is None and place is not None and place.is_file() and not _of_another(place):
+        path = place  # a single file, named in so many words, whatever it is called
+    source = f"{path.name} in the weights folder" if path else "torchvision"
+    if path is None:
+        path = shelf.cache() / f"{entry.file}.pth"
+        if not path.is_file():
+            path = shelf.fetch(entry.name, entry.file, progress)
+    return _filled(entry.name, entry.title, entry.name, checkpoint.read(path), source, path)
+
+
+def _checkpoint(key: str, path: Path) -> Model:
+    """A checkpoint of unknown origin; a card beside it (same name, .json) may say what its tensors cannot."""
+    card = path.with_suffix(".json")
+    if card.is_file():
+        return _carded(key, card, path, path.name)
+    state = checkpoint.read(path)
+    return _filled(key, path.stem, recognise.name_of(state, path.name), state, path.name, path)
+
+
+def _carded(key: str, card: Path, tensors: Path, source: str) -> Model:
+    said = zoo.read_card(card)
+    if not zoo.entry(said["net"]) and said["net"].removeprefix("lecture/") not in lecture.NETS:
+        raise RequestError(f"The card {card.name} names the net {said['net']!r}, which is unknown; correct it.")
+    return _filled(key, str(said.get("title") or key), said["net"], checkpoint.read(tensors), source, tensors, said)
+
+
+def _filled(
+    key: str,
+    title: str,
+    name: str,
+    state: Mapping[str, Tensor],
+    source: str,
+    path: Path,
+    card: Mapping[str, Any] | None = None,
+) -> Model:
+    card = card or {}
+    state = recognise.trimmed(state)
+    net = checkpoint.fit(recognise.skeleton(name, state), state, path.name)
+    preprocess, labels = _defaults(name, path.stem)
+    if "preprocess" in card:
+        preprocess = Preprocess.parse(card["preprocess"])
+    outputs = _outputs(net)
+    wanted = 2 if outputs == 1 else outputs
+    if "labels" in card:
+        labels = tuple(map(str, card["labels"])) if isinstance(card["labels"], list) else ()
+        if len(labels) != wanted:
+            raise RequestError(f"The card of {key} has {len(labels)} labels for {wanted} classes; correct it.")
+    if len(labels) != wanted:
+        labels = tuple(f"class {i}" for i in range(wanted))
+    return _frozen(key, title, name, net, preprocess, labels, source)
+
+
+def _lecture(key: str, spec: lecture.LectureNet) -> Model:
+    net = recognise.lecture_net(spec).to_empty(device="cpu")
+    _initialise(net, SEED)
+    preprocess, labels = _defaults(key, "")
+    return _frozen(key, spec.title, key, net, preprocess, labels, f"untrained, seed {SEED}")
+
+
+def _frozen(
+    key: str, title: str, name: str, net: nn.Module, preprocess: Preprocess, labels: tuple[str, ...], source: str
+) -> Model:
+    net.eval().requires_grad_(False)
+    mark = fingerprint(name, net, preprocess, labels)
+    return Model(key, title, net, mark, labels, preprocess, preprocess.size, _outputs(net) == 1, source)
+
+
+def _defaults(name: str, stem: str) -> tuple[Preprocess, tuple[str, ...]]:
+    """Preprocessing and labels that go with a net's usual weights, or with the torchvision file of that stem."""
+    if name.startswith("lecture/"):
+        spec = lecture.NETS[name.removeprefix("lecture/")]
+        zeros, ones = (0.0,) * spec.channels, (1.0,) * spec.channels
+        labels = () if spec.head == "none" else DIGITS if spec.outputs == 10 else ("cat", "dog")
+        return Preprocess(spec.size, spec.size, zeros, ones, channels=spec.channels), labels
+    from torchvision.models import get_model_weights
+
+    known = get_model_weights(name)
+    chosen = next((one for one in known if Path(one.url).stem == stem), known.DEFAULT)
+    does = chosen.transforms()
+    preprocess = Preprocess(
+        does.resize_size[0], does.crop_size[0], tuple(does.mean), tuple(does.std), does.interpolation.value
+    )
+    return preprocess, tuple(chosen.meta.get("categories") or known.DEFAULT.meta["categories"])
+
+
+def _outputs(net: nn.Module) -> int:
+    """The number of logits; 0 for a net that ends in maps."""
+    last = [part for part in net.modules() if isinstance(part, (nn.Linear, nn.Conv2d))][-1]
+    if isinstance(last, nn.Linear):
+        return last.out_features
+    return 0 if isinstance(net, nn.Sequential) else last.out_channels  # SqueezeNet ends in a convolution
+
+
+@torch.no_grad()
+def _initialise(net: nn.Module, seed: int) -> None:
+    """The first weights torch gives, drawn from a generator of our own: the same on every machine, no global state touched."""
+    generator = torch.Generator().manual_seed(seed)
+    for part in net.modules():
+        if isinstance(part, (nn.Conv2d, nn.Linear)):
+            bound = 1 / math.sqrt(part.weight[0].numel())
+            part.weight.uniform_(-bound, bound, generator=generator)
+            if part.bias is not None:
+                part.bias.uniform_(-bound, bound, generator=generator)
+        elif isinstance(part, nn.BatchNorm2d):
+            part.reset_parameters()
+
+
+def _of_another(path: Path) -> bool:
+    return any(shelf.pick(net.name, net.file, [path]) for net in zoo.TORCHVISION)
+
+
+def _file(name: str, found: tuple[Path, ...]) -> Path | None:
+    return zoo.own_checkpoints(found).get(name) or next((path for path in found if path.name == name), None)
+
+
+def _snapshot(folder: Path, which: str) -> Path:
+    """The weights of a run: best, last, or those after a step."""
+    if which == "best":
+        return folder / "best.safetensors"
+    steps = {int(p.stem): p for p in (folder / "snapshots").glob("*.safetensors") if p.stem.isdecimal()}
+    if steps and which == "last":
+        return steps[max(steps)]
+    if which.isdecimal() and int(which) in steps:
+        return steps[int(which)]
+    known = ", ".join(map(str, sorted(steps))) or "none yet"
+    raise shelf.WeightsError(f"Run {folder.name} has no {which!r}; choose best, last or a saved step ({known}).")

@@ -1,0 +1,125 @@
+"""Where the weights of a net lie: the weights folder first, then torchvision's own cache, then its download."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import json
+import math
+import os
+import re
+import sys
+import urllib.request
+import uuid
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from cnnviz.options import RequestError
+
+SUFFIXES = (".safetensors", ".pth", ".pt")
+SITE = "https://download.pytorch.org/models/"
+CHUNK = 1 << 20
+PATIENCE = 20  # seconds without an answer
+
+Progress = Callable[[int, int], None]  # bytes so far, bytes in all
+
+
+class WeightsError(RequestError):
+    """The weights that were asked for are not where they should be."""
+
+
+class DownloadError(WeightsError):
+    """The weights could not be downloaded: no network, a full disk, or a file that is not what it should be."""
+
+
+def folder(weights: Path | str | None) -> Path | None:
+    """The weights folder or single file that was asked for, or CNNVIZ_WEIGHTS; None where there is neither.
+
+    Raises `WeightsError` where it does not exist.
+    """
+    named = weights or os.environ.get("CNNVIZ_WEIGHTS")
+    if not named:
+        return None
+    path = Path(named).expanduser()
+    if not path.exists():
+        raise WeightsError(f"There are no weights at {path}; name an existing folder, or a {', '.join(SUFFIXES)} file.")
+    return path
+
+
+def checkpoints(place: Path | None) -> tuple[Path, ...]:
+    """The checkpoint files in a weights folder (or the single file itself), sorted by name."""
+    if place is None:
+        return ()
+    if place.is_file():
+        return (place,)
+    return tuple(sorted(path for path in place.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file()))
+
+
+def pick(name: str, file: str, found: Iterable[Path]) -> Path | None:
+    """The checkpoint of a torchvision net among files: <name>.*, torchvision's own file name, or <name>-*."""
+    found = tuple(found)
+    for fits in (lambda stem: stem == name, lambda stem: stem == file, lambda stem: stem.startswith(f"{name}-")):
+        if fitting := [path for path in found if fits(path.stem)]:
+            return min(fitting, key=lambda path: SUFFIXES.index(path.suffix.lower()))
+    return None
+
+
+def cache() -> Path:
+    """The folder torchvision downloads to, known without importing torch."""
+    if "torch" in sys.modules:
+        return Path(sys.modules["torch"].hub.get_dir()) / "checkpoints"
+    home = os.environ.get("TORCH_HOME") or Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "torch"
+    return Path(home).expanduser() / "hub" / "checkpoints"
+
+
+def fetch(name: str, file: str, progress: Progress | None = None) -> Path:
+    """The file of torchvision's weights after its download: whole, and with the hash that its name carries.
+
+    Raises `DownloadError` saying which file to put where. Nothing half loaded is left behind.
+    """
+    url, target = f"{SITE}{file}.pth", cache() / f"{file}.pth"
+    by_hand = f"put {file}.pth in a weights folder and name it with --weights or CNNVIZ_WEIGHTS"
+    part = target.with_name(f"{target.name}.{uuid.uuid4().hex}.partial")
+    try:
+        part.parent.mkdir(parents=True, exist_ok=True)
+        digest = _stream(url, part, progress)
+        wanted = file.rsplit("-", 1)[1]
+        if not digest.startswith(wanted):
+            raise DownloadError(f"The download of {url} is damaged (hash {digest[:8]}): try again, or {by_hand}.")
+        os.replace(part, target)
+    except (OSError, http.client.HTTPException) as error:
+        reason = str(getattr(error, "reason", error)) or type(error).__name__
+        raise DownloadError(f"No weights for {name}: {url} cannot be downloaded ({reason}); {by_hand}.") from None
+    finally:
+        part.unlink(missing_ok=True)
+    return target
+
+
+def count(path: Path) -> int | None:
+    """The number of weights in a .safetensors file, read from its header alone; None for any other file."""
+    if path.suffix.lower() != ".safetensors":
+        return None
+    try:
+        with path.open("rb") as file:
+            size = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(size)) if size <= 100_000_000 else {}
+        tensors = {name: entry["shape"] for name, entry in header.items() if name != "__metadata__"}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+    kept = re.compile(r"(^|\.)(running_mean|running_var|num_batches_tracked)$")
+    return sum(math.prod(shape) for name, shape in tensors.items() if not kept.search(name))
+
+
+def _stream(url: str, part: Path, progress: Progress | None) -> str:
+    """The sha256 of what was written to `part`, in hexadecimal."""
+    request = urllib.request.Request(url, headers={"User-Agent": "cnnviz"})
+    digest, done = hashlib.sha256(), 0
+    with urllib.request.urlopen(request, timeout=PATIENCE) as answer, part.open("wb") as file:
+        total = int(answer.headers.get("Content-Length") or 0)
+        while block := answer.read(CHUNK):
+            file.write(block)
+            digest.update(block)
+            done += len(block)
+            if progress:
+                progress(done, max(total, done))
+    return digest.hexdigest()
