@@ -24,7 +24,7 @@ from cnnviz.options import RequestError
 MAX_BYTES = 32 * 2**20
 MAX_PIXELS = 50_000_000
 MAX_ASPECT = 100  # nets resize the short side, so a ribbon of 1 x 50,000 pixels would explode there
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "MPO")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 
 
 class PhotoError(RequestError):
@@ -67,7 +67,7 @@ class Photo:
             raise PhotoError(f"Pixels are {pixels.dtype} {pixels.shape}; a photo takes uint8 of shape (H, W, 3).")
         frozen = np.frombuffer(pixels.tobytes(), np.uint8).reshape(pixels.shape)  # bytes under it: nobody can thaw it
         mark = hashlib.blake2b(repr(frozen.shape).encode(), digest_size=16)
-        mark.update(frozen)
+        mark.update(frozen.data)
         return cls(frozen, mark.hexdigest(), name, personal)
 
     @classmethod

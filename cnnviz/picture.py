@@ -122,7 +122,7 @@ def mosaic(
 def wide(count: int, ratio: float = 1.0, shape: float = 2.0) -> int:
     """How many columns make a mosaic of `count` tiles (each `ratio` times as high as wide) about `shape` to 1."""
     best = max(1, min(count, round(math.sqrt(count * ratio * shape))))
-    even = [n for n in range(max(1, best * 3 // 4), min(count, best * 4 // 3) + 1) if count % n == 0]
+    even = [n for n in range(max(1, best * 2 // 3), min(count, best * 3 // 2) + 1) if count % n == 0]
     return min(even, key=lambda n: abs(n - best)) if even else best
 
 
