@@ -1,0 +1,193 @@
+"""Class activation maps: which places of a layer's maps spoke for a class.
+
+Every method reads an `Evidence`, the maps at a layer and how the class score changes with them, and gives a signed map
+at the layer's own size together with the weight of each channel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from cnnviz.explain.predict import scores
+from cnnviz.nets.cut import Cut
+from cnnviz.nets.tap import LayerError
+from cnnviz.options import RequestError
+from cnnviz.store import read_only, size
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Maps (C, h, w) at a layer, and the gradient (C, h, w) of one class score with respect to them."""
+
+    maps: Tensor
+    gradient: Tensor
+    score: float
+
+
+@dataclass(frozen=True)
+class Heatmap:
+    """Which pixels spoke for a class.
+
+    values   float32 (H, W) in 0..1, over the pixels the net saw
+    raw      float32 (h, w), signed, at the layer's own size
+    weights  float32 (C,), what each channel of the layer counted
+    seen     uint8 (H, W, 3), the pixels the net saw
+    box      (left, top, width, height) of those pixels in the original photo
+    """
+
+    values: np.ndarray
+    raw: np.ndarray
+    weights: np.ndarray
+    target: int
+    label: str
+    score: float
+    layer: str
+    method: str
+    seen: np.ndarray
+    box: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Question:
+    """One photo run up to a layer, ready to be asked about any class.
+
+    `values` are what lives at the cut, the map (1, C, h, w) first and differentiable; `logits` (1, K) hang on it.
+    """
+
+    values: tuple[Tensor, ...]
+    logits: Tensor
+    cut: Cut
+    nbytes: int
+
+
+def question(cut: Cut, x: Tensor, layer: str) -> Question:
+    """Runs the trunk on one photo (1, C, H, W) and keeps the head's graph, so that each class costs one backward."""
+    with torch.no_grad():
+        first, *rest = cut.trunk(x)
+    if first.ndim != 4:
+        raise LayerError(f"Layer {layer!r} puts out {tuple(first.shape[1:])}, not maps; choose a convolutional layer.")
+    leaf = first.detach().requires_grad_()
+    held = 0
+
+    def weigh(saved: Tensor) -> Tensor:
+        nonlocal held
+        held += 0 if saved.is_leaf and saved is not leaf else saved.nbytes  # weights are not the question's own
+        return saved
+
+    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(weigh, lambda saved: saved):
+        logits = cut.head(leaf, *rest)
+    return Question((leaf, *rest), logits, cut, held + size((leaf, *rest, logits)))
+
+
+def evidence(asked: Question, targets: tuple[int, ...]) -> tuple[Evidence, ...]:
+    """The evidence for each class: one class by a backward through the kept graph, several by one batched head."""
+    leaf, *rest = asked.values
+    found: list[Evidence] = []
+    if len(targets) == 1 or not all(isinstance(value, Tensor) for value in rest):
+        for target in targets:
+            goal = scores(asked.logits)[0, target]
+            (gradient,) = torch.autograd.grad(goal, leaf, retain_graph=True)
+            found.append(Evidence(leaf.detach()[0], gradient[0], float(goal)))
+        return tuple(found)
+    for start in range(0, len(targets), 8):  # eight at once: enough to fill the device, little enough to fit it
+        some = targets[start : start + 8]
+        batch = (
+            leaf.detach().expand(len(some), *leaf.shape[1:]).clone().requires_grad_()
+        )  # (1, C, h, w) -> (n, C, h, w)
+        others = [value.expand(len(some), *value.shape[1:]) for value in rest]
+        with torch.enable_grad():
+            goals = scores(asked.cut.head(batch, *others))[range(len(some)), some]  # (n,)
+            (gradients,) = torch.autograd.grad(goals.sum(), batch)
+        found += [Evidence(leaf.detach()[0], g, float(s)) for g, s in zip(gradients, goals, strict=True)]
+    return tuple(found)
+
+
+def grad_cam(e: Evidence) -> tuple[Tensor, Tensor]:
+    """Channels weighed by their mean gradient. Selvaraju et al., 2017, Grad-CAM, equations 1 and 2 before the ReLU."""
+    weights = e.gradient.mean((1, 2))  # (C, h, w) -> (C,)
+    return torch.einsum("c,chw->hw", weights, e.maps), weights
+
+
+def grad_cam_plus_plus(e: Evidence) -> tuple[Tensor, Tensor]:
+    """Channels weighed by positive gradients, each place by its own share. Chattopadhay et al., 2018, Grad-CAM++."""
+    square, cube = e.gradient**2, e.gradient**3
+    below = 2 * square + e.maps.sum((1, 2), keepdim=True) * cube
+    share = torch.where(below != 0, square / torch.where(below != 0, below, 1.0), 0.0)
+    weights = (share * e.gradient.relu()).sum((1, 2))  # (C, h, w) -> (C,)
+    return torch.einsum("c,chw->hw", weights, e.maps), weights
+
+
+def hires_cam(e: Evidence) -> tuple[Tensor, Tensor]:
+    """Each place counts by its own gradient. Draelos and Carin, 2020, HiResCAM."""
+    part = e.gradient * e.maps
+    return part.sum(0), part.sum((1, 2))
+
+
+def layer_cam(e: Evidence) -> tuple[Tensor, Tensor]:
+    """Each place counts by its own gradient where that is positive. Jiang et al., 2021, LayerCAM."""
+    part = e.gradient.relu() * e.maps
+    return part.sum(0), part.sum((1, 2))
+
+
+def eigen_cam(e: Evidence) -> tuple[Tensor, Tensor]:
+    """The first principal component of the maps, the same for every class. Muhammad and Yeasin, 2020, Eigen-CAM.
+
+    Its sign is free; it is chosen so that the component agrees with the mean map.
+    """
+    flat = e.maps.flatten(1)  # (C, h, w) -> (C, h*w)
+    centred = flat - flat.mean(1, keepdim=True)
+    left, _, _ = torch.linalg.svd(centred, full_matrices=False)
+    weights = left[:, 0]  # (C,)
+    heat = weights @ centred  # (h*w,)
+    sign = torch.sign((heat * flat.mean(0)).sum()) or torch.tensor(1.0)
+    return (sign * heat).view(e.maps.shape[1:]), sign * weights
+
+
+METHODS: dict[str, tuple[str, Callable[[Evidence], tuple[Tensor, Tensor]]]] = {
+    "gradcam": ("Grad-CAM", grad_cam),
+    "gradcam++": ("Grad-CAM++", grad_cam_plus_plus),
+    "hirescam": ("HiResCAM", hires_cam),
+    "layercam": ("LayerCAM", layer_cam),
+    "eigencam": ("Eigen-CAM", eigen_cam),
+}
+
+
+def heatmap(
+    method: str, e: Evidence, *, target: int, label: str, layer: str, seen: np.ndarray, box: tuple[float, ...]
+) -> Heatmap:
+    """The heat map of one evidence; `RequestError` for a method that is not in `METHODS`."""
+    if method not in METHODS:
+        raise RequestError(f"There is no method {method!r}; choose one of {', '.join(METHODS)}.")
+    with torch.no_grad():
+        raw, weights = METHODS[method][1](e)
+    signed = raw.float().cpu().numpy()
+    values = spread(signed, seen.shape[:2])
+    return Heatmap(
+        values=read_only(values),
+        raw=read_only(signed),
+        weights=read_only(weights.float().cpu().numpy()),
+        target=target,
+        label=label,
+        score=e.score,
+        layer=layer,
+        method=method,
+        seen=seen,
+        box=tuple(box),  # type: ignore[arg-type]
+    )
+
+
+def spread(raw: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """A signed map (h, w) as heat float32 (H, W) in 0..1: negative places cold, interpolated, the hottest place 1."""
+    warm = np.maximum(np.nan_to_num(raw, nan=0.0, posinf=0.0, neginf=0.0), 0).astype(np.float32)
+    top = float(warm.max())
+    if top > 0:
+        warm /= top
+    heat = cv2.resize(warm, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
+    peak = float(heat.max())
+    return np.clip(heat / peak if peak > 0 else heat, 0, 1)

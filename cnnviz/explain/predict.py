@@ -1,0 +1,72 @@
+"""What a net says about a photo: logits, probabilities, labels."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cnnviz.options import RequestError
+
+
+class TargetError(RequestError):
+    """The net has no such class."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One class: its index, label, probability in 0..1 and logit."""
+
+    index: int
+    label: str
+    probability: float
+    logit: float
+
+
+def scores(logits: Tensor) -> Tensor:
+    """One score a class (N, K). A single logit z (N, 1) becomes the two scores -z and z."""
+    return torch.cat([-logits, logits], dim=1) if logits.shape[1] == 1 else logits
+
+
+def probabilities(logits: Tensor) -> Tensor:
+    """Probability of each class (N, K), summing to 1: softmax, or sigmoid where there is a single logit."""
+    return torch.sigmoid(scores(logits)) if logits.shape[1] == 1 else torch.softmax(logits, dim=1)
+
+
+def ranked(logits: np.ndarray, labels: tuple[str, ...], top: int) -> tuple[Prediction, ...]:
+    """The `top` most probable classes for the logits (K,) of one photo, most probable first."""
+    row = torch.from_numpy(np.array(logits, dtype=np.float32))[None]
+    chance, score = probabilities(row)[0], scores(row)[0]
+    order = torch.argsort(chance, descending=True, stable=True)[: max(1, top)].tolist()
+    return tuple(Prediction(i, label(labels, i), float(chance[i]), float(score[i])) for i in order)
+
+
+def label(labels: tuple[str, ...], index: int) -> str:
+    """The name of a class; "class 7" where the net has no names."""
+    return labels[index] if index < len(labels) else f"class {index}"
+
+
+def target(labels: tuple[str, ...], classes: int, wanted: str | int) -> int:
+    """The index of a class given by index, by number in a string, or by name (case and _ do not matter).
+
+    Raises `TargetError` with the closest names.
+    """
+    if isinstance(wanted, int) or wanted.strip().lstrip("-").isdigit():
+        index = int(wanted)
+        if 0 <= index < classes:
+            return index
+        raise TargetError(f"This net has no class {index}; it has the classes 0 to {classes - 1}.")
+    plain = [_plain(name) for name in labels[:classes]]
+    if (name := _plain(wanted)) in plain:
+        return plain.index(name)
+    near = difflib.get_close_matches(name, plain, n=3, cutoff=0.5) or [p for p in plain if name in p][:3]
+    hint = ", ".join(labels[plain.index(p)] for p in near) or f"an index from 0 to {classes - 1}"
+    raise TargetError(f"This net has no class {wanted!r}; try {hint}.")
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_\-]+", " ", name).strip().lower()

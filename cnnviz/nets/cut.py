@@ -1,0 +1,128 @@
+"""A net cut in two at a layer: a trunk that is run once per photo, and a head that is asked many questions.
+
+The trunk never needs gradients, so it may be rewritten for speed: batch norm folded into the convolution before it.
+The head stays the net's own modules and can be differentiated.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, fx, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from cnnviz.nets.tap import LayerError, module
+
+
+@dataclass(frozen=True)
+class Cut:
+    """`trunk(x)` gives what lives at the cut, the layer's map first; `head(map, *rest)` gives the logits."""
+
+    trunk: Callable[[Tensor], tuple[Tensor, ...]]
+    head: Callable[..., Tensor]
+
+
+def cut(net: nn.Module, layer: str) -> Cut:
+    """The net cut behind `layer` (its last run, if it runs several times).
+
+    `head(*trunk(x))` equals `net(x)` up to rounding. Raises `LayerError` for a layer the net does not run on its own.
+    """
+    module(net, layer)
+    with _LOCK:  # tracing patches torch globally
+        cuts = _CUTS.setdefault(net, {})
+        if layer not in cuts:
+            if net not in _GRAPHS:
+                _GRAPHS[net] = _trace(net)
+            cuts[layer] = _split(net, *_GRAPHS[net], layer)
+        return cuts[layer]
+
+
+_LOCK = threading.Lock()
+_CUTS: weakref.WeakKeyDictionary[nn.Module, dict[str, Cut]] = weakref.WeakKeyDictionary()
+_FOLDED: weakref.WeakKeyDictionary[nn.Module, dict[str, nn.Conv2d]] = weakref.WeakKeyDictionary()  # shared by all cuts
+_GRAPHS: weakref.WeakKeyDictionary[nn.Module, tuple[fx.Graph, dict[str, int]]] = weakref.WeakKeyDictionary()
+
+
+class _Tracer(fx.Tracer):
+    """Traces into blocks and remembers which operation was the last of each submodule."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ends: dict[str, fx.Node] = {}
+
+    def call_module(self, m: nn.Module, forward: Callable, args: tuple, kwargs: dict) -> object:
+        out = super().call_module(m, forward, args, kwargs)
+        if isinstance(out, fx.Proxy):
+            self.ends[self.path_of_module(m)] = out.node
+        return out
+
+
+def _trace(net: nn.Module) -> tuple[fx.Graph, dict[str, int]]:
+    """The operations of a net in order, and for each submodule the position of its last output among them."""
+    tracer = _Tracer()
+    graph = tracer.trace(net)
+    position = {node: i for i, node in enumerate(graph.nodes)}
+    return graph, {name: position[node] for name, node in tracer.ends.items()}
+
+
+def _split(net: nn.Module, graph: fx.Graph, ends: dict[str, int], layer: str) -> Cut:
+    if layer not in ends:
+        raise LayerError(f"Layer {layer!r} does not run on its own in this net; choose another one.")
+    nodes = list(graph.nodes)
+    at = ends[layer]
+    before, after = nodes[: at + 1], nodes[at + 1 :]
+    later = {source for node in after for source in node.all_input_nodes}
+    alive = [nodes[at], *(node for node in before if node in later and node is not nodes[at] and node.op != "get_attr")]
+
+    trunk, seen = fx.Graph(), {}
+    for node in before:
+        seen[node] = trunk.node_copy(node, seen.__getitem__)
+    trunk.output(tuple(seen[node] for node in alive))
+
+    head, seen = fx.Graph(), {}
+    for i, node in enumerate(alive):
+        seen[node] = head.placeholder(f"value{i}")
+    for node in before:
+        if node.op == "get_attr" and node in later:
+            seen[node] = head.node_copy(node)
+    for node in after:
+        seen[node] = head.node_copy(node, seen.__getitem__)
+    folded = _fold(fx.GraphModule(net, trunk), _FOLDED.setdefault(net, {}))
+    rest = fx.GraphModule(net, head)
+
+    def run_trunk(x: Tensor) -> tuple[Tensor, ...]:
+        return folded(x.contiguous(memory_format=torch.channels_last))
+
+    def run_head(*values: Tensor) -> Tensor:
+        return rest(
+            *(value.clone() if isinstance(value, Tensor) else value for value in values)
+        )  # it may write in place
+
+    return Cut(run_trunk, run_head)
+
+
+def _fold(trunk: fx.GraphModule, folded: dict[str, nn.Conv2d]) -> fx.GraphModule:
+    """The trunk with every batch norm that directly follows a convolution folded into it."""
+    parts = dict(trunk.named_modules())
+    for node in list(trunk.graph.nodes):
+        source = node.args[0] if node.op == "call_module" else None
+        if not isinstance(source, fx.Node) or source.op != "call_module" or len(source.users) > 1:
+            continue
+        norm, conv = parts[str(node.target)], parts.get(str(source.target))
+        if isinstance(norm, nn.BatchNorm2d) and isinstance(conv, nn.Conv2d):
+            name = f"folded_{source.name}"
+            if name not in folded:
+                folded[name] = fuse_conv_bn_eval(conv, norm).to(memory_format=torch.channels_last)
+            trunk.add_submodule(name, folded[name])
+            with trunk.graph.inserting_before(node):
+                fused = trunk.graph.call_module(name, source.args)
+            node.replace_all_uses_with(fused)
+            trunk.graph.erase_node(node)
+            trunk.graph.erase_node(source)
+    trunk.recompile()
+    trunk.delete_all_unused_submodules()
+    return trunk.requires_grad_(False)

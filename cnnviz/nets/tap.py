@@ -1,0 +1,101 @@
+"""Reading a net's maps while it runs: the only place that touches hooks.
+
+`tap` runs a net and keeps what the wanted layers put out. It survives in-place ReLU (each map is kept and a clone goes
+on through the net), other threads using the same net (a hook only listens to the thread that set it), and exceptions
+(no hook outlives the call). Gradients start at the tapped maps, never at the weights.
+"""
+
+from __future__ import annotations
+
+import difflib
+import threading
+import weakref
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from cnnviz.options import RequestError
+
+
+class LayerError(RequestError):
+    """The net has no such layer, or the layer never ran or gave no tensor."""
+
+
+class _Reached(BaseException):
+    """The last wanted layer has run; carries the forward out of the net."""
+
+
+def module(net: nn.Module, layer: str) -> nn.Module:
+    """The submodule called `layer`; `LayerError` with the closest names where there is none."""
+    if layer:
+        try:
+            return net.get_submodule(layer)
+        except AttributeError:
+            pass
+    names = [name for name, _ in net.named_modules() if name]
+    near = difflib.get_close_matches(layer, names, n=3, cutoff=0.3) or names[-3:]
+    raise LayerError(f"This net has no layer {layer!r}; the closest are {', '.join(near)}.")
+
+
+def tap(
+    net: nn.Module, x: Tensor, layers: Sequence[str], *, stop: bool = False
+) -> tuple[Tensor | None, dict[str, Tensor]]:
+    """The logits (N, K) of `net` for `x` (N, C, H, W), and each wanted layer's output, in the order asked for.
+
+    With gradients enabled every map can be differentiated to: one that no gradient would reach becomes a leaf.
+    With `stop` the forward ends at the last wanted layer and the logits are None. A layer that runs several times
+    gives its last output. Raises `LayerError` for a layer that is unknown, never ran, or gave no tensor.
+    """
+    modules = {name: module(net, name) for name in dict.fromkeys(layers)}
+    runs = _RUNS.setdefault(net, {})
+    known = all(name in runs for name in modules)
+    kept: dict[str, Tensor] = {}
+    counts: Counter[str] = Counter()
+    logits = None
+    try:
+        with _listening(modules, kept, counts, runs if stop and known else None):
+            logits = net(x)
+        runs.update({name: counts[name] for name in modules})
+    except _Reached:
+        pass
+    if missing := [name for name in modules if name not in kept]:
+        raise LayerError(f"Layer {missing[0]!r} gave no map for this input; choose another one.")
+    return None if stop else logits, {name: kept[name] for name in modules}
+
+
+_RUNS: weakref.WeakKeyDictionary[nn.Module, dict[str, int]] = (
+    weakref.WeakKeyDictionary()
+)  # net -> layer -> runs a forward
+
+
+@contextmanager
+def _listening(
+    modules: dict[str, nn.Module], kept: dict[str, Tensor], counts: Counter[str], stop_after: dict[str, int] | None
+) -> Iterator[None]:
+    """Hooks that keep outputs of this thread's forwards, gone when the block ends."""
+    me = threading.get_ident()
+
+    def listen(name: str) -> object:
+        def hook(_: nn.Module, __: object, out: object) -> Tensor | None:
+            if threading.get_ident() != me:
+                return None
+            counts[name] += 1
+            if isinstance(out, Tensor):
+                if torch.is_grad_enabled() and out.is_floating_point() and not out.requires_grad:
+                    out = out.detach().requires_grad_()
+                kept[name] = out
+            if stop_after is not None and all(counts[wanted] >= stop_after[wanted] for wanted in modules):
+                raise _Reached
+            return out.clone() if isinstance(out, Tensor) else None  # an in-place ReLU may follow: it gets the clone
+
+        return hook
+
+    handles = [part.register_forward_hook(listen(name)) for name, part in modules.items()]  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()

@@ -1,0 +1,221 @@
+"""The cache behind the engine: memory bounded in bytes, arrays on disk, and each answer computed once.
+
+A key is a tuple of plain values that determines the answer exactly, so nothing ever needs invalidating.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import hashlib
+import os
+import tempfile
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+Key = tuple[Hashable, ...]
+
+
+@dataclass(frozen=True)
+class Codec:
+    """How an answer lies on disk: `pack` to named arrays and `unpack` back."""
+
+    pack: Callable[[Any], Mapping[str, np.ndarray]]
+    unpack: Callable[[Mapping[str, np.ndarray]], Any]
+
+
+@dataclass(frozen=True)
+class _Entry:
+    value: Any
+    bytes: int
+    personal: bool
+
+
+class Store:
+    """Answers by key. Threads asking for the same key at once get one computation.
+
+    `memory_limit` and `disk_limit` are bytes. What is marked personal never reaches the disk, is the first to be
+    evicted and can be purged. Without `cache_dir` nothing is written at all. `dropped` hears of every value that
+    leaves the memory.
+    """
+
+    def __init__(
+        self,
+        memory_limit: int,
+        cache_dir: Path | None = None,
+        disk_limit: int = 2**30,
+        dropped: Callable[[Any], None] = lambda _: None,
+    ) -> None:
+        self.memory_limit, self.cache_dir, self.disk_limit, self.dropped = memory_limit, cache_dir, disk_limit, dropped
+        self.bytes = 0
+        self._entries: OrderedDict[Key, _Entry] = OrderedDict()  # least recently used first
+        self._flights: dict[Key, Future] = {}
+        self._epoch = 0  # raised by purge: what was started before it is handed over but not kept
+        self._lock = threading.Lock()
+
+    def get(
+        self,
+        key: Key,
+        make: Callable[[], Any],
+        *,
+        personal: bool = False,
+        codec: Codec | None = None,
+        keep: bool = True,
+    ) -> Any:
+        """The answer under `key`: from memory, else from disk (where a codec is given), else from `make()`, once.
+
+        An exception from `make` reaches everyone who waited for it and is not remembered. With `keep` off the answer
+        itself is not remembered either; it only goes to everyone who asked meanwhile.
+        """
+        with self._lock:
+            if (entry := self._entries.get(key)) is not None:
+                self._entries.move_to_end(key)
+                return entry.value
+            flight, epoch = self._flights.get(key), self._epoch
+            if mine := flight is None:
+                flight = self._flights[key] = Future()
+        if not mine:
+            return flight.result()
+        try:
+            value = self._find(key, make, personal, codec)
+        except BaseException as error:
+            with self._lock:
+                del self._flights[key]
+            flight.set_exception(error)
+            raise
+        with self._lock:
+            del self._flights[key]
+            if keep and (epoch == self._epoch or not personal):
+                self._put(key, _Entry(value, size(value), personal))
+        flight.set_result(value)
+        return value
+
+    def get_each(
+        self,
+        ident: Key,
+        wanted: Sequence[Hashable],
+        make: Callable[[tuple], Sequence[Any]],
+        *,
+        personal: bool = False,
+    ) -> tuple:
+        """The answers under (*ident, w) for each w wanted; `make` gets those that are missing, all at once."""
+        with self._lock:
+            epoch = self._epoch
+            found = {w: self._entries.get((*ident, w)) for w in wanted}
+            for w in wanted:
+                if found[w] is not None:
+                    self._entries.move_to_end((*ident, w))
+        missing = tuple(w for w, entry in found.items() if entry is None)
+
+        def make_missing() -> dict[Hashable, Any]:
+            made = dict(zip(missing, make(missing), strict=True))
+            with self._lock:
+                for w, value in made.items():
+                    if epoch == self._epoch or not personal:
+                        self._put((*ident, w), _Entry(value, size(value), personal))
+            return made
+
+        made = self.get((*ident, missing), make_missing, keep=False) if missing else {}
+        return tuple(made[w] if entry is None else entry.value for w, entry in ((w, found[w]) for w in wanted))
+
+    def purge(self) -> int:
+        """Forget everything personal; the number of bytes given back."""
+        with self._lock:
+            self._epoch += 1
+            before = self.bytes
+            for key in [k for k, entry in self._entries.items() if entry.personal]:
+                self._drop(key)
+            return before - self.bytes
+
+    def forget(self, chosen: Callable[[Key], bool]) -> None:
+        """Forget every answer in memory whose key is chosen."""
+        with self._lock:
+            for key in [k for k in self._entries if chosen(k)]:
+                self._drop(key)
+
+    def personal_bytes(self) -> int:
+        """Bytes in memory that come from people's own photos."""
+        with self._lock:
+            return sum(entry.bytes for entry in self._entries.values() if entry.personal)
+
+    def _find(self, key: Key, make: Callable[[], Any], personal: bool, codec: Codec | None) -> Any:
+        if codec is None or personal or self.cache_dir is None:
+            return make()
+        path = self.cache_dir / (hashlib.blake2b(repr(key).encode(), digest_size=20).hexdigest() + ".npz")
+        with contextlib.suppress(OSError, ValueError, KeyError):  # absent, half written or foreign: compute anew
+            with np.load(path, allow_pickle=False) as arrays:
+                value = codec.unpack({name: arrays[name] for name in arrays.files})
+            os.utime(path)
+            return value
+        value = make()
+        with contextlib.suppress(OSError):  # a full or read-only disk costs time later, not the answer now
+            self._write(path, codec.pack(value))
+        return value
+
+    def _write(self, path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, draft = tempfile.mkstemp(dir=path.parent, suffix=".draft")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                np.savez_compressed(file, allow_pickle=False, **arrays)
+            os.replace(draft, path)
+        except BaseException:
+            os.unlink(draft)
+            raise
+        files = sorted(path.parent.glob("*.npz"), key=lambda p: p.stat().st_mtime)
+        total = sum(p.stat().st_size for p in files)
+        for old in files[:-1]:
+            if total <= self.disk_limit:
+                break
+            total -= old.stat().st_size
+            old.unlink(missing_ok=True)
+
+    def _put(self, key: Key, entry: _Entry) -> None:
+        self._drop(key)
+        if entry.bytes > self.memory_limit:
+            return
+        self._entries[key] = entry
+        self.bytes += entry.bytes
+        personal = [k for k, e in self._entries.items() if e.personal] if self.bytes > self.memory_limit else []
+        for old in [*personal, *self._entries]:
+            if self.bytes <= self.memory_limit:
+                break
+            if old != key:
+                self._drop(old)
+
+    def _drop(self, key: Key) -> None:
+        if (entry := self._entries.pop(key, None)) is not None:
+            self.bytes -= entry.bytes
+            self.dropped(entry.value)
+
+
+def size(value: Any) -> int:
+    """Bytes that an answer holds: arrays, tensors and nets at full size, everything else at a small flat rate."""
+    held = getattr(value, "nbytes", None)
+    if isinstance(held, int):
+        return held + 128
+    if callable(parameters := getattr(value, "parameters", None)):  # a net
+        return sum(p.nbytes for p in parameters()) + 128
+    if isinstance(value, (bytes, str)):
+        return len(value) + 64
+    if isinstance(value, Mapping):
+        return 64 + sum(size(v) for v in value.values())
+    if isinstance(value, (tuple, list)):
+        return 64 + sum(size(v) for v in value)
+    if dataclasses.is_dataclass(value):
+        return 64 + sum(size(getattr(value, field.name)) for field in dataclasses.fields(value))
+    return 64
+
+
+def read_only(array: np.ndarray) -> np.ndarray:
+    """The same array, contiguous, and closed to writing."""
+    array = np.ascontiguousarray(array)
+    array.setflags(write=False)
+    return array
