@@ -125,6 +125,10 @@ class Store:
         made = self.get((*ident, missing), make_missing, keep=False) if missing else {}
         return tuple(made[w] if entry is None else entry.value for w, entry in ((w, found[w]) for w in wanted))
 
+    def __contains__(self, key: Key) -> bool:
+        """Whether the answer is in memory; computes nothing."""
+        return key in self._entries
+
     def purge(self) -> int:
         """Forget everything personal; the number of bytes given back."""
         with self._lock:

@@ -1,0 +1,91 @@
+"""A cut net gives the same logits, the same map and the same gradient as the whole one, wherever it is cut."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+import pytest
+import torch
+from torch import nn
+
+from cnnviz.nets import lecture
+from cnnviz.nets.cut import cut
+from cnnviz.nets.tap import LayerError, tap
+
+PLACES = [
+    ("squeezenet1_1", "features.12", 64),
+    ("squeezenet1_1", "features.4.expand1x1", 64),
+    ("resnet18", "layer4", 64),
+    ("resnet18", "layer1.0.conv1", 64),
+    ("resnet18", "layer2.0.bn1", 64),
+    ("resnet18", "layer2.0.relu", 64),
+    ("mobilenet_v3_small", "features.12", 64),
+    ("densenet121", "features.denseblock2.denselayer2", 64),
+    ("inception_v3", "Mixed_6b.branch7x7_1", 128),
+    ("googlenet", "inception4b", 64),
+    ("shufflenet_v2_x0_5", "stage3.1", 64),
+    ("efficientnet_b0", "features.5", 64),
+    ("regnet_y_400mf", "trunk_output.block3", 64),
+    ("convnext_tiny", "features.5.3", 64),
+    ("mnasnet0_5", "layers.9", 64),
+    ("alexnet", "features.11", 64),
+]
+
+
+def untrained(name: str) -> nn.Module:
+    torchvision = pytest.importorskip("torchvision")
+    torch.manual_seed(0)
+    extra = {"init_weights": False} if name in ("inception_v3", "googlenet") else {}
+    net = getattr(torchvision.models, name)(weights=None, **extra).eval().requires_grad_(False)
+    with torch.no_grad():
+        for part in net.modules():
+            if isinstance(part, nn.BatchNorm2d):  # as if trained: a fold that forgot one of these would show
+                part.running_mean.normal_(0, 0.1)
+                part.running_var.uniform_(0.5, 2)
+                part.weight.uniform_(0.5, 1.5)
+                part.bias.normal_(0, 0.1)
+    return net.to(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize(("name", "layer", "side"), PLACES)
+def test_head_after_trunk_is_the_net(name, layer, side):
+    net = untrained(name)
+    x = torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(1))
+    parts = cut(net, layer)
+    logits, maps = tap(net, x, [layer])
+    with torch.no_grad():
+        values = parts.trunk(x)
+    leaf = values[0].clone().requires_grad_()
+    again = parts.head(leaf, *values[1:])
+    torch.testing.assert_close(values[0], maps[layer].detach(), rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(again, logits, rtol=1e-3, atol=1e-4)
+    (gradient,) = torch.autograd.grad(again[0, 0], leaf)
+    (truth,) = torch.autograd.grad(logits[0, 0], maps[layer])
+    torch.testing.assert_close(gradient, truth, rtol=1e-3, atol=1e-4 * float(truth.abs().max() + 1e-12))
+    torch.testing.assert_close(parts.trunk(x)[0], values[0])  # asking the head wrote nothing into the trunk's values
+
+
+def test_the_net_itself_stays_as_it_was():
+    net = untrained("resnet18")
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    cut(net, "layer3")
+    after = net.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(value, after[name]) for name, value in before.items())
+    assert not any(part.training for part in net.modules())
+
+
+def test_cutting_twice_gives_the_same_cut_and_keeps_no_net_alive():
+    net = lecture.build(lecture.NETS["mnist_gap"]).eval()
+    assert cut(net, "relu3") is cut(net, "relu3")
+    gone = weakref.ref(net)
+    del net
+    gc.collect()
+    assert gone() is None
+
+
+def test_a_layer_that_does_not_run_is_named():
+    net = lecture.build(lecture.NETS["mnist_gap"]).eval()
+    with pytest.raises(LayerError, match="conv7"):
+        cut(net, "conv7")
