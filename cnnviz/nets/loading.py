@@ -144,7 +144,7 @@ def _outputs(net: nn.Module) -> int:
 
 @torch.no_grad()
 def _initialise(net: nn.Module, seed: int) -> None:
-    """The first weights torch gives, drawn from a generator of our own: the same on every machine, no global state touched."""
+    """The first weights torch gives, drawn from a generator of our own; no global state is touched."""
     generator = torch.Generator().manual_seed(seed)
     for part in net.modules():
         if isinstance(part, (nn.Conv2d, nn.Linear)):

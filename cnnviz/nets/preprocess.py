@@ -112,7 +112,9 @@ class Preprocess:
                 f"A card's preprocess is an object with {', '.join(sorted(known))}; correct the card."
             )
         try:
-            values = {name: tuple(value) if isinstance(value, list) else value for name, value in card.items()}
+            values: dict[str, Any] = {
+                name: tuple(value) if isinstance(value, list) else value for name, value in card.items()
+            }
             return cls(**values)
         except (TypeError, ValueError) as error:
             raise PreprocessError(f"The card's preprocess cannot be used ({error}); correct the card.") from None

@@ -117,6 +117,7 @@ def _replace_head(net: nn.Module, shapes: Shapes) -> None:
     """Gives a torchvision net the head that the shapes show: another class count, or other layers in its place."""
     last = [name for name, part in net.named_modules() if isinstance(part, (nn.Linear, nn.Conv2d))][-1]
     old = net.get_submodule(last)
+    assert isinstance(old.weight, Tensor)
     shape = shapes.get(f"{last}.weight", ())
     if shape and len(shape) == old.weight.dim() and f"{last}.bias" in shapes:
         with Weightless():
