@@ -7,6 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
+
+from cnnviz.photo import Photo
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -25,6 +28,8 @@ def own_places(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     """Nothing that a test does reaches the user's cache, weights or runs."""
     places = tmp_path_factory.mktemp("places")
     for name in ("CACHE", "RUNS", "WEIGHTS"):
+        (places / name.lower()).mkdir()
+        (places / name.lower()).mkdir()  # a folder that was asked for has to exist
         monkeypatch.setenv(f"CNNVIZ_{name}", str(places / name.lower()))
     monkeypatch.setenv("TORCH_HOME", str(places / "torch"))
 
@@ -36,11 +41,9 @@ def rng() -> np.random.Generator:
 
 
 @pytest.fixture
-def photo(rng: np.random.Generator):
+def photo(rng: np.random.Generator) -> Photo:
     """A colourful photo of one's own, 200 x 260, so that everything made from it counts as personal."""
-    from cnnviz import Photo
-
     y, x = np.mgrid[0:200, 0:260]
     pixels = np.stack([x * 255 // 260, y * 255 // 200, (x + y) % 256], axis=2).astype(np.uint8)
     pixels[60:140, 90:170] = rng.integers(0, 256, (80, 80, 3), dtype=np.uint8)
-    return Photo.open(__import__("PIL.Image", fromlist=["Image"]).fromarray(pixels))
+    return Photo.open(Image.fromarray(pixels))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +22,6 @@ RESAMPLE = {
     "bilinear": Image.Resampling.BILINEAR,
     "bicubic": Image.Resampling.BICUBIC,
 }
-# A strip of 1 x 1,000,000 pixels would be blown up to gigabytes before its centre is cut out; past this many times
-# the crop, only the centre is resized (the same pixels to the last rounding of a coordinate).
-LONGEST = 64
 
 
 class PreprocessError(RequestError):
@@ -55,8 +53,10 @@ class Preprocess:
             raise PreprocessError(
                 f"Interpolation {self.interpolation!r} is unknown; choose one of {', '.join(RESAMPLE)}."
             )
-        if self.channels not in (1, 3) or not len(self.mean) == len(self.std) == self.channels or 0 in self.std:
-            raise PreprocessError("Give 1 or 3 channels, and for each one mean and one standard deviation above zero.")
+        if self.channels not in (1, 3) or not len(self.mean) == len(self.std) == self.channels:
+            raise PreprocessError("Give 1 or 3 channels, and for each one mean and one standard deviation.")
+        if not all(math.isfinite(m) for m in self.mean) or not all(0 < s < math.inf for s in self.std):
+            raise PreprocessError(f"Means {self.mean} and deviations {self.std} have to be finite, deviations above 0.")
 
     @property
     def size(self) -> tuple[int, int, int]:
@@ -71,14 +71,10 @@ class Preprocess:
         height, width = self._resized(image.height, image.width)
         crop_height, crop_width = _pair(self.crop)
         resample = RESAMPLE[self.interpolation]
-        if height > LONGEST * crop_height or width > LONGEST * crop_width:
-            left, top, wide, high = self.box(photo)
-            image = image.resize((crop_width, crop_height), resample, box=(left, top, left + wide, top + high))
-        else:
-            if (height, width) != (image.height, image.width):
-                image = image.resize((width, height), resample)
-            left, top = _middle(width, crop_width), _middle(height, crop_height)
-            image = image.crop((left, top, left + crop_width, top + crop_height))
+        if (height, width) != (image.height, image.width):
+            image = image.resize((width, height), resample)
+        left, top = _middle(width, crop_width), _middle(height, crop_height)
+        image = image.crop((left, top, left + crop_width, top + crop_height))
         return np.array(image.convert("RGB"))
 
     def tensor(self, seen: np.ndarray) -> torch.Tensor:
