@@ -29,7 +29,6 @@ def own_places(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     places = tmp_path_factory.mktemp("places")
     for name in ("CACHE", "RUNS", "WEIGHTS"):
         (places / name.lower()).mkdir()
-        (places / name.lower()).mkdir()  # a folder that was asked for has to exist
         monkeypatch.setenv(f"CNNVIZ_{name}", str(places / name.lower()))
     monkeypatch.setenv("TORCH_HOME", str(places / "torch"))
 
