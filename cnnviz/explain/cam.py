@@ -93,7 +93,7 @@ def evidence(asked: Question, targets: tuple[int, ...]) -> tuple[Evidence, ...]:
         for target in targets:
             goal = scores(asked.logits)[0, target]
             (gradient,) = torch.autograd.grad(goal, leaf, retain_graph=True)
-            found.append(Evidence(leaf.detach()[0], gradient[0], float(goal)))
+            found.append(Evidence(leaf.detach()[0], gradient[0], float(goal.detach())))
         return tuple(found)
     for start in range(0, len(targets), 8):  # eight at once: enough to fill the device, little enough to fit it
         some = targets[start : start + 8]
@@ -104,7 +104,7 @@ def evidence(asked: Question, targets: tuple[int, ...]) -> tuple[Evidence, ...]:
         with torch.enable_grad():
             goals = scores(asked.cut.head(batch, *others))[range(len(some)), some]  # (n,)
             (gradients,) = torch.autograd.grad(goals.sum(), batch)
-        found += [Evidence(leaf.detach()[0], g, float(s)) for g, s in zip(gradients, goals, strict=True)]
+        found += [Evidence(leaf.detach()[0], g, float(s)) for g, s in zip(gradients, goals.detach(), strict=True)]
     return tuple(found)
 
 
