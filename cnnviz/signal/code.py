@@ -1,0 +1,92 @@
+"""A convolution as the few lines of PyTorch that give the same numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from cnnviz.signal.convolve import Sliding
+from cnnviz.signal.gabor import Gabor
+from cnnviz.signal.kernels import Kernel
+
+_TORCH_MODE = {"reflect": "reflect", "replicate": "replicate", "wrap": "circular"}
+
+
+def as_pytorch(
+    weights: np.ndarray,
+    sliding: Sliding | None = None,
+    bias: np.ndarray | None = None,
+    *,
+    relu: bool = False,
+    pooling: str | None = None,
+    pool_size: int = 2,
+    photo: str = "photo.jpg",
+) -> str:
+    """A script that reads a photo and computes the same maps, `out` (F, H', W'), in the photo's units 0..255.
+
+    `weights` is (F, C, k, k) with one (gray) or three (RGB) channels; `pooling` is "max", "average" or None.
+    """
+    sliding = sliding or Sliding()
+    colour = "RGB" if weights.shape[1] == 3 else "L"
+    lines = [
+        "import numpy as np",
+        "import torch",
+        "import torch.nn.functional as F",
+        "from PIL import Image",
+        "",
+        f'picture = Image.open({photo!r}).convert("{colour}")',
+        "x = torch.from_numpy(np.array(picture, np.float32))",
+        "x = x.permute(2, 0, 1)[None]  # (1, 3, H, W)" if colour == "RGB" else "x = x[None, None]  # (1, 1, H, W)",
+        f"kernel = torch.tensor({_literal(weights)})  # {tuple(weights.shape)}",
+        f"bias = torch.tensor({_literal(np.zeros(len(weights)) if bias is None else bias)})",
+    ]
+    padding = sliding.padding
+    if padding and sliding.mode != "zero":
+        lines.append(f'x = F.pad(x, ({padding},) * 4, mode="{_TORCH_MODE[sliding.mode]}")')
+        padding = 0
+    lines.append(
+        f"out = F.conv2d(x, kernel, bias, stride={sliding.stride}, padding={padding}, dilation={sliding.dilation})[0]"
+    )
+    if relu:
+        lines.append("out = F.relu(out)")
+    if pooling:
+        lines.append(f"out = F.{'max' if pooling == 'max' else 'avg'}_pool2d(out[None], {pool_size})[0]")
+    return "\n".join([*lines, "print(out.shape, out.min().item(), out.max().item())", ""])
+
+
+def gabor_as_python(gabor: Gabor, photo: str = "photo.jpg") -> str:
+    """A script that reads a photo and computes the same response magnitude, `response` (H, W)."""
+    return "\n".join(
+        [
+            "import cnnviz",
+            "from cnnviz.signal import gabor",
+            "",
+            f"photo = cnnviz.Photo.open({photo!r})",
+            "gray = photo.pixels @ [0.299, 0.587, 0.114]",
+            f"wave = gabor.Gabor(frequency={gabor.frequency:g}, theta={gabor.theta:g}, sigma={gabor.sigma:g}, "
+            f"gamma={gabor.gamma:g}, phase={gabor.phase:g})",
+            "kernel = gabor.kernel(wave)  # complex: real and imaginary part",
+            "response = gabor.response(gray, wave)  # root of real squared plus imaginary squared",
+            "",
+        ]
+    )
+
+
+def kernel_table(kernels: dict[str, Kernel]) -> list[dict[str, object]]:
+    """The kernels as plain values, for a component or JSON."""
+    return [
+        {
+            "name": k.name,
+            "title": k.title,
+            "weights": [list(r) for r in k.rows],
+            "sentence": k.sentence,
+            "shows": k.shows,
+        }
+        for k in kernels.values()
+    ]
+
+
+def _literal(values: np.ndarray) -> str:
+    """Nested lists of shortest decimals that read back as the same float32."""
+    if np.ndim(values):
+        return "[" + ", ".join(_literal(v) for v in values) + "]"
+    return repr(float(str(np.float32(values))))

@@ -1,0 +1,208 @@
+"""Receptive fields: how much of the photo one number of a feature map can see, and how much it does see."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from cnnviz.options import RequestError
+from cnnviz.signal.convolve import extent, output_size
+
+
+class ReceptiveError(RequestError):
+    """A net or layer whose receptive field cannot be told."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One step of a stack: what it is ("conv", "max", "average") and how its window walks."""
+
+    kind: str
+    kernel: int
+    stride: int = 1
+    padding: int = 0
+    dilation: int = 1
+
+
+@dataclass(frozen=True)
+class Field:
+    """The receptive field along one side, in input pixels: its size, the jump between neighbours, the first middle.
+
+    `middle` is where the field of unit 0 is centred (0 is the middle of pixel 0). `whole` marks a map every number of
+    which sees the whole picture; `gated` one that is also scaled by such a number (squeeze and excitation).
+    """
+
+    size: int = 1
+    jump: int = 1
+    middle: float = 0.0
+    whole: bool = False
+    gated: bool = False
+
+    def span(self, unit: int) -> tuple[int, int]:
+        """First and last input pixel that a unit can see; they may lie outside, in the padding."""
+        first = self.middle + unit * self.jump - (self.size - 1) / 2
+        return round(first), round(first) + self.size - 1
+
+
+def through(field: Field, layer: Layer) -> Field:
+    """The field after one more layer (Araujo, Norris, Sim, 2019)."""
+    span = extent(layer.kernel, layer.dilation)
+    return replace(
+        field,
+        size=field.size + (span - 1) * field.jump,
+        jump=field.jump * layer.stride,
+        middle=field.middle + ((span - 1) / 2 - layer.padding) * field.jump,
+    )
+
+
+def stack(layers: Sequence[Layer]) -> tuple[Field, ...]:
+    """The field of the input and then after each layer, one more than there are layers."""
+    fields = [Field()]
+    for layer in layers:
+        fields.append(through(fields[-1], layer))
+    return tuple(fields)
+
+
+def sizes(size: int, layers: Sequence[Layer]) -> tuple[int, ...]:
+    """The side of the map at the input and after each layer; 0 from where the window no longer fits."""
+    out = [size]
+    for layer in layers:
+        out.append(output_size(out[-1], layer.kernel, layer.stride, layer.padding, layer.dilation) if out[-1] else 0)
+    return tuple(out)
+
+
+def effective_stack(layers: Sequence[Layer]) -> np.ndarray:
+    """How much each pixel of the field moves its unit, along one side, float32 (size,), largest 1.
+
+    The root mean square gradient over random weights: each window spreads it evenly over its cells, so the profile is
+    the windows convolved with each other, near a bell (Luo et al., 2016). The field's picture is the outer product.
+    """
+    power = np.ones(1)
+    for layer in reversed(layers):
+        spread = np.zeros((len(power) - 1) * layer.stride + 1)
+        spread[:: layer.stride] = power
+        window = np.zeros(extent(layer.kernel, layer.dilation))
+        window[:: layer.dilation] = 1 / layer.kernel
+        power = np.convolve(spread, window)
+    profile = np.sqrt(power)
+    return (profile / profile.max()).astype(np.float32)
+
+
+def of_net(net: Any) -> Mapping[str, Field]:
+    """The field of every module's output by module name, for any net `torch.fx` can trace (all of torchvision's).
+
+    Where branches meet, the field covers all of them. Raises `ReceptiveError` for nets that cannot be traced.
+    """
+    import torch.fx  # only here: the formulas need no torch
+
+    try:
+        graph = torch.fx.symbolic_trace(net).graph
+    except Exception as error:
+        raise ReceptiveError("This net's structure depends on its input, so its fields cannot be told.") from error
+    modules = dict(net.named_modules())
+    fields: dict[Any, Field] = {}
+    named: dict[str, Field] = {}
+    for node in graph.nodes:
+        inputs = [fields[n] for n in node.all_input_nodes if n in fields]
+        if node.op == "placeholder":
+            fields[node] = Field()
+        elif node.op == "call_module":
+            fields[node] = _after(modules[node.target], inputs[0])
+            named[node.target] = fields[node]
+        elif inputs and node.op != "output":
+            fields[node] = _joined(inputs, gating=node.target in _PRODUCTS)
+            if node.op == "call_function" and _name(node.target) in _WHOLE:
+                fields[node] = replace(fields[node], whole=True)
+        if node in fields:
+            for block in _blocks(node):
+                named[block] = fields[node]  # the last node inside a block is the block's output
+    return named
+
+
+_PRODUCTS = (operator.mul, operator.imul)
+_WHOLE = ("flatten", "adaptive_avg_pool2d", "adaptive_max_pool2d", "mean")
+
+
+def _name(function: Any) -> str:
+    return getattr(function, "__name__", str(function))
+
+
+def _blocks(node: Any) -> list[str]:
+    """Names of the modules a node was traced in, outermost first."""
+    return [path for path, _ in (node.meta.get("nn_module_stack") or {}).values() if isinstance(path, str) and path]
+
+
+def _after(module: Any, field: Field) -> Field:
+    """The field behind one leaf module; modules without a window leave it alone."""
+    import torch.nn as nn
+
+    if isinstance(module, (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.Linear, nn.Flatten)):
+        return replace(field, whole=True)
+    if isinstance(module, (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)):
+        window = [_side(getattr(module, name, 1)) for name in ("kernel_size", "stride", "padding", "dilation")]
+        kind = {nn.MaxPool2d: "max", nn.AvgPool2d: "average"}.get(type(module), "conv")
+        return through(field, Layer(kind, *window))
+    if isinstance(module, nn.ConvTranspose2d):
+        raise ReceptiveError("Transposed convolutions have no receptive field by formula.")
+    return field
+
+
+def _side(value: Any) -> int:
+    """A window's size along the longer of its sides; 1 x 7 next to 7 x 1 counts as 7."""
+    return int(max(value)) if isinstance(value, tuple) else int(value)
+
+
+def _joined(fields: Sequence[Field], gating: bool) -> Field:
+    """The smallest field that covers all branches; a factor that sees everything only gates the other."""
+    local = [f for f in fields if not f.whole]
+    if gating and local and len(local) < len(fields):
+        return replace(_joined(local, False), gated=True)
+    jump = max(f.jump for f in fields)
+    first = min(f.middle - (f.size - 1) / 2 for f in fields)
+    last = max(f.middle + (f.size - 1) / 2 for f in fields)
+    return Field(
+        round(last - first) + 1,
+        jump,
+        (first + last) / 2,
+        any(f.whole for f in fields),
+        any(f.gated for f in fields),
+    )
+
+
+def effective(net: Any, layer: str, pixels: np.ndarray) -> np.ndarray:
+    """How much each pixel moves the middle unit of a layer's map, float32 (H, W), largest 1.
+
+    The root mean square over channels and pictures of the gradient of that unit; `pixels` is float32 (N, C, H, W) as
+    the net wants them. Raises `ReceptiveError` for layers without a map.
+    """
+    import torch
+
+    modules = dict(net.named_modules())
+    if layer not in modules:
+        raise ReceptiveError(f"The net has no layer {layer!r}.")
+    kept: list[Any] = []
+    hook = modules[layer].register_forward_hook(lambda module, args, out: kept.append(out.clone()))
+    try:
+        x = torch.from_numpy(np.ascontiguousarray(pixels, np.float32)).requires_grad_()
+        with torch.enable_grad():
+            net(x)
+        if not kept or kept[-1].ndim != 4:
+            raise ReceptiveError(f"{layer} gives no map; choose a convolution or pooling layer.")
+        maps = kept[-1]
+        unit = maps[:, :, maps.shape[2] // 2, maps.shape[3] // 2]  # (N, C)
+        signs = torch.randint(0, 2, (_PROBES, *unit.shape), generator=torch.Generator().manual_seed(0)) * 2 - 1
+        power = torch.zeros(x.shape[2:])
+        for sign in signs.to(unit.dtype):  # random signs: the mean square is the sum over channels
+            (gradient,) = torch.autograd.grad((unit * sign).sum(), x, retain_graph=True)
+            power += gradient.square().sum((0, 1))
+    finally:
+        hook.remove()
+    field = power.sqrt().numpy()
+    return (field / max(float(field.max()), np.finfo(np.float32).tiny)).astype(np.float32)
+
+
+_PROBES = 4

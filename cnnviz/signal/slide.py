@@ -1,0 +1,82 @@
+"""The sliding window as a film: the picture with the window on the left, the output filling in on the right."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from PIL import Image
+
+from cnnviz.signal.convolve import Sliding, border, convolve, extent
+
+_WINDOW = (214, 120, 18)
+_UNSEEN = 232
+
+
+def frames(gray: np.ndarray, weights: np.ndarray, sliding: Sliding, grays: np.ndarray, count: int = 60) -> np.ndarray:
+    """`count` frames of one window on its way over a gray picture (H, W) of 0..255, uint8 (T, H, W, 3).
+
+    `grays` is the finished output as a picture, uint8 (H', W') or (H', W', 3); one cell of it is drawn as large as a
+    pixel of the input.
+    """
+    tall, wide = grays.shape[:2]
+    index = [border(n, sliding.padding, sliding.mode) for n in gray.shape]
+    padded = np.where((index[0] < 0)[:, None] | (index[1] < 0)[None], 0, gray[np.ix_(*index)]).astype(np.uint8)
+    scale = max(1, 240 // max(padded.shape))
+    left = _enlarge(np.repeat(padded[..., None], 3, 2), scale)
+    right = _enlarge(grays if grays.ndim == 3 else np.repeat(grays[..., None], 3, 2), scale)
+    gap = 12
+    height = max(left.shape[0], right.shape[0])
+    film = np.full((count, height, left.shape[1] + gap + right.shape[1], 3), _UNSEEN, np.uint8)
+    span = extent(weights.shape[-1], sliding.dilation)
+    for t, frame in enumerate(film):
+        at = round(t * (tall * wide - 1) / max(1, count - 1))
+        row, column = divmod(at, wide)
+        frame[: left.shape[0], : left.shape[1]] = left
+        y, x = row * sliding.stride * scale, column * sliding.stride * scale
+        _outline(frame[: left.shape[0], : left.shape[1]], y, x, span * scale)
+        out = frame[: right.shape[0], left.shape[1] + gap :]
+        out[: row * scale] = right[: row * scale]
+        out[row * scale : (row + 1) * scale, : (column + 1) * scale] = right[
+            row * scale : (row + 1) * scale, : (column + 1) * scale
+        ]
+        _outline(out, row * scale, column * scale, max(scale, 2))
+    return film
+
+
+def gif(film: np.ndarray, milliseconds: int = 60) -> bytes:
+    """A film (T, H, W, 3) as an endless GIF; the last frame stays for two seconds."""
+    pictures = [Image.fromarray(frame).quantize(128, dither=Image.Dither.NONE) for frame in film]
+    out = io.BytesIO()
+    durations = [milliseconds] * (len(pictures) - 1) + [2000]
+    pictures[0].save(out, "GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0)
+    return out.getvalue()
+
+
+def gray_levels(answer: np.ndarray, shows: str = "signed") -> np.ndarray:
+    """An output map as grays, uint8: "signed" puts zero at 128 and the largest magnitude at the ends, "picture" clips
+    to 0..255, "magnitude" runs from 0 (black) to the largest magnitude.
+    """
+    if shows == "picture":
+        return np.rint(np.clip(answer, 0, 255)).astype(np.uint8)
+    peak = float(np.abs(answer).max()) or 1.0
+    if shows == "magnitude":
+        return np.rint(np.abs(answer) * (255 / peak)).astype(np.uint8)
+    return np.rint(np.clip(127.5 + answer * (127.5 / peak), 0, 255)).astype(np.uint8)
+
+
+def film_of(gray: np.ndarray, weights: np.ndarray, sliding: Sliding, shows: str = "signed", count: int = 60) -> bytes:
+    """The whole film of one kernel (k, k) over a gray picture as a GIF."""
+    answer = convolve(gray.astype(np.float32), weights, sliding)
+    return gif(frames(gray, weights, sliding, gray_levels(answer, shows), count))
+
+
+def _enlarge(picture: np.ndarray, scale: int) -> np.ndarray:
+    return picture.repeat(scale, 0).repeat(scale, 1)
+
+
+def _outline(picture: np.ndarray, top: int, left: int, side: int) -> None:
+    """A window's frame, two pixels thick, drawn into the picture."""
+    window = picture[top : top + side, left : left + side]
+    for edge in (window[:2], window[-2:], window[:, :2], window[:, -2:]):
+        edge[:] = _WINDOW
