@@ -112,6 +112,8 @@ class Preprocess:
                 name: tuple(value) if isinstance(value, list) else value for name, value in card.items()
             }
             return cls(**values)
+        except PreprocessError:
+            raise
         except (TypeError, ValueError) as error:
             raise PreprocessError(f"The card's preprocess cannot be used ({error}); correct the card.") from None
 

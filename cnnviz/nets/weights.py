@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import http.client
 import json
@@ -91,7 +92,8 @@ def fetch(name: str, file: str, progress: Progress | None = None) -> Path:
         reason = str(getattr(error, "reason", error)) or type(error).__name__
         raise DownloadError(f"No weights for {name}: {url} cannot be downloaded ({reason}); {by_hand}.") from None
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink()
     return target
 
 
@@ -107,7 +109,7 @@ def count(path: Path) -> int | None:
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return None
     kept = re.compile(r"(^|\.)(running_mean|running_var|num_batches_tracked)$")
-    return sum(math.prod(shape) for name, shape in tensors.items() if not kept.search(name))
+    return sum(math.prod(shape) for name, shape in tensors.items() if not kept.search(name)) or None
 
 
 def _stream(url: str, part: Path, progress: Progress | None) -> str:
