@@ -1,0 +1,179 @@
+"""The widgets of all pages: linked pickers, the sidebar with net and photos, the presenter's frame."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import html
+import io
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import streamlit as st
+
+from cnnviz.options import RequestError
+from cnnviz.photo import Photo, samples
+from cnnviz.ui import show, start, state
+
+T = TypeVar("T")
+WHERE = {"bundled": "bundled", "on disk": "on disk", "run": "trained here", "untrained": "untrained"}
+THUMB = 96  # px
+
+
+def pick(
+    label: str,
+    key: str,
+    options: Sequence[T],
+    default: T,
+    *,
+    parse: Callable[[str], T] = str,  # type: ignore[assignment]
+    words: Callable[[T], str] = str,
+    **how: Any,
+) -> T:
+    """A searchable list whose value stands in the link under `key`; returns the value picked."""
+    state.linked(key, default, lambda value: value in options, parse)
+    st.selectbox(label, options, key=key, format_func=words, **how)
+    state.note(key, default)
+    return st.session_state[key]
+
+
+def switch(label: str, key: str, options: Sequence[str], default: str, **how: Any) -> str:
+    """A few alternatives side by side, linked; returns the one chosen."""
+    state.linked(key, default, lambda value: value in options, str)
+    st.segmented_control(label, options, key=key, required=True, **how)
+    state.note(key, default)
+    return st.session_state[key]
+
+
+def slide(label: str, key: str, low: Any, high: Any, default: Any, step: Any = None, **how: Any) -> Any:
+    """A slider, linked; returns its value."""
+    state.linked(key, default, lambda value: low <= value <= high, type(default))
+    st.slider(label, low, high, step=step, key=key, **how)
+    state.note(key, default)
+    return st.session_state[key]
+
+
+def sidebar() -> None:
+    """Net, photos, device and the presenter's switch."""
+    with st.sidebar:
+        _net()
+        _photos()
+        _foot()
+
+
+def _net() -> None:
+    try:
+        listed = start.rows()
+    except RequestError as error:
+        st.error(str(error))
+        return
+    order = ["bundled", "run", "on disk", "untrained", "download"]
+    listed = tuple(sorted(listed, key=lambda row: order.index(row.where) if row.where in order else len(order)))
+    named = {row.key: row for row in listed}
+    twice = {row.title for row in listed if sum(_words(other) == _words(row) for other in listed) > 1}
+
+    def words(key: str) -> str:
+        row = named[key]
+        return f"{_words(row)} · {key}" if row.title in twice else _words(row)
+
+    pick("Net", "model", list(named), start.first(listed), words=words)
+
+
+def _words(row: Any) -> str:
+    size = f"{row.bytes / 1e6:,.0f} MB" if row.bytes >= 1e7 else f"{row.bytes / 1e6:.1f} MB"
+    return f"{row.title} · {WHERE.get(row.where, f'download {size}')}"
+
+
+def _photos() -> None:
+    mine = state.own_photos()
+    options = [*reversed(mine), *samples()]
+    named = {**{name: Photo.sample(name) for name in samples()}, **mine}
+    st.html(f"<style>{''.join(_thumb(i, named[name]) for i, name in enumerate(options, 1))}</style>")
+    state.linked("photo", samples()[0], lambda value: value in options, str)
+    st.pills("Photo", options, key="photo", required=True, format_func=lambda name: _short(named[name].name))
+    if st.session_state["photo"] in mine:
+        st.query_params.pop("photo", None)  # nothing personal in a link, not even a name
+    else:
+        state.note("photo", samples()[0])
+    turn = st.session_state.setdefault("_turn", 0)  # a fresh uploader after each upload: the strip shows the photos
+
+    def bring(key: str) -> None:
+        files = st.session_state[key]
+        st.session_state["_refused"] = state.bring(files if isinstance(files, list) else [files] if files else [])
+        st.session_state["_turn"] += 1
+
+    key = f"upload-{turn}"
+    st.file_uploader(
+        "Add photos", accept_multiple_files=True, key=key, on_change=bring, args=(key,),
+        type=["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"],
+    )  # fmt: skip
+    if st.toggle("Camera", key="camera-on"):
+        key = f"camera-{turn}"
+        st.camera_input("Take a photo", key=key, on_change=bring, args=(key,), resolution="480p")
+    for sentence in st.session_state.pop("_refused", []):
+        st.error(show._plain(sentence), icon=":material/info:")
+    if mine:
+        st.button("Forget my photos", on_click=state.forget_photos, icon=":material/delete:", width="stretch")
+        _released()
+
+
+@st.cache_resource(scope="session", show_spinner=False, on_release=lambda _: _purge())
+def _released() -> object:
+    """Nothing but a place to hear that a visit is over, and what it brought along can go."""
+    return object()
+
+
+def _purge() -> None:
+    if start.START.ready():
+        start.START.engine().purge()
+
+
+def _foot() -> None:
+    words = "Loading PyTorch"
+    if start.START.ready():
+        try:
+            engine = start.START.engine()
+            _, waiting = engine.busy()
+            words = engine.device + (f" · {waiting} waiting" if waiting else "")
+        except RequestError:
+            words = "No engine"
+    st.html(
+        f'<p class="cv-foot"><b>{html.escape(words)}</b><br>Your photos stay in this server’s memory: never on its '
+        "disk, never passed on, gone when you close this tab.</p>"
+    )
+    present("sidebar")
+
+
+def present(place: str) -> None:
+    """The presenter's switch; it lives in the sidebar, and above the page while presenting."""
+    state.linked("present", False, lambda value: True, lambda text: text.lower() in ("true", "1", "yes"))
+    st.toggle("Present", key="present", help="Big type and no sidebar, for a lecture hall; left and right change pages")
+    state.note("present", False)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 18 else f"{name[:10]}…{name[-7:]}"
+
+
+def _thumb(place: int, photo: Photo) -> str:
+    """The style that lays a photo's thumbnail under the n-th pill."""
+    return f".st-key-photo button:nth-of-type({place}){{background-image:url({_small(photo)})}}"
+
+
+@functools.lru_cache(256)
+def _small_sample(name: str) -> str:
+    return _data(Photo.sample(name))
+
+
+def _small(photo: Photo) -> str:
+    """A thumbnail as a data address; those of samples are kept, those of people's own photos are made anew."""
+    return _data(photo) if photo.personal else _small_sample(photo.name)
+
+
+def _data(photo: Photo) -> str:
+    small, file = photo.image(), io.BytesIO()
+    short = min(small.size)
+    left, top = (small.width - short) // 2, (small.height - short) // 2
+    small = small.resize((THUMB, THUMB), box=(left, top, left + short, top + short), reducing_gap=2)
+    small.save(file, "JPEG", quality=80)
+    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()

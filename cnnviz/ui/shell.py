@@ -1,0 +1,91 @@
+"""The frame around every page: list of pages, sidebar, presenter mode, style."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from cnnviz.ui import controls, show, state
+
+STYLE = Path(__file__).with_name("style.css")
+ICON = (
+    "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'><rect width='32' height='32' rx='6' fill='#1b1d22'/>"
+    "<rect x='6' y='6' width='9' height='9' fill='#781c6d'/><rect x='17' y='6' width='9' height='9' fill='#ed6925'/>"
+    "<rect x='6' y='17' width='9' height='9' fill='#320a5e'/>"
+    "<rect x='17' y='17' width='9' height='9' fill='#fcffa4'/></svg>"
+)
+# section -> (file in pages/, title, icon, one line for the tooltip); pages that are not there yet are left out
+PAGES: dict[str, tuple[tuple[str, str, str, str], ...]] = {
+    "": (("home", "Home", "home", "A photo flows through a net"),),
+    "Labs": (
+        ("convolution", "Convolution lab", "grid_on", "A window slides over a picture"),
+        ("gabor", "Gabor lab", "waves", "One oriented filter, and a bank of them"),
+        ("data", "Data", "photo_library", "What a net learns from"),
+        ("train", "Train", "model_training", "Watch a net learn"),
+    ),
+    "Look inside": (
+        ("activations", "Activations", "apps", "What each channel of a layer answers"),
+        ("filters", "Filters", "texture", "What each channel would like to see"),
+        ("class_activation", "Class activation", "local_fire_department", "Which pixels spoke for a class"),
+        ("time_machine", "Time machine", "history", "Scrub through a training run"),
+    ),
+    "Teach": (("lecture", "Lecture", "school", "Scenes in an order"),),
+}
+
+
+def run() -> None:
+    """One visit of one page: frame, then the page."""
+    state.enter()
+    st.set_page_config(
+        page_icon=ICON, layout="wide", initial_sidebar_state="collapsed" if show.presenting() else "auto"
+    )
+    pages = _pages()
+    presenting = _presenting()
+    page = st.navigation(pages, position="hidden" if presenting else "sidebar", expanded=True)
+    st.html(f"<style>{STYLE.read_text()}{PRESENTING if presenting else ''}</style>")
+    if presenting:
+        _stage([p for group in pages.values() for p in group], page)
+    else:
+        controls.sidebar()
+    page.run()
+
+
+def _presenting() -> bool:
+    """Whether the switch, or before it exists the link, asks for presenter mode."""
+    url = st.query_params.get("present")
+    if url is not None and "present" not in st.session_state:
+        return url.lower() in ("true", "1", "yes")
+    return show.presenting()
+
+
+def _pages() -> dict[str, list]:
+    found = {}
+    for section, entries in PAGES.items():
+        there = [
+            st.Page(path, title=title, icon=f":material/{icon}:", help=help, default=file == "home", url_path=file)
+            for file, title, icon, help in entries
+            if (path := state.ROOT / "pages" / f"{file}.py").is_file()
+        ]
+        if there:
+            found[section] = there
+    return found
+
+
+def _stage(pages: list, page: object) -> None:
+    """Presenter mode: the switch back, and pages under the arrow keys."""
+    here = next((i for i, p in enumerate(pages) if p == page), 0)
+    with st.container(horizontal=True, horizontal_alignment="right", key="stage"):
+        if st.button("Previous page", icon=":material/arrow_back:", shortcut="Left", type="tertiary", key="stage-back"):
+            st.switch_page(pages[(here - 1) % len(pages)], query_params={"present": "true"})
+        if st.button("Next page", icon=":material/arrow_forward:", shortcut="Right", type="tertiary", key="stage-next"):
+            st.switch_page(pages[(here + 1) % len(pages)], query_params={"present": "true"})
+        controls.present("stage")
+
+
+PRESENTING = """
+html { font-size: 20px; }
+[data-testid="stSidebar"], [data-testid="stSidebarCollapsedControl"], [data-testid="stExpandSidebarButton"],
+[data-testid="stHeader"] { display: none; }
+.stMainBlockContainer { padding-top: 1rem; max-width: none; }
+"""

@@ -1,0 +1,226 @@
+"""What pages show with: a head, pictures encoded here, bars, facts, histograms, errors in one sentence, take-aways.
+
+show.head("Gabor lab", "What one oriented filter answers to.")
+with show.refusals():                       # a RequestError becomes one sentence on the page
+    ...
+answer = show.asked("gabor", compute)       # the same, and the previous answer is returned
+show.image(pixels, alt="Response of the filter")
+show.take_away("gabor", picture=lambda: pixels, array=lambda: response, python=lines, link=state.link("gabor"))
+"""
+
+from __future__ import annotations
+
+import contextlib
+import html
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import streamlit as st
+
+from cnnviz import picture
+from cnnviz.options import RequestError
+from cnnviz.ui import start, state
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from cnnviz.explain.predict import Prediction
+    from cnnviz.photo import Photo
+
+T = TypeVar("T")
+WIDEST = 1460  # px: Streamlit shrinks and re-encodes anything wider
+
+
+def head(title: str, purpose: str) -> None:
+    """The page's name and, unless somebody presents, one line on what it is for."""
+    st.html(f'<h1 class="cv-title">{html.escape(title)}</h1>' + ("" if presenting() else _p(purpose, "cv-purpose")))
+
+
+def section(title: str, note: str = "") -> None:
+    """A small heading within a page, with a quiet note beside it."""
+    st.html(f'<h2 class="cv-section">{html.escape(title)} <small>{html.escape(note)}</small></h2>')
+
+
+def presenting() -> bool:
+    """Whether the view is for a lecture hall: big type, no sidebar, no prose."""
+    return bool(st.session_state.get("present", False))
+
+
+@contextlib.contextmanager
+def refusals() -> Iterator[None]:
+    """Show a `RequestError` of the block as its one sentence, and go on after it."""
+    try:
+        yield
+    except RequestError as error:
+        st.error(_plain(str(error)), icon=":material/info:")
+
+
+def asked(place: str, ask: Callable[[], T], waiting: str = "") -> T | None:
+    """What `ask` returns; where it is refused, one sentence, and the last answer this place had (None at first)."""
+    kept = state.kept()
+    with refusals():
+        if waiting:
+            with st.spinner(waiting, show_time=True):
+                kept[place] = ask()
+        else:
+            kept[place] = ask()
+    return kept.get(place)
+
+
+def image(
+    shown: np.ndarray | Image.Image | Photo,
+    alt: str,
+    caption: str | None = None,
+    width: Any = "stretch",
+    quality: int = 92,
+) -> None:
+    """The picture as a JPEG of our own, at most 1,460 px wide, with its alternative text."""
+    data = picture.encode(picture.fit(shown, WIDEST), "jpeg", quality)
+    st.image(data, caption=caption and _plain(caption), width=width, output_format="JPEG", alt=alt)
+
+
+def pixelated(values: np.ndarray, side: int) -> np.ndarray:
+    """Colours (h, w, 3) enlarged by a whole factor to about `side` px, so that a value stays a square."""
+    factor = max(1, side // max(values.shape[:2]))
+    return values.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def bars(predictions: Sequence[Prediction], marked: int | None = None) -> None:
+    """The most probable classes as bars with their percentages; `marked` is the class that is being explained."""
+    rows = []
+    for p in predictions:
+        share = f"{p.probability:.1%}"
+        rows.append(
+            f'<div role="listitem" class="{"cv-marked" if p.index == marked else ""}"><span>{html.escape(p.label)}</span>'
+            f'<b>{share}</b><i><u style="width:{max(p.probability, 0.002):.2%}"></u></i></div>'
+        )
+    st.html(f'<div role="list" class="cv-bars" aria-label="Predictions">{"".join(rows)}</div>')
+
+
+def facts(values: Mapping[str, Any]) -> None:
+    """Numbers with their names, in one quiet row."""
+    cells = (f"<div><dt>{html.escape(k)}</dt><dd>{html.escape(str(v))}</dd></div>" for k, v in values.items())
+    st.html(f'<dl class="cv-facts">{"".join(cells)}</dl>')
+
+
+def say(text: str) -> None:
+    """One quiet line of plain text."""
+    st.html(_p(text, "cv-note"))
+
+
+def histogram(values: np.ndarray, bins: int = 48, label: str = "Histogram") -> None:
+    """How often each value occurs, on a logarithmic height so that the rare ones can be seen; the line marks 0."""
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return say("Every value is NaN: there is no histogram.")
+    low, high = float(finite.min()), float(finite.max())
+    counts, _ = np.histogram(finite, bins, (low, high if high > low else low + 1))
+    tall = np.log1p(counts) / max(np.log1p(counts.max()), 1e-9) * 60
+    columns = "".join(
+        f'<rect x="{i * 5}" y="{64 - h:.1f}" width="4" height="{h:.1f}"/>' for i, h in enumerate(tall) if h > 0
+    )
+    zero = (0 - low) / (high - low) * bins * 5 if low < 0 < high else None
+    line = f'<line x1="{zero:.1f}" x2="{zero:.1f}" y1="0" y2="64"/>' if zero is not None else ""
+    return st.html(
+        f'<figure class="cv-hist"><svg viewBox="0 0 {bins * 5} 64" preserveAspectRatio="none" role="img" '
+        f'aria-label="{html.escape(label)}: from {low:.3g} to {high:.3g}">{columns}{line}</svg>'
+        f"<figcaption><span>{low:.3g}</span><span>{high:.3g}</span></figcaption></figure>"
+    )
+
+
+def scale(low: float, high: float, colour_map: str, label: str) -> None:
+    """The colour map as a thin bar with the values at its ends."""
+    colours = picture.colourise(np.linspace(0, 1, 24)[None], colour_map)[0]
+    stops = ",".join(f"rgb({r},{g},{b})" for r, g, b in colours)
+    st.html(
+        f'<figure class="cv-scale" role="img" aria-label="{html.escape(label)} from {low:.3g} to {high:.3g}">'
+        f'<span>{low:.3g}</span><i style="background:linear-gradient(90deg,{stops})"></i>'
+        f"<span>{high:.3g}</span></figure>"
+    )
+
+
+def take_away(
+    name: str,
+    *,
+    picture: Callable[[], Any] | None = None,
+    array: Callable[[], np.ndarray] | None = None,
+    python: str = "",
+    link: str = "",
+) -> None:
+    """A row to leave with: the picture as PNG, its numbers as .npy, the lines of Python and the link that show it.
+
+    `picture` and `array` are asked only when somebody downloads; the row belongs in the fragment that made them.
+    """
+    if presenting():
+        return
+    with st.container(horizontal=True, key=f"take-{name}", gap="small"):
+        if picture is not None:
+            draw = picture
+            st.download_button(
+                "PNG", lambda: _png(draw()), f"{name}.png", "image/png", key=f"png-{name}",
+                icon=":material/download:", on_click="ignore", help="Download this picture",
+            )  # fmt: skip
+        if array is not None:
+            read = array
+            st.download_button(
+                "NPY", lambda: _npy(read()), f"{name}.npy", "application/octet-stream", key=f"npy-{name}",
+                icon=":material/download:", on_click="ignore", help="Download the numbers behind it, for numpy",
+            )  # fmt: skip
+        if python:
+            with st.popover("Copy as Python", icon=":material/code:"):
+                st.code(python, language="python")
+        if link:
+            with st.popover("Copy link", icon=":material/link:"):
+                st.code(link, language=None, wrap_lines=True)
+                if state.photo().personal:
+                    say("Your own photo is never part of a link; whoever opens it sees the first sample.")
+
+
+def net() -> str | None:
+    """The key of the net to show: the one picked, loaded here with its download's progress; where that is refused, a
+    sentence, and the net this visit had before.
+    """
+    engine, picked = state.engine(), state.model_picked()
+    place = st.empty()
+
+    def progress(done: int, total: int) -> None:
+        place.progress(min(1.0, done / max(total, 1)), f"Downloading {done / 1e6:,.0f} of {total / 1e6:,.0f} MB")
+
+    def load() -> str:
+        engine.model(picked, progress)
+        return picked
+
+    key = asked("net", load)
+    place.empty()
+    if key is None:  # a link to a net that cannot be had: the first one here will do meanwhile
+        key = asked("net", lambda: engine.model(start.first(start.rows())).key)
+    state.use_model(key)
+    return key
+
+
+def opening(photo: Photo) -> str:
+    """The line of Python that opens the current photo."""
+    if not photo.personal:
+        return f"photo = cnnviz.Photo.sample({photo.name!r})"
+    return f"photo = cnnviz.Photo.open({photo.name!r}, side={state.SIDE})"
+
+
+def _png(shown: Any) -> bytes:
+    return picture.encode(shown, "png")
+
+
+def _npy(values: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.save(file, values, allow_pickle=False)
+    return file.getvalue()
+
+
+def _p(text: str, kind: str) -> str:
+    return f'<p class="{kind}">{html.escape(text)}</p>'
+
+
+def _plain(text: str) -> str:
+    """Text that markdown leaves alone: file names and labels are data."""
+    return "".join(f"\\{c}" if c in r"\`*_{}[]()#+-!|~$:<>" else c for c in text)

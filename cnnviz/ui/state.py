@@ -1,0 +1,153 @@
+"""What a visit knows: the current photo and net, and what stands in its link.
+
+Pages use `photo()`, `model()` and `engine()`; widgets that belong in the link go through `linked` and `note`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import runpy
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from cnnviz.photo import Photo, PhotoError, samples
+from cnnviz.ui import start
+
+if TYPE_CHECKING:
+    from cnnviz.engine import Engine
+
+T = TypeVar("T")
+ROOT = Path(__file__).resolve().parents[2]
+SIDE = 2048  # px: what is kept of an uploaded photo; 12 MiB each at most
+MOST = 24  # photos of a visit
+
+
+def enter() -> None:
+    """Mark this run as having come through app.py; its first line."""
+    start.START.begin()
+    setattr(get_script_run_ctx(), "cnnviz_entered", True)  # noqa: B010
+
+
+def guard() -> None:
+    """A page's first line: where a fresh server was asked for the page itself, go through app.py all the same."""
+    context = get_script_run_ctx()
+    whole = context is None or Path(context.main_script_path).resolve() == ROOT / "app.py"
+    if whole and not getattr(context, "cnnviz_entered", False):
+        runpy.run_path(str(ROOT / "app.py"), run_name="__main__")
+        st.stop()
+
+
+def engine() -> Engine:
+    """The engine of this server; the first visitors wait for it under a sentence that says so."""
+    if not start.START.ready():
+        with st.spinner("Loading PyTorch, a few seconds, once after the server starts"):
+            return start.START.engine()
+    return start.START.engine()
+
+
+def model() -> str:
+    """The key of the current net: the one picked, or where that refused to load, the last one that did."""
+    return st.session_state.get("_model_loaded") or model_picked()
+
+
+def model_picked() -> str:
+    """The key of the net picked in the sidebar."""
+    return st.session_state.get("model") or start.first(start.rows())
+
+
+def use_model(key: str | None) -> None:
+    """Remember the net that did load."""
+    st.session_state["_model_loaded"] = key
+
+
+def photo() -> Photo:
+    """The current photo: a sample, or one of the visitor's own."""
+    name = st.session_state.get("photo", samples()[0])
+    mine = own_photos()
+    return mine[name] if name in mine else Photo.sample(name if name in samples() else samples()[0])
+
+
+def own_photos() -> dict[str, Photo]:
+    """The photos this visit brought along, by the name they have in its link (mine-1, mine-2, ...)."""
+    return st.session_state.setdefault("_mine", {})
+
+
+def bring(files: Sequence[Any]) -> list[str]:
+    """Take uploaded files in and make the last good one the current photo; a sentence for each that is refused."""
+    mine, refused = own_photos(), []
+    for file in files:
+        try:
+            if len(mine) >= MOST:
+                raise PhotoError(f"{file.name}: {MOST} photos are kept at most; forget some first.")
+            taken = Photo.open(file, name=file.name, side=SIDE)
+        except PhotoError as error:
+            refused.append(str(error))
+            continue
+        name = next((n for n, p in mine.items() if p.digest == taken.digest), None)
+        if name is None:
+            st.session_state["_brought"] = count = st.session_state.get("_brought", 0) + 1
+            mine[name := f"mine-{count}"] = taken
+        st.session_state["photo"] = name
+    return refused
+
+
+def forget_photos() -> None:
+    """Drop this visit's photos, the pictures made of them, and everything the engine derived from personal photos."""
+    st.session_state["_mine"] = {}
+    st.session_state["_kept"] = {}
+    st.session_state["photo"] = samples()[0]
+    if start.START.ready():
+        start.START.engine().purge()
+
+
+def kept() -> dict[str, Any]:
+    """The last good answer of each place on the pages."""
+    return st.session_state.setdefault("_kept", {})
+
+
+def linked(key: str, default: T, allowed: Callable[[T], bool], parse: Callable[[str], T]) -> None:
+    """Before the widget `key`: give it the value in the link, else what it last had, else the default.
+
+    Unlike `bind=`, the link holds the value and not its label, and it may be written by `st.query_params`.
+    """
+    notes = st.session_state.setdefault("_notes", {})
+    before, stale, stamp = notes.get(key, (None, None, 0.0))
+    url, value = st.query_params.get(key), st.session_state.get(key, before)
+    touched = key in st.session_state and before is not None and st.session_state[key] != before
+    echo = url == stale and time.monotonic() - stamp < 2  # the browser had not heard of our last change yet
+    if url is not None and not touched and not echo and url != str(before):
+        with contextlib.suppress(ValueError):
+            value = parse(url) if allowed(parse(url)) else value
+    good = value is not None and allowed(value)
+    if st.session_state.get(key) != (value if good else default) or key not in st.session_state:
+        st.session_state[key] = value if good else default
+
+
+def note(key: str, default: Any) -> None:
+    """After the widget `key`: keep its value over page switches, and put it in the link unless it is the default."""
+    value, notes = st.session_state[key], st.session_state.setdefault("_notes", {})
+    url = st.query_params.get(key)
+    wanted = None if value == default else str(value)
+    if notes.get(key, (None,))[0] != value or url != wanted:
+        notes[key] = (value, url, time.monotonic())
+    if wanted is None and url is not None:
+        del st.query_params[key]
+    elif wanted is not None and url != wanted:
+        st.query_params[key] = wanted
+
+
+def link(page: str, **params: Any) -> str:
+    """The whole address of a page showing what is shown now; a personal photo is never part of it."""
+    base = (st.context.url or "http://localhost:8501/").split("?")[0]
+    here = "/".join(base.split("/")[:3])
+    shown = {"model": model(), **params}
+    if st.session_state.get("photo") in samples():
+        shown["photo"] = st.session_state["photo"]
+    from urllib.parse import urlencode
+
+    return f"{here}/{page}?{urlencode(shown)}"

@@ -1,0 +1,106 @@
+"""Activations: every channel of a layer, and one of them close up."""
+
+import numpy as np
+import streamlit as st
+
+from cnnviz import picture
+from cnnviz.ui import controls, show, state
+
+state.guard()
+
+SORTS = ("in order", "mean", "max", "share above 0")
+
+# say
+show.head(
+    "Activations", "What each channel of a layer answers to the photo: black is zero, red is above, blue is below."
+)
+engine, photo = state.engine(), state.photo()
+key = show.net()
+if key is None:
+    st.stop()
+
+
+@st.fragment
+def layer_of_maps() -> None:
+    """The layer's mosaic and one channel of it."""
+    # ask
+    names = engine.map_layers(key)
+    shapes = {layer.name: layer for layer in engine.layers(key).layers}
+
+    def words(name: str) -> str:
+        return f"{name} · {shapes[name].kind} {' × '.join(map(str, shapes[name].shape))}" if name in shapes else name
+
+    one, two, three = st.columns([2.2, 1, 1.2], vertical_alignment="bottom")
+    with one:
+        layer = controls.pick("Layer", "layer", names, engine.default_layer(key), words=words)
+    with two:
+        sort = controls.pick("Sort by", "sort", SORTS, SORTS[0])
+    with three:
+        scope = controls.switch("One colour scale per", "scale", ["layer", "channel"], "layer")
+
+    # compute
+    shown = show.asked("activations", lambda: engine.activations(key, photo, layer), "Running the net")
+    if shown is None:
+        return
+    by = {"mean": shown.mean, "max": shown.max, "share above 0": shown.alive}
+    order = np.argsort(-by[sort], kind="stable") if sort in by else np.arange(len(shown.maps))
+
+    # show
+    all_maps, one_map = st.columns([2.1, 1], gap="large")
+    with one_map:
+        channel = controls.pick(
+            "Channel", "channel", [int(i) for i in order], int(order[0]), parse=int,
+            words=lambda i: f"{i} · {sort} {by[sort][i]:.3g}" if sort in by else str(i),
+        )  # fmt: skip
+        close_up(shown, channel, scope)
+    with all_maps:
+        count, height, width = shown.maps.shape
+        columns = picture.wide(count, height / width, 1.5)
+        tile = max(4, show.WIDEST // columns - 2)
+        show.section(f"All {count} channels", f"{height} × {width} each, {shown.layer}")
+        tiles = picture.mosaic(shown.maps[order], columns=columns, scope=scope, tile=min(tile, 240), gap=2)
+        show.image(framed(tiles, int(np.flatnonzero(order == channel)[0]), columns, count), f"All channels of {layer}")
+        reach = float(np.abs(shown.maps).max())
+        show.scale(-reach, reach, picture.ACTIVATION, "Activation")
+        dead = [int(i) for i in shown.dead]
+        if dead:
+            listed = ", ".join(map(str, dead[:24])) + (" …" if len(dead) > 24 else "")
+            show.say(f"{len(dead)} of {count} channels stay at or below zero on this photo: {listed}")
+    lines = f"import cnnviz\n\nengine = cnnviz.engine()\n{show.opening(photo)}\n"
+    lines += f"maps = engine.activations({key!r}, photo, {layer!r}).maps  # {shown.maps.shape}\n"
+    lines += f"tiles = cnnviz.picture.mosaic(maps, columns={columns}, scope={scope!r}, tile={min(tile, 240)}, gap=2)\n"
+    lines += "open('maps.png', 'wb').write(cnnviz.picture.encode(tiles, 'png'))"
+    link = state.link("activations", layer=layer, sort=sort, scale=scope, channel=channel)
+    show.take_away("activations", picture=lambda: tiles, array=lambda: shown.maps, python=lines, link=link)
+
+
+def close_up(shown, channel: int, scope: str) -> None:
+    """One channel large, its numbers, and how often each value occurs."""
+    values = shown.maps[channel]
+    limit = float(np.abs(shown.maps).max()) if scope == "layer" else None
+    show.image(show.pixelated(picture.diverging(values, limit), 420), f"Channel {channel} of {shown.layer}")
+    show.facts(
+        {
+            "Lowest": f"{values.min():.4g}",
+            "Mean": f"{shown.mean[channel]:.4g}",
+            "Highest": f"{shown.max[channel]:.4g}",
+            "Above 0": f"{shown.alive[channel]:.0%}",
+        }
+    )
+    show.histogram(values, label=f"Values of channel {channel}")
+
+
+def framed(tiles: np.ndarray, place: int, columns: int, count: int) -> np.ndarray:
+    """The mosaic with a frame around one tile, in the gaps."""
+    rows = -(-count // columns)
+    height, width = (tiles.shape[0] + 2) // rows, (tiles.shape[1] + 2) // columns
+    y, x = place // columns * height, place % columns * width
+    marked = np.pad(tiles, ((2, 2), (2, 2), (0, 0)), constant_values=picture.GAP[0])
+    top, left, low, right = y, x, y + height + 2, x + width + 2
+    for rim in ((slice(top, top + 2), slice(left, right)), (slice(low - 2, low), slice(left, right)),
+                (slice(top, low), slice(left, left + 2)), (slice(top, low), slice(right - 2, right))):  # fmt: skip
+        marked[rim] = (255, 190, 60)
+    return marked
+
+
+layer_of_maps()

@@ -1,0 +1,88 @@
+"""Class activation: which pixels spoke for which class."""
+
+import html
+
+import numpy as np
+import streamlit as st
+
+from cnnviz import picture
+from cnnviz.ui import controls, show, state
+
+state.guard()
+
+# say
+show.head("Class activation", "Which pixels spoke for which class, seen from one layer of the net.")
+engine, photo = state.engine(), state.photo()
+key = show.net()
+if key is None:
+    st.stop()
+
+
+@st.fragment
+def evidence() -> None:
+    """Predictions and controls on the left, the maps on the right, the weightiest channels beneath."""
+    said = show.asked("cam-said", lambda: engine.predict(key, photo, top=1_000_000), "Asking the net")
+    if said is None:
+        return
+    left, right = st.columns([1, 2.6], gap="large")
+
+    # ask
+    with left:
+        bars = st.container()
+        label = {p.index: p.label for p in said}
+        target = controls.pick(
+            "Class", "class", [-1, *label], -1, parse=int,
+            words=lambda i: f"Most probable ({said[0].label})" if i < 0 else f"{label[i]} · {i}",
+        )  # fmt: skip
+        names = engine.map_layers(key)
+        layer = controls.pick("Layer", "at", names, engine.default_layer(key))
+        opacity = controls.slide("Opacity", "opacity", 0.0, 1.0, 0.55, 0.05)
+        colours = controls.pick("Colour map", "colours", picture.HEAT_MAPS, picture.HEAT)
+
+    # compute
+    wanted = None if target < 0 else target
+    with right:
+        heat = show.asked("cam", lambda: engine.heatmap(key, photo, wanted, layer), "Looking back through the net")
+    if heat is None:
+        return
+
+    # show
+    with bars:
+        shown = [*said[:5], *(p for p in said[5:] if p.index == heat.target)]
+        show.section("What it says", engine.model(key).title)
+        show.bars(shown, marked=heat.target)
+    with right:
+        over, raw = st.columns([1.6, 1], gap="medium")
+        with over:
+            show.section("Overlay", f"{heat.label}, {heat.layer}")
+            drawn = picture.overlay(photo, heat, opacity, colours, side=1200)
+            show.image(drawn, f"Heat map of {heat.label} over the photo {photo.name}")
+            show.scale(0, 1, colours, "Heat")
+        with raw:
+            show.section("Raw map", f"{heat.raw.shape[0]} × {heat.raw.shape[1]}")
+            show.image(show.pixelated(picture.diverging(heat.raw), 420), f"Raw map of {heat.label}, signed")
+            reach = float(np.abs(heat.raw).max())
+            show.scale(-reach, reach, picture.ACTIVATION, "Raw map")
+            show.say("For the class where red, against it where blue.")
+    weighty(heat)
+    lines = f"import cnnviz\n\nengine = cnnviz.engine()\n{show.opening(photo)}\n"
+    lines += f"heat = engine.heatmap({key!r}, photo, target={wanted!r}, layer={layer!r})\n"
+    lines += f"cnnviz.picture.overlay(photo, heat, {opacity}, {colours!r}).save('heat.png')"
+    link = state.link("class_activation", **{"class": target}, at=layer, opacity=opacity, colours=colours)
+    show.take_away("heatmap", picture=lambda: drawn, array=lambda: heat.values, python=lines, link=link)
+
+
+def weighty(heat) -> None:
+    """The eight channels of the layer that weighed most for the class, as small maps."""
+    order = np.argsort(-heat.weights)[:8]
+    maps = show.asked("cam-maps", lambda: engine.activations(key, photo, heat.layer))
+    if maps is None or maps.layer != heat.layer:
+        return
+    show.section("The eight channels that spoke loudest for it", "by the weight each has in the raw map")
+    tiles = picture.mosaic(maps.maps[order], columns=len(order), scope="channel", tile=170, gap=4)
+    show.image(tiles, f"Maps of the channels {', '.join(map(str, order))}")
+    cells = "".join(f"<div>{i}<small>{html.escape(f'{heat.weights[i]:+.3g}')}</small></div>" for i in order)
+    st.html(f'<div class="cv-row">{cells}</div>')
+
+
+evidence()

@@ -1,0 +1,80 @@
+"""Home: the current photo on its way through the current net."""
+
+import streamlit as st
+
+from cnnviz import picture
+from cnnviz.ui import show, start, state
+
+state.guard()
+
+# say
+show.head(
+    "What the net sees", "A photo on its way through a net: what goes in, what each stage makes of it, what it says."
+)
+
+# ask: net and photo stand in the sidebar
+photo = state.photo()
+side_in, side_heat, side_said = st.columns([1, 1, 0.8], gap="medium")
+with side_in:
+    show.section("The photo", f"{photo.width} × {photo.height}")
+    show.image(picture.fit(photo, 800), f"The photo {photo.name}")
+with side_heat:
+    place_heat = st.container()
+with side_said:
+    place_said = st.container()
+place_stages = st.container()
+
+# compute
+with place_heat:
+    engine = state.engine()
+    key = show.net()
+    if key is None:
+        st.stop()
+    answer = show.asked(
+        "home", lambda: (engine.predict(key, photo, top=5), engine.heatmap(key, photo)), "Asking the net"
+    )
+names = start.stages(engine, key)
+with place_stages:
+    maps = show.asked("home-stages", lambda: engine.all_activations(key, photo, names), "Running the stages")
+
+# show
+model = engine.model(key)
+if answer is not None:
+    said, heat = answer
+    with place_heat:
+        show.section("Where it looked", f"for {heat.label}")
+        show.image(picture.overlay(photo, heat, 0.55, side=800), f"Heat map of {heat.label} over the photo")
+    with place_said:
+        show.section("What it says", model.title)
+        show.bars(said, marked=heat.target)
+        table = engine.layers(key)
+        show.facts(
+            {
+                "Parameters": f"{table.total_parameters:,}",
+                "Mult-adds": f"{table.total_mult_adds / 1e6:,.1f} M",
+                "Input": " × ".join(map(str, model.input_size)),
+            }
+        )
+        st.page_link(
+            "pages/class_activation.py", label="Ask which pixels spoke for it", icon=":material/local_fire_department:"
+        )
+if maps:
+    with place_stages:
+        show.section("On the way", "the nine liveliest channels of each stage; blue below zero, red above")
+        for column, shown in zip(st.columns(len(maps), gap="small"), maps, strict=True):
+            with column:
+                lively = shown.maps.std(axis=(1, 2)).argsort()[::-1][:9]
+                tiles = picture.mosaic(shown.maps[lively], columns=3, tile=112, scope="channel")
+                show.image(tiles, f"Nine feature maps of the layer {shown.layer}")
+                st.page_link(
+                    "pages/activations.py", label=shown.layer, query_params={"layer": shown.layer},
+                    help="All channels of this layer", icon=":material/arrow_forward:", icon_position="right",
+                )  # fmt: skip
+                show.say(" × ".join(map(str, shown.maps.shape)))
+lines = f"import cnnviz\n\nengine = cnnviz.engine()\n{show.opening(photo)}\nengine.predict({key!r}, photo, top=5)\n"
+lines += f"heat = engine.heatmap({key!r}, photo)\ncnnviz.picture.overlay(photo, heat, 0.55).save('heat.png')"
+if answer is not None:
+    show.take_away(
+        "home", picture=lambda: picture.overlay(photo, heat, 0.55), array=lambda: heat.values, python=lines,
+        link=state.link(""),
+    )  # fmt: skip
