@@ -106,7 +106,7 @@ def count(path: Path) -> int | None:
             size = int.from_bytes(file.read(8), "little")
             header = json.loads(file.read(size)) if size <= 100_000_000 else {}
         tensors = {name: entry["shape"] for name, entry in header.items() if name != "__metadata__"}
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
     kept = re.compile(r"(^|\.)(running_mean|running_var|num_batches_tracked)$")
     return sum(math.prod(shape) for name, shape in tensors.items() if not kept.search(name)) or None

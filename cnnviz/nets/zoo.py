@@ -124,7 +124,7 @@ def read_card(path: Path) -> dict[str, Any]:
     """What a card.json says about its net. Raises `RequestError` where it is no card."""
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         raise RequestError(f"The card {path.name} cannot be read; write it again or remove it.") from None
     if not isinstance(card, dict) or not isinstance(card.get("net"), str):
         raise RequestError(f'The card {path.name} does not name its net; add an entry such as "net": "resnet18".')
