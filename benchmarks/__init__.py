@@ -1,0 +1,1 @@
+"""cnnviz side by side with its peers: `python -m benchmarks --list`."""
