@@ -1,0 +1,193 @@
+"""Pictures in folders: which class each belongs to, which split, and their pixels no larger than a net needs."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from cnnviz.nets.preprocess import Preprocess
+from cnnviz.options import RequestError
+from cnnviz.photo import FORMATS, MAX_ASPECT, MAX_BYTES, MAX_PIXELS, Photo, PhotoError
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+SPLITS = {"train": ("train", "training"), "val": ("val", "valid", "validation"), "test": ("test", "testing")}
+MAX_PICTURES = 500_000
+
+
+class FolderError(RequestError):
+    """A folder is no data set that can be used; the message says what it should look like."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """The pictures of one split and the index of each one's class."""
+
+    paths: tuple[Path, ...] = field(repr=False)
+    labels: tuple[int, ...] = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def counts(self, classes: int) -> tuple[int, ...]:
+        """Pictures per class."""
+        return tuple(int(n) for n in np.bincount(np.array(self.labels, np.int64), minlength=classes))
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A data set on disk: its folder, class names in order, and its splits; `test` may be empty."""
+
+    root: Path
+    classes: tuple[str, ...]
+    train: Split
+    val: Split
+    test: Split
+
+    def splits(self) -> dict[str, Split]:
+        """The splits that have pictures, by name."""
+        found = {"train": self.train, "val": self.val, "test": self.test}
+        return {name: split for name, split in found.items() if len(split)}
+
+
+def read(root: Path | str, *, share: float = 0.2, seed: int = 0) -> DataSet:
+    """The data set in a folder: train/<class>/, val/<class>/ and test/<class>/, or <class>/ with a seeded split.
+
+    Where there is no val, a `share` of each class's training pictures becomes it, drawn with `seed`. Class names that
+    are whole numbers are ordered as numbers. Nothing but names is read. Raises `FolderError`.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        raise FolderError(f"There is no folder {root.name or root}; check its name, or upload the pictures as a zip.")
+    root = _unwrapped(root)
+    named = {split: next((root / n for n in names if (root / n).is_dir()), None) for split, names in SPLITS.items()}
+    whole = named["train"] or root
+    classes = tuple(sorted((p.name for p in _folders(whole) if _pictures(p)), key=_order))
+    if len(classes) < 2:
+        raise FolderError(
+            f"{root.name} holds {len(classes)} folders with pictures, which have to be at least two classes; "
+            "make one folder per class, or train/<class> and val/<class>."
+        )
+    train, val = _split(whole, classes), _split(named["val"], classes)
+    test = _split(named["test"], classes)
+    if not len(val):
+        train, val = _divided(train, len(classes), share, seed)
+    if not len(train) or not len(val):
+        raise FolderError(f"{root.name} has too few pictures for a training and a validation split; add some.")
+    return DataSet(root, classes, train, val, test)
+
+
+def decode(path: Path, preprocess: Preprocess) -> np.ndarray:
+    """What a net would see of a picture file, uint8 (H, W, 1 or 3).
+
+    A JPEG is decoded at 1/2, 1/4 or 1/8 where that is still larger than needed. Raises `PhotoError`.
+    """
+    seen = preprocess.see(_small(path, preprocess))
+    return seen[..., :1] if preprocess.channels == 1 else seen
+
+
+def decode_all(
+    paths: Sequence[Path], preprocess: Preprocess, pool: ThreadPoolExecutor | None = None
+) -> Iterable[np.ndarray | PhotoError]:
+    """What a net would see of each picture, in order, decoded by several threads; an error in place of a bad one."""
+
+    def one(path: Path) -> np.ndarray | PhotoError:
+        try:
+            return decode(path, preprocess)
+        except PhotoError as error:
+            return error
+
+    return (pool.map if pool else map)(one, paths)
+
+
+def _small(path: Path, preprocess: Preprocess) -> Photo:
+    """The photo in a file, decoded no larger than needed; its digest is left out, for nothing is cached by it."""
+    side = min(_pair(preprocess.resize))
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError:
+        return Photo.open(path)  # it knows the sentence
+    if not data.startswith(b"\xff\xd8") or len(data) > MAX_BYTES:
+        return Photo.open(data, name=path.name)
+    try:
+        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
+            width, height = image.size
+            if width * height > MAX_PIXELS or max(width, height) > MAX_ASPECT * min(width, height):
+                return Photo.open(data, name=path.name)  # it refuses, and says why
+            image.draft("RGB", (side, side))
+            pixels = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
+    except Exception:  # a decoder raises anything on damaged bytes; Photo turns it into one sentence
+        return Photo.open(data, name=path.name)
+    return Photo(pixels, "", path.name)
+
+
+def _pair(size: int | tuple[int, int]) -> tuple[int, int]:
+    return size if isinstance(size, tuple) else (size, size)
+
+
+def _unwrapped(root: Path) -> Path:
+    """The folder inside when a folder holds nothing but one other, as zips often do."""
+    for _ in range(4):
+        inside = _folders(root)
+        if len(inside) != 1 or _has_pictures(root) or _has_pictures(inside[0]):
+            return root
+        if any(inside[0].name.lower() in names for names in SPLITS.values()):
+            return root
+        root = inside[0]
+    return root
+
+
+def _folders(root: Path) -> list[Path]:
+    return sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith((".", "__MACOSX")))
+
+
+def _pictures(folder: Path) -> list[Path]:
+    """The picture files of a folder and of folders in it, by name."""
+    found = sorted(
+        p
+        for p in folder.rglob("*")
+        if p.suffix.lower() in SUFFIXES and not p.name.startswith(".") and not p.is_symlink() and p.is_file()
+    )
+    if len(found) > MAX_PICTURES:
+        raise FolderError(f"{folder.name} holds more than {MAX_PICTURES:,} pictures; take a part of them.")
+    return found
+
+
+def _has_pictures(folder: Path) -> bool:
+    return any(p.suffix.lower() in SUFFIXES and not p.name.startswith(".") for p in folder.iterdir())
+
+
+def _split(folder: Path | None, classes: Sequence[str]) -> Split:
+    if folder is None:
+        return Split((), ())
+    found = [
+        (path, i) for i, name in enumerate(classes) if (folder / name).is_dir() for path in _pictures(folder / name)
+    ]
+    return Split(tuple(path for path, _ in found), tuple(i for _, i in found))
+
+
+def _divided(whole: Split, classes: int, share: float, seed: int) -> tuple[Split, Split]:
+    """A split in two: `share` of each class (at least one picture) for the second, drawn with `seed`."""
+    rng = np.random.default_rng(seed)
+    labels = np.array(whole.labels)
+    second = np.zeros(len(whole), bool)
+    for i in range(classes):
+        members = np.flatnonzero(labels == i)
+        count = min(max(1, round(len(members) * share)), len(members) - 1)
+        second[rng.permutation(members)[: max(0, count)]] = True
+    return _part(whole, ~second), _part(whole, second)
+
+
+def _part(whole: Split, chosen: np.ndarray) -> Split:
+    picked = np.flatnonzero(chosen)
+    return Split(tuple(whole.paths[i] for i in picked), tuple(whole.labels[i] for i in picked))
+
+
+def _order(name: str) -> tuple[int, int, str]:
+    return (0, int(name), name) if name.isdecimal() else (1, 0, name)

@@ -1,0 +1,96 @@
+"""Archives from strangers: pictures come out, harm does not."""
+
+from __future__ import annotations
+
+import io
+import stat
+import struct
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cnnviz.data import archive, folder
+
+
+@pytest.fixture
+def png():
+    data = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (20, 20, 3), dtype=np.uint8)).save(data, "PNG")
+    return data.getvalue()
+
+
+def packed(*entries) -> io.BytesIO:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as out:
+        for name, content in entries:
+            out.writestr(name, content)
+    data.seek(0)
+    return data
+
+
+def test_only_pictures_come_out_and_they_make_a_data_set(tmp_path, png):
+    good = [(f"set/{c}/{i}.png", png + bytes([i])) for c in "ab" for i in range(5)]
+    extra = [("set/readme.txt", "hi"), ("set/a/run.sh", "rm"), ("__MACOSX/set/a/._0.png", "x"), ("inner.zip", "x")]
+    seen = []
+    done = archive.unpack(packed(*good, *extra), tmp_path / "out", progress=lambda *p: seen.append(p))
+    assert (done.pictures, done.skipped) == (10, 4)
+    assert seen[-1] == (14, 14)
+    assert folder.read(done.folder).classes == ("a", "b")
+    assert {p.suffix for p in done.folder.rglob("*") if p.is_file()} == {".png"}
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize(
+    "name", ["../evil.png", "/etc/evil.png", "a/../../evil.png", "..\\evil.png", "C:\\evil.png", "a/\x07.png"]
+)
+def test_paths_that_lead_out_are_refused_and_nothing_is_left(tmp_path, png, name):
+    with pytest.raises(archive.ArchiveError, match="leads out"):
+        archive.unpack(packed(("a/1.png", png), (name, png)), tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+    assert not list(tmp_path.parent.glob("evil*"))
+
+
+def test_links_are_refused(tmp_path, png):
+    link = zipfile.ZipInfo("a/link.png")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    with pytest.raises(archive.ArchiveError, match="link"):
+        archive.unpack(packed(("a/1.png", png), (link, "/etc/passwd")), tmp_path / "out")
+
+
+def test_bombs_are_refused_by_ratio_size_and_count(tmp_path, png, monkeypatch):
+    with pytest.raises(archive.ArchiveError, match="hundreds of times"):
+        archive.unpack(packed(("a/1.png", b"\0" * 50_000_000)), tmp_path / "out")
+    with pytest.raises(archive.ArchiveError, match="GiB"):
+        archive.unpack(packed(("a/1.png", png)), tmp_path / "out", max_total=100)
+    monkeypatch.setattr(archive, "MAX_ENTRIES", 3)
+    with pytest.raises(archive.ArchiveError, match="entries"):
+        archive.unpack(packed(*((f"a/{i}.png", png) for i in range(4))), tmp_path / "out")
+
+
+def test_an_archive_that_lies_about_sizes_is_stopped_while_unpacking(tmp_path):
+    data = bytearray(packed(("a/1.png", b"\0" * 3_000_000)).getvalue())
+    at = data.rindex(b"PK\x01\x02")
+    data[at + 24 : at + 28] = struct.pack("<I", 1000)  # the size claimed in the directory
+    with pytest.raises(archive.ArchiveError):
+        archive.unpack(io.BytesIO(bytes(data)), tmp_path / "out", max_total=2_000_000)
+    assert not list(tmp_path.iterdir())
+
+
+def test_encrypted_duplicate_empty_and_broken_archives_are_refused(tmp_path, png):
+    locked = bytearray(packed(("a/1.png", png)).getvalue())
+    at = locked.rindex(b"PK\x01\x02")
+    locked[at + 8] |= 1
+    with pytest.raises(archive.ArchiveError, match="password"):
+        archive.unpack(io.BytesIO(bytes(locked)), tmp_path / "out")
+    with pytest.raises(archive.ArchiveError, match="twice"):
+        archive.unpack(packed(("a/1.png", png), ("A/1.PNG", png)), tmp_path / "out")
+    with pytest.raises(archive.ArchiveError, match="no pictures"):
+        archive.unpack(packed(("a/1.txt", "x")), tmp_path / "out")
+    with pytest.raises(archive.ArchiveError, match="no whole zip"):
+        archive.unpack(io.BytesIO(b"not a zip"), tmp_path / "out")
+    with pytest.raises(archive.ArchiveError, match="no whole zip"):
+        archive.unpack(io.BytesIO(packed(("a/1.png", png)).getvalue()[:-30]), tmp_path / "out")
+    with pytest.raises(archive.ArchiveError, match="already"):
+        archive.unpack(packed(("a/1.png", png)), tmp_path)
