@@ -86,7 +86,7 @@ class Engine:
 
         def load() -> Model:
             found = zoo.load(key, self.weights, self.runs, progress)
-            found.net.to(self._device, memory_format=torch.channels_last)
+            found.net.to(self._device).to(memory_format=torch.channels_last)
             return found
 
         return self._nets.get((key,), load)

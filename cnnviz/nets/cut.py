@@ -78,7 +78,8 @@ def _split(net: nn.Module, graph: fx.Graph, ends: dict[str, int], layer: str) ->
     later = {source for node in after for source in node.all_input_nodes}
     alive = [nodes[at], *(node for node in before if node in later and node is not nodes[at] and node.op != "get_attr")]
 
-    trunk, seen = fx.Graph(), {}
+    trunk = fx.Graph()
+    seen: dict[fx.Node, fx.Node] = {}
     for node in before:
         seen[node] = trunk.node_copy(node, seen.__getitem__)
     trunk.output(tuple(seen[node] for node in alive))

@@ -16,6 +16,7 @@ import copy
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import numpy as np
@@ -67,7 +68,7 @@ def views(picture: Image.Image, count: int, rng: np.random.Generator) -> list[Te
         area, aspect = rng.uniform(0.4, 1.0) * width * height, np.exp(rng.uniform(-0.2877, 0.2877))
         w, h = int(np.sqrt(area * aspect)), int(np.sqrt(area / aspect))
         if w <= width and h <= height:
-            left, top = rng.integers(0, width - w + 1), rng.integers(0, height - h + 1)
+            left, top = int(rng.integers(0, width - w + 1)), int(rng.integers(0, height - h + 1))
             crop = picture.resize((SIDE, SIDE), Image.Resampling.BILINEAR, (left, top, left + w, top + h))
             out.append(torch.from_numpy(np.asarray(crop).copy()).permute(2, 0, 1))  # (SIDE, SIDE, 3) -> (3, SIDE, SIDE)
     return out
@@ -122,7 +123,8 @@ class Student(L.LightningModule):
         self.project = nn.Linear(512, 512)  # from the net's hidden layer to the teacher's features; not shipped
         self.average = copy.deepcopy(self.net).requires_grad_(False)
         self.data, self.taught, self.epochs, self.rate, self.decay = data, taught, epochs, rate, decay
-        self.best, self.best_state, self.best_epoch = 0.0, None, 0
+        self.best, self.best_epoch = 0.0, 0
+        self.best_state: dict[str, Tensor] = {}
 
     def side(self) -> int:
         share = (self.current_epoch + 1) / self.epochs
@@ -180,10 +182,9 @@ class Student(L.LightningModule):
                 self.best_state = copy.deepcopy(self.average.state_dict())
             print(f"epoch {self.current_epoch + 1}/{self.epochs} side {self.side()} val {accuracy:.4f}", flush=True)
 
-    def configure_optimizers(self) -> dict[str, object]:
+    def configure_optimizers(self) -> Any:
         optimizer = torch.optim.AdamW([*self.net.parameters(), *self.project.parameters()], weight_decay=self.decay)
-        steps = self.epochs * len(self.trainer.train_dataloader or [0])
-        steps = int(self.trainer.estimated_stepping_batches) or steps
+        steps = int(self.trainer.estimated_stepping_batches)
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, self.rate, total_steps=steps, pct_start=0.15)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
