@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from cmap import Colormap
 
 HEAT = "inferno"
-ACTIVATION = "crameri:berlin"
+ACTIVATION = "cmasher:iceburn"  # 0 is black, above it is warm, below it is cold
 WEIGHT = "crameri:vik"
 INPUT = "gray"
 HEAT_MAPS = ("inferno", "magma", "viridis", "cividis", "gray", "turbo")  # what a page offers; turbo is not uniform
-GAP = (110, 113, 118)  # the grey between tiles, told apart from black and from white
+GAP = (66, 68, 72)  # the grey between tiles, told apart from black and from white
 NOWHERE = (128, 128, 128)  # the colour of NaN
 
 

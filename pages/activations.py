@@ -4,15 +4,17 @@ import numpy as np
 import streamlit as st
 
 from cnnviz import picture
-from cnnviz.ui import controls, show, state
+from cnnviz.ui import controls, show, start, state
+from cnnviz.ui.components.mosaic import mosaic
 
 state.guard()
 
+GAP = 2  # px between tiles
 SORTS = ("in order", "mean", "max", "share above 0")
 
 # say
 show.head(
-    "Activations", "What each channel of a layer answers to the photo: black is zero, red is above, blue is below."
+    "Activations", "What each channel of a layer answers to the photo: black is zero, warm is above, cold is below."
 )
 engine, photo = state.engine(), state.photo()
 key = show.net()
@@ -32,11 +34,11 @@ def layer_of_maps() -> None:
 
     one, two, three = st.columns([2.2, 1, 1.2], vertical_alignment="bottom")
     with one:
-        layer = controls.pick("Layer", "layer", names, engine.default_layer(key), words=words)
+        layer = controls.pick("Layer", "layer", names, start.stages(engine, key)[0], words=words)
     with two:
         sort = controls.pick("Sort by", "sort", SORTS, SORTS[0])
     with three:
-        scope = controls.switch("One colour scale per", "scale", ["layer", "channel"], "layer")
+        scope = controls.switch("One colour scale per", "scale", ["channel", "layer"], "channel")
 
     # compute
     shown = show.asked("activations", lambda: engine.activations(key, photo, layer), "Running the net")
@@ -49,26 +51,34 @@ def layer_of_maps() -> None:
     all_maps, one_map = st.columns([2.1, 1], gap="large")
     with one_map:
         channel = controls.pick(
-            "Channel", "channel", [int(i) for i in order], int(order[0]), parse=int,
+            "Channel", "channel", [int(i) for i in order], int(shown.maps.std(axis=(1, 2)).argmax()), parse=int,
             words=lambda i: f"{i} · {sort} {by[sort][i]:.3g}" if sort in by else str(i),
         )  # fmt: skip
         close_up(shown, channel, scope)
     with all_maps:
         count, height, width = shown.maps.shape
         columns = picture.wide(count, height / width, 1.5)
-        tile = max(4, show.WIDEST // columns - 2)
-        show.section(f"All {count} channels", f"{height} × {width} each, {shown.layer}")
-        tiles = picture.mosaic(shown.maps[order], columns=columns, scope=scope, tile=min(tile, 240), gap=2)
-        show.image(framed(tiles, int(np.flatnonzero(order == channel)[0]), columns, count), f"All channels of {layer}")
-        reach = float(np.abs(shown.maps).max())
-        show.scale(-reach, reach, picture.ACTIVATION, "Activation")
-        dead = [int(i) for i in shown.dead]
-        if dead:
-            listed = ", ".join(map(str, dead[:24])) + (" …" if len(dead) > 24 else "")
-            show.say(f"{len(dead)} of {count} channels stay at or below zero on this photo: {listed}")
+        tile = min(240, max(4, show.WIDEST // columns - GAP))
+        show.section(f"All {count} channels", f"{height} × {width} each; click one, or use the arrow keys")
+        tiles = picture.mosaic(shown.maps[order], columns=columns, scope=scope, tile=tile, gap=GAP)
+
+        def choose() -> None:
+            st.session_state["channel"] = int(order[st.session_state["maps"]["place"]])
+
+        mosaic(
+            "maps", tiles, columns=columns, names=[f"{i} · mean {shown.mean[i]:.3g}" for i in order], gap=GAP,
+            chosen=int(np.flatnonzero(order == channel)[0]), alt=f"All channels of {layer}", on_choose=choose,
+        )  # fmt: skip
+        if scope == "layer":
+            show.scale(float(shown.maps.min()), float(shown.maps.max()), picture.ACTIVATION, "Activation")
+        else:
+            show.say("Each channel runs to its own largest value.")
+        if len(shown.dead):
+            listed = ", ".join(map(str, shown.dead[:24])) + (" …" if len(shown.dead) > 24 else "")
+            show.say(f"{len(shown.dead)} of {count} channels stay at or below zero on this photo: {listed}")
     lines = f"import cnnviz\n\nengine = cnnviz.engine()\n{show.opening(photo)}\n"
     lines += f"maps = engine.activations({key!r}, photo, {layer!r}).maps  # {shown.maps.shape}\n"
-    lines += f"tiles = cnnviz.picture.mosaic(maps, columns={columns}, scope={scope!r}, tile={min(tile, 240)}, gap=2)\n"
+    lines += f"tiles = cnnviz.picture.mosaic(maps, columns={columns}, scope={scope!r}, tile={tile}, gap={GAP})\n"
     lines += "open('maps.png', 'wb').write(cnnviz.picture.encode(tiles, 'png'))"
     link = state.link("activations", layer=layer, sort=sort, scale=scope, channel=channel)
     show.take_away("activations", picture=lambda: tiles, array=lambda: shown.maps, python=lines, link=link)
@@ -79,6 +89,8 @@ def close_up(shown, channel: int, scope: str) -> None:
     values = shown.maps[channel]
     limit = float(np.abs(shown.maps).max()) if scope == "layer" else None
     show.image(show.pixelated(picture.diverging(values, limit), 420), f"Channel {channel} of {shown.layer}")
+    if scope == "channel":
+        show.scale(float(values.min()), float(values.max()), picture.ACTIVATION, "Activation")
     show.facts(
         {
             "Lowest": f"{values.min():.4g}",
@@ -88,19 +100,6 @@ def close_up(shown, channel: int, scope: str) -> None:
         }
     )
     show.histogram(values, label=f"Values of channel {channel}")
-
-
-def framed(tiles: np.ndarray, place: int, columns: int, count: int) -> np.ndarray:
-    """The mosaic with a frame around one tile, in the gaps."""
-    rows = -(-count // columns)
-    height, width = (tiles.shape[0] + 2) // rows, (tiles.shape[1] + 2) // columns
-    y, x = place // columns * height, place % columns * width
-    marked = np.pad(tiles, ((2, 2), (2, 2), (0, 0)), constant_values=picture.GAP[0])
-    top, left, low, right = y, x, y + height + 2, x + width + 2
-    for rim in ((slice(top, top + 2), slice(left, right)), (slice(low - 2, low), slice(left, right)),
-                (slice(top, low), slice(left, left + 2)), (slice(top, low), slice(right - 2, right))):  # fmt: skip
-        marked[rim] = (255, 190, 60)
-    return marked
 
 
 layer_of_maps()

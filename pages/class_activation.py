@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from cnnviz import picture
-from cnnviz.ui import controls, show, state
+from cnnviz.ui import controls, show, start, state
 
 state.guard()
 
@@ -24,7 +24,7 @@ def evidence() -> None:
     said = show.asked("cam-said", lambda: engine.predict(key, photo, top=1_000_000), "Asking the net")
     if said is None:
         return
-    left, right = st.columns([1, 2.6], gap="large")
+    left, right = st.columns([1, 3], gap="large")
 
     # ask
     with left:
@@ -36,13 +36,15 @@ def evidence() -> None:
         )  # fmt: skip
         names = engine.map_layers(key)
         layer = controls.pick("Layer", "at", names, engine.default_layer(key))
-        opacity = controls.slide("Opacity", "opacity", 0.0, 1.0, 0.55, 0.05)
-        colours = controls.pick("Colour map", "colours", picture.HEAT_MAPS, picture.HEAT)
+        titles = start.methods()
+        method = controls.pick("Method", "method", list(titles), "gradcam", words=titles.__getitem__)
 
     # compute
     wanted = None if target < 0 else target
     with right:
-        heat = show.asked("cam", lambda: engine.heatmap(key, photo, wanted, layer), "Looking back through the net")
+        heat = show.asked(
+            "cam", lambda: engine.heatmap(key, photo, wanted, layer, method), "Looking back through the net"
+        )
     if heat is None:
         return
 
@@ -52,23 +54,31 @@ def evidence() -> None:
         show.section("What it says", engine.model(key).title)
         show.bars(shown, marked=heat.target)
     with right:
-        over, raw = st.columns([1.6, 1], gap="medium")
+        over, raw = st.columns([1.8, 1], gap="medium")
         with over:
             show.section("Overlay", f"{heat.label}, {heat.layer}")
+            place = st.container()
+            one, two = st.columns([1.4, 1], gap="medium")
+            with one:
+                opacity = controls.slide("Opacity", "opacity", 0.0, 1.0, 0.55, 0.05)
+            with two:
+                colours = controls.pick("Colour map", "colours", picture.HEAT_MAPS, picture.HEAT)
             drawn = picture.overlay(photo, heat, opacity, colours, side=1200)
-            show.image(drawn, f"Heat map of {heat.label} over the photo {photo.name}")
-            show.scale(0, 1, colours, "Heat")
+            with place:
+                show.image(drawn, f"Heat map of {heat.label} over the photo {photo.name}")
+                show.scale(0, 1, colours, "Heat")
         with raw:
             show.section("Raw map", f"{heat.raw.shape[0]} × {heat.raw.shape[1]}")
             show.image(show.pixelated(picture.diverging(heat.raw), 420), f"Raw map of {heat.label}, signed")
-            reach = float(np.abs(heat.raw).max())
-            show.scale(-reach, reach, picture.ACTIVATION, "Raw map")
-            show.say("For the class where red, against it where blue.")
+            show.scale(float(heat.raw.min()), float(heat.raw.max()), picture.ACTIVATION, "Raw map")
+            show.say("Warm speaks for the class, cold against it.")
     weighty(heat)
     lines = f"import cnnviz\n\nengine = cnnviz.engine()\n{show.opening(photo)}\n"
-    lines += f"heat = engine.heatmap({key!r}, photo, target={wanted!r}, layer={layer!r})\n"
+    lines += f"heat = engine.heatmap({key!r}, photo, target={wanted!r}, layer={layer!r}, method={method!r})\n"
     lines += f"cnnviz.picture.overlay(photo, heat, {opacity}, {colours!r}).save('heat.png')"
-    link = state.link("class_activation", **{"class": target}, at=layer, opacity=opacity, colours=colours)
+    link = state.link(
+        "class_activation", **{"class": target}, at=layer, method=method, opacity=opacity, colours=colours
+    )
     show.take_away("heatmap", picture=lambda: drawn, array=lambda: heat.values, python=lines, link=link)
 
 

@@ -22,7 +22,7 @@ with side_heat:
     place_heat = st.container()
 with side_said:
     place_said = st.container()
-place_stages = st.container()
+place_stages = st.container(key="stages")
 
 # compute
 with place_heat:
@@ -60,7 +60,7 @@ if answer is not None:
         )
 if maps:
     with place_stages:
-        show.section("On the way", "the nine liveliest channels of each stage; blue below zero, red above")
+        show.section("On the way", "the nine liveliest channels of each stage; black is zero, warm above, cold below")
         for column, shown in zip(st.columns(len(maps), gap="small"), maps, strict=True):
             with column:
                 lively = shown.maps.std(axis=(1, 2)).argsort()[::-1][:9]

@@ -43,6 +43,7 @@ def run() -> None:
     pages = _pages()
     presenting = _presenting()
     page = st.navigation(pages, position="hidden" if presenting else "sidebar", expanded=True)
+    st.logo(ICON, size="large")
     st.html(f"<style>{STYLE.read_text()}{PRESENTING if presenting else ''}</style>")
     if presenting:
         _stage([p for group in pages.values() for p in group], page)

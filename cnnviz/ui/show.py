@@ -92,8 +92,9 @@ def bars(predictions: Sequence[Prediction], marked: int | None = None) -> None:
     rows = []
     for p in predictions:
         share = f"{p.probability:.1%}"
+        kind = "cv-marked" if p.index == marked else ""
         rows.append(
-            f'<div role="listitem" class="{"cv-marked" if p.index == marked else ""}"><span>{html.escape(p.label)}</span>'
+            f'<div role="listitem" class="{kind}"><span>{html.escape(p.label)}</span>'
             f'<b>{share}</b><i><u style="width:{max(p.probability, 0.002):.2%}"></u></i></div>'
         )
     st.html(f'<div role="list" class="cv-bars" aria-label="Predictions">{"".join(rows)}</div>')
@@ -111,28 +112,30 @@ def say(text: str) -> None:
 
 
 def histogram(values: np.ndarray, bins: int = 48, label: str = "Histogram") -> None:
-    """How often each value occurs, on a logarithmic height so that the rare ones can be seen; the line marks 0."""
+    """How often each value occurs, in logarithmic height so that rare ones show; warm above 0, cold below."""
     finite = values[np.isfinite(values)]
     if not finite.size:
-        return say("Every value is NaN: there is no histogram.")
+        say("Every value is NaN: there is no histogram.")
+        return
     low, high = float(finite.min()), float(finite.max())
-    counts, _ = np.histogram(finite, bins, (low, high if high > low else low + 1))
-    tall = np.log1p(counts) / max(np.log1p(counts.max()), 1e-9) * 60
+    counts, edges = np.histogram(finite, bins, (low, high if high > low else low + 1))
+    tall = np.log1p(counts) / max(np.log1p(counts.max()), 1e-9)
     columns = "".join(
-        f'<rect x="{i * 5}" y="{64 - h:.1f}" width="4" height="{h:.1f}"/>' for i, h in enumerate(tall) if h > 0
+        f'<i class="{"cv-above" if edge >= 0 else "cv-below"}" style="height:{max(t, 0.02) if n else 0:.1%}"></i>'
+        for t, n, edge in zip(tall, counts, edges, strict=False)
     )
-    zero = (0 - low) / (high - low) * bins * 5 if low < 0 < high else None
-    line = f'<line x1="{zero:.1f}" x2="{zero:.1f}" y1="0" y2="64"/>' if zero is not None else ""
-    return st.html(
-        f'<figure class="cv-hist"><svg viewBox="0 0 {bins * 5} 64" preserveAspectRatio="none" role="img" '
-        f'aria-label="{html.escape(label)}: from {low:.3g} to {high:.3g}">{columns}{line}</svg>'
-        f"<figcaption><span>{low:.3g}</span><span>{high:.3g}</span></figcaption></figure>"
+    st.html(
+        f'<figure class="cv-hist"><div role="img" aria-label="{html.escape(label)}: from {low:.3g} to {high:.3g}">'
+        f"{columns}</div><figcaption><span>{low:.3g}</span><span>how often, logarithmic</span><span>{high:.3g}</span>"
+        "</figcaption></figure>"
     )
 
 
 def scale(low: float, high: float, colour_map: str, label: str) -> None:
-    """The colour map as a thin bar with the values at its ends."""
-    colours = picture.colourise(np.linspace(0, 1, 24)[None], colour_map)[0]
+    """The colours from lowest to highest value as a thin bar; a diverging map keeps 0 in its middle."""
+    reach = max(abs(low), abs(high)) or 1.0
+    ends = (low / reach / 2 + 0.5, high / reach / 2 + 0.5) if picture.is_diverging(colour_map) else (0.0, 1.0)
+    colours = picture.colourise(np.linspace(*ends, 24)[None], colour_map)[0]
     stops = ",".join(f"rgb({r},{g},{b})" for r, g, b in colours)
     st.html(
         f'<figure class="cv-scale" role="img" aria-label="{html.escape(label)} from {low:.3g} to {high:.3g}">'

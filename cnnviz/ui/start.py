@@ -102,10 +102,12 @@ def first(listed: tuple[zoo.Row, ...]) -> str:
 def stages(engine: Engine, key: str) -> tuple[str, ...]:
     """At most six layers that tell a net's story: the last one at each size of its maps, pooling left out."""
     kinds = {layer.name: layer for layer in engine.layers(key).layers}
-    last, found, kind, size = engine.default_layer(key), {}, "", (0, 0)
+    last, kind = engine.default_layer(key), ""
+    size: tuple[int, ...] = (0, 0)
+    found: dict[tuple[int, ...], str] = {}
     for name in engine.map_layers(key):  # a block comes after its layers, with the size of the last of them
         if name in kinds:
-            kind, size = kinds[name].kind, kinds[name].shape[1:]
+            kind, size = kinds[name].kind, kinds[name].shape[-2:]
         if "Pool" not in kind and max(size) > 1:
             found[size] = name
         if name == last:
@@ -113,6 +115,13 @@ def stages(engine: Engine, key: str) -> tuple[str, ...]:
             break
     order = {name: i for i, name in enumerate(engine.map_layers(key))}
     return tuple(sorted(found.values(), key=order.__getitem__))[-STAGES:]
+
+
+def methods() -> dict[str, str]:
+    """The ways to make a heat map: name to title."""
+    from cnnviz.explain.cam import METHODS  # brings in torch, so only once somebody asks
+
+    return {name: entry[0] for name, entry in METHODS.items()}
 
 
 def rehearse(engine: Engine) -> None:

@@ -1,0 +1,50 @@
+"""A mosaic that answers: hover names a channel, a click or the arrow keys choose one."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from cnnviz import picture
+
+HERE = Path(__file__).parent
+_mosaic = st.components.v2.component(
+    "cnnviz_mosaic",
+    html='<div class="mosaic"></div>\n',
+    css=(HERE / "style.css").read_text(encoding="utf-8"),
+    js=(HERE / "index.js").read_text(encoding="utf-8"),
+)
+
+
+def mosaic(
+    key: str,
+    tiles: np.ndarray,
+    *,
+    columns: int,
+    names: Sequence[str],
+    chosen: int,
+    gap: int,
+    alt: str,
+    on_choose: Callable[[], None],
+) -> None:
+    """The mosaic `tiles` (H, W, 3) with one name for each tile; `on_choose` runs after a tile was chosen.
+
+    The place of the tile that was chosen is `st.session_state[key]["place"]`.
+    """
+    height, width = tiles.shape[:2]
+    data = {
+        "src": "data:image/jpeg;base64," + base64.b64encode(picture.encode(tiles, "jpeg", 92)).decode(),
+        "columns": columns,
+        "rows": -(-len(names) // columns),
+        "gap": gap,
+        "width": width,
+        "height": height,
+        "names": list(names),
+        "chosen": chosen,
+        "alt": alt,
+    }
+    _mosaic(key=key, data=data, on_place_change=on_choose)

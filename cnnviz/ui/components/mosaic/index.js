@@ -1,0 +1,82 @@
+// One <img>, a frame on the chosen tile, a name beside the pointer. Places are counted row by row.
+const INSTANCES = new WeakMap();
+
+export default function ({ data, parentElement, setStateValue }) {
+  const root = parentElement.querySelector(".mosaic");
+  let self = INSTANCES.get(root);
+  if (!self) INSTANCES.set(root, (self = build(root)));
+  self.choose = (place) => setStateValue("place", place);
+  self.update(data);
+}
+
+function build(root) {
+  const part = (kind) => root.appendChild(Object.assign(document.createElement(kind === "img" ? "img" : "div"), { className: kind }));
+  const image = part("img"), frame = part("frame"), hover = part("hover"), name = part("name");
+  const self = { data: null, place: 0, choose: () => {}, later: 0 };
+  root.tabIndex = 0;
+  root.setAttribute("role", "listbox");
+
+  const lay = (box, place) => {
+    const { columns, gap, width, height, rows } = self.data;
+    const across = (width + gap) / columns, down = (height + gap) / rows;
+    const x = (place % columns) * across, y = Math.floor(place / columns) * down;
+    box.style.left = `${(100 * x) / width}%`;
+    box.style.top = `${(100 * y) / height}%`;
+    box.style.width = `${(100 * (across - gap)) / width}%`;
+    box.style.height = `${(100 * (down - gap)) / height}%`;
+  };
+  const at = (event) => {
+    const box = image.getBoundingClientRect(), { columns, rows, names } = self.data;
+    const column = Math.floor(((event.clientX - box.left) / box.width) * columns);
+    const row = Math.floor(((event.clientY - box.top) / box.height) * rows);
+    const place = row * columns + column;
+    return column < 0 || column >= columns || row < 0 || place >= names.length ? -1 : place;
+  };
+  const go = (place, wait) => {
+    self.place = place;
+    lay(frame, place);
+    root.setAttribute("aria-label", `${self.data.alt}. Chosen: ${self.data.names[place]}`);
+    clearTimeout(self.later);
+    self.later = setTimeout(() => self.choose(place), wait);
+  };
+
+  root.addEventListener("pointermove", (event) => {
+    const place = at(event);
+    hover.style.visibility = name.style.visibility = place < 0 ? "hidden" : "visible";
+    if (place < 0) return;
+    lay(hover, place);
+    name.textContent = self.data.names[place];
+    const box = root.getBoundingClientRect(), x = event.clientX - box.left;
+    name.style.top = `${event.clientY - box.top + 16}px`;
+    name.style.left = x > box.width / 2 ? "auto" : `${x + 12}px`;
+    name.style.right = x > box.width / 2 ? `${box.width - x + 12}px` : "auto";
+  });
+  root.addEventListener("pointerleave", () => { hover.style.visibility = name.style.visibility = "hidden"; });
+  root.addEventListener("click", (event) => { const place = at(event); if (place >= 0) go(place, 0); });
+  root.addEventListener("keydown", (event) => {
+    const { columns, names } = self.data, last = names.length - 1;
+    const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: columns, ArrowUp: -columns, Home: -self.place, End: last - self.place }[event.key];
+    if (step === undefined) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const place = self.place + step;
+    if (place >= 0 && place <= last) go(place, 200);
+  });
+
+  self.update = (data) => {
+    const fresh = !self.data || self.data.src !== data.src;
+    const moved = !self.data || self.data.chosen !== data.chosen || fresh;
+    self.data = data;
+    if (fresh) {
+      image.src = data.src;
+      image.alt = data.alt;
+      root.style.aspectRatio = `${data.width} / ${data.height}`;
+    }
+    if (moved) {
+      self.place = data.chosen;
+      root.setAttribute("aria-label", `${data.alt}. Chosen: ${data.names[data.chosen]}`);
+    }
+    lay(frame, self.place);
+  };
+  return self;
+}
