@@ -1,0 +1,55 @@
+"""What the README promises is there: its commands, its links, its Python."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def block(mark: str) -> str:
+    return re.search(rf"<!-- {mark} -->\n```sh\n(.*?)\n```", README, re.S)[1]
+
+
+def test_the_two_commands_install_what_the_files_list():
+    assert block("start") == (
+        "python3 -m venv .venv && .venv/bin/pip install -r requirements.txt && .venv/bin/python -m cnnviz serve"
+    )
+    assert "requirements-dev.txt && .venv/bin/python -m pytest" in block("tests")
+    assert "-r requirements.txt" in (ROOT / "requirements-dev.txt").read_text()
+
+
+def test_every_requirement_has_its_reason():
+    wanted = re.findall(r"^([a-z][\w-]*)[><=]", (ROOT / "requirements.txt").read_text(), re.M)
+    assert wanted
+    for name in wanted:
+        assert re.search(rf"^\| {name} \|", README, re.M), f"{name} is missing from the README's table"
+
+
+def test_every_link_leads_somewhere():
+    for target in re.findall(r"\]\((?!https?://|#)([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_every_command_exists():
+    named = set(re.findall(r"python -m cnnviz ([a-z]+)", README))
+    out = subprocess.run(
+        [sys.executable, "-m", "cnnviz", "--help"], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    for name in named:
+        assert re.search(rf"^\s+{name}\b", out.stdout, re.M), name
+
+
+@pytest.mark.parametrize("code", re.findall(r"```python\n(.*?)```", README, re.S))
+def test_the_python_runs_as_written(code, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ast.parse(code)
+    exec(compile(code, "README.md", "exec"), {})
+    assert (tmp_path / "why.png").stat().st_size > 10_000
