@@ -47,15 +47,27 @@ def fingerprint(name: str, net: nn.Module, preprocess: Preprocess, labels: tuple
     return digest.hexdigest()
 
 
-def _torchvision(entry: zoo.Entry, place: Path | None, progress: shelf.Progress | None) -> Model:
+def blueprint(key: str, weights: Path | str | None, runs: Path | str | None) -> tuple[nn.Module, tuple[int, int, int]]:
+    """The net of a key and its input size (C, H, W); a torchvision net comes without weights where none are here."""
+    entry = zoo.entry(key)
+    if entry and not _here(entry, shelf.folder(weights)):
+        return recognise.torchvision_net(key), _defaults(key, "")[0].size
+    model = load(key, weights, runs, None)
+    return model.net, model.input_size
+
+
+def _here(entry: zoo.Entry, place: Path | None) -> Path | None:
+    """The file with a torchvision net's weights on this machine."""
     path = shelf.pick(entry.name, entry.file, shelf.checkpoints(place))
     if path is None and place is not None and place.is_file() and not _of_another(place):
-        path = place  # a single file, named in so many words, whatever it is called
-    source = f"{path.name} in the weights folder" if path else "torchvision"
-    if path is None:
-        path = shelf.cache() / f"{entry.file}.pth"
-        if not path.is_file():
-            path = shelf.fetch(entry.name, entry.file, progress)
+        return place  # a single file, named in so many words, whatever it is called
+    cached = shelf.cache() / f"{entry.file}.pth"
+    return path or (cached if cached.is_file() else None)
+
+
+def _torchvision(entry: zoo.Entry, place: Path | None, progress: shelf.Progress | None) -> Model:
+    path = _here(entry, place) or shelf.fetch(entry.name, entry.file, progress)
+    source = "torchvision" if path.parent == shelf.cache() else f"{path.name} in the weights folder"
     return _filled(entry.name, entry.title, entry.name, checkpoint.read(path), source, path)
 
 

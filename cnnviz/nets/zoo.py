@@ -90,6 +90,15 @@ def load(
     return loading.load(key, weights, runs, progress)
 
 
+def blueprint(
+    key: str, weights: Path | str | None = None, runs: Path | str | None = None
+) -> tuple[nn.Module, tuple[int, int, int]]:
+    """The net of a key, for reading its structure, and its input size (C, H, W); nothing is downloaded for it."""
+    from cnnviz.nets import loading
+
+    return loading.blueprint(key, weights, runs)
+
+
 def entry(name: str) -> Entry | None:
     """The torchvision CNN of that name."""
     return next((known for known in TORCHVISION if known.name == name), None)

@@ -1,0 +1,302 @@
+"""What each command does. Nothing here imports torch before a command needs it, so that help is instant."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from cnnviz import __version__
+from cnnviz.nets import zoo
+from cnnviz.options import RequestError
+from cnnviz.photo import Photo
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from cnnviz.engine import Engine
+
+FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
+APP = Path(__file__).resolve().parent.parent / "app.py"
+PUBLIC_UPLOAD = 10  # MB
+
+WEIGHTS = click.option(
+    "--weights",
+    type=click.Path(path_type=Path),
+    expose_value=False,
+    callback=lambda context, _, value: _use_weights(context, value),
+    help="Folder of weight files, or one file; without it CNNVIZ_WEIGHTS.",
+)
+MODEL = click.option("--model", "key", required=True, metavar="KEY", help="A key that `models` lists.")
+JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+NPY = click.option("--npy", is_flag=True, help="Also write the numbers, float32, beside the picture.")
+PHOTO = click.Path(path_type=Path)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
+@WEIGHTS
+@click.version_option(__version__, message="cnnviz %(version)s")
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """See what a convolutional network does."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+def command(function: Callable[..., None]) -> click.Command:
+    """A command of the group, which also takes --weights behind its own name."""
+    return cli.command()(WEIGHTS(function))
+
+
+@command
+@click.option("--public", is_flag=True, help="Serve the network, not this machine alone; strangers get less.")
+@click.option("--port", type=click.IntRange(1, 65535), default=8501, show_default=True)
+@click.pass_context
+def serve(context: click.Context, public: bool, port: int) -> None:
+    """Start the dashboard in this process; stop it with Ctrl-C."""
+    if not APP.is_file():
+        raise click.ClickException(f"The dashboard {APP.name} is not beside the package; run from a clone of cnnviz.")
+    arguments, variables = serving(public, port, _weights(context))
+    os.environ.update(variables)
+    from streamlit.web import cli as streamlit
+
+    streamlit.main(arguments, prog_name="streamlit", standalone_mode=True)
+
+
+def serving(public: bool, port: int, weights: Path | None) -> tuple[list[str], dict[str, str]]:
+    """Streamlit's arguments and the environment variables the dashboard reads."""
+    arguments = ["run", str(APP), f"--server.port={port}", "--server.showEmailPrompt=false"]
+    arguments.append(f"--server.address={'0.0.0.0' if public else '127.0.0.1'}")
+    variables = {"CNNVIZ_WEIGHTS": str(weights.resolve())} if weights else {}
+    if public:
+        arguments.append(f"--server.maxUploadSize={PUBLIC_UPLOAD}")
+        variables["CNNVIZ_PUBLIC"] = "1"
+    return arguments, variables
+
+
+@command
+@JSON
+@click.pass_context
+def models(context: click.Context, as_json: bool) -> None:
+    """List every net: bundled, training runs, checkpoint files, torchvision's, lecture nets."""
+    rows = zoo.rows(_weights(context))
+    if as_json:
+        return _json([dataclasses.asdict(row) for row in rows])
+    lines = [(row.key, row.title, _count(row.parameters), f"{row.bytes / 1e6:,.1f} MB", row.where) for row in rows]
+    _table(("key", "title", "parameters", "size", "where"), lines, right=(2, 3))
+
+
+@command
+@MODEL
+@click.option("--size", type=click.IntRange(1, 4096), help="Side of the square input, px; the net's own without it.")
+@JSON
+@click.pass_context
+def layers(context: click.Context, key: str, size: int | None, as_json: bool) -> None:
+    """List the layers in execution order: kind, output shape, parameters, mult-adds."""
+    folder = _weights(context)
+    from cnnviz.nets import layers as tables
+
+    net, (channels, height, width) = zoo.blueprint(key, folder)
+    found = tables.table(net, (channels, size or height, size or width))
+    if as_json:
+        listed = dataclasses.asdict(found)
+        return _json({"model": key, **listed})
+    lines = [
+        (row.name, row.kind, " x ".join(map(str, row.shape)), _count(row.parameters), _count(row.mult_adds))
+        for row in found.layers
+    ]
+    _table(("layer", "kind", "output", "parameters", "mult-adds"), lines, right=(2, 3, 4))
+    size_of = " x ".join(map(str, found.input))
+    click.echo(
+        f"\n{key} at {size_of}: {found.total_parameters:,} parameters, {found.total_mult_adds / 1e6:,.2f} M mult-adds"
+    )
+
+
+@command
+@click.argument("photos", nargs=-1, required=True, type=PHOTO, metavar="PHOTO...")
+@MODEL
+@click.option("--top", type=click.IntRange(1), default=5, show_default=True, help="How many classes.")
+@JSON
+@click.pass_context
+def predict(context: click.Context, photos: Sequence[Path], key: str, top: int, as_json: bool) -> None:
+    """Say which classes a net sees in photos."""
+    opened = [Photo.open(path) for path in photos]
+    engine = _engine(context, key)
+    answers = [engine.predict(key, photo, top) for photo in opened]
+    if as_json:
+        kept = ("index", "label", "probability")
+        return _json(
+            [
+                {"photo": str(path), "predictions": [{name: getattr(one, name) for name in kept} for one in answer]}
+                for path, answer in zip(photos, answers, strict=True)
+            ]
+        )
+    for path, answer in zip(photos, answers, strict=True):
+        click.echo(f"{path}")
+        for one in answer:
+            click.echo(f"  {one.probability:7.2%}  {one.label}")
+
+
+@command
+@click.argument("photos", nargs=-1, required=True, type=PHOTO, metavar="PHOTO...")
+@MODEL
+@click.option("--class", "wanted", metavar="NAME|INDEX", help="The class to explain; the most probable without it.")
+@click.option("--layer", metavar="NAME", help="The layer to look from; the end of the trunk without it.")
+@click.option("--method", default="gradcam", show_default=True, metavar="NAME", help="How the map is computed.")
+@click.option("--out", required=True, type=PHOTO, help="A picture file; for several photos a folder.")
+@NPY
+@click.pass_context
+def heatmap(
+    context: click.Context,
+    photos: Sequence[Path],
+    key: str,
+    wanted: str | None,
+    layer: str | None,
+    method: str,
+    out: Path,
+    npy: bool,
+) -> None:
+    """Show which pixels spoke for a class: the photo under its heat map."""
+    targets = _targets(photos, out)
+    opened = [Photo.open(path) for path in photos]
+    engine = _engine(context, key)
+    from cnnviz import picture
+
+    for path, photo, target in zip(photos, opened, targets, strict=True):
+        heat = engine.heatmap(key, photo, wanted, layer, method)
+        _write(target, picture.overlay(photo, heat), heat.values if npy else None)
+        click.echo(f"{path}: {heat.label}, {heat.method} at {heat.layer}, in {target}")
+
+
+@command
+@click.argument("photo", type=PHOTO)
+@MODEL
+@click.option("--layer", required=True, metavar="NAME", help="A layer that `layers` lists.")
+@click.option("--out", required=True, type=PHOTO, help="A picture file.")
+@NPY
+@click.pass_context
+def activations(context: click.Context, photo: Path, key: str, layer: str, out: Path, npy: bool) -> None:
+    """Show all feature maps of a layer side by side."""
+    (target,) = _targets([photo], out)
+    opened = Photo.open(photo)
+    found = _engine(context, key).activations(key, opened, layer)
+    from cnnviz import picture
+
+    _write(target, picture.mosaic(found.maps), found.maps if npy else None)
+    click.echo(f"{photo}: {' x '.join(map(str, found.maps.shape))} at {found.layer}, in {target}")
+
+
+@command
+@click.argument("data", type=click.Path(path_type=Path))
+@MODEL
+@JSON
+@click.pass_context
+def evaluate(context: click.Context, data: Path, key: str, as_json: bool) -> None:
+    """Judge a net on a folder of photos with one subfolder per class (or on its val/)."""
+    from cnnviz import evaluation
+
+    evaluation.class_folders(data)
+    found = evaluation.evaluate(_engine(context, key), key, data, _progress(f"{key} judges", "photos", 1))
+    if found.skipped:
+        click.echo(f"cnnviz: skipped {len(found.skipped)} unreadable files: {', '.join(found.skipped[:5])}", err=True)
+    if as_json:
+        listed = dataclasses.asdict(found)
+        listed.pop("skipped")
+        return _json(listed)
+    click.echo(f"{key}: {found.accuracy:.2%} of {found.images} photos right, loss {found.loss:.4f}")
+    head = ("is, called", *found.classes)
+    _table(
+        head, [(name, *map(str, row)) for name, row in zip(found.classes, found.confusion, strict=True)], range(1, 999)
+    )
+
+
+def _use_weights(context: click.Context, value: Path | None) -> None:
+    if value is not None:
+        context.find_root().meta["cnnviz.weights"] = value
+
+
+def _weights(context: click.Context) -> Path | None:
+    """The weights folder or file that was asked for; an error where it does not exist."""
+    from cnnviz.nets import weights
+
+    return weights.folder(context.find_root().meta.get("cnnviz.weights"))
+
+
+def _engine(context: click.Context, key: str) -> Engine:
+    """An engine with the model loaded, its download told on a terminal."""
+    folder = _weights(context)
+    from cnnviz.engine import Engine
+
+    engine = Engine(weights=folder)
+    engine.model(key, _progress(f"{key} downloads", "MB", 10**6))
+    return engine
+
+
+def _progress(what: str, unit: str, per: int) -> Callable[[int, int], None] | None:
+    """Writes "what 3 of 12 unit" over itself on a terminal; nothing where standard error is none."""
+    if not sys.stderr.isatty():
+        return None
+
+    def tell(done: int, total: int) -> None:
+        end = "\n" if done >= total else ""
+        click.echo(f"\r{what}: {done // per} of {-(-total // per)} {unit} {end}", err=True, nl=False)
+
+    return tell
+
+
+def _targets(photos: Sequence[Path], out: Path) -> list[Path]:
+    """The picture file for each photo: `out` itself, or in the folder `out` the photo's name as PNG."""
+    if out.suffix and not out.is_dir():
+        if out.suffix.lower() not in FORMATS:
+            raise RequestError(f"{out.name} would be no picture; end it in {', '.join(FORMATS)}, or name a folder.")
+        if len(photos) > 1:
+            raise RequestError(f"{len(photos)} photos do not fit in the one file {out.name}; name a folder.")
+        targets = [out]
+    else:
+        targets = []
+        for photo in photos:
+            names = (f"{photo.stem}{'' if n == 1 else f'-{n}'}.png" for n in range(1, len(photos) + 1))
+            targets.append(next(out / name for name in names if out / name not in targets))
+    own = {photo.resolve() for photo in photos}
+    if taken := next((target for target in targets if target.resolve() in own), None):
+        raise RequestError(f"{taken} is the photo itself and would be lost; choose another --out.")
+    return targets
+
+
+def _write(target: Path, picture: Any, numbers: np.ndarray | None) -> None:
+    """The picture in its file and the numbers beside it as .npy, folders made on the way."""
+    from cnnviz.picture import encode
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(encode(picture, FORMATS[target.suffix.lower()]))  # type: ignore[arg-type]
+    if numbers is not None:
+        import numpy as np
+
+        np.save(target.with_suffix(".npy"), numbers)
+
+
+def _json(document: Any) -> None:
+    click.echo(json.dumps(document, ensure_ascii=False))
+
+
+def _count(number: int | None) -> str:
+    return "?" if number is None else f"{number:,}"
+
+
+def _table(head: Sequence[str], lines: Iterable[Sequence[str]], right: Iterable[int] = ()) -> None:
+    """Columns as wide as their longest entry; those in `right` are numbers and end together."""
+    rows = [tuple(head), *map(tuple, lines)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
+    right = set(right)
+    for row in rows:
+        cells = (
+            text.rjust(width) if i in right else text.ljust(width)
+            for i, (text, width) in enumerate(zip(row, widths, strict=True))
+        )
+        click.echo("  ".join(cells).rstrip())
