@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
-import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +14,7 @@ from cnnviz import __version__
 from cnnviz.nets import zoo
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo
+from cnnviz.terminal import count, document, progress, table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -87,9 +86,9 @@ def models(context: click.Context, as_json: bool) -> None:
     """List every net: bundled, training runs, checkpoint files, torchvision's, lecture nets."""
     rows = zoo.rows(_weights(context))
     if as_json:
-        return _json([dataclasses.asdict(row) for row in rows])
-    lines = [(row.key, row.title, _count(row.parameters), f"{row.bytes / 1e6:,.1f} MB", row.where) for row in rows]
-    _table(("key", "title", "parameters", "size", "where"), lines, right=(2, 3))
+        return document([dataclasses.asdict(row) for row in rows])
+    lines = [(row.key, row.title, count(row.parameters), f"{row.bytes / 1e6:,.1f} MB", row.where) for row in rows]
+    table(("key", "title", "parameters", "size", "where"), lines, right=(2, 3))
 
 
 @command
@@ -106,12 +105,12 @@ def layers(context: click.Context, key: str, size: int | None, as_json: bool) ->
     found = tables.table(net, (channels, size or height, size or width))
     if as_json:
         listed = dataclasses.asdict(found)
-        return _json({"model": key, **listed})
+        return document({"model": key, **listed})
     lines = [
-        (row.name, row.kind, " x ".join(map(str, row.shape)), _count(row.parameters), _count(row.mult_adds))
+        (row.name, row.kind, " x ".join(map(str, row.shape)), count(row.parameters), count(row.mult_adds))
         for row in found.layers
     ]
-    _table(("layer", "kind", "output", "parameters", "mult-adds"), lines, right=(2, 3, 4))
+    table(("layer", "kind", "output", "parameters", "mult-adds"), lines, right=(2, 3, 4))
     size_of = " x ".join(map(str, found.input))
     click.echo(
         f"\n{key} at {size_of}: {found.total_parameters:,} parameters, {found.total_mult_adds / 1e6:,.2f} M mult-adds"
@@ -131,7 +130,7 @@ def predict(context: click.Context, photos: Sequence[Path], key: str, top: int, 
     answers = [engine.predict(key, photo, top) for photo in opened]
     if as_json:
         kept = ("index", "label", "probability")
-        return _json(
+        return document(
             [
                 {"photo": str(path), "predictions": [{name: getattr(one, name) for name in kept} for one in answer]}
                 for path, answer in zip(photos, answers, strict=True)
@@ -202,16 +201,16 @@ def evaluate(context: click.Context, data: Path, key: str, as_json: bool) -> Non
     from cnnviz import evaluation
 
     evaluation.class_folders(data)
-    found = evaluation.evaluate(_engine(context, key), key, data, _progress(f"{key} judges", "photos", 1))
+    found = evaluation.evaluate(_engine(context, key), key, data, progress(f"{key} judges", "photos", 1))
     if found.skipped:
         click.echo(f"cnnviz: skipped {len(found.skipped)} unreadable files: {', '.join(found.skipped[:5])}", err=True)
     if as_json:
         listed = dataclasses.asdict(found)
         listed.pop("skipped")
-        return _json(listed)
+        return document(listed)
     click.echo(f"{key}: {found.accuracy:.2%} of {found.images} photos right, loss {found.loss:.4f}")
     head = ("is, called", *found.classes)
-    _table(
+    table(
         head, [(name, *map(str, row)) for name, row in zip(found.classes, found.confusion, strict=True)], range(1, 999)
     )
 
@@ -234,20 +233,8 @@ def _engine(context: click.Context, key: str) -> Engine:
     from cnnviz.engine import Engine
 
     engine = Engine(weights=folder)
-    engine.model(key, _progress(f"{key} downloads", "MB", 10**6))
+    engine.model(key, progress(f"{key} downloads", "MB", 10**6))
     return engine
-
-
-def _progress(what: str, unit: str, per: int) -> Callable[[int, int], None] | None:
-    """Writes "what 3 of 12 unit" over itself on a terminal; nothing where standard error is none."""
-    if not sys.stderr.isatty():
-        return None
-
-    def tell(done: int, total: int) -> None:
-        end = "\n" if done >= total else ""
-        click.echo(f"\r{what}: {done // per} of {-(-total // per)} {unit} {end}", err=True, nl=False)
-
-    return tell
 
 
 def _targets(photos: Sequence[Path], out: Path) -> list[Path]:
@@ -279,24 +266,3 @@ def _write(target: Path, picture: Any, numbers: np.ndarray | None) -> None:
         import numpy as np
 
         np.save(target.with_suffix(".npy"), numbers)
-
-
-def _json(document: Any) -> None:
-    click.echo(json.dumps(document, ensure_ascii=False))
-
-
-def _count(number: int | None) -> str:
-    return "?" if number is None else f"{number:,}"
-
-
-def _table(head: Sequence[str], lines: Iterable[Sequence[str]], right: Iterable[int] = ()) -> None:
-    """Columns as wide as their longest entry; those in `right` are numbers and end together."""
-    rows = [tuple(head), *map(tuple, lines)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
-    right = set(right)
-    for row in rows:
-        cells = (
-            text.rjust(width) if i in right else text.ljust(width)
-            for i, (text, width) in enumerate(zip(row, widths, strict=True))
-        )
-        click.echo("  ".join(cells).rstrip())

@@ -127,7 +127,9 @@ def _forms(name: str) -> set[str]:
     return {plain.removesuffix(plural) + single for plural, single in endings if plain.endswith(plural)}
 
 
-def _judged(model: Model, photos: Sequence[tuple[Path, int]], skipped: list[str]) -> Iterator[tuple[np.ndarray, int]]:
+def _judged(
+    model: Model, photos: Sequence[tuple[Path, int]], skipped: list[str], pool: ThreadPoolExecutor
+) -> Iterator[tuple[np.ndarray, int]]:
     """Probabilities (K,) and true class of each readable photo, all from one pass."""
     inputs, truth = [], []
     for (path, true), x in zip(photos, pool.map(lambda photo: _input(model, photo[0]), photos), strict=True):

@@ -68,7 +68,7 @@ def table(net: nn.Module, input_size: Size) -> LayerTable:
             rows.append(Layer(run.name, type(run.part).__name__, run.shape, 0 if run.repeated else own, mult_adds))
     total = sum(p.numel() for p in net.parameters())
     trainable = sum(p.numel() for p in net.parameters() if p.requires_grad)
-    return LayerTable(tuple(input_size), tuple(rows), total, trainable or total, sum(row.mult_adds for row in rows))
+    return LayerTable(input_size, tuple(rows), total, trainable or total, sum(row.mult_adds for row in rows))
 
 
 def maps(net: nn.Module, input_size: Size) -> tuple[str, ...]:

@@ -1,0 +1,45 @@
+"""What the command line prints: tables, JSON documents, progress."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import click
+
+
+def document(content: Any) -> None:
+    """Print one JSON document in one line."""
+    click.echo(json.dumps(content, ensure_ascii=False))
+
+
+def count(number: int | None) -> str:
+    """A number with its thousands apart; ? where it is not known."""
+    return "?" if number is None else f"{number:,}"
+
+
+def table(head: Sequence[str], lines: Iterable[Sequence[str]], right: Iterable[int] = ()) -> None:
+    """Print columns as wide as their longest entry; those in `right` are numbers and end together."""
+    rows = [tuple(head), *map(tuple, lines)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
+    right = set(right)
+    for row in rows:
+        cells = (
+            text.rjust(width) if i in right else text.ljust(width)
+            for i, (text, width) in enumerate(zip(row, widths, strict=True))
+        )
+        click.echo("  ".join(cells).rstrip())
+
+
+def progress(what: str, unit: str, per: int) -> Callable[[int, int], None] | None:
+    """What writes "what 3 of 12 unit" over itself on a terminal; nothing where standard error is none."""
+    if not sys.stderr.isatty():
+        return None
+
+    def tell(done: int, total: int) -> None:
+        end = "\n" if done >= total else ""
+        click.echo(f"\r{what}: {done // per} of {-(-total // per)} {unit} {end}", err=True, nl=False)
+
+    return tell
