@@ -1,0 +1,187 @@
+// The receptive-field builder: stack layers, see on the photo what one unit can see, and what it does see.
+
+const FIELDS = new WeakMap();
+const KINDS = [["conv", "Convolution"], ["max", "Max pool"], ["average", "Average pool"]];
+const MOST_LAYERS = 12;
+
+export default function (args) {
+  return mounted(FIELDS, args, buildField, updateField);
+}
+
+function buildField(root) {
+  const element = make("div", { class: "lab field" });
+  element.innerHTML = `<div class="kernels" role="group" aria-label="Stacks"></div><div class="two">
+    <figure><figcaption class="name"></figcaption><canvas class="photo" tabindex="0" role="img"></canvas></figure>
+    <div><table><thead><tr><th></th><th>Layer</th><th>Window</th><th>Stride</th><th>Padding</th><th>Dilation</th><th>Map</th><th>Jump</th><th>Sees</th><th></th></tr></thead><tbody></tbody></table>
+    <div class="acts"><button type="button" class="add">Add a layer</button></div>
+    <label class="check"><input type="checkbox" class="effective" checked> How much each pixel counts (effective field)</label>
+    <p class="say" aria-live="polite"></p></div></div>`; // a constant
+  root.append(element);
+  const part = (name) => element.querySelector(name);
+  const lab = {
+    element, tile: new Tile(), heat: new Tile(), at: [0.5, 0.5],
+    parts: { canvas: part("canvas"), body: part("tbody"), name: part(".name"), say: part(".say"), stacks: part(".kernels"), add: part(".add"), effective: part(".effective") },
+  };
+  const { canvas, add, effective } = lab.parts;
+  const follow = (event) => {
+    if (event.pointerType !== "mouse" && !event.buttons) return;
+    lab.at = place(event, canvas).map((v) => Math.min(Math.max(v, 0), 1));
+    later(lab);
+  };
+  canvas.addEventListener("pointermove", follow);
+  canvas.addEventListener("pointerdown", follow);
+  canvas.addEventListener("keydown", (event) => {
+    const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+    if (!step) return;
+    const n = lab.rows.at(-1).map || 1;
+    lab.at = lab.at.map((v, i) => Math.min(Math.max(v + step[i] / n, 0), 0.999));
+    event.preventDefault();
+    later(lab);
+  });
+  add.addEventListener("click", () => edit(lab, () => lab.layers.push({ kind: "conv", kernel: 3, stride: 1, padding: 1, dilation: 1 })));
+  effective.addEventListener("change", () => later(lab));
+  lab.watch = new ResizeObserver(() => lab.rows && later(lab));
+  lab.watch.observe(element);
+  return lab;
+}
+
+function updateField(lab, data) {
+  lab.theme = theme(lab.element);
+  lab.colours = palette(data.luts.heat);
+  lab.element.classList.toggle("big", Boolean(data.big));
+  if (lab.photoStamp !== data.stamp) {
+    lab.photoStamp = data.stamp;
+    lab.side = data.side;
+    const rgb = bytes(data.pixels), words = lab.tile.size(data.side, data.side);
+    for (let i = 0; i < words.length; i++) words[i] = 0xff000000 | (rgb[3 * i + 2] << 16) | (rgb[3 * i + 1] << 8) | rgb[3 * i];
+    lab.tile.done();
+  }
+  if (lab.stamp !== data.start.stamp) {
+    lab.stamp = data.start.stamp;
+    lab.layers = data.start.layers.map((layer) => ({ ...layer }));
+  }
+  lab.parts.stacks.replaceChildren(...data.stacks.map((stack) =>
+    make("button", { type: "button", class: "chip", title: stack.sentence, onclick: () => edit(lab, () => (lab.layers = stack.layers.map((layer) => ({ ...layer })))) }, stack.title)));
+  edit(lab, () => {}, false);
+}
+
+/** The numbers of each layer: map side, jump, field size, first middle. */
+function follow(lab) {
+  let at = { map: lab.side, jump: 1, field: 1, middle: 0 };
+  lab.rows = [at];
+  for (const layer of lab.layers) {
+    const span = extent(layer.kernel, layer.dilation);
+    at = {
+      map: at.map ? outSize(at.map, layer.kernel, layer.stride, layer.padding, layer.dilation) : 0,
+      jump: at.jump * layer.stride, field: at.field + (span - 1) * at.jump,
+      middle: at.middle + ((span - 1) / 2 - layer.padding) * at.jump,
+    };
+    lab.rows.push(at);
+  }
+}
+
+/** How much each pixel of the field counts along one side: windows convolved with each other, its largest 1. */
+function profile(layers) {
+  let power = [1];
+  for (const layer of [...layers].reverse()) {
+    const span = extent(layer.kernel, layer.dilation), spread = new Float64Array((power.length - 1) * layer.stride + span);
+    power.forEach((value, i) => {
+      for (let j = 0; j < layer.kernel; j++) spread[i * layer.stride + j * layer.dilation] += value / layer.kernel;
+    });
+    power = Array.from(spread);
+  }
+  const root = power.map(Math.sqrt), most = Math.max(...root);
+  return root.map((v) => v / most);
+}
+
+/** Change the stack and keep it legal: no window beyond its map, no padding beyond half a pool. */
+function edit(lab, change, report = true) {
+  change();
+  let map = lab.side;
+  lab.layers = lab.layers.slice(0, MOST_LAYERS).filter((layer) => {
+    if (layer.kind !== "conv") (layer.dilation = 1), (layer.padding = Math.min(layer.padding, Math.floor(layer.kernel / 2)));
+    while (layer.dilation > 1 && extent(layer.kernel, layer.dilation) > map + 2 * layer.padding) layer.dilation--;
+    while (layer.kernel > 1 && extent(layer.kernel, layer.dilation) > map + 2 * layer.padding) layer.kernel--;
+    const next = outSize(map, layer.kernel, layer.stride, layer.padding, layer.dilation);
+    if (next) map = next;
+    return next > 0;
+  });
+  follow(lab);
+  table(lab);
+  later(lab);
+  if (!report) return;
+  clearTimeout(lab.timer);
+  lab.timer = setTimeout(() => lab.send("layers", lab.layers), 250);
+}
+
+function table(lab) {
+  const focus = lab.element.getRootNode().activeElement?.getAttribute?.("aria-label");
+  lab.parts.body.replaceChildren(...lab.layers.map((layer, i) => {
+    const row = lab.rows[i + 1], map = lab.rows[i].map;
+    const number = (title, name, low, high) => {
+      const input = make("input", { type: "number", min: low, max: Math.max(low, high), step: 1, disabled: high <= low, "aria-label": `${title} of layer ${i + 1}` });
+      input.value = layer[name];
+      input.addEventListener("change", () => edit(lab, () => (layer[name] = Math.min(Math.max(Math.round(Number(input.value)) || low, low), Math.max(low, high)))));
+      return make("td", {}, input);
+    };
+    const kind = make("select", { "aria-label": `Kind of layer ${i + 1}` }, ...KINDS.map(([value, text]) => make("option", { value }, text)));
+    kind.value = layer.kind;
+    kind.addEventListener("change", () => edit(lab, () => (layer.kind = kind.value)));
+    const most = Math.min(11, map + 2 * layer.padding);
+    return make("tr", {},
+      make("td", {}, make("i", { style: `background:${hue(i, lab.layers.length)}` })), make("td", {}, kind),
+      number("Window", "kernel", 1, Math.floor((most - 1) / layer.dilation) + 1), number("Stride", "stride", 1, 4),
+      number("Padding", "padding", 0, layer.kind === "conv" ? 8 : Math.floor(layer.kernel / 2)),
+      number("Dilation", "dilation", 1, layer.kind === "conv" ? Math.min(8, Math.floor((map + 2 * layer.padding - 1) / Math.max(1, layer.kernel - 1))) : 1),
+      make("td", { class: "n" }, String(row.map)), make("td", { class: "n" }, String(row.jump)), make("td", { class: "n" }, `${row.field} px`),
+      make("td", {}, make("button", { type: "button", "aria-label": `Remove layer ${i + 1}`, onclick: () => edit(lab, () => lab.layers.splice(i, 1)) }, "×")));
+  }));
+  lab.parts.add.disabled = lab.layers.length >= MOST_LAYERS;
+  if (focus) [...lab.parts.body.querySelectorAll("[aria-label]")].find((e) => e.getAttribute("aria-label") === focus)?.focus();
+}
+
+const hue = (i, n) => `hsl(${210 - (190 * i) / Math.max(1, n - 1)} 75% 55%)`;
+
+function later(lab) {
+  if (lab.asked) return;
+  lab.asked = true;
+  requestAnimationFrame(() => {
+    lab.asked = false;
+    if (lab.element.isConnected) drawField(lab);
+  });
+}
+
+function drawField(lab) {
+  const { canvas, name, say, effective } = lab.parts, side = Math.min(canvas.parentElement.clientWidth || 360, 440);
+  canvas.style.width = canvas.style.height = `${side}px`;
+  const context = sharp(canvas, side, side), scale = side / lab.side;
+  context.imageSmoothingEnabled = true;
+  context.drawImage(lab.tile.canvas, 0, 0, side, side);
+  const last = lab.rows.at(-1), unit = lab.at.map((v) => Math.min(last.map - 1, Math.floor(v * last.map)));
+  const middle = unit.map((u) => last.middle + u * last.jump);
+  if (effective.checked && lab.layers.length) {
+    const line = profile(lab.layers), n = line.length, words = lab.heat.size(n, n);
+    for (let y = 0, i = 0; y < n; y++)
+      for (let x = 0; x < n; x++, i++) {
+        const v = Math.round(255 * line[x] * line[y]);
+        words[i] = (lab.colours[v] & 0x00ffffff) | (Math.round(v * 0.8) << 24);
+      }
+    const left = middle.map((m) => (m - (n - 1) / 2) * scale);
+    context.drawImage(lab.heat.done(), left[0], left[1], n * scale, n * scale);
+  }
+  lab.rows.slice(1).forEach((row, i) => {
+    const from = middle.map((m) => (m - (row.field - 1) / 2) * scale);
+    context.lineWidth = i === lab.layers.length - 1 ? 4 : 3;
+    context.strokeStyle = "rgb(0 0 0 / .5)";
+    context.strokeRect(from[0], from[1], row.field * scale, row.field * scale);
+    context.lineWidth -= 1.5;
+    context.strokeStyle = hue(i, lab.layers.length);
+    context.strokeRect(from[0], from[1], row.field * scale, row.field * scale);
+  });
+  name.textContent = `${lab.side} × ${lab.side} photo, unit ${unit[1] + 1}, ${unit[0] + 1} of a ${last.map} × ${last.map} map`;
+  const cut = last.field > lab.side ? " It is larger than the photo: every unit looks past its edges." : "";
+  const line = profile(lab.layers), half = line.filter((v) => v >= 0.5).length;
+  say.textContent = `One unit sees ${last.field} × ${last.field} pixels; the middle ${half} × ${half} count at least half as much as the centre. Its neighbour looks ${last.jump} pixel${last.jump > 1 ? "s" : ""} further on.${cut}`;
+  canvas.setAttribute("aria-label", `${name.textContent}. ${say.textContent} Arrow keys choose another unit.`);
+  lab.element.dataset.draws = Number(lab.element.dataset.draws ?? 0) + 1;
+}

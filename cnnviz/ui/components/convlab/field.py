@@ -1,0 +1,82 @@
+"""The receptive-field builder in the browser: stack layers, and see on the photo what one unit sees."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from cnnviz.signal.receptive import Layer
+from cnnviz.ui.components.convlab import HERE, colours, script, text
+
+_conv, _pool = Layer("conv", 3, 1, 1), Layer("max", 2, 2)
+
+# What to begin with: title -> (layers, one sentence).
+STACKS: dict[str, tuple[tuple[Layer, ...], str]] = {
+    "Three 3 × 3": ((_conv,) * 3, "Three small windows in a row see as far as one of 7 × 7, with fewer weights."),
+    "One 7 × 7": ((Layer("conv", 7, 1, 3),), "One large window."),
+    "VGG16, first three blocks": (
+        (_conv, _conv, _pool, _conv, _conv, _pool, _conv, _conv, _conv),
+        "Pooling doubles the jump, so each later window reaches twice as far.",
+    ),
+    "ResNet stem": (
+        (Layer("conv", 7, 2, 3), Layer("max", 3, 2, 1), _conv, _conv),
+        "Two strides at once: after two layers each step is four pixels.",
+    ),
+    "Dilated 1, 2, 4, 8": (
+        tuple(Layer("conv", 3, 1, d, d) for d in (1, 2, 4, 8)),
+        "Holes in the window: the field doubles with each layer and the map keeps its size.",
+    ),
+}
+
+_lab = st.components.v2.component(
+    "cnnviz_fieldlab",
+    js=script(*(HERE / name for name in ("common.js", "signal.js", "field.js"))),
+    css=(HERE / "style.css").read_text(encoding="utf-8"),
+)
+
+
+def fieldlab(
+    pixels: np.ndarray, stamp: str, stack: str = "Three 3 × 3", *, big: bool = False, key: str = "fieldlab"
+) -> tuple[Layer, ...]:
+    """The builder on a square photo, uint8 (S, S, 3); returns the layers it was left with."""
+    layers, _ = STACKS[stack]
+    result = _lab(
+        key=key,
+        data={
+            "pixels": text(pixels),
+            "side": pixels.shape[0],
+            "stamp": stamp,
+            "luts": colours(),
+            "start": {"stamp": stack, "layers": [asdict(layer) for layer in layers]},
+            "stacks": [
+                {"title": title, "sentence": sentence, "layers": [asdict(layer) for layer in content]}
+                for title, (content, sentence) in STACKS.items()
+            ],
+            "big": big,
+        },
+        on_layers_change=lambda: None,
+    )
+    return read(getattr(result, "layers", None)) or layers
+
+
+def read(said: Any) -> tuple[Layer, ...] | None:
+    """What the browser says, if it is a stack of layers, else None."""
+    if not isinstance(said, Sequence) or isinstance(said, str):
+        return None
+    try:
+        return tuple(
+            Layer(
+                row["kind"] if row["kind"] in ("conv", "max", "average") else "conv",
+                *(min(max(low, int(row[name])), 64) for name, low in _SIDES),
+            )
+            for row in list(said)[:12]
+        )
+    except (TypeError, ValueError, KeyError):
+        return None
+
+
+_SIDES = (("kernel", 1), ("stride", 1), ("padding", 0), ("dilation", 1))

@@ -1,0 +1,128 @@
+// What the lab knows and what follows from it: legal settings, maps, and the numbers under the window.
+
+const MOST_FILTERS = 6;
+const SIZES = [1, 2, 3, 4, 5, 6, 7];
+
+const zeros = (k) => Array.from({ length: k }, () => new Array(k).fill(0));
+const copied = (weights) => weights.map((plane) => plane.map((row) => [...row]));
+
+/** A kernel cut to its middle or framed with zeros. */
+function resized(plane, k) {
+  const n = plane.length, shift = Math.floor((n - k) / 2), out = zeros(k);
+  for (let i = 0; i < k; i++) for (let j = 0; j < k; j++) out[i][j] = plane[i + shift]?.[j + shift] ?? 0;
+  return out;
+}
+
+/** One plane for each channel; a kernel that keeps brightness is shared out, so that gray stays gray. */
+function spread(plane, channels) {
+  const sum = plane.flat().reduce((a, b) => a + b, 0);
+  const share = channels > 1 && sum > 0.5 ? 1 / channels : 1;
+  return Array.from({ length: channels }, () => plane.map((row) => row.map((w) => w * share)));
+}
+
+const planesOf = (lab) => (lab.s.colour ? lab.input.planes.slice(1) : lab.input.planes.slice(0, 1));
+const filterOf = (lab) => lab.s.filters[lab.s.selected];
+const sizeOf = (lab) => filterOf(lab).weights[0].length;
+
+/** The limits of today's picture and kernel; nothing outside them can be chosen. */
+function limits(lab) {
+  const { width, height } = lab.input, side = Math.min(width, height), k = sizeOf(lab), { s } = lab;
+  const span = extent(k, s.dilation);
+  return {
+    dilation: k === 1 ? 1 : Math.max(1, Math.min(4, Math.floor((side - 1) / (k - 1)))),
+    padding: Math.min(Math.max(span - 1, 1), mostPadding(side, s.mode), 24),
+    stride: Math.min(8, side),
+    pool: Math.max(1, Math.min(5, lab.maps?.[s.selected] ? Math.min(lab.maps[s.selected].width, lab.maps[s.selected].height) : 5)),
+  };
+}
+
+/** Bring every setting inside its limits, the picture's own first. */
+function legalise(lab) {
+  const { s } = lab;
+  s.colour = Boolean(s.colour) && lab.input.planes.length > 1;
+  const channels = s.colour ? 3 : 1, k = s.filters[0].weights[0].length;
+  for (const filter of s.filters) {
+    if (filter.weights[0].length !== k) filter.weights = filter.weights.map((plane) => resized(plane, k));
+    if (filter.weights.length !== channels)
+      filter.weights = channels === 3 ? spread(filter.weights[0], 3) : [gathered(filter.weights)];
+  }
+  s.selected = Math.min(Math.max(0, s.selected), s.filters.length - 1);
+  s.dilation = Math.min(Math.max(1, s.dilation), limits(lab).dilation);
+  s.padding = Math.min(Math.max(0, s.padding), limits(lab).padding);
+  s.stride = Math.min(Math.max(1, s.stride), limits(lab).stride);
+}
+
+/** Three planes as one for a gray picture: their sum, as a gray pixel would meet all three. */
+function gathered(weights) {
+  const sum = weights[0].map((row, i) => row.map((_, j) => weights.reduce((total, plane) => total + plane[i][j], 0)));
+  const alike = weights.every((plane) => String(plane) === String(weights[0]));
+  return alike && sum.flat().reduce((a, b) => a + b, 0) <= 0.5 ? copied([weights[0]])[0] : sum;
+}
+
+function pad(lab) {
+  const { s, input } = lab, key = [s.padding, s.mode, s.colour, input.stamp].join();
+  if (lab.padKey === key) return;
+  lab.padKey = key;
+  lab.padded = planesOf(lab).map((plane) => padded(plane, input.width, input.height, s.padding, s.mode));
+}
+
+/** The maps: of every filter, or while a control moves only of the one in sight. */
+function compute(lab, everything = true) {
+  const { s, input } = lab;
+  pad(lab);
+  lab.maps = s.filters.map((filter, f) =>
+    everything || f === s.selected || !lab.maps?.[f]
+      ? correlate(lab.padded, input.width + 2 * s.padding, input.height + 2 * s.padding, filter.weights, filter.bias, s.stride, s.dilation)
+      : lab.maps[f]);
+  const map = lab.maps[s.selected];
+  s.poolSize = Math.min(s.poolSize, limits(lab).pool);
+  lab.relu = s.stage === "conv" ? null : rectified(map);
+  lab.pool = s.stage === "pool" ? pooled(lab.relu, s.poolSize, s.poolSize, s.poolKind) : null;
+  lab.out = { conv: map, relu: lab.relu, pool: lab.pool }[s.stage];
+  lab.peak = peakOf(map.map) / 2 ** (s.look === "picture" ? 0 : s.gain);
+  lab.position = Math.min(lab.position ?? 0, lab.out.map.length - 1);
+}
+
+/** What the left picture is at this stage and how the window walks over it. */
+function walk(lab) {
+  const { s, input } = lab, map = lab.maps[s.selected];
+  if (s.stage === "conv")
+    return {
+      width: input.width + 2 * s.padding, height: input.height + 2 * s.padding,
+      side: sizeOf(lab), stride: s.stride, dilation: s.dilation, span: extent(sizeOf(lab), s.dilation),
+    };
+  const side = s.stage === "pool" ? s.poolSize : 1;
+  return { width: map.width, height: map.height, side, stride: side, dilation: 1, span: side };
+}
+
+/** The numbers under the window at one output position: per channel values, weights, products; sums; the total. */
+function numbers(lab, position) {
+  const w = walk(lab), row = Math.floor(position / lab.out.width), column = position % lab.out.width;
+  const sources = lab.s.stage === "conv" ? lab.padded : [lab.s.stage === "relu" ? lab.maps[lab.s.selected].map : lab.relu.map];
+  const filter = filterOf(lab);
+  const channels = sources.map((source, c) => {
+    const values = [], weights = [], products = [];
+    for (let i = 0; i < w.side; i++)
+      for (let j = 0; j < w.side; j++) {
+        const value = source[(row * w.stride + i * w.dilation) * w.width + column * w.stride + j * w.dilation];
+        const weight = lab.s.stage === "conv" ? Math.fround(filter.weights[c][i][j]) : 1;
+        values.push(value), weights.push(weight), products.push(value * weight);
+      }
+    return { values, weights, products, sum: products.reduce((a, b) => a + b, 0) };
+  });
+  const total =
+    lab.s.stage === "conv"
+      ? channels.reduce((sum, c) => sum + c.sum, 0) + filter.bias
+      : lab.s.stage === "relu" ? Math.max(0, channels[0].values[0])
+      : lab.s.poolKind === "max" ? Math.max(...channels[0].values)
+      : channels[0].sum / (w.side * w.side);
+  return { row, column, channels, total, bias: filter.bias };
+}
+
+/** The state as Python hears it, on release. */
+const report = (lab) => ({
+  filters: lab.s.filters.map(({ name, weights, bias }) => ({ name, weights, bias })),
+  selected: lab.s.selected, stride: lab.s.stride, padding: lab.s.padding, mode: lab.s.mode, dilation: lab.s.dilation,
+  stage: lab.s.stage, look: lab.s.look, gain: lab.s.gain, colour: lab.s.colour, pool_kind: lab.s.poolKind, pool_size: lab.s.poolSize,
+  position: lab.position, input: lab.input.stamp,
+});
