@@ -14,6 +14,7 @@ show.head(
 
 # ask: net and photo stand in the sidebar
 photo = state.photo()
+place_trouble = st.container()
 side_in, side_heat, side_said = st.columns([1, 1, 0.8], gap="medium")
 with side_in:
     show.section("The photo", f"{photo.width} × {photo.height}")
@@ -27,9 +28,11 @@ place_stages = st.container(key="stages")
 # compute
 with place_heat:
     engine = state.engine()
+with place_trouble:
     key = show.net()
     if key is None:
         st.stop()
+with place_heat:
     answer = show.asked(
         "home", lambda: (engine.predict(key, photo, top=5), engine.heatmap(key, photo)), "Asking the net"
     )

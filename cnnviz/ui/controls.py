@@ -65,7 +65,7 @@ def _net() -> None:
     try:
         listed = start.rows()
     except RequestError as error:
-        st.error(str(error))
+        st.error(show.plain(str(error)), icon=":material/error:")
         return
     order = ["bundled", "run", "on disk", "untrained", "download"]
     listed = tuple(sorted(listed, key=lambda row: order.index(row.where) if row.where in order else len(order)))
@@ -107,11 +107,11 @@ def _photos() -> None:
         "Add photos", accept_multiple_files=True, key=key, on_change=bring, args=(key,),
         type=["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"],
     )  # fmt: skip
+    for sentence in st.session_state.pop("_refused", []):
+        st.error(show.plain(sentence), icon=":material/error:")
     if st.toggle("Camera", key="camera-on"):
         key = f"camera-{turn}"
         st.camera_input("Take a photo", key=key, on_change=bring, args=(key,), resolution="480p")
-    for sentence in st.session_state.pop("_refused", []):
-        st.error(show._plain(sentence), icon=":material/info:")
     if mine:
         st.button("Forget my photos", on_click=state.forget_photos, icon=":material/delete:", width="stretch")
         _released()

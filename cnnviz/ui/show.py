@@ -54,7 +54,7 @@ def refusals() -> Iterator[None]:
     try:
         yield
     except RequestError as error:
-        st.error(_plain(str(error)), icon=":material/info:")
+        st.error(plain(str(error)), icon=":material/error:")
 
 
 def asked(place: str, ask: Callable[[], T], waiting: str = "") -> T | None:
@@ -78,7 +78,7 @@ def image(
 ) -> None:
     """The picture as a JPEG of our own, at most 1,460 px wide, with its alternative text."""
     data = picture.encode(picture.fit(shown, WIDEST), "jpeg", quality)
-    st.image(data, caption=caption and _plain(caption), width=width, output_format="JPEG", alt=alt)
+    st.image(data, caption=caption and plain(caption), width=width, output_format="JPEG", alt=alt)
 
 
 def pixelated(values: np.ndarray, side: int) -> np.ndarray:
@@ -224,6 +224,6 @@ def _p(text: str, kind: str) -> str:
     return f'<p class="{kind}">{html.escape(text)}</p>'
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Text that markdown leaves alone: file names and labels are data."""
     return "".join(f"\\{c}" if c in r"\`*_{}[]()#+-!|~$:<>" else c for c in text)

@@ -120,7 +120,7 @@ def linked(key: str, default: T, allowed: Callable[[T], bool], parse: Callable[[
     url, value = st.query_params.get(key), st.session_state.get(key, before)
     touched = key in st.session_state and before is not None and st.session_state[key] != before
     echo = url == stale and time.monotonic() - stamp < 2  # the browser had not heard of our last change yet
-    if url is not None and not touched and not echo and url != str(before):
+    if url is not None and not touched and not echo and url != _text(before):
         with contextlib.suppress(ValueError):
             value = parse(url) if allowed(parse(url)) else value
     good = value is not None and allowed(value)
@@ -132,13 +132,18 @@ def note(key: str, default: Any) -> None:
     """After the widget `key`: keep its value over page switches, and put it in the link unless it is the default."""
     value, notes = st.session_state[key], st.session_state.setdefault("_notes", {})
     url = st.query_params.get(key)
-    wanted = None if value == default else str(value)
+    wanted = None if value == default else _text(value)
     if notes.get(key, (None,))[0] != value or url != wanted:
         notes[key] = (value, url, time.monotonic())
     if wanted is None and url is not None:
         del st.query_params[key]
     elif wanted is not None and url != wanted:
         st.query_params[key] = wanted
+
+
+def _text(value: Any) -> str:
+    """A value as it stands in a link."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def link(page: str, **params: Any) -> str:
