@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import cv2
 import numpy as np
 from PIL import Image
 
@@ -79,6 +78,8 @@ def fingerprint(thumb: np.ndarray) -> int:
 
     pHash (Zauner, 2010).
     """
+    import cv2
+
     waves = cv2.dct(thumb.astype(np.float32))[:8, :8].ravel()
     above = waves > np.median(waves[1:])  # the first is the mean brightness
     return int(np.packbits(above).view(">u8")[0])

@@ -9,12 +9,13 @@ from __future__ import annotations
 import dataclasses
 import math
 from dataclasses import dataclass
-
-import torch
-import torch.nn.functional as F
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from cnnviz.options import Options, knob
+
+if TYPE_CHECKING:  # a page reads the options without the seconds that torch takes
+    import torch
+    from torch import Tensor
 
 FILLS = ("zeros", "border", "reflection")
 GREY = (0.2989, 0.587, 0.114)
@@ -59,6 +60,7 @@ class Draw:
 
 def draw(options: Augment, count: int, generator: torch.Generator) -> Draw:
     """Changes for `count` pictures, drawn from a CPU generator: the same seed, the same changes, on any device."""
+    import torch
 
     def within(reach: float, middle: float = 0.0) -> Tensor:
         return middle + (torch.rand(count, generator=generator) * 2 - 1) * reach
@@ -84,6 +86,8 @@ def draw(options: Augment, count: int, generator: torch.Generator) -> Draw:
 
 def augment(pixels: Tensor, options: Augment, drawn: Draw) -> Tensor:
     """The changed pictures, float32 (N, C, H, W) in 0..1, for pixels uint8 or 0..1 float of that shape."""
+    import torch
+
     x = pixels.float() / 255 if pixels.dtype == torch.uint8 else pixels
     if any((options.rotate, options.shift, options.shear)) or _zooms(options):
         x = _moved(x, options, drawn)
@@ -107,6 +111,8 @@ def nothing(options: Augment) -> bool:
 
 def variants(pixels: Tensor, options: Augment, count: int, seed: int) -> Tensor:
     """`count` variants of one picture uint8 (C, H, W), uint8 (count, C, H, W)."""
+    import torch
+
     generator = torch.Generator().manual_seed(seed)
     batch = pixels[None].expand(count, -1, -1, -1)
     changed = augment(batch, options, draw(options, count, generator))
@@ -119,6 +125,9 @@ def _zooms(options: Augment) -> bool:
 
 def _moved(x: Tensor, options: Augment, drawn: Draw) -> Tensor:
     """The pictures rotated, sheared, zoomed, shifted and mirrored about their centre, in one bilinear resampling."""
+    import torch
+    import torch.nn.functional as F
+
     n, _, height, width = x.shape
     angle, shear = torch.deg2rad(drawn.angle), torch.deg2rad(drawn.shear)
     # torchvision's order: mirror, then shear, rotate and zoom, then shift. Sampling needs the inverse.
@@ -140,6 +149,8 @@ def _moved(x: Tensor, options: Augment, drawn: Draw) -> Tensor:
 
 def _grey(x: Tensor) -> Tensor:
     """Luminance (N, 1, H, W)."""
+    import torch
+
     if x.shape[1] == 1:
         return x
     return (x * torch.tensor(GREY, device=x.device).view(1, 3, 1, 1)).sum(1, keepdim=True)

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from cnnviz.options import Options, RequestError, knob
@@ -75,6 +74,8 @@ def place(count: int, options: Counting, rng: np.random.Generator) -> np.ndarray
 
 def draw(count: int, options: Counting, rng: np.random.Generator) -> np.ndarray:
     """A picture of `count` circles, uint8 (size, size, 3)."""
+    import cv2
+
     circles = place(count, options, rng)
     size = options.size
     picture = np.zeros((size, size, 3), np.uint8)
@@ -98,6 +99,8 @@ def write(folder: Path | str, options: Counting, progress: Callable[[int, int], 
 
     Each picture has a generator of its own, so it depends on its number and place alone. Raises `CountingError`.
     """
+    import cv2
+
     folder = Path(folder)
     if folder.exists():
         raise CountingError(f"There is already a folder {folder.name}; choose another name or delete it.")

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cnnviz.nets import checkpoint, lecture, recognise, zoo
+from cnnviz.nets import checkpoint, lecture, recognise, transfer, zoo
 from cnnviz.nets import weights as shelf
 from cnnviz.nets.preprocess import Preprocess
 from cnnviz.nets.zoo import Model
@@ -98,7 +98,9 @@ def _filled(
 ) -> Model:
     card = card or {}
     state = recognise.trimmed(state)
-    net = checkpoint.fit(recognise.skeleton(name, state), state, path.name)
+    described = isinstance(card.get("spec"), dict)
+    skeleton = transfer.build(name, card["spec"]) if described else recognise.skeleton(name, state)
+    net = checkpoint.fit(skeleton, state, path.name)
     preprocess, labels = _defaults(name, path.stem)
     if "preprocess" in card:
         preprocess = Preprocess.parse(card["preprocess"])

@@ -1,0 +1,183 @@
+"""Recipes: which net a plan asks for, and which of its weights learn at which rate."""
+
+from __future__ import annotations
+
+import copy
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from cnnviz.nets import checkpoint, lecture, transfer, zoo
+from cnnviz.nets.preprocess import Preprocess
+from cnnviz.train.plan import Plan, PlanError
+
+HEAD_LAYERS = ("flatten", "dropout", "hidden", "relu", "out")  # of a lecture net, behind its maps
+
+
+@dataclass(frozen=True, eq=False)
+class Recipe:
+    """A net ready to learn: its name and description, the paths of its head, and what learns."""
+
+    net: nn.Module
+    name: str
+    spec: dict[str, Any]
+    head: tuple[str, ...]
+    groups: tuple[tuple[tuple[str, ...], float], ...]  # names of parameters, and the factor of their rate
+    resting: tuple[str, ...]  # submodules that stay in evaluation mode
+    single_logit: bool
+    pretrained: bool
+    preprocess: Preprocess  # mean and deviation are to be measured where nothing is pretrained
+
+    @property
+    def parameters(self) -> int:
+        """All weights."""
+        return sum(p.numel() for p in self.net.parameters())
+
+    @property
+    def trainable(self) -> int:
+        """The weights that learn."""
+        return sum(p.numel() for p in self.net.parameters() if p.requires_grad)
+
+
+def prepare(plan: Plan, classes: int, weights: Path | str | None = None, runs: Path | str | None = None) -> Recipe:
+    """The net of a plan for so many classes, filled, with the weights that learn marked.
+
+    The first weights of what is new are drawn with the plan's seed. Raises `RequestError`.
+    """
+    if classes < 2:
+        raise PlanError("A net learns to tell at least two classes apart; add a folder of pictures.")
+    single = classes == 2 and plan.single_logit
+    outputs = 1 if single else classes
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(plan.seed)
+        if plan.net.startswith("lecture/"):
+            net, spec, head, preprocess = _lecture(plan, outputs)
+        else:
+            net, spec, head, preprocess = _torchvision(plan, outputs, weights, runs)
+    if plan.start:
+        begun = zoo.load(plan.start, weights, runs)
+        checkpoint.fit(net, begun.net.state_dict(), plan.start)
+        preprocess = begun.preprocess
+    groups, resting = _learning(net, plan, head)
+    wanted = {name for names, _ in groups for name in names}
+    for name, parameter in net.named_parameters():
+        parameter.requires_grad_(name in wanted)
+    pretrained = plan.recipe != "scratch"
+    return Recipe(net, plan.net, spec, head, groups, resting, single, pretrained, preprocess)
+
+
+def split(recipe: Recipe) -> tuple[nn.Module, nn.Sequential]:
+    """The net in two for features computed once: a frozen copy that ends before the head, and the head itself."""
+    trunk = copy.deepcopy(recipe.net).eval().requires_grad_(False)
+    parts = OrderedDict((path.replace(".", "_"), recipe.net.get_submodule(path)) for path in recipe.head)
+    for path in recipe.head:
+        trunk.set_submodule(path, nn.Identity())
+    return trunk, nn.Sequential(parts)
+
+
+def last_layers(net: nn.Module, head: tuple[str, ...], count: int) -> tuple[str, ...]:
+    """The last `count` layers with weights before the head, by the order in which the net lists them."""
+    layers = [
+        name
+        for name, part in net.named_modules()
+        if isinstance(part, (nn.Conv2d, nn.Linear)) and not _within(name, head)
+    ]
+    if count > len(layers):
+        raise PlanError(f"This net has {len(layers)} layers before its head; choose at most so many.")
+    first = layers[-count]
+    order = [name for name, part in net.named_modules() if not list(part.children()) and not _within(name, head)]
+    return tuple(order[order.index(first) :])  # with the batch norms between and behind them
+
+
+def _lecture(plan: Plan, outputs: int) -> tuple[nn.Module, dict[str, Any], tuple[str, ...], Preprocess]:
+    if plan.net.removeprefix("lecture/") not in lecture.NETS:
+        raise zoo.unknown(plan.net)
+    switches = {
+        "head": plan.pooling,
+        "pools": plan.pools,
+        "hidden": plan.hidden,
+        "dropout": plan.dropout,
+        "batch_norm": plan.batch_norm,
+        "channels": plan.channels,
+        "size": plan.size,
+    }
+    spec = {"outputs": outputs} | {name: value for name, value in switches.items() if value is not None}
+    described = transfer.switched(plan.net, spec)
+    if described.head == "none":
+        raise PlanError(f"{plan.net} has no head to put classes out; set its pooling to gap or flatten.")
+    net = lecture.build(described)
+    head = tuple(name for name, _ in net.named_children() if name in HEAD_LAYERS)
+    zeros, ones = (0.0,) * described.channels, (1.0,) * described.channels
+    return net, spec, head, _square(plan, described.size, described.size, zeros, ones, described.channels)
+
+
+def _torchvision(
+    plan: Plan, outputs: int, weights: Path | str | None, runs: Path | str | None
+) -> tuple[nn.Module, dict[str, Any], tuple[str, ...], Preprocess]:
+    known = zoo.entry(plan.net)
+    if known is None:
+        raise zoo.unknown(plan.net, weights, runs)
+    for name in ("pools", "batch_norm"):
+        if getattr(plan, name) is not None:
+            raise PlanError(f"{name} is a switch of the lecture nets; leave it out for {plan.net}.")
+    if plan.channels == 1:
+        raise PlanError(f"{plan.net} takes colour pictures; leave channels out (gray pictures become colour).")
+    spec: dict[str, Any] = {
+        "outputs": outputs,
+        "pooling": plan.pooling or "gap",
+        "hidden": plan.hidden or 0,
+        "dropout": plan.dropout or 0.0,
+        "size": plan.size or known.side,
+    }
+    if plan.recipe == "scratch" or plan.start:
+        from torchvision.models import get_model
+
+        extra: dict[str, Any] = {}
+        if plan.net in ("googlenet", "inception_v3"):
+            extra = {"aux_logits": False, "init_weights": True, "transform_input": True}
+        net = get_model(plan.net, weights=None, **extra)
+        own = Preprocess(resize=known.side, crop=known.side)
+    else:
+        loaded = zoo.load(plan.net, weights, runs)
+        net, own = loaded.net, loaded.preprocess
+    place = transfer.graft(net, plan.net, transfer.Head(**spec))
+    side, short = plan.size or known.side, own.resize if isinstance(own.resize, int) else known.side
+    crop = own.crop if isinstance(own.crop, int) else known.side
+    return net, spec, (place,), _square(plan, max(side, round(side * short / crop)), side, own.mean, own.std, 3)
+
+
+def _square(
+    plan: Plan, resize: int, side: int, mean: tuple[float, ...], std: tuple[float, ...], channels: int
+) -> Preprocess:
+    whole = (side, side) if plan.fit == "squash" else resize
+    return Preprocess(whole, side, mean, std, channels=channels)
+
+
+def _learning(
+    net: nn.Module, plan: Plan, head: tuple[str, ...]
+) -> tuple[tuple[tuple[tuple[str, ...], float], ...], tuple[str, ...]]:
+    """What learns, in groups with the factor of their rate, and the submodules that rest in evaluation mode."""
+    names = [name for name, _ in net.named_parameters()]
+    mine = tuple(name for name in names if _within(name, head))
+    rest = tuple(name for name in names if not _within(name, head))
+    leaves = [name for name, part in net.named_modules() if name and not list(part.children())]
+    if plan.recipe == "scratch":
+        return ((tuple(names), 1.0),), ()
+    if plan.recipe == "full":
+        return ((mine, 1.0), (rest, plan.backbone_rate)), ()
+    if plan.recipe in ("features", "frozen"):
+        return ((mine, 1.0),), tuple(leaf for leaf in leaves if not _within(leaf, head))
+    blocks = last_layers(net, head, plan.last) if plan.last else transfer.last_block(plan.net)
+    if not blocks:
+        blocks = last_layers(net, head, 1)
+    opened = tuple(name for name in rest if _within(name, blocks))
+    closed = tuple(leaf for leaf in leaves if not _within(leaf, (*head, *blocks)))
+    return ((mine, 1.0), (opened, plan.backbone_rate)), closed
+
+
+def _within(name: str, paths: tuple[str, ...]) -> bool:
+    return any(name == path or name.startswith(f"{path}.") for path in paths)
