@@ -137,7 +137,7 @@ def predict(context: click.Context, photos: Sequence[Path], key: str, top: int, 
             ]
         )
     for path, answer in zip(photos, answers, strict=True):
-        click.echo(f"{path}")
+        click.echo(_shown(path))
         for one in answer:
             click.echo(f"  {one.probability:7.2%}  {one.label}")
 
@@ -170,7 +170,7 @@ def heatmap(
     for path, photo, target in zip(photos, opened, targets, strict=True):
         heat = engine.heatmap(key, photo, wanted, layer, method)
         _write(target, picture.overlay(photo, heat), heat.values if npy else None)
-        click.echo(f"{path}: {heat.label}, {heat.method} at {heat.layer}, in {target}")
+        click.echo(f"{_shown(path)}: {heat.label}, {heat.method} at {heat.layer}, in {_shown(target)}")
 
 
 @command
@@ -188,7 +188,7 @@ def activations(context: click.Context, photo: Path, key: str, layer: str, out: 
     from cnnviz import picture
 
     _write(target, picture.mosaic(found.maps), found.maps if npy else None)
-    click.echo(f"{photo}: {' x '.join(map(str, found.maps.shape))} at {found.layer}, in {target}")
+    click.echo(f"{_shown(photo)}: {' x '.join(map(str, found.maps.shape))} at {found.layer}, in {_shown(target)}")
 
 
 @command
@@ -213,6 +213,11 @@ def evaluate(context: click.Context, data: Path, key: str, as_json: bool) -> Non
     table(
         head, [(name, *map(str, row)) for name, row in zip(found.classes, found.confusion, strict=True)], range(1, 999)
     )
+
+
+def _shown(path: Path) -> str:
+    """A path that can be printed whatever bytes its name has."""
+    return click.format_filename(path)
 
 
 def _use_weights(context: click.Context, value: Path | None) -> None:

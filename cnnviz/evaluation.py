@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from cnnviz.data.folder import SPLITS, SUFFIXES
 from cnnviz.engine import Engine
 from cnnviz.explain.predict import label, probabilities, target
 from cnnviz.nets.zoo import Model
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo, PhotoError
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 BATCH = 32
 OTHER = "(other)"
 
@@ -76,7 +76,7 @@ def class_folders(folder: Path) -> tuple[Path, ...]:
     """The folders of the classes: those of val/ where there is one, else those of the folder itself."""
     if not folder.is_dir():
         raise EvaluationError(f"There is no folder {folder}; name one with a subfolder of photos for each class.")
-    root = next((folder / name for name in ("val", "validation", "valid") if (folder / name).is_dir()), folder)
+    root = next((folder / name for name in SPLITS["val"] if (folder / name).is_dir()), folder)
     found = tuple(sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")))
     if not found:
         raise EvaluationError(f"{folder.name} has no subfolders; make one for each class, named like the class.")

@@ -12,7 +12,7 @@ import click
 
 def document(content: Any) -> None:
     """Print one JSON document in one line."""
-    click.echo(json.dumps(content, ensure_ascii=False))
+    click.echo(json.dumps(content, allow_nan=False))
 
 
 def count(number: int | None) -> str:

@@ -101,6 +101,8 @@ def _filled(
     described = isinstance(card.get("spec"), dict)
     skeleton = transfer.build(name, card["spec"]) if described else recognise.skeleton(name, state)
     net = checkpoint.fit(skeleton, state, path.name)
+    if any("relu_before_" in part for part, _ in net.named_modules()):
+        source = f"{source}, whose head is taken to have a ReLU between its linear layers"
     preprocess, labels = _defaults(name, path.stem)
     if "preprocess" in card:
         preprocess = Preprocess.parse(card["preprocess"])

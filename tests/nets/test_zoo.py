@@ -270,6 +270,35 @@ def test_googlenet_with_auxiliary_heads_gives_the_logits_of_torchvisions_own(fol
     assert sum(p.numel() for p in ours.net.parameters()) == zoo.entry("googlenet").parameters
 
 
+def test_a_head_that_had_to_be_guessed_is_told(folder):
+    net = recognise.torchvision_net("squeezenet1_0")
+    net.classifier = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU(), torch.nn.Linear(3, 2))
+    net = net.to_empty(device="cpu")
+    loading._initialise(net, 0)
+    torch.save(net.state_dict(), folder / "mlp.pth")
+    model = zoo.load("file/mlp", folder)
+    assert "ReLU between its linear layers" in model.source
+    assert model.labels == ("class 0", "class 1")
+
+
+def test_a_blueprint_needs_no_weights_but_follows_those_that_are_here(folder, monkeypatch):
+    monkeypatch.setattr(weights, "fetch", None)
+    net, size = zoo.blueprint("efficientnet_b1")
+    assert size == (3, 240, 240)
+    assert sum(p.numel() for p in net.parameters()) == zoo.entry("efficientnet_b1").parameters
+    torch.save(filled("squeezenet1_1", 2), folder / "squeezenet1_1-mine.pth")
+    net, _ = zoo.blueprint("squeezenet1_1", folder)
+    assert net.classifier[1].out_channels == 2
+
+
+def test_loading_in_many_threads_gives_the_same_net():
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(4) as pool:
+        marks = set(pool.map(lambda _: zoo.load("lecture/mnist_flatten").fingerprint, range(12)))
+    assert len(marks) == 1
+
+
 def test_mnasnet_needs_no_version_in_its_checkpoint(folder):
     save_file(filled("mnasnet0_5"), folder / "mnasnet0_5.safetensors")
     assert zoo.load("mnasnet0_5", folder).net(torch.zeros(1, 3, 64, 64)).shape == (1, 1000)
