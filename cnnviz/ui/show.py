@@ -197,8 +197,11 @@ def net() -> str | None:
 
     key = asked("net", load)
     place.empty()
-    if key is None:  # a link to a net that cannot be had: the first one here will do meanwhile
-        key = asked("net", lambda: engine.model(start.first(start.rows())).key)
+    if key is None:  # a link to a net that cannot be had: another will do meanwhile
+        for other in (start.first(start.rows()), start.SPARE):
+            with contextlib.suppress(RequestError):
+                key = state.kept()["net"] = engine.model(other).key
+                break
     state.use_model(key)
     return key
 

@@ -1,0 +1,74 @@
+"""The dashboard without a browser: app.py under AppTest, with the real engine and a small untrained net."""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+ROOT = Path(__file__).resolve().parents[2]
+NET = "lecture/cats_gap"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """The engine is shared by all tests of the pages; more threads would only fight."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture
+def visit():
+    """A function that opens the dashboard at a page, with the parameters of a link."""
+
+    def open_page(page: str = "", **params: str) -> AppTest:
+        at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+        for name, value in {"model": NET, **params}.items():
+            at.query_params[name] = value
+        at.run()
+        if page:
+            at.switch_page(f"pages/{page}.py")
+            for name, value in {"model": NET, **params}.items():
+                at.query_params[name] = value
+            at.run()
+        return at
+
+    return open_page
+
+
+@pytest.fixture
+def jpeg() -> bytes:
+    """A small JPEG of one's own, with a place in its EXIF that nobody should learn."""
+    y, x = np.mgrid[0:90, 0:120]
+    image = Image.fromarray(np.stack([x * 2, y * 2, (x * y) % 256], axis=2).astype(np.uint8))
+    exif = image.getexif()
+    exif[0x010E] = "kitchen at home"
+    file = io.BytesIO()
+    image.save(file, "JPEG", exif=exif)
+    return file.getvalue()
+
+
+@pytest.fixture
+def words():
+    """A function: everything a page says in words of ours."""
+    return lambda at: " ".join(
+        [*(str(part.body) for part in at.get("html")), *(str(error.value).replace("\\", "") for error in at.error)]
+    )
+
+
+@pytest.fixture
+def pictures():
+    """A function: alternative text -> address of each of a page's pictures; equal bytes have equal addresses."""
+    return lambda at: {image.proto.imgs[0].alt: image.proto.imgs[0].url for image in at.image}
+
+
+@pytest.fixture
+def engine():
+    """The engine behind the pages."""
+    from cnnviz.ui import start
+
+    return start.START.engine()

@@ -1,0 +1,207 @@
+"""The frame around the pages: quick to import, kept by links, careful with photos, calm about errors."""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from cnnviz.photo import Photo, samples
+from cnnviz.ui import controls, shell, start, state
+
+ROOT = Path(__file__).resolve().parents[2]
+HEAVY = {"torch", "torchvision", "cv2", "pandas", "scipy", "skimage", "lightning"}
+THERE = [file for group in shell.PAGES.values() for file, *_ in group if (ROOT / "pages" / f"{file}.py").is_file()]
+
+
+def test_the_shell_imports_nothing_heavy_so_that_it_paints_first():
+    code = "import sys, json, cnnviz.ui.shell; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert HEAVY & set(json.loads(done.stdout.splitlines()[-1])) == set()
+
+
+@pytest.mark.parametrize("page", THERE)
+def test_pages_import_nothing_heavy_and_guard_their_deep_links(page):
+    tree = ast.parse((ROOT / "pages" / f"{page}.py").read_text(encoding="utf-8"))
+    names = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    assert HEAVY & {name.split(".")[0] for name in names} == set()
+    calls = [ast.unparse(node) for node in tree.body if isinstance(node, ast.Expr)]
+    assert "state.guard()" in calls
+
+
+@pytest.mark.parametrize("page", THERE)
+def test_every_page_opens_on_a_picture_and_without_an_error(page, visit):
+    at = visit(page)
+    assert not at.exception
+    assert not at.error
+
+
+def test_the_nets_are_grouped_and_a_download_names_its_size(visit):
+    options = visit().selectbox("model").options
+    assert any("ResNet-18 · download 47 MB" in option for option in options)
+    groups = [option.split(" · ")[1].split()[0] for option in options]
+    assert [g for i, g in enumerate(groups) if i == 0 or groups[i - 1] != g].count("download") == 1
+    assert len(set(options)) == len(options)
+
+
+def test_opening_without_a_link_shows_a_net_that_needs_no_download(visit):
+    at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
+    row = next(row for row in start.rows() if row.key == at.selectbox("model").value)
+    assert row.where != "download"
+    assert at.image
+
+
+def test_a_link_brings_back_net_photo_layer_and_channel(visit):
+    names = start.START.engine().map_layers("lecture/cats_gap")
+    at = visit("activations", photo="coffee", layer=names[1], channel="7", sort="mean")
+    assert at.session_state["photo"] == "coffee"
+    assert at.selectbox("layer").value == names[1]
+    assert at.selectbox("channel").value == 7
+    assert at.selectbox("sort").value == "mean"
+
+
+@pytest.mark.parametrize("wrong", ["nope", "-1", "9999999", "", "\u0000", "1e400", "<script>"])
+def test_nonsense_in_a_link_falls_back_to_the_default(visit, wrong):
+    at = visit("activations", photo=wrong, layer=wrong, channel=wrong, sort=wrong, present=wrong)
+    assert not at.exception
+    assert at.session_state["photo"] == samples()[0]
+    assert not at.session_state["present"]
+
+
+def test_a_choice_stands_in_the_link_by_its_value_and_the_default_does_not(visit):
+    at = visit("class_activation")
+    at.selectbox("colours").set_value("viridis").run()
+    assert at.query_params["colours"] == "viridis"
+    at.selectbox("colours").set_value("inferno").run()
+    assert "colours" not in at.query_params
+
+
+def test_a_choice_survives_a_visit_to_another_page(visit):
+    at = visit("class_activation")
+    at.slider("opacity").set_value(0.2).run()
+    at.switch_page("pages/home.py").run()
+    at.switch_page("pages/class_activation.py").run()
+    assert at.slider("opacity").value == 0.2
+
+
+def test_an_uploaded_photo_becomes_the_current_one_and_never_part_of_the_link(visit, jpeg, words):
+    at = visit()
+    at.file_uploader("upload-0").upload("holiday.jpg", jpeg, "image/jpeg").run()
+    assert not at.exception
+    assert not at.error
+    mine = at.session_state["_mine"]
+    assert at.session_state["photo"] in mine
+    assert [photo.name for photo in mine.values()] == ["holiday.jpg"]
+    assert all(photo.personal for photo in mine.values())
+    assert "photo" not in at.query_params
+    assert "holiday" not in str(dict(at.query_params))
+
+
+def test_the_same_photo_twice_is_kept_once(visit, jpeg):
+    at = visit()
+    at.file_uploader("upload-0").upload("a.jpg", jpeg, "image/jpeg").run()
+    at.file_uploader("upload-1").upload("b.jpg", jpeg, "image/jpeg").run()
+    assert len(at.session_state["_mine"]) == 1
+
+
+@pytest.mark.parametrize("bad", [b"just text", b"", b"\xff\xd8\xff\xe0" + b"\0" * 40, b"<svg onload='alert(1)'/>"])
+def test_a_bad_upload_is_one_sentence_and_the_picture_stays(visit, bad, pictures):
+    at = visit()
+    before = pictures(at)
+    at.file_uploader("upload-0").upload("cat.jpg", bad, "image/jpeg").run()
+    assert not at.exception
+    assert len(at.error) == 1
+    assert "cat" in at.error[0].value
+    assert pictures(at) == before
+
+
+def test_forgetting_photos_forgets_them_in_the_engine_too(visit, jpeg, engine):
+    at = visit()
+    at.file_uploader("upload-0").upload("holiday.jpg", jpeg, "image/jpeg").run()
+    assert engine.personal_bytes() > 0
+    next(button for button in at.button if button.label == "Forget my photos").click().run()
+    assert engine.personal_bytes() == 0
+    assert at.session_state["_mine"] == {}
+    assert at.session_state["photo"] == samples()[0]
+    assert not at.exception
+
+
+def test_a_net_that_cannot_be_loaded_is_one_sentence_and_the_picture_stays(visit, engine, pictures, words):
+    broken = Path(engine.weights or "") / "broken.pth"
+    broken.write_bytes(b"this is no checkpoint")
+    try:
+        at = visit()
+        before = pictures(at)
+        at.selectbox("model").set_value("file/broken").run()
+        assert not at.exception
+        assert len(at.error) == 1
+        assert "broken" in at.error[0].value
+        assert pictures(at) == before
+    finally:
+        broken.unlink()
+
+
+def test_a_link_to_a_net_that_cannot_be_loaded_shows_another(visit, engine):
+    broken = Path(engine.weights or "") / "broken.pth"
+    broken.write_bytes(b"this is no checkpoint")
+    try:
+        at = visit(model="file/broken")
+        assert not at.exception
+        assert len(at.error) == 1
+        assert at.image
+    finally:
+        broken.unlink()
+
+
+def test_presenting_hides_the_sidebar_and_the_prose(visit, words):
+    at = visit(present="true")
+    assert at.toggle("present").value
+    assert not at.sidebar.selectbox
+    assert "on its way through a net" not in words(at)
+    at.toggle("present").set_value(False).run()
+    assert at.sidebar.selectbox
+
+
+def test_many_photos_are_bounded(jpeg, monkeypatch):
+    class File:
+        def __init__(self, name, data):
+            self.name, self.data = name, data
+
+        def read(self, _):
+            return self.data
+
+    kept: dict = {}
+    monkeypatch.setattr(state.st, "session_state", kept)
+    monkeypatch.setattr(state, "MOST", 1)
+    assert state.bring([File("a.jpg", jpeg)]) == []
+    assert "1 photos are kept at most" in state.bring([File("b.png", jpeg)])[0]
+    assert [photo.name for photo in kept["_mine"].values()] == ["a.jpg"]
+
+
+def test_a_large_upload_is_kept_small(monkeypatch):
+    monkeypatch.setattr(state.st, "session_state", {})
+    large = Photo.of(__import__("numpy").zeros((3000, 4000, 3), "uint8")).image()
+    large.read, large.name = None, "large"
+    state.bring([large])
+    photo = next(iter(state.own_photos().values()))
+    assert max(photo.width, photo.height) == state.SIDE
+
+
+def test_thumbnails_are_small_jpegs():
+    for name in samples():
+        data = controls._small(Photo.sample(name))
+        assert data.startswith("data:image/jpeg;base64,")
+        assert len(data) < 12_000
+
+
+def test_stages_follow_the_net_and_skip_pooling(engine):
+    names = start.stages(engine, "lecture/cats_gap")
+    kinds = {layer.name: layer.kind for layer in engine.layers("lecture/cats_gap").layers}
+    assert names == tuple(name for name in engine.map_layers("lecture/cats_gap") if name in names)
+    assert names[-1] == engine.default_layer("lecture/cats_gap")
+    assert not any("Pool" in kinds[name] for name in names)
+    assert 2 <= len(names) <= start.STAGES
