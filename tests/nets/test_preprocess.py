@@ -30,7 +30,7 @@ def noise(rng: np.random.Generator, height: int, width: int) -> Photo:
 
 
 @pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
-@pytest.mark.parametrize(("resize", "crop"), [(256, 224), (288, 288), (235, 224), (342, 299)])
+@pytest.mark.parametrize(("resize", "crop"), [(256, 224), (288, 288), (235, 224)])
 def test_tensor_equals_torchvisions_preset_bit_for_bit(rng, interpolation, resize, crop):
     from torchvision.transforms import InterpolationMode
     from torchvision.transforms._presets import ImageClassification

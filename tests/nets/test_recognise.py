@@ -19,16 +19,12 @@ def state_of(net: nn.Module) -> dict[str, torch.Tensor]:
 @pytest.mark.parametrize(
     "name",
     [
-        "alexnet",
         "vgg11",
-        "vgg16_bn",
         "resnet18",
-        "resnet50",
         "wide_resnet50_2",
         "resnext50_32x4d",
         "resnext101_64x4d",
-        "densenet169",
-        "squeezenet1_0",
+        "densenet121",
         "squeezenet1_1",
         "mobilenet_v2",
         "mobilenet_v3_small",
@@ -37,10 +33,8 @@ def state_of(net: nn.Module) -> dict[str, torch.Tensor]:
         "inception_v3",
         "mnasnet0_75",
         "efficientnet_b0",
-        "efficientnet_v2_s",
         "regnet_y_400mf",
         "convnext_tiny",
-        "convnext_small",
     ],
 )
 def test_torchvision_nets_are_recognised_with_any_class_count(name):
