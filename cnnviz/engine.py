@@ -22,9 +22,10 @@ import torch
 
 from cnnviz.explain import cam
 from cnnviz.explain.activations import Activations, activations
-from cnnviz.explain.cam import Heatmap, Question
-from cnnviz.explain.predict import Prediction, label, ranked, target
+from cnnviz.explain.cam import Question
+from cnnviz.explain.predict import Prediction, ranked, target
 from cnnviz.gate import Gate
+from cnnviz.inquiry import Inquiry, ident_of
 from cnnviz.nets import layers as layer_table
 from cnnviz.nets import zoo
 from cnnviz.nets.cut import cut
@@ -40,7 +41,7 @@ class DeviceError(RequestError):
     """The device is not there, or its memory does not suffice."""
 
 
-class Engine:
+class Engine(Inquiry):
     """Answers questions about nets and photos; safe to share between threads.
 
     device        "auto" (a GPU where there is one), "cpu", "cuda", "cuda:1", "mps"
@@ -96,17 +97,17 @@ class Engine:
         model = self.model(key)
         channels, height, width = model.input_size
         shape = (channels, size or height, size or width)
-        return self._get((*_ident(model), "layers", shape), lambda: layer_table.table(model.net, shape))
+        return self._get((*ident_of(model), "layers", shape), lambda: layer_table.table(model.net, shape))
 
     def map_layers(self, key: str) -> tuple[str, ...]:
         """The layers that put out maps (C, H, W), in execution order."""
         model = self.model(key)
-        return self._get((*_ident(model), "map_layers"), lambda: layer_table.maps(model.net, model.input_size))
+        return self._get((*ident_of(model), "map_layers"), lambda: layer_table.maps(model.net, model.input_size))
 
     def default_layer(self, key: str) -> str:
         """The last layer with maps before they are pooled away: where a class activation map is usually taken."""
         model = self.model(key)
-        return self._get((*_ident(model), "default"), lambda: layer_table.default_layer(model.net, model.input_size))
+        return self._get((*ident_of(model), "default"), lambda: layer_table.default_layer(model.net, model.input_size))
 
     def predict(self, key: str, photo: Photo, top: int = 5) -> tuple[Prediction, ...]:
         """The `top` most probable classes of a photo, most probable first."""
@@ -120,43 +121,6 @@ class Engine:
         if wanted is None:
             return ranked(logits, model.labels, 1)[0].index
         return target(model.labels, max(2, len(logits)), wanted)
-
-    def heatmap(
-        self,
-        key: str,
-        photo: Photo,
-        target: str | int | None = None,
-        layer: str | None = None,
-        method: str = "gradcam",
-    ) -> Heatmap:
-        """Which pixels of the photo spoke for a class (by default the most probable one), seen from a layer."""
-        return self.heatmaps(key, photo, (target,), layer, method)[0]
-
-    def heatmaps(
-        self,
-        key: str,
-        photo: Photo,
-        targets: Sequence[str | int | None],
-        layer: str | None = None,
-        method: str = "gradcam",
-    ) -> tuple[Heatmap, ...]:
-        """One heat map for each class, all from one pass of the photo through the net and one batched head."""
-        model = self.model(key)
-        layer = layer or self.default_layer(key)
-        wanted = [self.target(key, photo, t) for t in targets]
-
-        def compute(missing: tuple[int, ...]) -> list[Heatmap]:
-            asked = self._question(model, photo, layer)
-            seen, box = self._seen(model, photo), model.preprocess.box(photo)
-            with self._computing():
-                found = zip(missing, cam.evidence(asked, missing), strict=True)
-                return [
-                    cam.heatmap(method, e, target=t, label=label(model.labels, t), layer=layer, seen=seen, box=box)
-                    for t, e in found
-                ]
-
-        ident = (*_ident(model), "heatmap", photo.digest, layer, method)
-        return self._store.get_each(ident, wanted, compute, personal=photo.personal)
 
     def activations(self, key: str, photo: Photo, layer: str) -> Activations:
         """The feature maps (C, H, W) of one layer for a photo, with each channel's statistics."""
@@ -172,7 +136,7 @@ class Engine:
                 _, maps = tap(model.net, x, missing, stop=True)
                 return [activations(layer, out, seen) for layer, out in maps.items()]
 
-        ident = (*_ident(model), "activations", photo.digest)
+        ident = (*ident_of(model), "activations", photo.digest)
         return self._store.get_each(ident, layers, compute, personal=photo.personal)
 
     def purge(self) -> int:
@@ -204,7 +168,7 @@ class Engine:
             with self._computing():
                 return cam.question(cut(model.net, layer), x, layer)
 
-        key = (*_ident(model), "question", photo.digest, layer)
+        key = (*ident_of(model), "question", photo.digest, layer)
         return self._store.get(key, ask, personal=photo.personal)
 
     def _logits(self, model: Model, photo: Photo) -> Any:
@@ -222,7 +186,7 @@ class Engine:
                 raise RequestError(f"{model.title} puts out maps and no classes; choose a net with a head.")
             return read_only(logits[0].float().cpu().numpy())
 
-        key = (*_ident(model), "logits", photo.digest)
+        key = (*ident_of(model), "logits", photo.digest)
         return self._store.get(key, compute, personal=photo.personal)
 
     def _get(self, key: Key, make: Callable[[], Any]) -> Any:
@@ -251,10 +215,6 @@ class Engine:
         self._store.forget(lambda key: model.fingerprint in key)
         if self._device.type == "cuda":
             torch.cuda.empty_cache()
-
-
-def _ident(model: Model) -> Key:
-    return model.key, model.fingerprint, model.preprocess
 
 
 def _device(wanted: str) -> torch.device:

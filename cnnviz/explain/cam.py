@@ -6,7 +6,7 @@ at the layer's own size together with the weight of each channel.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -14,11 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cnnviz.explain.predict import scores
+from cnnviz.explain.predict import Goal
 from cnnviz.nets.cut import Cut
 from cnnviz.nets.tap import LayerError
-from cnnviz.options import RequestError
-from cnnviz.store import read_only, size
+from cnnviz.store import size
 
 
 @dataclass(frozen=True)
@@ -35,10 +34,12 @@ class Heatmap:
     """Which pixels spoke for a class.
 
     values   float32 (H, W) in 0..1, over the pixels the net saw
-    raw      float32 (h, w), signed, at the layer's own size
-    weights  float32 (C,), what each channel of the layer counted
+    raw      float32 (h, w), signed, at the layer's own size (or the pixels' own, for methods that look there)
+    weights  float32 (C,), what each channel of the layer counted; empty where the method asks no channels
+    score    the number that was explained: a logit, the difference of two, or minus a logit
     seen     uint8 (H, W, 3), the pixels the net saw
     box      (left, top, width, height) of those pixels in the original photo
+    goal     for which class, against it, or rather than which other
     """
 
     values: np.ndarray
@@ -51,19 +52,33 @@ class Heatmap:
     method: str
     seen: np.ndarray
     box: tuple[float, float, float, float]
+    goal: Goal
 
 
 @dataclass(frozen=True)
 class Question:
     """One photo run up to a layer, ready to be asked about any class.
 
-    `values` are what lives at the cut, the map (1, C, h, w) first and differentiable; `logits` (1, K) hang on it.
+    `x` (1, C, H, W) went in; `values` are what lives at the cut, the map (1, C, h, w) first and differentiable;
+    `logits` (1, K) hang on it.
     """
 
+    x: Tensor
     values: tuple[Tensor, ...]
     logits: Tensor
     cut: Cut
     nbytes: int
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The logits (N, K) of other inputs (N, C, H, W), through the folded trunk."""
+        return self.cut.head(*self.cut.trunk(x))
+
+    def head(self, maps: Tensor) -> Tensor:
+        """The logits (N, K) if the layer had put out these maps (N, C, h, w) instead."""
+        rest = self.values[1:]
+        if all(isinstance(value, Tensor) for value in rest):
+            return self.cut.head(maps, *(value.expand(len(maps), *value.shape[1:]) for value in rest))
+        return torch.cat([self.cut.head(one[None], *rest) for one in maps])
 
 
 def question(cut: Cut, x: Tensor, layer: str) -> Question:
@@ -82,29 +97,29 @@ def question(cut: Cut, x: Tensor, layer: str) -> Question:
 
     with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(weigh, lambda saved: saved):
         logits = cut.head(leaf, *rest)
-    return Question((leaf, *rest), logits, cut, held + size((leaf, *rest, logits)))
+    return Question(x, (leaf, *rest), logits, cut, held + size((x, leaf, *rest, logits)))
 
 
-def evidence(asked: Question, targets: tuple[int, ...]) -> tuple[Evidence, ...]:
-    """The evidence for each class: one class by a backward through the kept graph, several by one batched head."""
+def evidence(asked: Question, goals: Sequence[Goal | int]) -> tuple[Evidence, ...]:
+    """The evidence for each goal: one by a backward through the kept graph, several by one batched head."""
+    wanted = [Goal(goal) if isinstance(goal, int) else goal for goal in goals]
     leaf, *rest = asked.values
     found: list[Evidence] = []
-    if len(targets) == 1 or not all(isinstance(value, Tensor) for value in rest):
-        for target in targets:
-            goal = scores(asked.logits)[0, target]
-            (gradient,) = torch.autograd.grad(goal, leaf, retain_graph=True)
-            found.append(Evidence(leaf.detach()[0], gradient[0], float(goal.detach())))
+    if len(wanted) == 1 or not all(isinstance(value, Tensor) for value in rest):
+        for goal in wanted:
+            score = goal.score(asked.logits)[0]
+            (gradient,) = torch.autograd.grad(score, leaf, retain_graph=True)
+            found.append(Evidence(leaf.detach()[0], gradient[0], float(score.detach())))
         return tuple(found)
-    for start in range(0, len(targets), 8):  # eight at once: enough to fill the device, little enough to fit it
-        some = targets[start : start + 8]
-        batch = (
-            leaf.detach().expand(len(some), *leaf.shape[1:]).clone().requires_grad_()
-        )  # (1, C, h, w) -> (n, C, h, w)
-        others = [value.expand(len(some), *value.shape[1:]) for value in rest]
+    for start in range(0, len(wanted), 8):  # eight at once: enough to fill the device, little enough to fit it
+        some = wanted[start : start + 8]
+        batch = leaf.detach().expand(len(some), *leaf.shape[1:]).clone()  # (1, C, h, w) -> (n, C, h, w)
+        batch.requires_grad_()
         with torch.enable_grad():
-            goals = scores(asked.cut.head(batch, *others))[range(len(some)), some]  # (n,)
-            (gradients,) = torch.autograd.grad(goals.sum(), batch)
-        found += [Evidence(leaf.detach()[0], g, float(s)) for g, s in zip(gradients, goals.detach(), strict=True)]
+            logits = asked.head(batch)  # (n, K)
+            marks = torch.stack([goal.score(logits)[i] for i, goal in enumerate(some)])  # (n,)
+            (gradients,) = torch.autograd.grad(marks.sum(), batch)
+        found += [Evidence(leaf.detach()[0], g, float(s)) for g, s in zip(gradients, marks.detach(), strict=True)]
     return tuple(found)
 
 
@@ -149,45 +164,15 @@ def eigen_cam(e: Evidence) -> tuple[Tensor, Tensor]:
     return (sign * heat).view(e.maps.shape[1:]), sign * weights
 
 
-METHODS: dict[str, tuple[str, Callable[[Evidence], tuple[Tensor, Tensor]]]] = {
-    "gradcam": ("Grad-CAM", grad_cam),
-    "gradcam++": ("Grad-CAM++", grad_cam_plus_plus),
-    "hirescam": ("HiResCAM", hires_cam),
-    "layercam": ("LayerCAM", layer_cam),
-    "eigencam": ("Eigen-CAM", eigen_cam),
-}
+def spread(raw: np.ndarray, shape: tuple[int, int], clip: float = 1.0) -> np.ndarray:
+    """A signed map (h, w) as heat float32 (H, W) in 0..1: negative places cold, interpolated, the hottest place 1.
 
-
-def heatmap(
-    method: str, e: Evidence, *, target: int, label: str, layer: str, seen: np.ndarray, box: tuple[float, ...]
-) -> Heatmap:
-    """The heat map of one evidence; `RequestError` for a method that is not in `METHODS`."""
-    if method not in METHODS:
-        raise RequestError(f"There is no method {method!r}; choose one of {', '.join(METHODS)}.")
-    with torch.no_grad():
-        raw, weights = METHODS[method][1](e)
-    signed = raw.float().cpu().numpy()
-    values = spread(signed, seen.shape[:2])
-    return Heatmap(
-        values=read_only(values),
-        raw=read_only(signed),
-        weights=read_only(weights.float().cpu().numpy()),
-        target=target,
-        label=label,
-        score=e.score,
-        layer=layer,
-        method=method,
-        seen=seen,
-        box=tuple(box),  # type: ignore[arg-type]
-    )
-
-
-def spread(raw: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """A signed map (h, w) as heat float32 (H, W) in 0..1: negative places cold, interpolated, the hottest place 1."""
+    With `clip` below 1 that quantile of the warm places counts as the hottest: single pixels may lie far above.
+    """
     warm = np.maximum(np.nan_to_num(raw, nan=0.0, posinf=0.0, neginf=0.0), 0).astype(np.float32)
-    top = float(warm.max())
+    top = float(np.quantile(warm[warm > 0], clip)) if clip < 1 and (warm > 0).any() else float(warm.max())
     if top > 0:
-        warm /= top
+        warm = np.minimum(warm / top, 1)
     heat = cv2.resize(warm, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
     peak = float(heat.max())
     return np.clip(heat / peak if peak > 0 else heat, 0, 1)

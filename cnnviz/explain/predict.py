@@ -27,6 +27,21 @@ class Prediction:
     logit: float
 
 
+@dataclass(frozen=True)
+class Goal:
+    """What a map explains: the score of a class, what speaks against it, or for it rather than for another class."""
+
+    target: int
+    versus: int | None = None
+    against: bool = False
+
+    def score(self, logits: Tensor) -> Tensor:
+        """The number whose causes are looked for, (N,) from logits (N, K)."""
+        rows = scores(logits)
+        found = rows[:, self.target] if self.versus is None else rows[:, self.target] - rows[:, self.versus]
+        return -found if self.against else found
+
+
 def scores(logits: Tensor) -> Tensor:
     """One score a class (N, K). A single logit z (N, 1) becomes the two scores -z and z."""
     return torch.cat([-logits, logits], dim=1) if logits.shape[1] == 1 else logits

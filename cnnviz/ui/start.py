@@ -119,9 +119,9 @@ def stages(engine: Engine, key: str) -> tuple[str, ...]:
 
 def methods() -> dict[str, str]:
     """The ways to make a heat map: name to title."""
-    from cnnviz.explain.cam import METHODS  # brings in torch, so only once somebody asks
+    from cnnviz.explain.methods import METHODS  # brings in torch, so only once somebody asks
 
-    return {name: entry[0] for name, entry in METHODS.items()}
+    return {name: row.title for name, row in METHODS.items()}
 
 
 def rehearse(engine: Engine) -> None:

@@ -1,0 +1,151 @@
+"""Asking why: everything the engine answers about one net, one photo and one class.
+
+The engine is an `Inquiry` that also knows nets, memory and the device; here is what it does with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, TypeVar
+
+import torch
+
+from cnnviz.explain import cam, methods
+from cnnviz.explain.cam import Heatmap, Question
+from cnnviz.explain.predict import Goal, label
+from cnnviz.nets.zoo import Model
+from cnnviz.options import Options, flat
+from cnnviz.photo import Photo
+from cnnviz.store import Key, Store
+
+T = TypeVar("T")
+Progress = Callable[[float], None]
+Given = Options | Mapping[str, Any] | None
+
+
+class Inquiry:
+    """What can be asked about a photo; the engine brings nets, memory and the device.
+
+    `progress` hears the share done, 0..1, of what takes long; whatever it raises stops the work at once.
+    """
+
+    _store: Store
+    model: Callable[..., Model]
+    default_layer: Callable[[str], str]
+    _computing: Callable[[], AbstractContextManager[None]]
+    _seen: Callable[[Model, Photo], Any]
+    _tensor: Callable[[Model, Photo], torch.Tensor]
+    _question: Callable[[Model, Photo, str], Question]
+    _logits: Callable[[Model, Photo], Any]
+    target: Callable[[str, Photo, str | int | None], int]
+
+    def heatmap(
+        self,
+        key: str,
+        photo: Photo,
+        target: str | int | None = None,
+        layer: str | None = None,
+        method: str = "gradcam",
+        options: Given = None,
+        *,
+        versus: str | int | None = None,
+        against: bool = False,
+        progress: Progress | None = None,
+    ) -> Heatmap:
+        """Which pixels of the photo spoke for a class (by default the most probable one), seen from a layer.
+
+        `versus` names a second class: what spoke for the first rather than for it. `against` turns the question
+        around. Raises `RequestError` for a class, layer, method or option that does not exist.
+        """
+        return self.heatmaps(
+            key, photo, (target,), layer, method, options, versus=versus, against=against, progress=progress
+        )[0]
+
+    def heatmaps(
+        self,
+        key: str,
+        photo: Photo,
+        targets: Sequence[str | int | None],
+        layer: str | None = None,
+        method: str = "gradcam",
+        options: Given = None,
+        *,
+        versus: str | int | None = None,
+        against: bool = False,
+        progress: Progress | None = None,
+    ) -> tuple[Heatmap, ...]:
+        """One heat map for each class, all from one pass of the photo through the net and one batched head."""
+        model, row, given = self.model(key), methods.method(method), methods.options(method, options)
+        layer = layer if layer and row.reads != "pixels" else self.default_layer(key)
+        other = None if versus is None else self.target(key, photo, versus)
+        goals = [Goal(self.target(key, photo, t), other, against) for t in targets]
+
+        def compute(missing: tuple[Goal, ...], told: Progress | None) -> list[Heatmap]:
+            asked, box = self._question(model, photo, layer), model.preprocess.box(photo)
+            with self._computing():
+                quick = cam.evidence(asked, missing) if row.reads == "maps" else (None,) * len(missing)
+            made = []
+            for i, (goal, evidence) in enumerate(zip(missing, quick, strict=True)):
+                steps = methods.explain(method, asked, goal, given, evidence)
+                found = self._follow(steps, told and _part(told, i, len(missing)))
+                named = label(model.labels, goal.target)
+                made.append(methods.heatmap(method, found, goal, named, layer, self._seen(model, photo), box))
+            return made
+
+        ident = (*ident_of(model), "heatmap", photo.digest, layer, method, flat(given))
+        return _stoppable(
+            progress,
+            lambda told: self._store.get_each(
+                ident, goals, lambda missing: compute(missing, told), personal=photo.personal
+            ),
+        )
+
+    def _follow(self, steps: Generator[float, None, T], progress: Progress | None) -> T:
+        """What a computation returns; others get their turn at the device between its steps."""
+        try:
+            while True:
+                with self._computing():
+                    share = next(steps)
+                if progress is not None:
+                    progress(share)
+        except StopIteration as end:
+            return end.value
+        finally:
+            steps.close()
+
+
+class _Stopped(Exception):
+    """Somebody's progress raised; everybody else who waited for the same answer starts anew."""
+
+    def __init__(self, who: object) -> None:
+        super().__init__("stopped")
+        self.who = who
+
+
+def _stoppable(progress: Progress | None, ask: Callable[[Progress | None], T]) -> T:
+    """What `ask` returns; what `progress` raises reaches its own caller and nobody else."""
+    me = object()
+
+    def told(share: float) -> None:
+        try:
+            progress(share)  # type: ignore[misc]
+        except BaseException as stop:
+            raise _Stopped(me) from stop
+
+    while True:
+        try:
+            return ask(told if progress else None)
+        except _Stopped as stopped:
+            if stopped.who is me and stopped.__cause__ is not None:
+                raise stopped.__cause__ from None
+
+
+def _part(progress: Progress, place: int, count: int) -> Progress:
+    """The progress of one of several jobs that run one after another."""
+    return lambda share: progress((place + share) / count)
+
+
+def ident_of(model: Model) -> Key:
+    """What of a model determines an answer."""
+    return model.key, model.fingerprint, model.preprocess
