@@ -67,8 +67,8 @@ def pick(name: str, file: str, found: Iterable[Path]) -> Path | None:
 
 def cache() -> Path:
     """The folder torchvision downloads to, known without importing torch."""
-    if "torch" in sys.modules:
-        return Path(sys.modules["torch"].hub.get_dir()) / "checkpoints"
+    if hub := getattr(sys.modules.get("torch"), "hub", None):  # another thread may be half way through importing torch
+        return Path(hub.get_dir()) / "checkpoints"
     home = os.environ.get("TORCH_HOME") or Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "torch"
     return Path(home).expanduser() / "hub" / "checkpoints"
 
