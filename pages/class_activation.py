@@ -51,7 +51,7 @@ def evidence() -> None:
     # show
     with bars:
         shown = [*said[:5], *(p for p in said[5:] if p.index == heat.target)]
-        show.section("What it says", engine.model(key).title)
+        show.section("What it says", show.titled(engine.model(key)))
         show.bars(shown, marked=heat.target)
     with right:
         over, raw = st.columns([1.8, 1], gap="medium")

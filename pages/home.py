@@ -19,36 +19,34 @@ side_in, side_heat, side_said = st.columns([1, 1, 0.8], gap="medium")
 with side_in:
     show.section("The photo", f"{photo.width} × {photo.height}")
     show.image(picture.fit(photo, 800), f"The photo {photo.name}")
-with side_heat:
-    place_heat = st.container()
-with side_said:
-    place_said = st.container()
-place_stages = st.container(key="stages")
+place_heat = show.waiting(side_heat, "Where it looked", 215)
+place_said = show.waiting(side_said, "What it says", 215)
+with st.container(key="stages"):
+    place_stages = show.waiting(st.container(), "On the way", 230)
 
 # compute
-with place_heat:
-    engine = state.engine()
 with place_trouble:
+    engine = state.engine()
     key = show.net()
     if key is None:
         st.stop()
-with place_heat:
+with place_trouble:
     answer = show.asked(
         "home", lambda: (engine.predict(key, photo, top=5), engine.heatmap(key, photo)), "Asking the net"
     )
 names = start.stages(engine, key)
-with place_stages:
+with place_trouble:
     maps = show.asked("home-stages", lambda: engine.all_activations(key, photo, names), "Running the stages")
 
 # show
 model = engine.model(key)
 if answer is not None:
     said, heat = answer
-    with place_heat:
+    with place_heat.container():
         show.section("Where it looked", f"for {heat.label}")
         show.image(picture.overlay(photo, heat, 0.55, side=800), f"Heat map of {heat.label} over the photo")
-    with place_said:
-        show.section("What it says", model.title)
+    with place_said.container():
+        show.section("What it says", show.titled(model))
         show.bars(said, marked=heat.target)
         table = engine.layers(key)
         show.facts(
@@ -62,7 +60,7 @@ if answer is not None:
             "pages/class_activation.py", label="Ask which pixels spoke for it", icon=":material/local_fire_department:"
         )
 if maps:
-    with place_stages:
+    with place_stages.container():
         show.section("On the way", "the nine liveliest channels of each stage; black is zero, warm above, cold below")
         for column, shown in zip(st.columns(len(maps), gap="small"), maps, strict=True):
             with column:

@@ -53,12 +53,14 @@ def slide(label: str, key: str, low: Any, high: Any, default: Any, step: Any = N
     return st.session_state[key]
 
 
-def sidebar() -> None:
-    """Net, photos, device and the presenter's switch."""
+def sidebar() -> Any:
+    """Net, photos and the presenter's switch; returns the place for the `foot`, drawn when the page is done."""
     with st.sidebar:
         _net()
         _photos()
-        _foot()
+        place = st.container()
+        present()
+    return place
 
 
 def _net() -> None:
@@ -128,7 +130,8 @@ def _purge() -> None:
         start.START.engine().purge()
 
 
-def _foot() -> None:
+def foot() -> None:
+    """The device in words, and what becomes of people's photos."""
     words = "Loading PyTorch"
     if start.START.ready():
         try:
@@ -141,10 +144,9 @@ def _foot() -> None:
         f'<p class="cv-foot"><b>{html.escape(words)}</b><br>Your photos stay in this server’s memory: never on its '
         "disk, never passed on, gone when you close this tab.</p>"
     )
-    present("sidebar")
 
 
-def present(place: str) -> None:
+def present() -> None:
     """The presenter's switch; it lives in the sidebar, and above the page while presenting."""
     state.linked("present", False, lambda value: True, lambda text: text.lower() in ("true", "1", "yes"))
     st.toggle("Present", key="present", help="Big type and no sidebar, for a lecture hall; left and right change pages")

@@ -47,9 +47,14 @@ def run() -> None:
     st.html(f"<style>{STYLE.read_text()}{PRESENTING if presenting else ''}</style>")
     if presenting:
         _stage([p for group in pages.values() for p in group], page)
-    else:
-        controls.sidebar()
-    page.run()
+        page.run()
+        return
+    foot = controls.sidebar()
+    try:
+        page.run()
+    finally:  # also where a page stops early: by now the engine is loaded and can name its device
+        with foot:
+            controls.foot()
 
 
 def _presenting() -> bool:
@@ -81,7 +86,7 @@ def _stage(pages: list, page: object) -> None:
             st.switch_page(pages[(here - 1) % len(pages)], query_params={"present": "true"})
         if st.button("Next page", icon=":material/arrow_forward:", shortcut="Right", type="tertiary", key="stage-next"):
             st.switch_page(pages[(here + 1) % len(pages)], query_params={"present": "true"})
-        controls.present("stage")
+        controls.present()
 
 
 PRESENTING = """

@@ -43,6 +43,22 @@ def section(title: str, note: str = "") -> None:
     st.html(f'<h2 class="cv-section">{html.escape(title)} <small>{html.escape(note)}</small></h2>')
 
 
+def waiting(place: Any, title: str, height: int) -> Any:
+    """Where a result will stand; until the engine is loaded, its title and a bare patch of its height stand there."""
+    if start.START.ready():
+        return place.container()
+    held = place.empty()
+    with held.container():
+        section(title)
+        st.skeleton(height=height)
+    return held
+
+
+def titled(model: Any) -> str:
+    """The net's title; of one that has learned nothing, that its answers mean nothing."""
+    return f"{model.title}, untrained: a guess" if model.key.startswith("lecture/") else model.title
+
+
 def presenting() -> bool:
     """Whether the view is for a lecture hall: big type, no sidebar, no prose."""
     return bool(st.session_state.get("present", False))
