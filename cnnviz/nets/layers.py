@@ -1,7 +1,7 @@
 """The layers of a net in the order they run: kind, output shape, parameters, mult-adds.
 
-Read from a weightless copy on the meta device: no arithmetic, no memory, and the net itself is never touched, so other
-threads may use it meanwhile. Operations that are no modules (a `relu` in a forward, an addition) do not appear.
+Read from a copy on the meta device (no arithmetic, no memory), or of a small net from a copy with the same tensors:
+the net itself is never touched, so other threads may use it meanwhile. Operations that are no modules (a `relu` in a forward, an addition) do not appear.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ from torch.nn.modules.conv import _ConvNd
 
 from cnnviz.nets.tap import LayerError
 
+# Up to this many parameters a net runs as it is, 20 ms: the meta device imports half a second of compiler first,
+# which is what the first picture after a start would wait for.
+FEW = 400_000
 Size = tuple[int, int, int]  # (C, H, W)
 
 
@@ -94,7 +97,9 @@ def default_layer(net: nn.Module, input_size: Size) -> str:
 
 def _runs(net: nn.Module, input_size: Size) -> list[_Run]:
     """What every module (containers after their content) put out, in the order the modules finished."""
-    copy = _weightless(net, {})
+    few = sum(p.numel() for p in net.parameters()) <= FEW
+    copy = _copied(net, {}, few)
+    device = next((p.device for p in net.parameters()), "cpu") if few else "meta"
     names = {part: name for name, part in copy.named_modules()}
     runs: list[_Run] = []
     seen: set[nn.Module] = set()
@@ -112,7 +117,7 @@ def _runs(net: nn.Module, input_size: Size) -> list[_Run]:
         part.register_forward_hook(note)
     try:
         with torch.no_grad():
-            copy(torch.empty((1, *input_size), device="meta"))
+            copy(torch.zeros((1, *input_size), device=device))
     except (RuntimeError, ValueError) as error:
         size = " x ".join(map(str, input_size))
         reason = str(error).strip().split("\n")[0].rstrip(".")
@@ -122,8 +127,8 @@ def _runs(net: nn.Module, input_size: Size) -> list[_Run]:
     return runs
 
 
-def _weightless(part: nn.Module, done: dict[nn.Module, nn.Module]) -> nn.Module:
-    """A copy in evaluation mode with the same structure, its tensors on the meta device and nothing hooked."""
+def _copied(part: nn.Module, done: dict[nn.Module, nn.Module], few: bool) -> nn.Module:
+    """A copy in evaluation mode, nothing hooked; its tensors on the meta device, or those of the net if they are few."""
     if part in done:
         return done[part]
     copy = done[part] = part.__new__(type(part))
@@ -132,6 +137,9 @@ def _weightless(part: nn.Module, done: dict[nn.Module, nn.Module]) -> nn.Module:
         for key, value in part.__dict__.items()
     }
     copy.__dict__["training"] = False
+    if few:
+        copy.__dict__["_modules"] = {k: v if v is None else _copied(v, done, few) for k, v in part._modules.items()}
+        return copy
     copy.__dict__["_parameters"] = {
         key: value if value is None else nn.Parameter(torch.empty_like(value, device="meta"), requires_grad=False)
         for key, value in dict(part._parameters).items()
@@ -141,7 +149,7 @@ def _weightless(part: nn.Module, done: dict[nn.Module, nn.Module]) -> nn.Module:
         for key, value in dict(part._buffers).items()
     }
     copy.__dict__["_modules"] = {
-        key: value if value is None else _weightless(value, done) for key, value in dict(part._modules).items()
+        key: value if value is None else _copied(value, done, few) for key, value in dict(part._modules).items()
     }
     return copy
 
