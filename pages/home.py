@@ -25,8 +25,9 @@ with st.container(key="stages"):
     place_stages = show.waiting(st.container(), "On the way", 230)
 
 # compute
-with place_trouble:
+with side_said:
     engine = state.engine()
+with place_trouble:
     key = show.net()
     if key is None:
         st.stop()
