@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import click
 
+from cnnviz import commands_train  # noqa: F401  its commands join the group
 from cnnviz.commands import cli
 from cnnviz.nets.weights import DownloadError
 from cnnviz.options import RequestError

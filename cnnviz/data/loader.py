@@ -1,0 +1,155 @@
+"""Pictures on their way to a net: decoded once where they fit in memory, else ahead of the step that needs them."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cnnviz.data.folder import FolderError, Split, decode
+from cnnviz.nets.preprocess import Preprocess
+from cnnviz.photo import PhotoError
+
+MEMORY = 2 << 30  # bytes that decoded pictures of one split may take
+AHEAD = 3  # batches decoded before they are asked for
+CHUNK = 64
+
+Batch = tuple[Tensor, Tensor, Tensor]  # pixels uint8 (n, C, H, W) or features (n, F), labels (n,), places (n,)
+
+
+class Source(Protocol):
+    """What batches are taken from."""
+
+    labels: Tensor
+
+    def take(self, places: Sequence[int]) -> Batch:
+        """The pictures at these places; unreadable ones are missing."""
+        ...
+
+
+class Pictures:
+    """The pictures of a split as a net sees them, before they are scaled: uint8 (C, H, W) each.
+
+    Where all of them fit into `memory` bytes they are decoded once, with all cores, and unreadable ones are left out;
+    `progress` hears (done, in all). Otherwise they are decoded batch by batch. `notice` hears of each unreadable file
+    once, with the reason. Raises `FolderError` where nothing can be read.
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        preprocess: Preprocess,
+        *,
+        memory: int = MEMORY,
+        threads: int = 0,
+        notice: Callable[[Path, str], None] = lambda _path, _why: None,
+        progress: Callable[[int, int], None] = lambda _done, _of: None,
+    ) -> None:
+        self.paths, self.preprocess, self.notice = split.paths, preprocess, notice
+        self.labels = torch.tensor(split.labels, dtype=torch.int64)
+        self.pool = ThreadPoolExecutor(threads or os.cpu_count())
+        self.noticed: set[Path] = set()
+        self.pixels: Tensor | None = None
+        if len(split) * int(np.prod(preprocess.size)) <= memory:
+            self._decode_all(progress)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, places: Sequence[int]) -> Batch:
+        """The pictures at these places; unreadable ones are missing."""
+        where = torch.as_tensor(places, dtype=torch.int64)
+        if self.pixels is not None:
+            return self.pixels[where], self.labels[where], where
+        return self.ready(self.begin(places))
+
+    def begin(self, places: Sequence[int]) -> list[tuple[int, Future]]:
+        """Starts decoding the pictures at these places."""
+        return [(int(i), self.pool.submit(self._one, self.paths[int(i)])) for i in places]
+
+    def ready(self, begun: list[tuple[int, Future]]) -> Batch:
+        """The pictures whose decoding was begun."""
+        found = [(i, pixels) for i, future in begun if (pixels := future.result()) is not None]
+        where = torch.tensor([i for i, _ in found], dtype=torch.int64)
+        empty = np.empty((0, *self.preprocess.size), np.uint8)
+        return torch.from_numpy(np.stack([p for _, p in found]) if found else empty), self.labels[where], where
+
+    def _one(self, path: Path) -> np.ndarray | None:
+        """The pixels of a picture, uint8 (C, H, W), or None after the notice that it cannot be read."""
+        try:
+            return np.ascontiguousarray(decode(path, self.preprocess).transpose(2, 0, 1))  # (H, W, C) -> (C, H, W)
+        except PhotoError as error:
+            if path not in self.noticed:
+                self.noticed.add(path)
+                self.notice(path, str(error))
+            return None
+
+    def _decode_all(self, progress: Callable[[int, int], None]) -> None:
+        pixels = torch.empty((len(self.paths), *self.preprocess.size), dtype=torch.uint8)
+        kept: list[int] = []
+        for i, found in enumerate(self.pool.map(self._one, self.paths)):
+            if found is not None:
+                pixels[len(kept)] = torch.from_numpy(found)
+                kept.append(i)
+            if (i + 1) % CHUNK == 0 or i + 1 == len(self.paths):
+                progress(i + 1, len(self.paths))
+        if not kept:
+            raise FolderError("None of the pictures can be read; check the files.")
+        self.pixels, self.labels = pixels[: len(kept)], self.labels[torch.tensor(kept)]
+        self.paths = tuple(self.paths[i] for i in kept)
+
+
+class Features:
+    """Features (N, F) computed once, with their labels."""
+
+    def __init__(self, values: Tensor, labels: Tensor) -> None:
+        self.values, self.labels = values, labels
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, places: Sequence[int]) -> Batch:
+        """The features at these places."""
+        where = torch.as_tensor(places, dtype=torch.int64)
+        return self.values[where], self.labels[where], where
+
+
+class Batches:
+    """Batches of a source in a given order; what has to be decoded is begun a few batches ahead."""
+
+    def __init__(self, source: Source, order: Sequence[int] | Tensor, batch: int, skip: int = 0) -> None:
+        whole = torch.as_tensor(order, dtype=torch.int64).split(batch)
+        self.source, self.places = source, whole[skip:]
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __iter__(self) -> Iterator[Batch]:
+        source = self.source
+        if not isinstance(source, Pictures) or source.pixels is not None:
+            for places in self.places:
+                yield source.take(places)
+            return
+        coming: deque = deque()
+        for places in self.places:
+            coming.append(source.begin(places.tolist()))
+            if len(coming) > AHEAD:
+                yield source.ready(coming.popleft())
+        while coming:
+            yield source.ready(coming.popleft())
+
+
+def measure(pictures: Pictures, most: int = 1000) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel over up to `most` pictures, in 0..1, to four digits."""
+    step = max(1, len(pictures) // most)
+    pixels, _, _ = pictures.take(range(0, len(pictures), step))
+    values = pixels.float().div_(255).transpose(0, 1).flatten(1)  # (N, C, H, W) -> (C, N H W)
+    mean = tuple(round(float(m), 4) for m in values.mean(1))
+    return mean, tuple(max(0.01, round(float(s), 4)) for s in values.std(1))

@@ -1,0 +1,271 @@
+"""A run is a directory: its plan, its events, its weights. Reading it needs no torch, and nothing here trains."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import errno
+import json
+import os
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from cnnviz.options import RequestError
+from cnnviz.train import plan as plans
+from cnnviz.train.plan import Plan
+
+PLAN, EVENTS, STOP, ALIVE, VERDICT = "plan.json", "events.jsonl", "stop", "alive", "verdict.json"
+ENDS = ("finished", "stopped", "failed")
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,80}")
+
+Event = dict[str, Any]
+
+
+class RunError(RequestError):
+    """A run cannot be created, found, continued or deleted."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run as it stands: its id, folder, plan, state and events that count.
+
+    `state` is waiting, queued, running, finished, stopped, failed, or interrupted (it ended without a word).
+    """
+
+    id: str
+    folder: Path
+    plan: Plan
+    state: str
+    events: tuple[Event, ...]
+
+    def of(self, kind: str) -> list[Event]:
+        """The events of a kind, in order."""
+        return [event for event in self.events if event.get("event") == kind]
+
+    def last(self, kind: str) -> Event:
+        """The last event of a kind; empty where there is none."""
+        return next((event for event in reversed(self.events) if event.get("event") == kind), {})
+
+    @property
+    def active(self) -> bool:
+        """Whether a process works on it, or is about to."""
+        return self.state in ("queued", "running")
+
+
+def create(plan: Plan, runs: Path | str, name: str | None = None) -> Path:
+    """The folder of a new run with its plan in it. Raises `RunError` where it cannot be written."""
+    stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    title = re.sub(r"[^a-z0-9]+", "-", plan.net.rpartition("/")[2].lower())
+    name = name or f"{stamp}-{title}-{secrets.token_hex(2)}"
+    if not NAME.fullmatch(name):
+        raise RunError(f"{name!r} is no name for a run; use small letters, digits and - . _ alone.")
+    folder = Path(runs) / name
+    try:
+        folder.mkdir(parents=True)
+        (folder / PLAN).write_text(plan.json(), encoding="utf-8")
+    except FileExistsError:
+        raise RunError(f"There is already a run {name}; choose another name.") from None
+    except OSError as error:
+        raise RunError(
+            f"Nothing can be written to the runs folder {runs} ({error.strerror}); choose another with CNNVIZ_RUNS."
+        ) from None
+    return folder
+
+
+def find(name: str, runs: Path | str) -> Path:
+    """The folder of a run; the name is looked up and never joined to a path. Raises `RunError`."""
+    found = {folder.name: folder for folder in folders(runs)}
+    if name not in found:
+        raise RunError(f"There is no run {name!r}; it may have been deleted.")
+    return found[name]
+
+
+def folders(runs: Path | str) -> list[Path]:
+    """The folders of all runs, the newest first."""
+    runs = Path(runs)
+    if not runs.is_dir():
+        return []
+    found = [p for p in runs.iterdir() if (p / PLAN).is_file() and not p.is_symlink()]
+    return sorted(found, key=lambda p: ((p / PLAN).stat().st_mtime, p.name), reverse=True)
+
+
+def read(folder: Path) -> Run:
+    """A run as it stands. Raises `PlanError` where its plan cannot be read."""
+    plan = plans.read(folder / PLAN)
+    events = tuple(standing(events_of(folder)))
+    return Run(folder.name, folder, plan, _state(folder, events), events)
+
+
+def events_of(folder: Path) -> list[Event]:
+    """All events of a run in the order written; a line broken off by a crash is left out."""
+    found = []
+    with contextlib.suppress(OSError):
+        for line in (folder / EVENTS).read_bytes().split(b"\n"):
+            with contextlib.suppress(ValueError):
+                if isinstance(event := json.loads(line), dict):
+                    found.append(event)
+    return found
+
+
+def standing(events: Sequence[Event]) -> Iterator[Event]:
+    """The events without those that a resumed run went back behind."""
+    kept: list[Event] = []
+    for event in events:
+        if event.get("event") == "resume":
+            kept = [old for old in kept if old.get("step", 0) <= event["step"] and old.get("event") not in ENDS]
+        kept.append(event)
+    yield from kept
+
+
+def verdict(folder: Path) -> dict[str, Any] | None:
+    """What the best weights say about val and test, picture by picture; None before the end."""
+    try:
+        return json.loads((folder / VERDICT).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def spawn(folder: Path, *extra: str) -> subprocess.Popen:
+    """The process that trains a run, or goes on with it; it ends by itself when this process does.
+
+    Keep it: when it is forgotten, its standard input closes, and that stops it after one batch.
+    """
+    with contextlib.suppress(OSError):
+        (folder / STOP).unlink()
+    home = str(Path(__file__).resolve().parent.parent.parent)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))}
+    errors = (folder / "errors.txt").open("ab")
+    return subprocess.Popen(
+        [sys.executable, "-m", "cnnviz", "train", str(folder), "--attached", *extra],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=errors,
+        env=environment,
+    )
+
+
+def stop(folder: Path) -> None:
+    """Asks the run's process, wherever it is, to end after the batch it is at."""
+    try:
+        (folder / STOP).touch()
+    except OSError as error:
+        raise RunError(f"Run {folder.name} cannot be stopped from here ({error.strerror}); end its process.") from None
+
+
+def delete(folder: Path) -> None:
+    """Removes a run with all its weights. Raises `RunError` while it trains."""
+    if alive(folder):
+        raise RunError(f"Run {folder.name} is still training; stop it first.")
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        raise RunError(f"Run {folder.name} cannot be deleted ({error.strerror}); check who owns it.") from None
+
+
+def alive(folder: Path) -> bool:
+    """Whether a process on this machine holds the run."""
+    try:
+        with (folder / ALIVE).open("rb+") as file:
+            return not _lock(file)
+    except OSError:
+        return False
+
+
+@contextlib.contextmanager
+def holding(folder: Path) -> Iterator[None]:
+    """Holds a run for this process; the system lets go of it however the process ends. Raises `RunError` if held."""
+    try:
+        file = (folder / ALIVE).open("wb+")
+    except OSError as error:
+        raise RunError(f"Run {folder.name} cannot be written ({error.strerror}); check the runs folder.") from None
+    with file:
+        for _ in range(20):  # who only asks whether the run is alive holds it for a moment, too
+            if _lock(file):
+                break
+            time.sleep(0.05)
+        else:
+            raise RunError(f"Run {folder.name} is training already; watch it, or stop it first.")
+        yield
+
+
+@contextlib.contextmanager
+def turn(device: str, wait: Callable[[], bool]) -> Iterator[bool]:
+    """Holds a device of this machine: one run at a time. `wait` is called twice a second; True gives up waiting.
+
+    Yields whether it is one's turn.
+    """
+    user = os.getuid() if hasattr(os, "getuid") else 0
+    path = Path(tempfile.gettempdir()) / f"cnnviz-{user}-{socket.gethostname()}-{device}.lock"
+    with path.open("ab+") as file:
+        while not (mine := _lock(file)):
+            if wait():
+                break
+            time.sleep(0.5)
+        yield mine
+
+
+class Log:
+    """Appends events to a run, one line each; a disk that is full costs lines, never the training."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / EVENTS
+        self.broken = False
+        with contextlib.suppress(OSError):
+            old = self.path.read_bytes() if self.path.exists() else b""
+            if old and not old.endswith(b"\n"):  # a crash broke its last line off
+                self._append(b"\n")
+
+    def __call__(self, kind: str, **values: Any) -> None:
+        """Writes an event with the time."""
+        line = json.dumps({"event": kind, "time": round(time.time(), 3), **values}).encode() + b"\n"
+        try:
+            self._append(b"\n" + line if self.broken else line)  # what was cut off must not swallow this line
+            self.broken = False
+        except OSError:
+            self.broken = True
+
+    def _append(self, line: bytes) -> None:
+        handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            if os.write(handle, line) < len(line):  # one call, so that a reader sees a whole line or none
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        finally:
+            os.close(handle)
+
+
+def _state(folder: Path, events: Sequence[Event]) -> str:
+    last = next((e["event"] for e in reversed(events) if e.get("event") in (*ENDS, "queued", "start", "resume")), "")
+    if last in ENDS:
+        return last
+    if alive(folder):
+        return "queued" if last == "queued" else "running"
+    return "interrupted" if events else "waiting"
+
+
+def _lock(file: BinaryIO) -> bool:
+    """Takes the lock of an open file if nobody has it; it is let go when the file is closed."""
+    if os.name == "nt":
+        import msvcrt
+
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+            return True
+        except OSError:
+            return False
+    import fcntl
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    except BlockingIOError:
+        return False
