@@ -1,7 +1,8 @@
 """The layers of a net in the order they run: kind, output shape, parameters, mult-adds.
 
-Read from a copy on the meta device (no arithmetic, no memory), or of a small net from a copy with the same tensors:
-the net itself is never touched, so other threads may use it meanwhile. Operations that are no modules (a `relu` in a forward, an addition) do not appear.
+Read from a copy on the meta device (no arithmetic, no memory), or of a small net from a copy with the same tensors: the
+net itself is never touched, so other threads may use it meanwhile. Operations that are no modules (a `relu` in a
+forward, an addition) do not appear.
 """
 
 from __future__ import annotations
@@ -128,7 +129,7 @@ def _runs(net: nn.Module, input_size: Size) -> list[_Run]:
 
 
 def _copied(part: nn.Module, done: dict[nn.Module, nn.Module], few: bool) -> nn.Module:
-    """A copy in evaluation mode, nothing hooked; its tensors on the meta device, or those of the net if they are few."""
+    """A copy in evaluation mode, nothing hooked; its tensors on the meta device, or where they are few the net's own."""
     if part in done:
         return done[part]
     copy = done[part] = part.__new__(type(part))
