@@ -19,10 +19,11 @@ def as_pytorch(
     relu: bool = False,
     pooling: str | None = None,
     pool_size: int = 2,
-    photo: str = "photo.jpg",
+    source: str = "",
 ) -> str:
-    """A script that reads a photo and computes the same maps, `out` (F, H', W'), in the photo's units 0..255.
+    """A script that computes the same maps, `out` (F, H', W'), in the picture's units 0..255.
 
+    `source` are the lines that make `picture`, a PIL image; a photo from a file by default.
     `weights` is (F, C, k, k) with one (gray) or three (RGB) channels; `pooling` is "max", "average" or None.
     """
     sliding = sliding or Sliding()
@@ -31,10 +32,8 @@ def as_pytorch(
         "import numpy as np",
         "import torch",
         "import torch.nn.functional as F",
-        "from PIL import Image",
-        "",
-        f'picture = Image.open({photo!r}).convert("{colour}")',
-        "x = torch.from_numpy(np.array(picture, np.float32))",
+        *(source or 'from PIL import Image\n\npicture = Image.open("photo.jpg")').splitlines(),
+        f'x = torch.from_numpy(np.array(picture.convert("{colour}"), np.float32))',
         "x = x.permute(2, 0, 1)[None]  # (1, 3, H, W)" if colour == "RGB" else "x = x[None, None]  # (1, 1, H, W)",
         f"kernel = torch.tensor({_literal(weights)})  # {tuple(weights.shape)}",
         f"bias = torch.tensor({_literal(np.zeros(len(weights)) if bias is None else bias)})",
@@ -53,15 +52,15 @@ def as_pytorch(
     return "\n".join([*lines, "print(out.shape, out.min().item(), out.max().item())", ""])
 
 
-def gabor_as_python(gabor: Gabor, photo: str = "photo.jpg") -> str:
-    """A script that reads a photo and computes the same response magnitude, `response` (H, W)."""
+def gabor_as_python(gabor: Gabor, opening: str = 'photo = cnnviz.Photo.open("photo.jpg")') -> str:
+    """A script that computes the same response magnitude, `response` (256, 256); `opening` is the line of the photo."""
     return "\n".join(
         [
             "import cnnviz",
-            "from cnnviz.signal import gabor",
+            "from cnnviz.signal import gabor, pictures",
             "",
-            f"photo = cnnviz.Photo.open({photo!r})",
-            "gray = photo.pixels @ [0.299, 0.587, 0.114]",
+            opening,
+            "gray = pictures.gray(pictures.square(photo))",
             f"wave = gabor.Gabor(frequency={gabor.frequency:g}, theta={gabor.theta:g}, sigma={gabor.sigma:g}, "
             f"gamma={gabor.gamma:g}, phase={gabor.phase:g})",
             "kernel = gabor.kernel(wave)  # complex: real and imaginary part",

@@ -170,3 +170,17 @@ def orientations(image: np.ndarray, gabor: Gabor | None = None, count: int = 8) 
     angle = np.degrees(np.arctan2(sine, cosine)) / 2 % 180
     coherence = cv2.magnitude(cosine, sine) / np.maximum(total, np.finfo(np.float32).tiny)
     return Orientation(angle.astype(np.float32), strength, np.minimum(coherence, 1))
+
+
+def to_link(gabor: Gabor) -> str:
+    """The filter as one word: frequency, theta, sigma, gamma and phase with `~` between them."""
+    return "~".join(f"{v:.6g}" for v in (gabor.frequency, gabor.theta, gabor.sigma, gabor.gamma, gabor.phase))
+
+
+def from_link(word: str) -> Gabor:
+    """The filter that a word describes; the default one where it describes none."""
+    try:
+        frequency, theta, sigma, gamma, phase = (float(v) for v in word.split("~"))
+        return Gabor(frequency, theta, sigma, gamma, phase)
+    except ValueError:  # an OptionError is one
+        return Gabor(0.1, 45.0, 3.0)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from cnnviz import picture
 from cnnviz.options import RequestError
 from cnnviz.signal.convolve import extent, output_size
 
@@ -181,28 +182,37 @@ def effective(net: Any, layer: str, pixels: np.ndarray) -> np.ndarray:
     """
     import torch
 
-    modules = dict(net.named_modules())
-    if layer not in modules:
+    from cnnviz.nets.tap import tap
+
+    if layer not in dict(net.named_modules()):
         raise ReceptiveError(f"The net has no layer {layer!r}.")
-    kept: list[Any] = []
-    hook = modules[layer].register_forward_hook(lambda module, args, out: kept.append(out.clone()))
-    try:
-        x = torch.from_numpy(np.ascontiguousarray(pixels, np.float32)).requires_grad_()
-        with torch.enable_grad():
-            net(x)
-        if not kept or kept[-1].ndim != 4:
+    device = next(net.parameters()).device
+    x = torch.from_numpy(np.ascontiguousarray(pixels, np.float32)).to(device).requires_grad_()
+    with torch.enable_grad():
+        _, maps = tap(net, x, (layer,), stop=True)
+        found = maps[layer]
+        if found.ndim != 4:
             raise ReceptiveError(f"{layer} gives no map; choose a convolution or pooling layer.")
-        maps = kept[-1]
-        unit = maps[:, :, maps.shape[2] // 2, maps.shape[3] // 2]  # (N, C)
-        signs = torch.randint(0, 2, (_PROBES, *unit.shape), generator=torch.Generator().manual_seed(0)) * 2 - 1
-        power = torch.zeros(x.shape[2:])
-        for sign in signs.to(unit.dtype):  # random signs: the mean square is the sum over channels
-            (gradient,) = torch.autograd.grad((unit * sign).sum(), x, retain_graph=True)
-            power += gradient.square().sum((0, 1))
-    finally:
-        hook.remove()
-    field = power.sqrt().numpy()
+        unit = found[:, :, found.shape[2] // 2, found.shape[3] // 2]  # (N, C)
+    signs = torch.randint(0, 2, (_PROBES, *unit.shape), generator=torch.Generator().manual_seed(0)) * 2 - 1
+    power = torch.zeros(x.shape[2:], device=device)
+    for sign in signs.to(unit):  # random signs: the mean square is the sum over channels
+        (gradient,) = torch.autograd.grad((unit * sign).sum(), x, retain_graph=True)
+        power += gradient.square().sum((0, 1))
+    field = power.sqrt().cpu().numpy()
     return (field / max(float(field.max()), np.finfo(np.float32).tiny)).astype(np.float32)
+
+
+def effective_on(model: Any, layer: str, photo: Any) -> np.ndarray:
+    """The effective field of a zoo model's layer around the middle of a photo, float32 (H, W), largest 1."""
+    return effective(model.net, layer, model.preprocess.tensor(model.preprocess.see(photo)).cpu().numpy())
+
+
+def drawn(heat: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+    """An effective field (H, W) glowing on the darkened photo (H, W, 3), uint8."""
+    glow = np.sqrt(heat)[..., None]  # a square root, so that the faint rim shows
+    dark = pixels.astype(np.float32) * (0.3 + 0.5 * glow)
+    return np.clip(dark + picture.colourise(heat, picture.HEAT) * 0.7 * glow, 0, 255).astype(np.uint8)
 
 
 _PROBES = 4

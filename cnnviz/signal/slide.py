@@ -7,6 +7,7 @@ import io
 import numpy as np
 from PIL import Image
 
+from cnnviz import picture
 from cnnviz.signal.convolve import Sliding, border, convolve, extent
 
 _WINDOW = (214, 120, 18)
@@ -65,10 +66,18 @@ def gray_levels(answer: np.ndarray, shows: str = "signed", gain: float = 0.0) ->
     return np.rint(np.clip(127.5 + answer * (127.5 / peak), 0, 255)).astype(np.uint8)
 
 
-def film_of(gray: np.ndarray, weights: np.ndarray, sliding: Sliding, shows: str = "signed", count: int = 60) -> bytes:
+def painted(answer: np.ndarray, shows: str = "signed", gain: float = 0.0) -> np.ndarray:
+    """An output map as the lab shows it, uint8 (H', W', 3): signed ones in the colours of activations, others gray."""
+    levels = gray_levels(answer, shows, gain)
+    return picture.colourise(levels / np.float32(255), picture.ACTIVATION if shows == "signed" else picture.INPUT)
+
+
+def film_of(
+    gray: np.ndarray, weights: np.ndarray, sliding: Sliding, shows: str = "signed", gain: float = 0.0, count: int = 60
+) -> bytes:
     """The whole film of one kernel (k, k) over a gray picture as a GIF."""
     answer = convolve(gray.astype(np.float32), weights, sliding)
-    return gif(frames(gray, weights, sliding, gray_levels(answer, shows), count))
+    return gif(frames(gray, weights, sliding, painted(answer, shows, gain), count))
 
 
 def _enlarge(picture: np.ndarray, scale: int) -> np.ndarray:

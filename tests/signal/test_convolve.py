@@ -149,7 +149,8 @@ def test_the_copied_pytorch_runs_and_gives_our_numbers(rng, tmp_path, mode, chan
     weights = rng.standard_normal((2, channels, 3, 3)).astype(np.float32)
     sliding, bias = c.Sliding(2, 1, mode, 2), np.array([1.5, -2], np.float32)
     scope: dict = {}
-    code = as_pytorch(weights, sliding, bias, relu=True, pooling="max", photo=str(tmp_path / "photo.png"))
+    source = f"from PIL import Image\n\npicture = Image.open({str(tmp_path / 'photo.png')!r})"
+    code = as_pytorch(weights, sliding, bias, relu=True, pooling="max", source=source)
     exec(code, scope)
     from cnnviz.signal.pooling import pool, relu
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from cnnviz.photo import Photo
 from cnnviz.signal import gabor as g
+from cnnviz.signal import pictures
 from cnnviz.signal.code import gabor_as_python
 from cnnviz.signal.gaborfit import draw, fit_gabors, match, strongest_plane
 
@@ -127,12 +129,9 @@ def test_an_empty_filter_has_a_fit_of_zero():
     assert np.isfinite(fit.match).all()
 
 
-def test_the_copied_python_runs_and_gives_our_response(rng, tmp_path):
-    from PIL import Image
-
-    pixels = rng.integers(0, 256, (40, 40, 3), np.uint8)
-    Image.fromarray(pixels).save(tmp_path / "photo.png")
+def test_the_copied_python_runs_and_gives_our_response():
     gabor = g.Gabor(0.2, 30.0, 2.0)
     scope: dict = {}
-    exec(gabor_as_python(gabor, str(tmp_path / "photo.png")), scope)
-    assert np.allclose(scope["response"], g.response(pixels @ np.array([0.299, 0.587, 0.114]), gabor), atol=1e-5)
+    exec(gabor_as_python(gabor, "photo = cnnviz.Photo.sample('cat')"), scope)
+    gray = pictures.gray(pictures.square(Photo.sample("cat")))
+    assert np.allclose(scope["response"], g.response(gray, gabor), atol=1e-6)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-import json
+import itertools
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -15,10 +15,12 @@ import streamlit as st
 from cnnviz import picture
 from cnnviz.signal.code import kernel_table
 from cnnviz.signal.convolve import MODES, Sliding
+from cnnviz.signal.examples import Example
 from cnnviz.signal.kernels import KERNELS
 
 HERE = Path(__file__).parent
 FILES = ("common.js", "signal.js", "model.js", "view.js", "chips.js", "controls.js", "index.js")
+_STAMPS = itertools.count(1)
 STAGES, LOOKS, POOLS = ("conv", "relu", "pool"), ("signed", "magnitude", "picture"), ("max", "average")
 
 
@@ -47,34 +49,25 @@ _lab = st.components.v2.component(
 )
 
 
-def start(
-    kernels: Sequence[str] = ("horizontal_edge",),
-    sliding: Sliding | None = None,
-    *,
-    look: str | None = None,
-    stage: str = "conv",
-    gain: float = 0.0,
-    colour: bool = False,
-    stamp: str = "",
-) -> dict[str, Any]:
-    """A state of the lab to begin with; another stamp begins anew."""
-    sliding = sliding or Sliding()
-    filters = [{"name": KERNELS[n].title, "weights": [[list(r) for r in KERNELS[n].rows]], "bias": 0} for n in kernels]
+def begin(example: Example) -> dict[str, Any]:
+    """The state of the lab that an example begins with; every call begins anew."""
+    kernels = [KERNELS[name] for name in example.kernels]
+    sliding = example.sliding
     return {
-        "filters": filters,
+        "filters": [{"name": k.title, "weights": [k.weights.tolist()], "bias": 0.0} for k in kernels],
         "selected": 0,
         "stride": sliding.stride,
         "padding": sliding.padding,
         "mode": sliding.mode,
         "dilation": sliding.dilation,
-        "stage": stage,
-        "look": look or KERNELS[kernels[0]].shows,
-        "gain": gain,
-        "colour": colour,
+        "stage": example.stage,
+        "look": kernels[0].shows,
+        "gain": example.gain,
+        "colour": example.colour,
         "pool_kind": "max",
         "pool_size": 2,
-        "position": 0,
-        "stamp": stamp or json.dumps([kernels, str(sliding), look, stage, gain, colour]),
+        "position": example.position,
+        "stamp": next(_STAMPS),
     }
 
 
@@ -82,7 +75,7 @@ def convlab(
     planes: np.ndarray,
     name: str,
     stamp: str,
-    begin: Mapping[str, Any],
+    beginning: Mapping[str, Any],
     *,
     learned: Sequence[np.ndarray] = (),
     learned_from: str = "",
@@ -91,7 +84,7 @@ def convlab(
 ) -> dict[str, Any]:
     """The lab on a picture, uint8 (1, H, W) gray or (4, H, W) gray and RGB; returns the state it was left in.
 
-    `stamp` names the picture's content; `begin` comes from `start` or from a link; `learned` are kernels (C, k, k).
+    `stamp` names the picture's content; `beginning` comes from `begin` or from a link; `learned` are kernels (C, k, k).
     """
     result = _lab(
         key=key,
@@ -105,19 +98,39 @@ def convlab(
             "learned": [np.round(w.astype(float), 5).tolist() for w in learned],
             "learned_from": learned_from,
             "luts": colours(),
-            "start": dict(begin),
+            "start": dict(beginning),
             "big": big,
         },
         on_view_change=lambda: None,
     )
     view = read(getattr(result, "view", None))
-    return view if view and view["input"] == stamp else dict(begin)
+    return view if view and view["stamp"] == beginning["stamp"] else matched(beginning, planes)
+
+
+def matched(beginning: Mapping[str, Any], planes: np.ndarray) -> dict[str, Any]:
+    """A beginning as the browser will read it: one plane of weights for each channel of the picture."""
+    view = {**beginning, "colour": beginning["colour"] and len(planes) > 1}
+    wanted = 3 if view["colour"] else 1
+    view["filters"] = [{**f, "weights": _spread(f["weights"], wanted)} for f in beginning["filters"]]
+    return view
+
+
+def _spread(weights: list[list[list[float]]], channels: int) -> list[list[list[float]]]:
+    """As the browser does it: a kernel that keeps brightness is shared out, so that gray stays gray."""
+    values = np.array(weights, np.float32)
+    if len(values) == channels:
+        return values.tolist()
+    if channels == 1:
+        alike = all(np.array_equal(v, values[0]) for v in values)
+        return (values[:1] if alike and values.sum() <= 0.5 else values.sum(0, keepdims=True)).tolist()
+    share = 1 / channels if values.sum() > 0.5 else 1.0
+    return np.repeat(values * share, channels, axis=0).tolist()
 
 
 def read(view: Any) -> dict[str, Any] | None:
     """What the browser (or a link) says, if it is a state of the lab, else None: nothing from outside is believed."""
     try:
-        filters = [
+        filters: list[dict[str, Any]] = [
             {
                 "name": str(f["name"])[:60],
                 "weights": _weights(f["weights"]),
@@ -143,7 +156,7 @@ def read(view: Any) -> dict[str, Any] | None:
             "pool_kind": _one_of(view.get("pool_kind"), POOLS),
             "pool_size": min(max(1, int(view.get("pool_size", 2))), 5),
             "position": max(0, int(view.get("position", 0))),
-            "input": str(view.get("input", "")),
+            "stamp": view.get("stamp", 0),
         }
     except (TypeError, ValueError, KeyError, AttributeError):
         return None

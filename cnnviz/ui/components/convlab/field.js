@@ -159,6 +159,12 @@ function drawField(lab) {
   context.drawImage(lab.tile.canvas, 0, 0, side, side);
   const last = lab.rows.at(-1), unit = lab.at.map((v) => Math.min(last.map - 1, Math.floor(v * last.map)));
   const middle = unit.map((u) => last.middle + u * last.jump);
+  const far = (last.field * scale) / 2, [cx, cy] = middle.map((m) => (m + 0.5) * scale);
+  context.fillStyle = "rgb(16 18 21 / .5)";
+  context.beginPath();
+  context.rect(0, 0, side, side);
+  context.rect(cx - far, cy - far, 2 * far, 2 * far);
+  context.fill("evenodd");
   if (effective.checked && lab.layers.length) {
     const line = profile(lab.layers), n = line.length, words = lab.heat.size(n, n);
     for (let y = 0, i = 0; y < n; y++)
@@ -171,10 +177,10 @@ function drawField(lab) {
   }
   lab.rows.slice(1).forEach((row, i) => {
     const from = middle.map((m) => (m - (row.field - 1) / 2) * scale);
-    context.lineWidth = i === lab.layers.length - 1 ? 4 : 3;
+    context.lineWidth = i === lab.layers.length - 1 ? 3.5 : 2;
     context.strokeStyle = "rgb(0 0 0 / .5)";
     context.strokeRect(from[0], from[1], row.field * scale, row.field * scale);
-    context.lineWidth -= 1.5;
+    context.lineWidth -= 1;
     context.strokeStyle = hue(i, lab.layers.length);
     context.strokeRect(from[0], from[1], row.field * scale, row.field * scale);
   });

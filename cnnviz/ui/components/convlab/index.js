@@ -33,7 +33,7 @@ function update(lab, data) {
     const planes = Array.from({ length: all.length / n }, (_, c) => all.subarray(c * n, (c + 1) * n));
     lab.input = { stamp: data.stamp, name: data.name, width: data.width, height: data.height, planes };
     lab.padKey = null;
-    if (!fresh) stop(lab), (lab.position = 0);
+    if (!fresh) stop(lab), (lab.position = 0), (lab.retell = true);
   }
   if (fresh) {
     lab.stamp = data.start.stamp;
@@ -43,6 +43,7 @@ function update(lab, data) {
   const learned = JSON.stringify([data.learned_from, data.learned?.length]);
   if (lab.learnedKey !== learned) (lab.learnedKey = learned), showLearned(lab, data.learned ?? [], data.learned_from);
   rethink(lab);
+  if (lab.retell) (lab.retell = false), tell(lab); // another picture may have changed what is legal
 }
 
 function adopt(lab, start) {

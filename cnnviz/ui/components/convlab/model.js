@@ -124,5 +124,5 @@ const report = (lab) => ({
   filters: lab.s.filters.map(({ name, weights, bias }) => ({ name, weights, bias })),
   selected: lab.s.selected, stride: lab.s.stride, padding: lab.s.padding, mode: lab.s.mode, dilation: lab.s.dilation,
   stage: lab.s.stage, look: lab.s.look, gain: lab.s.gain, colour: lab.s.colour, pool_kind: lab.s.poolKind, pool_size: lab.s.poolSize,
-  position: lab.position, input: lab.input.stamp,
+  position: lab.position, stamp: lab.stamp,
 });

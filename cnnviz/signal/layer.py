@@ -1,0 +1,47 @@
+"""One layer of a net, spelled out: filters, biases, ReLU and pooling over a picture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from cnnviz.signal.code import as_pytorch
+from cnnviz.signal.convolve import Sliding, convolve
+from cnnviz.signal.pooling import pool, relu
+
+
+@dataclass(frozen=True)
+class ConvLayer:
+    """Weights (F, C, k, k), biases (F,), how the window walks, and where the layer ends: "conv", "relu" or "pool"."""
+
+    weights: np.ndarray
+    bias: np.ndarray
+    sliding: Sliding = field(default_factory=Sliding)
+    stage: str = "conv"
+    pool_kind: str = "max"
+    pool_size: int = 2
+
+    @property
+    def channels(self) -> int:
+        """Planes that each filter looks at: 1 for gray, 3 for colour."""
+        return self.weights.shape[1]
+
+    def maps(self, planes: np.ndarray) -> np.ndarray:
+        """The layer's output, float32 (F, H', W'), for planes (C, H, W) in their units (0 to 255)."""
+        maps = convolve(planes, self.weights, self.sliding, self.bias)
+        if self.stage != "conv":
+            maps = relu(maps)
+        return pool(maps, self.pool_size, kind=self.pool_kind) if self.stage == "pool" else maps
+
+    def pytorch(self, source: str) -> str:
+        """The script that computes the same in PyTorch; `source` are the lines that make `picture`."""
+        return as_pytorch(
+            self.weights,
+            self.sliding,
+            self.bias,
+            relu=self.stage != "conv",
+            pooling=self.pool_kind if self.stage == "pool" else None,
+            pool_size=self.pool_size,
+            source=source,
+        )

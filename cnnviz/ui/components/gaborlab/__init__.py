@@ -1,0 +1,95 @@
+"""The Gabor lab and the filter bank in the browser: everything follows the finger, Python hears of it on release."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from cnnviz.options import RequestError
+from cnnviz.signal.gabor import Gabor
+from cnnviz.ui.components import convlab
+
+HERE = Path(__file__).parent
+VIEWS = ("response", "directions")
+_SHARED = (convlab.HERE / "common.js", HERE / "fft.js", HERE / "model.js", HERE / "view.js")
+_SHEET = convlab.script(convlab.HERE / "style.css", HERE / "style.css")
+
+_lab = st.components.v2.component("cnnviz_gaborlab", js=convlab.script(*_SHARED, HERE / "index.js"), css=_SHEET)
+_bank = st.components.v2.component("cnnviz_gaborbank", js=convlab.script(*_SHARED, HERE / "bank.js"), css=_SHEET)
+
+
+def _data(pictures: Mapping[str, np.ndarray], stamp: str) -> dict[str, Any]:
+    """Square gray pictures, uint8 (S, S) with S a power of two, as both components want them."""
+    side = next(iter(pictures.values())).shape[0]
+    return {
+        "side": side,
+        "stamp": stamp,
+        "pictures": [{"name": name, "pixels": convlab.text(gray)} for name, gray in pictures.items()],
+        "luts": convlab.colours(),
+    }
+
+
+def gaborlab(
+    pictures: Mapping[str, np.ndarray],
+    stamp: str,
+    begin: Gabor,
+    *,
+    again: str = "",
+    picture: int = 0,
+    view: str = "response",
+    target: tuple[str, np.ndarray] | None = None,
+    big: bool = False,
+    key: str = "gaborlab",
+) -> tuple[Gabor, int, str]:
+    """The lab on pictures by name; returns the filter, the picture and the view it was left with.
+
+    `stamp` names the pictures' content; another `again` sets the filter to `begin` anew; `target` is a learned filter,
+    its name and plane (k, k), to be matched by hand.
+    """
+    start = {**asdict(begin), "picture": picture, "view": view, "stamp": f"{begin} {picture} {view} {again}"}
+    plane = {"name": target[0], "plane": np.round(target[1].astype(float), 6).tolist()} if target else None
+    result = _lab(
+        key=key,
+        data={**_data(pictures, stamp), "start": start, "target": plane, "big": big},
+        on_view_change=lambda: None,
+    )
+    said = read(getattr(result, "view", None), len(pictures))
+    return said[:3] if said and said[3] == start["stamp"] else (begin, picture, view)
+
+
+def read(view: Any, pictures: int) -> tuple[Gabor, int, str, str] | None:
+    """What the browser says, if it is a state of the lab, else None."""
+    try:
+        gabor = Gabor(*(float(view[name]) for name in ("frequency", "theta", "sigma", "gamma", "phase")))
+        shown = view["view"] if view["view"] in VIEWS else VIEWS[0]
+        return gabor, min(max(0, int(view["picture"])), pictures - 1), shown, str(view.get("stamp", ""))
+    except (TypeError, ValueError, KeyError, AttributeError, RequestError):
+        return None
+
+
+def gaborbank(
+    pictures: Mapping[str, np.ndarray],
+    stamp: str,
+    filters: Sequence[Gabor],
+    directions: Gabor,
+    *,
+    key: str = "gaborbank",
+) -> Gabor | None:
+    """The bank as a grid, filters down and pictures across; the filter whose kernel was just chosen, or None."""
+    result = _bank(
+        key=key,
+        data={
+            **_data(pictures, stamp),
+            "filters": [asdict(gabor) for gabor in filters],
+            "directions": asdict(directions),
+        },
+        on_chosen_change=lambda: None,
+    )
+    chosen = getattr(result, "chosen", None)
+    said = read({**chosen, "picture": 0, "view": ""}, 1) if isinstance(chosen, Mapping) else None
+    return said[0] if said else None

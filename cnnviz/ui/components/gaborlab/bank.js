@@ -1,0 +1,99 @@
+// The filter bank: filters down, pictures across, one brightness scale per filter.
+
+const BANKS = new WeakMap();
+
+export default function (args) {
+  return mounted(BANKS, args, buildBank, updateBank);
+}
+
+function buildBank(root) {
+  const element = make("div", { class: "lab bank" });
+  const lab = { element, told: make("p", { class: "say", "aria-live": "polite" }), table: make("div", { class: "grid-bank" }) };
+  element.append(lab.table, lab.told);
+  root.append(element);
+  return lab;
+}
+
+function updateBank(lab, data) {
+  lab.theme = theme(lab.element);
+  const luts = { weight: palette(data.luts.weight), heat: palette(data.luts.heat) };
+  const key = JSON.stringify([data.stamp, data.filters, data.directions]);
+  if (lab.key === key) return;
+  lab.key = key;
+  const fourier = new Fourier(data.side), work = workspace(data.side), n = data.side;
+  const pictures = data.pictures.map(({ name, pixels }) => {
+    const values = bytes(pixels);
+    return { name, values, analysed: analysed(values, fourier) };
+  });
+  lab.table.style.setProperty("--n", pictures.length);
+  lab.told.textContent = "Point at a map to read it; choose a kernel to hold it in the lab.";
+  const head = pictures.map(({ name, values }) => {
+    const tile = new Tile(), words = tile.size(n, n);
+    values.forEach((v, i) => (words[i] = GRAYS[v]));
+    return labelled(tile.done(), `${name}, ${n} by ${n}`, name);
+  });
+  lab.table.replaceChildren(make("span", {}), ...head);
+  const rows = [...data.filters];
+  const next = () => { // one filter at a time: the page stays alive
+    if (!lab.element.isConnected || lab.key !== key) return;
+    const g = rows.shift();
+    if (!g) return drawDirections(lab, data, pictures, fourier, work);
+    const maps = pictures.map((p) => gaborResponse(p.analysed, g, fourier, work, new Float64Array(n * n)));
+    const most = Math.max(...maps.map(peakOf)), words = `f ${g.frequency}, θ ${g.theta}°, σ ${g.sigma}`;
+    lab.table.append(
+      make("button", { type: "button", class: "kernel", title: "Hold this filter in the lab", "aria-label": `Hold ${words} in the lab`, onclick: () => lab.trigger("chosen", g) },
+        kernelTile(g, luts.weight), make("span", {}, words)),
+      ...maps.map((map, i) => {
+        const tile = new Tile(), canvas = tile.paint(map, n, n, luts.heat, "magnitude", most);
+        return readable(lab, canvas, n, `${pictures[i].name}, ${words}`, (at) => map[at].toFixed(4), `0 to ${most.toFixed(3)}`);
+      }));
+    lab.element.dataset.rows = data.filters.length - rows.length;
+    setTimeout(next);
+  };
+  next();
+}
+
+/** The last row: which direction dominates where, from eight turns of one filter. */
+function drawDirections(lab, data, pictures, fourier, work) {
+  const n = data.side, g = data.directions;
+  lab.table.append(make("span", { class: "kernel" }, make("span", {}, `Directions, f ${g.frequency}, σ ${g.sigma}`)), ...pictures.map((p) => {
+    const { angle, strength } = directions(p.analysed, g, fourier, work), most = peakOf(strength), tile = new Tile(), words = tile.size(n, n);
+    for (let i = 0; i < words.length; i++) words[i] = directionColour(angle[i], Math.min(1, strength[i] / most));
+    return readable(lab, tile.done(), n, `${p.name}, dominant direction`, (at) => `${angle[at].toFixed(1)}°`, "hue is direction, brightness strength");
+  }));
+  lab.element.dataset.done = "true";
+}
+
+function kernelTile(g, colours) {
+  const kernel = gaborKernel(g), tile = new Tile(), canvas = tile.paint(kernel.re, kernel.wide, kernel.tall, colours, "signed", peakOf(kernel.re));
+  canvas.setAttribute("aria-hidden", "true");
+  return canvas;
+}
+
+function labelled(canvas, label, caption) {
+  canvas.setAttribute("role", "img");
+  canvas.setAttribute("aria-label", label);
+  return make("figure", {}, canvas, make("figcaption", {}, caption));
+}
+
+/** A map that says the number under the pointer, or under the arrow keys. */
+function readable(lab, canvas, n, name, value, range) {
+  const figure = labelled(canvas, `${name}: ${range}. Arrow keys read it.`, range);
+  canvas.tabIndex = 0;
+  let at = [n >> 1, n >> 1];
+  const say = () => (lab.told.textContent = `${name}, row ${at[1]}, column ${at[0]}: ${value(at[1] * n + at[0])}`);
+  const point = (event) => {
+    at = place(event, canvas).map((v) => Math.min(Math.max(Math.floor(v * n), 0), n - 1));
+    say();
+  };
+  canvas.addEventListener("pointermove", point);
+  canvas.addEventListener("pointerdown", point);
+  canvas.addEventListener("keydown", (event) => {
+    const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+    if (!step) return;
+    at = at.map((v, i) => Math.min(Math.max(v + step[i], 0), n - 1));
+    event.preventDefault();
+    say();
+  });
+  return figure;
+}

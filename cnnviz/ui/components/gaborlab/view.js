@@ -1,0 +1,173 @@
+// How the Gabor lab looks, and what hands do on its pictures.
+
+/** Draw a tile as large as its canvas, smooth only where it is a photo. */
+function show(canvas, tile, side) {
+  canvas.style.width = canvas.style.height = `${side}px`;
+  const context = sharp(canvas, side, side);
+  context.drawImage(tile, 0, 0, side, side);
+  return context;
+}
+
+/** Colour of a direction (180° round) and strength, for the map of directions. */
+function directionColour(angle, light) {
+  const h = angle / 30, i = Math.floor(h) % 6, f = h - Math.floor(h), v = Math.round(255 * light);
+  const up = Math.round(v * f), down = v - up;
+  const [r, g, b] = [[v, up, 0], [down, v, 0], [0, v, up], [0, down, v], [up, 0, v], [v, 0, down]][i];
+  return 0xff000000 | (b << 16) | (g << 8) | r;
+}
+
+function drawGabor(lab) {
+  const { parts, g, fourier, tiles } = lab, { n } = fourier, picture = lab.pictures[lab.picture];
+  const wide = Math.min(parts.photo.parentElement.clientWidth || 300, 420);
+  const small = Math.min(parts.real.parentElement.clientWidth || 120, 124);
+  const kernel = gaborKernel(g), side = Math.max(kernel.wide, kernel.tall), most = Math.max(peakOf(kernel.re), peakOf(kernel.im));
+
+  const words = tiles.photo.size(n, n);
+  for (let i = 0; i < words.length; i++) words[i] = GRAYS[picture.pixels[i]];
+  const photo = show(parts.photo, tiles.photo.done(), wide), scale = wide / n;
+  const column = Math.floor(lab.at[0] * n), row = Math.floor(lab.at[1] * n);
+  drawSpot(photo, (column + 0.5) * scale, (row + 0.5) * scale, g, scale, lab.theme.window);
+
+  for (const [name, values] of [["real", kernel.re], ["imaginary", kernel.im]]) {
+    const square = tiles[name].size(side, side), zero = lab.luts.weight[128];
+    square.fill(zero);
+    const top = (side - kernel.tall) >> 1, left = (side - kernel.wide) >> 1;
+    for (let y = 0, i = 0; y < kernel.tall; y++)
+      for (let x = 0; x < kernel.wide; x++, i++) square[(y + top) * side + x + left] = lab.luts.weight[level(values[i], "signed", most)];
+    show(parts[name], tiles[name].done(), small);
+    parts[name].setAttribute("aria-label", `${name} part of the kernel, ${kernel.wide} × ${kernel.tall} pixels`);
+  }
+
+  drawSpectrum(lab, small);
+  drawAnswer(lab, wide, column, row);
+  drawMatch(lab);
+  for (const [name, , , , , words2] of KNOBS) {
+    const { range, output } = lab.ranges[name];
+    range.value = g[name];
+    output.textContent = words2(g[name]);
+    range.setAttribute("aria-valuetext", output.textContent);
+  }
+  parts["photo-name"].textContent = `${picture.name}, ${n} × ${n}`;
+  parts.photo.setAttribute("aria-label", `${picture.name}, ${n} by ${n} pixels, gray. Arrow keys move the point that is read.`);
+  lab.element.dataset.draws = ++lab.draws;
+}
+
+/** The filter's footprint: the bell at two deviations, and one wave's direction. */
+function drawSpot(context, x, y, g, scale, colour) {
+  for (const [width, stroke] of [[3.5, "rgb(0 0 0 / .5)"], [1.8, colour]]) {
+    context.lineWidth = width;
+    context.strokeStyle = stroke;
+    context.beginPath();
+    context.ellipse(x, y, Math.max(3, 2 * g.sigma * scale), Math.max(3, ((2 * g.sigma) / g.gamma) * scale), radians(g.theta), 0, 2 * Math.PI);
+    context.moveTo(x, y);
+    context.lineTo(x + Math.cos(radians(g.theta)) * (2 * g.sigma * scale + 8), y + Math.sin(radians(g.theta)) * (2 * g.sigma * scale + 8));
+    context.stroke();
+  }
+}
+
+/** Frequencies from −0.5 to 0.5 each way, zero in the middle; the filter is one soft spot. */
+function drawSpectrum(lab, side) {
+  const { n } = lab.fourier, { spectrum } = lab.work, half = n / 2, words = lab.tiles.spectrum.size(n, n), most = peakOf(spectrum);
+  for (let y = 0, i = 0; y < n; y++)
+    for (let x = 0; x < n; x++, i++)
+      words[i] = lab.luts.heat[level(spectrum[((x + half) % n) * n + ((y + half) % n)], "magnitude", most)];
+  const context = show(lab.parts.spectrum, lab.tiles.spectrum.done(), side);
+  context.strokeStyle = "rgb(255 255 255 / .35)";
+  context.lineWidth = 0.75;
+  context.beginPath();
+  context.moveTo(side / 2, 0), context.lineTo(side / 2, side), context.moveTo(0, side / 2), context.lineTo(side, side / 2);
+  context.stroke();
+  lab.parts.spectrum.setAttribute("aria-label",
+    `Spectrum of the filter: a spot at frequency ${lab.g.frequency.toFixed(3)}, direction ${Math.round(lab.g.theta)} degrees. Arrow keys move it.`);
+}
+
+function drawAnswer(lab, side, column, row) {
+  const { parts, fourier, tiles } = lab, { n } = fourier, words = tiles.answer.size(n, n), at = row * n + column;
+  if (lab.map) {
+    for (let i = 0; i < words.length; i++) words[i] = directionColour(lab.map.angle[i], Math.min(1, lab.map.strength[i] / lab.scale));
+  } else for (let i = 0; i < words.length; i++) words[i] = lab.luts.heat[level(lab.answer[i], "magnitude", lab.scale)];
+  const context = show(parts.answer, tiles.answer.done(), side), scale = side / n;
+  for (const [width, stroke] of [[3.5, "rgb(0 0 0 / .55)"], [1.8, lab.theme.window]]) {
+    context.lineWidth = width;
+    context.strokeStyle = stroke;
+    context.strokeRect(column * scale - 4, row * scale - 4, scale + 8, scale + 8);
+  }
+  if (lab.map) wheel(context, side);
+  const value = lab.map ? `${lab.map.angle[at].toFixed(1)}°, strength ${shown(lab.map.strength[at])}` : lab.answer[at].toFixed(4);
+  parts["answer-name"].textContent = lab.map ? "Dominant direction, brighter is stronger" : `Response magnitude, 0 to ${lab.most.toFixed(3)}`;
+  parts.say.replaceChildren(`Row ${row}, column ${column}: ${lab.map ? "" : "√(real² + imaginary²) = "}`, make("b", {}, value));
+  parts.answer.setAttribute("aria-label", `${parts["answer-name"].textContent}. ${parts.say.textContent}. Arrow keys move the point.`);
+}
+
+/** The key to the colours: half a turn, drawn twice. */
+function wheel(context, side) {
+  const [x, y, r] = [side - 30, side - 30, 20];
+  for (let a = 0; a < 360; a += 6) {
+    context.beginPath();
+    context.moveTo(x, y);
+    context.arc(x, y, r, radians(a), radians(a + 6.5));
+    context.fillStyle = css(directionColour(a % 180, 1));
+    context.fill();
+  }
+}
+
+/** A learned filter beside the Gabor in hand: what is left between them, and R². */
+function drawMatch(lab) {
+  const { parts, target, tiles } = lab;
+  parts.match.hidden = !target;
+  if (!target) return;
+  const { k, plane } = target, { r2, values } = matched(plane, k, lab.g), most = peakOf(plane);
+  if (!parts.match.childElementCount) {
+    const box = (title, name) => make("figure", {}, make("figcaption", {}, title), make("canvas", { class: name, role: "img", "aria-label": title }));
+    parts.match.append(box("Learned", "m-learned"), box("Your Gabor", "m-hand"), box("What is left", "m-rest"), make("div", { class: "r2" }, make("span", {}), make("output", {})));
+  }
+  const draw = (name, tile, map) => show(parts.match.querySelector(name), tile.paint(map, k, k, lab.luts.weight, "signed", most), 96);
+  draw(".m-learned", tiles.learned, plane);
+  draw(".m-hand", tiles.hand, values);
+  draw(".m-rest", tiles.rest, plane.map((v, i) => v - values[i]));
+  parts.match.querySelector(".r2 span").textContent = target.name;
+  parts.match.querySelector(".r2 output").textContent = `R² ${r2.toFixed(3).replace("-", "−")}`;
+}
+
+/** Pointer and keys: read a point on either large picture, drag the spot in the spectrum. */
+function hands(lab) {
+  const { parts } = lab;
+  for (const canvas of [parts.photo, parts.answer]) {
+    const follow = (event) => {
+      if (event.type === "pointermove" && event.pointerType !== "mouse" && !event.buttons) return;
+      lab.at = place(event, canvas).map((v) => Math.min(Math.max(v, 0), 0.9999));
+      ask(lab);
+    };
+    canvas.addEventListener("pointermove", follow);
+    canvas.addEventListener("pointerdown", follow);
+    canvas.addEventListener("keydown", (event) => {
+      const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+      if (!step) return;
+      const { n } = lab.fourier, far = event.shiftKey ? 10 : 1;
+      lab.at = lab.at.map((v, i) => (Math.min(Math.max(Math.floor(v * n) + step[i] * far, 0), n - 1) + 0.5) / n);
+      event.preventDefault();
+      ask(lab);
+    });
+  }
+  const pull = (event) => {
+    if (!event.buttons && event.type !== "pointerdown") return;
+    const [x, y] = place(event, parts.spectrum).map((v) => v - 0.5);
+    const frequency = Math.hypot(x, y);
+    if (frequency > 0.01) turn(lab, { frequency, theta: (((Math.atan2(y, x) * 180) / Math.PI) + 180) % 180 });
+  };
+  parts.spectrum.addEventListener("pointerdown", (event) => (parts.spectrum.setPointerCapture(event.pointerId), pull(event)));
+  parts.spectrum.addEventListener("pointermove", pull);
+  parts.spectrum.addEventListener("pointerup", () => tellGabor(lab));
+  parts.spectrum.addEventListener("keydown", (event) => {
+    const { frequency, theta } = lab.g;
+    const change = {
+      ArrowUp: { frequency: frequency + 0.005 }, ArrowDown: { frequency: frequency - 0.005 },
+      ArrowRight: { theta: (theta + 1) % 180 }, ArrowLeft: { theta: (theta + 179) % 180 },
+    }[event.key];
+    if (!change) return;
+    event.preventDefault();
+    turn(lab, change);
+    tellGabor(lab);
+  });
+  parts.hold.addEventListener("change", () => turn(lab, {}));
+}

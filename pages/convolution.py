@@ -1,0 +1,129 @@
+"""Convolution lab: a window slides over a picture, and every number can be seen."""
+
+import time
+
+import streamlit as st
+
+from cnnviz.photo import Photo
+from cnnviz.signal import examples, pictures, receptive, slide
+from cnnviz.ui import controls, firstlayer, show, state
+from cnnviz.ui.components import convlab
+from cnnviz.ui.components.convlab import field, link
+
+state.guard()
+
+# say
+show.head("Convolution lab", "A small window of weights slides over a picture; under it, patch times kernel is summed.")
+photo, kept = state.photo(), state.kept()
+views = ["One layer", "Receptive field", "Full-size photo"]
+view = controls.switch("Lab", "lab-view", views, views[0], label_visibility="collapsed")
+
+
+def begin(example: examples.Example) -> None:
+    """An example's picture and layer."""
+    st.session_state["input"] = example.picture
+    kept["conv-begin"] = convlab.begin(example)
+
+
+@st.fragment
+def layer() -> None:
+    """The lab itself; Python hears of it on release."""
+    # ask
+    with st.container(horizontal=True, key="examples", gap="small"):
+        titles = {"photo": "The photo", **{name: title for name, (title, _) in pictures.TEACHING.items()}}
+        name = controls.pick(
+            "Picture", "input", list(titles), "box", words=titles.__getitem__, label_visibility="collapsed", width=160
+        )
+        for example in examples.EXAMPLES:
+            st.button(example.title, on_click=begin, args=(example,), help=example.sentence, type="tertiary")
+
+    # compute
+    pixels = pictures.fitted(photo) if name == "photo" else pictures.TEACHING[name][1]()
+    planes = pictures.planes(pixels)
+    if "convlab" not in st.session_state or "conv-begin" not in kept:  # first sight, or back from another page
+        told = link.from_link(st.query_params.get("lab", ""))
+        kept["conv-begin"] = {
+            **(told or kept.get("conv") or convlab.begin(examples.EXAMPLES[0])),
+            "stamp": time.time_ns() % 2**40,
+        }
+    title, stamp = (photo.name, photo.digest) if name == "photo" else (titles[name], name)
+    kernels, source = firstlayer.kernels()
+
+    # show
+    now = convlab.convlab(
+        planes, title, stamp, kept["conv-begin"], learned=kernels, learned_from=source, big=show.presenting()
+    )
+    kept["conv"] = now
+    st.query_params["lab"] = link.to_link(now)
+    made = link.layer_of(now)
+    seen = planes[1:] if made.channels == 3 else planes[:1]
+    with show.refusals():
+        maps = made.maps(seen)
+        chosen, one = now["selected"], made.weights[now["selected"]].sum(0)
+        with st.container(horizontal=True, gap="small"):
+            if not show.presenting():
+                st.download_button(
+                    "GIF", lambda: slide.film_of(planes[0], one, made.sliding, now["look"], now["gain"]),
+                    "sliding.gif", "image/gif", key="gif", icon=":material/animation:", on_click="ignore",
+                    help="The window on its way over the gray picture",
+                )  # fmt: skip
+                with st.popover("Copy as PyTorch", icon=":material/code:"):
+                    st.code(made.pytorch(examples.source(name, photo)), language="python")
+            show.take_away(
+                "convolution",
+                picture=lambda: show.pixelated(slide.painted(maps[chosen], now["look"], now["gain"]), 512),
+                array=lambda: maps,
+                link=state.link("convolution", input=name, lab=link.to_link(now)),
+            )
+
+
+@st.fragment
+def fields() -> None:
+    """How far one unit sees: a stack to build, and the layers of the current net."""
+    side = 224
+    layers = field.fieldlab(pictures.square(photo, side), photo.digest, big=show.presenting())
+    rows = receptive.stack(layers)
+    show.facts({"Layers": len(layers), "Sees": f"{rows[-1].size} px", "Jump": f"{rows[-1].jump} px"})
+    show.section("The current net", "by formula; what one unit of each layer can see")
+    key = show.net()
+    found = show.asked("fields", lambda: receptive.of_net(state.engine().model(key).net)) if key else None
+    if found is None:
+        return
+    names = [n for n in state.engine().map_layers(key) if n in found]
+    at = controls.pick("Layer", "field-at", names, names[min(3, len(names) - 1)])
+    one = found[at]
+    words = "the whole picture" if one.whole else f"{one.size} × {one.size} px"
+    show.facts({"Sees": words, "Jump": f"{one.jump} px", "Gated by the whole picture": "yes" if one.gated else "no"})
+    model = state.engine().model(key)
+    heat = show.asked("effective", lambda: receptive.effective_on(model, at, photo), "Following gradients back")
+    if heat is not None:
+        show.image(receptive.drawn(heat, model.preprocess.see(photo)), f"Effective field of {at}", width=420)
+        show.say("Brightness is how much each pixel moves the middle unit: most of what it could see hardly counts.")
+
+
+@st.fragment
+def full_size() -> None:
+    """Today's layer on a photo of any size, on the server."""
+    now = kept.get("conv") or convlab.begin(examples.EXAMPLES[0])
+    made = link.layer_of(now)
+    file = st.file_uploader("A large photo, up to 50 megapixels", type=["jpg", "jpeg", "png", "webp", "tif", "tiff"])
+    large = show.asked("large", lambda: Photo.open(file, name=file.name)) if file else photo
+    if large is None:
+        return
+    planes = pictures.planes(large.pixels)
+    began = time.perf_counter()
+    maps = show.asked(
+        "full", lambda: made.maps(planes[1:] if made.channels == 3 else planes[:1])[now["selected"]], "Sliding"
+    )
+    if maps is None:
+        return
+    name = now["filters"][now["selected"]]["name"]
+    taken = f"{time.perf_counter() - began:.2f} s"
+    sizes = {"Photo": f"{large.width} × {large.height}", "Output": f"{maps.shape[1]} × {maps.shape[0]}"}
+    show.facts({"Filter": name, **sizes, "Took": taken})
+    drawn = slide.painted(maps, now["look"], now["gain"])
+    show.image(drawn, f"{name} over the whole photo {large.name}")
+    show.take_away("convolution-full", picture=lambda: drawn, array=lambda: maps)
+
+
+{"One layer": layer, "Receptive field": fields, "Full-size photo": full_size}[view]()
