@@ -1,8 +1,9 @@
 """The layers of a net in the order they run: kind, output shape, parameters, mult-adds.
 
-Read from a copy on the meta device (no arithmetic, no memory), or of a small net from a copy with the same tensors: the
-net itself is never touched, so other threads may use it meanwhile. Operations that are no modules (a `relu` in a
-forward, an addition) do not appear.
+Read from a copy that shares the net's tensors and is run on no photo at all, a batch of 0: nothing is computed, and the
+net itself is never touched, so other threads may use it meanwhile. A net that refuses an empty batch is copied without
+weights to the meta device instead (which first imports half a second of compiler). Operations that are no modules (a
+`relu` in a forward, an addition) do not appear.
 """
 
 from __future__ import annotations
@@ -17,9 +18,6 @@ from torch.nn.modules.conv import _ConvNd
 
 from cnnviz.nets.tap import LayerError
 
-# Up to this many parameters a net runs as it is, 20 ms: the meta device imports half a second of compiler first,
-# which is what the first picture after a start would wait for.
-FEW = 400_000
 Size = tuple[int, int, int]  # (C, H, W)
 
 
@@ -98,9 +96,23 @@ def default_layer(net: nn.Module, input_size: Size) -> str:
 
 def _runs(net: nn.Module, input_size: Size) -> list[_Run]:
     """What every module (containers after their content) put out, in the order the modules finished."""
-    few = sum(p.numel() for p in net.parameters()) <= FEW
-    copy = _copied(net, {}, few)
-    device = next((p.device for p in net.parameters()), "cpu") if few else "meta"
+    device = next((p.device for p in net.parameters()), torch.device("cpu"))
+    try:
+        return _noted(_copied(net, {}), torch.empty((0, *input_size), device=device))
+    except (RuntimeError, ValueError):  # the size is wrong, or a view cannot be told from nothing: meta knows which
+        pass
+    try:
+        return _noted(_copied(net, {}, weightless=True), torch.empty((1, *input_size), device="meta"))
+    except (RuntimeError, ValueError) as error:
+        size = " x ".join(map(str, input_size))
+        reason = str(error).strip().split("\n")[0].rstrip(".")
+        raise LayerError(
+            f"{type(net).__name__} does not run on an input of {size} ({reason}); try another size."
+        ) from None
+
+
+def _noted(copy: nn.Module, x: Tensor) -> list[_Run]:
+    """One run of the copy, written down."""
     names = {part: name for name, part in copy.named_modules()}
     runs: list[_Run] = []
     seen: set[nn.Module] = set()
@@ -116,20 +128,13 @@ def _runs(net: nn.Module, input_size: Size) -> list[_Run]:
 
     for part in names:
         part.register_forward_hook(note)
-    try:
-        with torch.no_grad():
-            copy(torch.zeros((1, *input_size), device=device))
-    except (RuntimeError, ValueError) as error:
-        size = " x ".join(map(str, input_size))
-        reason = str(error).strip().split("\n")[0].rstrip(".")
-        raise LayerError(
-            f"{type(net).__name__} does not run on an input of {size} ({reason}); try another size."
-        ) from None
+    with torch.no_grad():
+        copy(x)
     return runs
 
 
-def _copied(part: nn.Module, done: dict[nn.Module, nn.Module], few: bool) -> nn.Module:
-    """A copy in evaluation mode, nothing hooked; its tensors on the meta device, or where they are few the net's own."""
+def _copied(part: nn.Module, done: dict[nn.Module, nn.Module], weightless: bool = False) -> nn.Module:
+    """A copy in evaluation mode, nothing hooked, with the same tensors or with their like on the meta device."""
     if part in done:
         return done[part]
     copy = done[part] = part.__new__(type(part))
@@ -138,19 +143,17 @@ def _copied(part: nn.Module, done: dict[nn.Module, nn.Module], few: bool) -> nn.
         for key, value in part.__dict__.items()
     }
     copy.__dict__["training"] = False
-    if few:
-        copy.__dict__["_modules"] = {k: v if v is None else _copied(v, done, few) for k, v in part._modules.items()}
-        return copy
-    copy.__dict__["_parameters"] = {
-        key: value if value is None else nn.Parameter(torch.empty_like(value, device="meta"), requires_grad=False)
-        for key, value in dict(part._parameters).items()
-    }
-    copy.__dict__["_buffers"] = {
-        key: value if value is None else torch.empty_like(value, device="meta")
-        for key, value in dict(part._buffers).items()
-    }
+    if weightless:
+        copy.__dict__["_parameters"] = {
+            key: value if value is None else nn.Parameter(torch.empty_like(value, device="meta"), requires_grad=False)
+            for key, value in dict(part._parameters).items()
+        }
+        copy.__dict__["_buffers"] = {
+            key: value if value is None else torch.empty_like(value, device="meta")
+            for key, value in dict(part._buffers).items()
+        }
     copy.__dict__["_modules"] = {
-        key: value if value is None else _copied(value, done, few) for key, value in dict(part._modules).items()
+        key: value if value is None else _copied(value, done, weightless) for key, value in dict(part._modules).items()
     }
     return copy
 
