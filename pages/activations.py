@@ -88,7 +88,12 @@ def close_up(shown, channel: int, scope: str) -> None:
     """One channel large, its numbers, and how often each value occurs."""
     values = shown.maps[channel]
     limit = float(np.abs(shown.maps).max()) if scope == "layer" else None
-    show.image(show.pixelated(picture.diverging(values, limit), 420), f"Channel {channel} of {shown.layer}")
+    if controls.tick("Over the photo", "over", help="What lies above zero, over the pixels the net saw"):
+        heat = np.maximum(values, 0) / max(float(limit or values.max()), 1e-12)
+        drawn = np.asarray(picture.overlay(shown.seen, heat, 0.6))
+        show.image(show.pixelated(drawn, 420), f"Channel {channel} of {shown.layer} over the photo")
+    else:
+        show.image(show.pixelated(picture.diverging(values, limit), 420), f"Channel {channel} of {shown.layer}")
     if scope == "channel":
         show.scale(float(values.min()), float(values.max()), picture.ACTIVATION, "Activation")
     show.facts(

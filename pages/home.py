@@ -58,7 +58,10 @@ if answer is not None:
             }
         )
         st.page_link(
-            "pages/class_activation.py", label="Ask which pixels spoke for it", icon=":material/local_fire_department:"
+            "pages/class_activation.py",
+            label="Ask which pixels spoke for it",
+            query_params=state.view(),
+            icon=":material/local_fire_department:",
         )
 if maps:
     with place_stages.container():
@@ -69,7 +72,7 @@ if maps:
                 tiles = picture.mosaic(shown.maps[lively], columns=3, tile=112, scope="channel")
                 show.image(tiles, f"Nine feature maps of the layer {shown.layer}")
                 st.page_link(
-                    "pages/activations.py", label=shown.layer, query_params={"layer": shown.layer},
+                    "pages/activations.py", label=shown.layer, query_params={"layer": shown.layer, **state.view()},
                     help="All channels of this layer", icon=":material/arrow_forward:", icon_position="right",
                 )  # fmt: skip
                 show.say(" × ".join(map(str, shown.maps.shape)))

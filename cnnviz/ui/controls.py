@@ -53,6 +53,14 @@ def slide(label: str, key: str, low: Any, high: Any, default: Any, step: Any = N
     return st.session_state[key]
 
 
+def tick(label: str, key: str, default: bool = False, **how: Any) -> bool:
+    """A switch, linked; returns whether it is on."""
+    state.linked(key, default, lambda value: True, lambda text: text.lower() in ("true", "1", "yes"))
+    st.toggle(label, key=key, **how)
+    state.note(key, default)
+    return st.session_state[key]
+
+
 def sidebar() -> Any:
     """Net, photos and the presenter's switch; returns the place for the `foot`, drawn when the page is done."""
     with st.sidebar:
@@ -148,9 +156,7 @@ def foot() -> None:
 
 def present() -> None:
     """The presenter's switch; it lives in the sidebar, and above the page while presenting."""
-    state.linked("present", False, lambda value: True, lambda text: text.lower() in ("true", "1", "yes"))
-    st.toggle("Present", key="present", help="Big type and no sidebar, for a lecture hall; left and right change pages")
-    state.note("present", False)
+    tick("Present", "present", help="Big type and no sidebar, for a lecture hall; left and right change pages")
 
 
 def _short(name: str) -> str:
@@ -162,14 +168,19 @@ def _thumb(place: int, photo: Photo) -> str:
     return f".st-key-photo button:nth-of-type({place}){{background-image:url({_small(photo)})}}"
 
 
-@functools.lru_cache(256)
-def _small_sample(name: str) -> str:
+@functools.cache
+def _sample(name: str) -> str:
     return _data(Photo.sample(name))
 
 
 def _small(photo: Photo) -> str:
-    """A thumbnail as a data address; those of samples are kept, those of people's own photos are made anew."""
-    return _data(photo) if photo.personal else _small_sample(photo.name)
+    """A thumbnail as a data address, made once: a sample's for the server, a person's own for this visit."""
+    if not photo.personal:
+        return _sample(photo.name)
+    kept = state.kept()
+    if (name := f"thumbnail {photo.digest}") not in kept:
+        kept[name] = _data(photo)
+    return kept[name]
 
 
 def _data(photo: Photo) -> str:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import urlencode
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -146,13 +147,15 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def link(page: str, **params: Any) -> str:
-    """The whole address of a page showing what is shown now; a personal photo is never part of it."""
-    base = (st.context.url or "http://localhost:8501/").split("?")[0]
-    here = "/".join(base.split("/")[:3])
-    shown = {"model": model(), **params}
-    if st.session_state.get("photo") in samples():
-        shown["photo"] = st.session_state["photo"]
-    from urllib.parse import urlencode
+def view() -> dict[str, str]:
+    """The net and the photo as a link names them; a personal photo is never part of it."""
+    shown = {"model": model()}
+    if not photo().personal:
+        shown["photo"] = photo().name
+    return shown
 
-    return f"{here}/{page}?{urlencode(shown)}"
+
+def link(page: str, **params: Any) -> str:
+    """The whole address of a page showing what is shown now."""
+    here = "/".join((st.context.url or "http://localhost:8501/").split("/")[:3])
+    return f"{here}/{page}?{urlencode(view() | {name: _text(value) for name, value in params.items()})}"
