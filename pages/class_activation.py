@@ -35,16 +35,31 @@ def evidence() -> None:
             words=lambda i: f"Most probable ({said[0].label})" if i < 0 else f"{label[i]} · {i}",
         )  # fmt: skip
         names = engine.map_layers(key)
-        layer = controls.pick("Layer", "at", names, engine.default_layer(key))
-        titles = start.methods()
-        method = controls.pick("Method", "method", list(titles), "gradcam", words=titles.__getitem__)
+        methods = start.methods()
+        method = controls.pick("Method", "method", list(methods), "gradcam", words=lambda name: methods[name].title)
+        row = methods[method]
+        show.say(row.says)
+        layer = controls.pick(
+            "Layer", "at", names, engine.default_layer(key), disabled=row.reads == "pixels",
+            help="Methods that look at the pixels themselves ask no layer." if row.reads == "pixels" else None,
+        )  # fmt: skip
+        with st.expander("More", icon=":material/tune:"):
+            versus = controls.pick(
+                "Rather than", "versus", [-1, *label], -1, parse=int, help="What spoke for the class, not for this one",
+                words=lambda i: "No other class" if i < 0 else f"{label[i]} · {i}",
+            )  # fmt: skip
+            against = controls.tick("Evidence against", "against", help="What speaks against the class instead")
+            given = controls.options(row.options, method) if row.options else None
 
     # compute
-    wanted = None if target < 0 else target
+    wanted, other = (None if i < 0 else i for i in (target, versus))
     with right:
+        told = show.progress(f"{row.title} on {photo.name}") if row.reads != "maps" else None
         heat = show.asked(
-            "cam", lambda: engine.heatmap(key, photo, wanted, layer, method), "Looking back through the net"
-        )
+            "cam", lambda: engine.heatmap(
+                key, photo, wanted, layer, method, given, versus=other, against=against, progress=told
+            )
+        )  # fmt: skip
     if heat is None:
         return
 
@@ -56,7 +71,7 @@ def evidence() -> None:
     with right:
         over, raw = st.columns([1.8, 1], gap="medium")
         with over:
-            show.section("Overlay", f"{heat.label}, {heat.layer}")
+            show.section("Overlay", f"{heat.label}, {row.title}" + ("" if heat.layer == "input" else f", {heat.layer}"))
             place = st.container()
             one, two = st.columns([1.4, 1], gap="medium")
             with one:
@@ -74,16 +89,21 @@ def evidence() -> None:
             show.say("Warm speaks for the class, cold against it.")
     weighty(heat)
     lines = f"import cnnviz\n\nengine = cnnviz.engine()\n{show.opening(photo)}\n"
-    lines += f"heat = engine.heatmap({key!r}, photo, target={wanted!r}, layer={layer!r}, method={method!r})\n"
+    asked = f"target={wanted!r}, layer={layer!r}, method={method!r}"
+    asked += f", options={vars(given)!r}" if given else ""
+    asked += (f", versus={other}" if other is not None else "") + (", against=True" if against else "")
+    lines += f"heat = engine.heatmap({key!r}, photo, {asked})\n"
     lines += f"cnnviz.picture.overlay(photo, heat, {opacity}, {colours!r}).save('heat.png')"
-    link = state.link(
-        "class_activation", **{"class": target}, at=layer, method=method, opacity=opacity, colours=colours
-    )
+    knobs = {f"{method}-{name}": value for name, value in vars(given).items()} if given else {}
+    view = {"class": target, "at": layer, "method": method, "versus": versus, "against": against, **knobs}
+    link = state.link("class_activation", **view, opacity=opacity, colours=colours)
     show.take_away("heatmap", picture=lambda: drawn, array=lambda: heat.values, python=lines, link=link)
 
 
 def weighty(heat) -> None:
     """The eight channels of the layer that weighed most for the class, as small maps."""
+    if not len(heat.weights):
+        return  # a method that looks at the pixels weighs no channels
     order = np.argsort(-heat.weights)[:8]
     maps = show.asked("cam-maps", lambda: engine.activations(key, photo, heat.layer))
     if maps is None or maps.layer != heat.layer:

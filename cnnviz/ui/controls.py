@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-from cnnviz.options import RequestError
+from cnnviz.options import Options, RequestError, knobs
 from cnnviz.photo import Photo, samples
 from cnnviz.ui import show, start, state
 
@@ -59,6 +59,21 @@ def tick(label: str, key: str, default: bool = False, **how: Any) -> bool:
     st.toggle(label, key=key, **how)
     state.note(key, default)
     return st.session_state[key]
+
+
+def options(kind: type[Options], prefix: str) -> Options:
+    """One linked widget for each knob of an options class; returns the options set."""
+    values: dict[str, Any] = {}
+    for k in knobs(kind):
+        key, label = f"{prefix}-{k.name}", k.name.replace("_", " ").capitalize() + (f", {k.unit}" if k.unit else "")
+        if k.kind is bool:
+            values[k.name] = tick(label, key, k.default, help=k.help)
+        elif k.choices:
+            values[k.name] = pick(label, key, list(k.choices), k.default, parse=k.kind, help=k.help)
+        else:
+            low, high, step = (None if n is None else k.kind(n) for n in (k.low, k.high, k.step))
+            values[k.name] = slide(label, key, low, high, k.default, step, help=k.help)
+    return kind(**values)
 
 
 def sidebar() -> Any:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import html
 import io
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -83,6 +84,21 @@ def asked(place: str, ask: Callable[[], T], waiting: str = "") -> T | None:
         else:
             kept[place] = ask()
     return kept.get(place)
+
+
+def progress(doing: str) -> Callable[[float], None]:
+    """What to tell the share done of something long: a bar with the time left. Any click elsewhere stops the work."""
+    began, place = time.monotonic(), st.empty()
+
+    def told(share: float) -> None:
+        spent = time.monotonic() - began
+        left = f", about {spent / share - spent:.0f} s left" if share > 0 and spent > 1 else ""
+        if share >= 1:
+            place.empty()
+        elif spent > 0.3:
+            place.progress(share, f"{doing}{left}")
+
+    return told
 
 
 def image(

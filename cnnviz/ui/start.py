@@ -117,11 +117,11 @@ def stages(engine: Engine, key: str) -> tuple[str, ...]:
     return tuple(sorted(found.values(), key=order.__getitem__))[-STAGES:]
 
 
-def methods() -> dict[str, str]:
-    """The ways to make a heat map: name to title."""
+def methods() -> dict[str, Any]:
+    """The ways to make a heat map, by name: title, what it says, what it reads, its options."""
     from cnnviz.explain.methods import METHODS  # brings in torch, so only once somebody asks
 
-    return {name: row.title for name, row in METHODS.items()}
+    return METHODS
 
 
 def rehearse(engine: Engine) -> None:

@@ -33,12 +33,12 @@ def test_the_eight_weightiest_channels_are_named_with_their_weights(visit, engin
 
 def test_every_method_layer_and_colour_map_draws(visit, engine):
     at = visit("class_activation")
-    for key in ("method", "at", "colours"):
+    for key in ("at", "colours", "method"):
         box = at.selectbox(key)
         for place in range(len(box.options)):
             at.selectbox(key).select_index(place).run()
             assert not at.exception
-            assert not at.error
+            assert [error.value for error in at.error] == []
 
 
 def test_opacity_changes_the_overlay_and_leaves_the_raw_map(visit, pictures):
@@ -55,3 +55,21 @@ def test_a_net_without_classes_says_so(visit):
     at = visit("class_activation", model="lecture/mnist_base")
     assert not at.exception
     assert len(at.error) == 1
+
+
+def test_a_methods_knobs_contrast_and_evidence_against_are_in_the_link_and_in_the_python(visit, engine, pictures):
+    plain = pictures(visit("class_activation", method="occlusion"))
+    link = {"method": "occlusion", "occlusion-window": "48", "versus": "1", "against": "true"}
+    at = visit("class_activation", **link)
+    assert at.slider("occlusion-window").value == 48
+    assert at.toggle("against").value
+    assert pictures(at) != plain
+    python, shown = (block.value for block in at.code)
+    assert "options={'window': 48, 'stride': 16}, versus=1, against=True" in python
+    assert all(f"{name}={value}" in shown for name, value in link.items())
+
+
+def test_methods_that_look_at_pixels_ask_for_no_layer(visit):
+    at = visit("class_activation", method="saliency")
+    assert not at.error
+    assert at.selectbox("at").disabled
