@@ -55,7 +55,7 @@ def fit(
 
         wanted = _listen(folder, attached)
         try:
-            with run.turn(_accelerator(plan), lambda: False) as mine, contextlib.ExitStack() as stack:
+            with run.turn(_accelerator(plan), lambda: True) as mine, contextlib.ExitStack() as stack:
                 if not mine:
                     log("queued", device=_accelerator(plan))
                     if not stack.enter_context(run.turn(_accelerator(plan), wanted)):

@@ -1,0 +1,304 @@
+"""Training leaves a run that loads everywhere, repeats itself, and loses nothing to a kill or a full disk."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from cnnviz.data.augment import Augment
+from cnnviz.nets import zoo
+from cnnviz.options import RequestError
+from cnnviz.photo import Photo
+from cnnviz.train import fit as fitting
+from cnnviz.train import keep, learner, run
+from cnnviz.train.fit import fit
+
+
+def trained(plan, runs, name=None):
+    folder = run.create(plan, runs, name)
+    fit(folder)
+    return run.read(folder)
+
+
+def same(one, other) -> bool:
+    a, b = load_file(one), load_file(other)
+    return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
+
+
+@pytest.fixture
+def spoken(monkeypatch):
+    """Every step is told and looks whether to stop."""
+    monkeypatch.setattr(learner, "SPOKEN", 0.0)
+
+
+def test_a_run_is_a_directory_that_tells_everything(plan, tmp_path, spoken):
+    done = trained(plan, tmp_path)
+    assert done.state == "finished"
+    assert [e["step"] for e in done.of("step")] == list(range(1, 16))
+    assert [e["epoch"] for e in done.of("epoch")] == [1, 2, 3]
+    start = done.last("start")
+    assert (start["train"], start["val"], start["classes"], start["per_epoch"]) == (36, 12, ["1", "2"], 5)
+    snapshots = sorted(int(p.stem) for p in (done.folder / "snapshots").iterdir())
+    assert snapshots == [0, 1, 2, 6, 15]
+    for step in ("best", "last", "0", "6"):
+        model = zoo.load(f"run/{done.id}@{step}", runs=tmp_path)
+        assert model.labels == ("1", "2")
+        assert model.single_logit
+    assert {"title", "net", "labels", "single_logit", "preprocess", "data", "recipe", "seed", "accuracy"} <= set(
+        json.loads((done.folder / "card.json").read_text())
+    )
+    said = run.verdict(done.folder)["val"]
+    assert sum(map(sum, said["confusion"])) == said["images"] == 12
+    assert said["accuracy"] == pytest.approx(done.last("best")["accuracy"])
+    assert said["pictures"][0]["loss"] == max(p["loss"] for p in said["pictures"])
+
+
+def test_the_engine_sees_what_training_saw(plan, tmp_path):
+    from cnnviz.engine import Engine
+
+    done = trained(plan.but(epochs=1), tmp_path)
+    engine = Engine(runs=tmp_path)
+    said = run.verdict(done.folder)
+    for picture in said["val"]["pictures"]:
+        first = engine.predict(f"run/{done.id}@best", Photo.open(f"{said['root']}/{picture['path']}"), top=1)[0]
+        assert (first.index, first.probability) == (picture["said"], pytest.approx(picture["probability"], abs=1e-4))
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_does_not(plan, tmp_path):
+    plan = plan.but(epochs=1, augment=Augment(rotate=20, flip=True))
+    a, b, c = (trained(plan.but(seed=seed), tmp_path, name) for seed, name in ((1, "a"), (1, "b"), (2, "c")))
+    assert same(a.folder / "best.safetensors", b.folder / "best.safetensors")
+    assert not same(a.folder / "best.safetensors", c.folder / "best.safetensors")
+
+
+def test_a_run_stopped_on_the_way_goes_on_to_the_very_weights_of_one_that_was_not(plan, tmp_path, spoken, monkeypatch):
+    plan = plan.but(augment=Augment(shift=0.1, flip=True))
+    whole = trained(plan, tmp_path, "whole")
+    folder = run.create(plan, tmp_path, "halves")
+    fit(folder, heard=lambda kind, v: run.stop(folder) if kind == "step" and v["step"] == 7 else None)
+    half = run.read(folder)
+    assert half.state == "stopped"
+    assert 7 <= half.last("step")["step"] <= 8
+    fit(folder)
+    both = run.read(folder)
+    assert both.state == "finished"
+    assert [e["epoch"] for e in both.of("epoch")] == [1, 2, 3]
+    for key in ("train_loss", "valid_loss", "accuracy"):
+        assert [e[key] for e in both.of("epoch")] == pytest.approx([e[key] for e in whole.of("epoch")], abs=2e-6)
+    assert same(folder / "snapshots" / "15.safetensors", whole.folder / "snapshots" / "15.safetensors")
+    assert same(folder / "best.safetensors", whole.folder / "best.safetensors")
+
+
+@pytest.mark.timeout(120)
+def test_kill_9_loses_at_most_what_was_not_saved_and_resume_ends_the_same(plan, tmp_path):
+    plan = plan.but(epochs=300, snapshots=8)
+    folder = run.create(plan, tmp_path, "killed")
+    process = run.spawn(folder)
+    limit = time.monotonic() + 60
+    while not (saved := (folder / "resume.pt").exists()) and time.monotonic() < limit and process.poll() is None:
+        time.sleep(0.1)
+    assert saved, (folder / "errors.txt").read_text()
+    assert run.read(folder).state == "running"
+    with pytest.raises(RequestError, match="still training"):
+        run.delete(folder)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdin.close()
+    with (folder / "events.jsonl").open("ab") as file:
+        file.write(b'{"event": "step", "st')  # a line that the crash broke off
+    before = run.read(folder)
+    assert before.state == "interrupted"
+    at = torch.load(folder / "resume.pt", weights_only=True)["progress"]["step"]
+    assert before.last("step")["step"] - at < 3000
+    events = []
+    fit(folder, heard=lambda kind, v: (events.append((kind, v)), run.stop(folder) if kind == "step" else None))
+    kind, values = next(e for e in events if e[0] in ("start", "resume"))
+    assert (kind, values["step"]) == ("resume", at)
+    after = run.read(folder)
+    assert after.state == "stopped"
+    steps = [e["step"] for e in after.of("step")]
+    assert steps == sorted(steps)
+    epochs = [e["epoch"] for e in after.of("epoch")]
+    assert epochs == sorted(set(epochs))
+
+
+@pytest.mark.timeout(120)
+def test_closing_standard_input_stops_a_run_that_is_attached(plan, tmp_path):
+    folder = run.create(plan.but(epochs=10_000), tmp_path)
+    process = run.spawn(folder)
+    limit = time.monotonic() + 40
+    while not run.read(folder).of("step") and time.monotonic() < limit:
+        time.sleep(0.1)
+    process.stdin.close()
+    closed = time.time()
+    process.wait(timeout=30)  # the interpreter takes its time to end, the training does not
+    done = run.read(folder)
+    assert done.state == "stopped"
+    assert done.last("stopped")["time"] - closed < 5
+
+
+def test_a_full_disk_is_said_once_and_the_run_goes_on(plan, tmp_path, monkeypatch):
+    real = keep.save_file
+
+    def full(state, path):
+        if "best" in str(path):
+            return real(state, path)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(keep, "save_file", full)
+    done = trained(plan, tmp_path)
+    assert done.state == "finished"
+    assert len(done.of("warning")) == 1
+    assert "disk is full" in done.last("warning")["message"]
+    assert not list((done.folder / "snapshots").iterdir())
+    assert zoo.load(f"run/{done.id}@best", runs=tmp_path)
+
+
+def test_a_run_whose_best_weights_cannot_be_kept_fails_in_one_sentence(plan, tmp_path, monkeypatch):
+    def full(state, path):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(keep, "save_file", full)
+    with pytest.raises(RequestError, match="free some space"):
+        trained(plan.but(epochs=1), tmp_path, "full")
+    assert run.read(tmp_path / "full").state == "failed"
+
+
+@pytest.mark.parametrize("memory", [1 << 30, 0], ids=["decoded once", "decoded as needed"])
+def test_a_corrupt_picture_in_the_middle_costs_that_picture_alone(circles, plan, tmp_path, memory, monkeypatch):
+    import shutil
+
+    from cnnviz.data import loader
+
+    monkeypatch.setattr(
+        loader.Pictures.__init__, "__kwdefaults__", loader.Pictures.__init__.__kwdefaults__ | {"memory": memory}
+    )
+    data = shutil.copytree(circles, tmp_path / "data")
+    next((data / "train" / "1").iterdir()).write_bytes(b"\x89PNG\r\n")
+    done = trained(plan.but(data=str(data), epochs=2), tmp_path / "runs")
+    assert done.state == "finished"
+    assert len(done.of("unreadable")) == 1
+    assert ".png" in done.last("unreadable")["message"]
+
+
+def test_decoding_once_or_as_needed_trains_the_same(plan, tmp_path, monkeypatch):
+    from cnnviz.data import loader
+
+    once = trained(plan.but(epochs=1), tmp_path, "once")
+    monkeypatch.setattr(
+        loader.Pictures.__init__, "__kwdefaults__", loader.Pictures.__init__.__kwdefaults__ | {"memory": 0}
+    )
+    each = trained(plan.but(epochs=1), tmp_path, "each")
+    assert same(once.folder / "best.safetensors", each.folder / "best.safetensors")
+
+
+def test_features_are_computed_once_and_only_the_head_learns(plan, tmp_path):
+    first = trained(plan.but(dropout=0.0, hidden=8), tmp_path, "first")
+    second = trained(
+        plan.but(recipe="features", start="run/first@best", hidden=8, dropout=0.0, epochs=5), tmp_path, "second"
+    )
+    assert second.state == "finished"
+    a, b = load_file(first.folder / "best.safetensors"), load_file(second.folder / "best.safetensors")
+    changed = {key for key in a if not torch.equal(a[key], b[key])}
+    assert changed
+    assert all(key.startswith(("hidden", "out")) for key in changed)
+    assert run.verdict(second.folder)["val"]["accuracy"] == pytest.approx(second.last("best")["accuracy"])
+
+
+def test_what_rests_keeps_its_statistics(plan, tmp_path):
+    trained(plan, tmp_path, "first")
+    second = trained(plan.but(recipe="frozen", start="run/first@best", epochs=1), tmp_path, "second")
+    a = load_file(tmp_path / "first" / "best.safetensors")
+    b = load_file(second.folder / "snapshots" / "5.safetensors")
+    assert all(torch.equal(a[key], b[key]) for key in a if key.startswith(("conv", "bn")))
+
+
+def test_early_stopping_class_weights_smoothing_and_the_other_optimizers(plan, tmp_path):
+    early = trained(plan.but(epochs=50, rate=1e-7, patience=2, schedule="constant"), tmp_path, "early")
+    assert early.state == "finished"
+    assert len(early.of("epoch")) < 50
+    for optimizer in ("sgd", "rmsprop"):
+        values = {"optimizer": optimizer, "schedule": "cosine", "class_weights": True, "smoothing": 0.1, "epochs": 1}
+        assert trained(plan.but(**values), tmp_path, optimizer).state == "finished"
+    three = plan.but(epochs=1, single_logit=False, class_weights=True)
+    assert trained(three, tmp_path, "two-logits").state == "finished"
+
+
+def test_a_rate_too_high_and_a_missing_folder_fail_in_one_sentence(plan, tmp_path, monkeypatch):
+    monkeypatch.setattr("cnnviz.train.judge.Loss.__call__", lambda _, logits, __: logits.sum() * float("nan"))
+    with pytest.raises(RequestError, match="lower rate"):
+        trained(
+            plan.but(rate=10.0, optimizer="sgd", schedule="constant", epochs=40, batch_norm=False), tmp_path, "high"
+        )
+    assert run.read(tmp_path / "high").state == "failed"
+    with pytest.raises(RequestError, match="no folder"):
+        trained(plan.but(data="/nowhere"), tmp_path, "nowhere")
+
+
+def test_gpu_out_of_memory_offers_a_smaller_batch(plan, tmp_path, monkeypatch):
+    def crowded(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(learner.Fitting, "training_step", crowded)
+    with pytest.raises(RequestError, match="try 4"):
+        trained(plan, tmp_path, "crowded")
+    assert run.read(tmp_path / "crowded").last("failed")["offer"] == {"batch": 4}
+
+
+def test_a_rate_is_found(plan, tmp_path):
+    folder = run.create(plan.but(batch=16), tmp_path)
+    fit(folder, finding=True)
+    done = run.read(folder)
+    assert 1e-5 < done.last("finished")["suggestion"] < 1
+    assert len(done.of("rate")) > 20
+    assert not (folder / "snapshots").exists()
+
+
+def test_one_run_at_a_time_the_next_one_waits_in_line(plan, tmp_path):
+    folder = run.create(plan.but(epochs=1), tmp_path)
+    seen = []
+    with run.turn("cpu", lambda: False):
+        state = fit(folder, heard=lambda kind, _: (seen.append(kind), run.stop(folder)))
+    assert (state, seen) == ("stopped", ["queued", "stopped"])
+    assert fit(folder) == "finished"
+
+
+def test_the_command_line_trains_and_goes_on(circles, tmp_path):
+    command = [sys.executable, "-m", "cnnviz", "train"]
+    options = ["--net", "lecture/mnist_gap", "--size", "32", "--epochs", "1", "--threads", "1", "--flip"]
+    where = ["--out", str(tmp_path), "--name", "one", "--json"]
+    out = subprocess.run([*command, str(circles), *options, *where], capture_output=True, text=True, check=True)
+    document = json.loads(out.stdout)
+    assert (document["key"], document["state"]) == ("run/one@best", "finished")
+    assert run.read(tmp_path / "one").plan.augment == Augment(flip=True)
+
+
+def test_pictures_of_any_size_train_and_gray_ones_become_colour(tmp_path, rng, plan):
+    for label in "ab":
+        (tmp_path / "data" / label).mkdir(parents=True)
+        for i in range(6):
+            shape = tuple(rng.integers(20, 90, 2))
+            Image.fromarray(rng.integers(0, 255, shape, dtype=np.uint8)).save(tmp_path / "data" / label / f"{i}.jpg")
+    for kind in ("crop", "squash"):
+        done = trained(plan.but(data=str(tmp_path / "data"), fit=kind, channels=3, epochs=1), tmp_path, kind)
+        assert done.state == "finished"
+
+
+def test_lightning_is_silent_and_nothing_is_left_in_the_run(plan, tmp_path, capsys):
+    done = trained(plan.but(epochs=1), tmp_path)
+    assert capsys.readouterr().out == ""
+    assert {p.name for p in done.folder.iterdir()} == {
+        "plan.json", "events.jsonl", "alive", "snapshots", "best.safetensors", "card.json", "resume.pt", "verdict.json",
+    }  # fmt: skip
+    assert fitting.__doc__

@@ -1,0 +1,98 @@
+"""Run directories: created, listed, read while they grow, stopped, deleted; unwritable places are one sentence."""
+
+from __future__ import annotations
+
+import json
+import os
+
+import pytest
+
+from cnnviz.options import RequestError
+from cnnviz.train import run
+from cnnviz.train.plan import Plan
+
+
+def test_runs_are_listed_with_the_newest_first_and_found_by_name(tmp_path):
+    names = [run.create(Plan("x"), tmp_path, f"r{i}") for i in range(3)]
+    for i, folder in enumerate(names):
+        os.utime(folder / "plan.json", (i, i))
+    (tmp_path / "other").mkdir()
+    assert [f.name for f in run.folders(tmp_path)] == ["r2", "r1", "r0"]
+    assert run.find("r1", tmp_path) == names[1]
+    for wrong in ("../r1", "r9", ""):
+        with pytest.raises(run.RunError, match="no run"):
+            run.find(wrong, tmp_path)
+    assert run.folders(tmp_path / "nowhere") == []
+
+
+def test_names_are_safe_and_new(tmp_path):
+    first, second = run.create(Plan("x"), tmp_path), run.create(Plan("x"), tmp_path)
+    assert first != second
+    for wrong in ("../x", "A B", ".x", "x/y"):
+        with pytest.raises(run.RunError, match="no name"):
+            run.create(Plan("x"), tmp_path, wrong)
+    with pytest.raises(run.RunError, match="already"):
+        run.create(Plan("x"), tmp_path, first.name)
+
+
+def test_a_runs_folder_that_cannot_be_written_is_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(run.RunError, match="CNNVIZ_RUNS") as caught:
+        run.create(Plan("x"), tmp_path / "file")
+    assert "\n" not in str(caught.value)
+
+
+def test_events_survive_broken_lines_and_a_resume_goes_back(tmp_path):
+    folder = run.create(Plan("x"), tmp_path)
+    assert run.read(folder).state == "waiting"
+    log = run.Log(folder)
+    log("start", step=0)
+    for step in (1, 2, 3, 4):
+        log("step", step=step)
+    with (folder / "events.jsonl").open("ab") as file:
+        file.write(b'{"event": "st')
+    assert [e["step"] for e in run.read(folder).of("step")] == [1, 2, 3, 4]
+    assert run.read(folder).state == "interrupted"
+    log = run.Log(folder)
+    log("resume", step=2)
+    log("step", step=3)
+    again = run.read(folder)
+    assert [e["step"] for e in again.of("step")] == [1, 2, 3]
+    assert again.last("step") == again.of("step")[-1]
+    assert again.last("nothing") == {}
+    log("finished", step=3)
+    assert run.read(folder).state == "finished"
+    assert all(json.loads(line) for line in (folder / "events.jsonl").read_bytes().split(b"\n")[-4:-1])
+
+
+def test_a_run_that_is_held_is_alive_and_can_neither_be_held_again_nor_deleted(tmp_path):
+    folder = run.create(Plan("x"), tmp_path)
+    assert not run.alive(folder)
+    with run.holding(folder):
+        assert run.alive(folder)
+        with pytest.raises(run.RunError, match="already"), run.holding(folder):
+            pass
+        with pytest.raises(run.RunError, match="stop it first"):
+            run.delete(folder)
+    assert not run.alive(folder)
+    run.delete(folder)
+    assert not folder.exists()
+
+
+def test_a_disk_that_fills_up_costs_lines_not_the_training(tmp_path, monkeypatch):
+    folder = run.create(Plan("x"), tmp_path)
+    log = run.Log(folder)
+    real = os.write
+    monkeypatch.setattr(os, "write", lambda handle, line: real(handle, line[:9]))
+    log("step", step=1)
+    assert log.broken
+    monkeypatch.setattr(os, "write", real)
+    log("step", step=2)
+    assert [e["step"] for e in run.events_of(folder)] == [2]
+
+
+def test_an_unreadable_plan_is_one_sentence(tmp_path):
+    folder = run.create(Plan("x"), tmp_path)
+    (folder / "plan.json").write_text("{")
+    with pytest.raises(RequestError, match="JSON"):
+        run.read(folder)
