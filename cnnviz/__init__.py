@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cnnviz.engine import Engine
     from cnnviz.engine import shared as engine
     from cnnviz.explain.activations import Activations
+    from cnnviz.explain.ascent import Aim, Ascent
     from cnnviz.explain.cam import Heatmap
     from cnnviz.explain.predict import Prediction
     from cnnviz.nets.zoo import Model
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 _PLACES = {
     "Activations": "cnnviz.explain.activations",
+    "Aim": "cnnviz.explain.ascent",
+    "Ascent": "cnnviz.explain.ascent",
     "Engine": "cnnviz.engine",
     "Heatmap": "cnnviz.explain.cam",
     "Model": "cnnviz.nets.zoo",
@@ -37,6 +40,8 @@ _PLACES = {
 }
 __all__ = [
     "Activations",
+    "Aim",
+    "Ascent",
     "Engine",
     "Heatmap",
     "Model",

@@ -13,7 +13,7 @@ import os
 import sys
 import threading
 import types
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,8 +21,11 @@ from typing import Any
 import torch
 
 from cnnviz.explain import cam
+from cnnviz.explain import filters as grown
 from cnnviz.explain.activations import Activations, activations
+from cnnviz.explain.ascent import Aim, Ascent, recipe
 from cnnviz.explain.cam import Question
+from cnnviz.explain.maximize import FilterEvent, maximize
 from cnnviz.explain.predict import Prediction, ranked, target
 from cnnviz.gate import Gate
 from cnnviz.inquiry import Inquiry, ident_of
@@ -32,7 +35,7 @@ from cnnviz.nets.cut import cut
 from cnnviz.nets.layers import LayerTable
 from cnnviz.nets.tap import LayerError, tap
 from cnnviz.nets.zoo import Model, Row
-from cnnviz.options import RequestError
+from cnnviz.options import RequestError, flat
 from cnnviz.photo import Photo
 from cnnviz.store import Key, Store, read_only
 
@@ -138,6 +141,39 @@ class Engine(Inquiry):
 
         ident = (*ident_of(model), "activations", photo.digest)
         return self._store.get_each(ident, layers, compute, personal=photo.personal)
+
+    def recipe(self, key: str, name: str = "auto") -> Ascent:
+        """The knobs of a filter recipe by name; "auto" is the one of the net's family."""
+        return recipe(name, key, min(self.model(key).input_size[1:]))
+
+    def filters(
+        self,
+        key: str,
+        layer: str | None = None,
+        channels: Iterable[int | Aim] = (0,),
+        ascent: Ascent | None = None,
+        photo: Photo | None = None,
+    ) -> Generator[FilterEvent]:
+        """The pictures that channels of a layer answer most to, step by step; what is remembered comes first and whole.
+
+        No layer means the classes ("logits"). `photo` is where the ascent begins if its start is "photo". The generator
+        may be closed at any step. Raises `RequestError` where the layer or a channel cannot be maximised.
+        """
+        model, ascent = self.model(key), ascent or self.recipe(key)
+        if (ascent.start == "photo") != (photo is not None):
+            raise RequestError("Give a photo together with start='photo', or neither.")
+        fields = self._get((*ident_of(model), "fields"), lambda: grown.fields(model.net))
+
+        def keep(part: Key, make: Callable[[], Any]) -> Any:
+            return self._store.get((*ident_of(model), "spread", *part), make, codec=grown.ARRAY)
+
+        where = grown.climb(model, layer or grown.LOGITS, ascent, fields, self._device, self._computing, keep)
+        base = None if photo is None else grown.squared(self._seen(model, photo), where.side)
+        ident = (*ident_of(model), "filter", where.layer, where.side, flat(ascent), photo and photo.digest)
+        return grown.remembered(
+            self._store, ident, channels, ascent, photo is not None and photo.personal,
+            lambda missing: maximize(where, missing, ascent, base),
+        )  # fmt: skip
 
     def purge(self) -> int:
         """Forget everything that came from people's own photos; the number of bytes given back."""
