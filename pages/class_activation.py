@@ -53,7 +53,7 @@ def evidence() -> None:
 
     # compute
     wanted, other = (None if i < 0 else i for i in (target, versus))
-    with right:
+    with left:  # where the bar may come and go without moving the pictures
         told = show.progress(f"{row.title} on {photo.name}") if row.reads != "maps" else None
         heat = show.asked(
             "cam", lambda: engine.heatmap(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import collections
 import functools
 import html
 import io
@@ -94,14 +95,10 @@ def _net() -> None:
         return
     order = ["bundled", "run", "on disk", "untrained", "download"]
     listed = tuple(sorted(listed, key=lambda row: order.index(row.where) if row.where in order else len(order)))
-    named = {row.key: row for row in listed}
-    twice = {row.title for row in listed if sum(_words(other) == _words(row) for other in listed) > 1}
-
-    def words(key: str) -> str:
-        row = named[key]
-        return f"{_words(row)} · {key}" if row.title in twice else _words(row)
-
-    pick("Net", "model", list(named), start.first(listed), words=words)
+    named = {row.key: _words(row) for row in listed}
+    often = collections.Counter(named.values())
+    named = {key: words if often[words] == 1 else f"{words} · {key}" for key, words in named.items()}
+    pick("Net", "model", list(named), start.first(listed), words=named.__getitem__)
 
 
 def _words(row: Any) -> str:

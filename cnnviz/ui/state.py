@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from cnnviz.options import RequestError
 from cnnviz.photo import Photo, PhotoError, samples
 from cnnviz.ui import start
 
@@ -44,11 +45,18 @@ def guard() -> None:
 
 
 def engine() -> Engine:
-    """The engine of this server; the first visitors wait for it under a sentence that says so."""
-    if not start.START.ready():
+    """The engine of this server; the first visitors wait for it under a sentence that says so.
+
+    Where it cannot be loaded, the page ends here with the reason.
+    """
+    try:
+        if start.START.ready():
+            return start.START.engine()
         with st.spinner("Loading PyTorch, a few seconds, once after the server starts"):
             return start.START.engine()
-    return start.START.engine()
+    except RequestError as error:
+        st.error(str(error), icon=":material/error:")
+        st.stop()
 
 
 def model() -> str:

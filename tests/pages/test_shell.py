@@ -205,3 +205,14 @@ def test_stages_follow_the_net_and_skip_pooling(engine):
     assert names[-1] == engine.default_layer("lecture/cats_gap")
     assert not any("Pool" in kinds[name] for name in names)
     assert 2 <= len(names) <= start.STAGES
+
+
+def test_an_engine_that_cannot_be_loaded_is_one_sentence(visit, monkeypatch):
+    failed = start.Start()
+    failed._failed, failed._thread = ImportError("no torch"), object()
+    failed._ready.set()
+    monkeypatch.setattr(start, "START", failed)
+    monkeypatch.setattr(start, "rows", start.zoo.rows)
+    at = visit()
+    assert not at.exception
+    assert ["check that torch is installed" in error.value for error in at.error] == [True]
