@@ -39,8 +39,9 @@ def upload(page: Page, name: str, data: bytes) -> None:
 
 def said(page: Page) -> dict[str, float]:
     """What the bars on the page say: label to per cent."""
-    page.get_by_role("list", name="Predictions").wait_for()
-    rows = page.get_by_role("list", name="Predictions").get_by_role("listitem").all_inner_texts()
+    bars = page.get_by_role("list", name="Predictions").last  # while Streamlit redraws there may be two
+    bars.wait_for()
+    rows = bars.get_by_role("listitem").all_inner_texts()
     return {re.match(r"(.+?)\s+([\d.]+)%", row)[1]: float(re.search(r"([\d.]+)%", row)[1]) for row in rows}
 
 
