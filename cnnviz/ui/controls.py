@@ -103,7 +103,8 @@ def _net() -> None:
 
 def _words(row: Any) -> str:
     size = f"{row.bytes / 1e6:,.0f} MB" if row.bytes >= 1e7 else f"{row.bytes / 1e6:.1f} MB"
-    return f"{row.title} · {WHERE.get(row.where, f'download {size}')}"
+    where = WHERE.get(row.where, f"download {size}")
+    return row.title if where in row.title else f"{row.title} · {where}"
 
 
 def _photos() -> None:

@@ -10,7 +10,8 @@ from cnnviz.ui import controls, show, state
 
 STYLE = Path(__file__).with_name("style.css")
 ICON = (
-    "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'><rect width='32' height='32' rx='6' fill='#3a3e48'/>"
+    "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'>"
+    "<rect x='1' y='1' width='30' height='30' rx='6' fill='#0e0f12' stroke='#7d8490'/>"
     "<rect x='6' y='6' width='9' height='9' fill='#781c6d'/><rect x='17' y='6' width='9' height='9' fill='#ed6925'/>"
     "<rect x='6' y='17' width='9' height='9' fill='#320a5e'/>"
     "<rect x='17' y='17' width='9' height='9' fill='#fcffa4'/></svg>"
