@@ -42,7 +42,8 @@ def said(page: Page) -> dict[str, float]:
     bars = page.get_by_role("list", name="Predictions").last  # while Streamlit redraws there may be two
     bars.wait_for()
     rows = bars.get_by_role("listitem").all_inner_texts()
-    return {re.match(r"(.+?)\s+([\d.]+)%", row)[1]: float(re.search(r"([\d.]+)%", row)[1]) for row in rows}
+    read = (re.match(r"(.+?)\s+([\d.]+)%", row) for row in rows)  # a row caught in the middle of a redraw says nothing
+    return {found[1]: float(found[2]) for found in read if found}
 
 
 def truth(photo: Photo) -> dict[str, float]:
