@@ -62,12 +62,16 @@ def largest_padding(size: int, mode: str) -> int | None:
 
 def border(size: int, padding: int, mode: str = "zero") -> np.ndarray:
     """Source index of each padded pixel along one side, int (size + 2 padding,); -1 stands for a zero."""
-    limit = largest_padding(size, mode)
-    if limit is not None and padding > limit:
-        raise ConvolutionError(f"{mode} can add at most {limit} pixels to a side of {size}; lower the padding.")
+    _check_border(size, padding, mode)
     if mode == "zero":
         return np.pad(np.arange(size), padding, constant_values=-1)
     return np.pad(np.arange(size), padding, mode=_NUMPY_MODE[mode])  # type: ignore[call-overload]
+
+
+def _check_border(size: int, padding: int, mode: str) -> None:
+    limit = largest_padding(size, mode)
+    if limit is not None and padding > limit:
+        raise ConvolutionError(f"{mode} can add at most {limit} pixels to a side of {size}; lower the padding.")
 
 
 def convolve(image: np.ndarray, weights: np.ndarray, sliding: Sliding | None = None, bias=0.0) -> np.ndarray:
@@ -131,7 +135,7 @@ def _sum(planes: np.ndarray, filters: np.ndarray, sliding: Sliding, bias: float)
 
 
 def _slide(plane: np.ndarray, weights: np.ndarray, sliding: Sliding, bias: float) -> np.ndarray:
-    """One plane under one kernel, strip by strip; cv2 turns to the FFT by itself from 11 x 11 on."""
+    """One plane under one kernel; cv2 turns to the FFT by itself from 11 x 11 on."""
     height, width = plane.shape
     k, s, p, mode = len(weights), sliding.stride, sliding.padding, sliding.mode
     span = extent(k, sliding.dilation)
@@ -141,15 +145,26 @@ def _slide(plane: np.ndarray, weights: np.ndarray, sliding: Sliding, bias: float
             f"A window of {span} pixels does not fit on {height} x {width} with padding {p}; pad more or use a smaller "
             "kernel."
         )
+    for side in (height, width):
+        _check_border(side, p, mode)
     if plane.dtype != np.uint8:
         plane = np.asarray(plane, np.float32)
     dilated = np.zeros((span, span), np.float32)
     dilated[:: sliding.dilation, :: sliding.dilation] = weights
-    rows = border(height, p, mode)
-    border(width, p, mode)  # refuse what cannot be padded sideways, before any work
-    out = np.empty((tall, wide), np.float32)
-    step = max(1, _STRIP // ((width + 2 * p) * s))
     middle = span // 2
+    if s == 1 and span % 2 and p <= middle and mode != "wrap":  # cv2's own borders: nothing has to be copied
+        answer = cv2.filter2D(plane, cv2.CV_32F, dilated, delta=bias, borderType=_CV2_MODE[mode])
+        cut = middle - p
+        return answer[cut : height - cut, cut : width - cut].copy() if cut else answer
+    return _strips(plane, dilated, sliding, bias, np.empty((tall, wide), np.float32))
+
+
+def _strips(plane: np.ndarray, dilated: np.ndarray, sliding: Sliding, bias: float, out: np.ndarray) -> np.ndarray:
+    """Any stride, padding and border, into `out`, strip by strip so that memory stays bounded."""
+    (tall, wide), (height, width) = out.shape, plane.shape
+    span, middle, s, p, mode = len(dilated), len(dilated) // 2, sliding.stride, sliding.padding, sliding.mode
+    rows = border(height, p, mode)
+    step = max(1, _STRIP // ((width + 2 * p) * s))
     for top in range(0, tall, step):
         bottom = min(top + step, tall)
         index = rows[top * s : (bottom - 1) * s + span]

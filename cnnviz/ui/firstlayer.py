@@ -50,7 +50,7 @@ def gallery(model: Any, first: learned.FirstLayer, found: Sequence[gaborfit.Fit]
     show.section(f"{len(found)} filters of {model.title}, {first.name}", f"{first.side} × {first.side} px")
     if first.side < 5:
         show.say(
-            f"A {first.side} × {first.side} filter has {first.side**2} numbers and a Gabor eight: almost anything fits, "
+            f"A {first.side} × {first.side} filter has {first.side**2} numbers, a Gabor eight: almost anything fits, "
             "so R² says little here. Nets with larger first kernels, AlexNet or ResNet, say more."
         )
     learnt, fitted, compassed = st.columns(3, gap="large")

@@ -134,7 +134,7 @@ def read(view: Any) -> dict[str, Any] | None:
             {
                 "name": str(f["name"])[:60],
                 "weights": _weights(f["weights"]),
-                "bias": float(np.clip(float(f.get("bias", 0)), -1e5, 1e5)),
+                "bias": _number(f.get("bias", 0), -1e5, 1e5),
             }
             for f in list(view["filters"])[:6]
         ]
@@ -151,7 +151,7 @@ def read(view: Any) -> dict[str, Any] | None:
             "dilation": sliding.dilation,
             "stage": _one_of(view.get("stage"), STAGES),
             "look": _one_of(view.get("look"), LOOKS),
-            "gain": float(np.clip(float(view.get("gain", 0)), 0, 4)),
+            "gain": _number(view.get("gain", 0), 0, 4),
             "colour": bool(view.get("colour")),
             "pool_kind": _one_of(view.get("pool_kind"), POOLS),
             "pool_size": min(max(1, int(view.get("pool_size", 2))), 5),
@@ -168,6 +168,12 @@ def _weights(rows: Any) -> list[list[list[float]]]:
     if channels not in (1, 3) or height != width or not 1 <= width <= 11 or not np.isfinite(values).all():
         raise ValueError("not a kernel")
     return values.tolist()
+
+
+def _number(value: Any, low: float, high: float) -> float:
+    if not np.isfinite(float(value)):
+        raise ValueError("not a number")
+    return min(max(float(value), low), high)
 
 
 def _one_of(value: Any, choices: tuple[str, ...]) -> str:

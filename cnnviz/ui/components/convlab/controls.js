@@ -109,7 +109,11 @@ function wireCells(lab) {
   });
   box.addEventListener("focusout", (event) => {
     const cell = target(event);
-    if (cell) cell.classList.remove("wrong"), (cell.value = shown(read(cell))), rethink(lab), tell(lab);
+    if (!cell || drag?.moved) return; // a drag has its own end
+    cell.classList.remove("wrong");
+    cell.value = shown(read(cell));
+    rethink(lab);
+    tell(lab);
   });
   box.addEventListener("keydown", (event) => {
     const cell = target(event), way = { ArrowUp: 1, ArrowDown: -1 }[event.key];

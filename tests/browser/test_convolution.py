@@ -1,0 +1,274 @@
+"""The convolution lab in a real browser: numbers are the engine's, keys reach everything, nothing illegal."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from cnnviz.photo import Photo
+from cnnviz.signal import pictures
+from cnnviz.signal.convolve import MODES, Sliding, convolve, output_size, patch_at
+from cnnviz.signal.kernels import KERNELS
+from cnnviz.signal.slide import gray_levels
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+
+def number(text: str) -> float:
+    return float(text.replace("−", "-"))
+
+
+def near(shown: str, true: float) -> bool:
+    """Whether a printed number is the true one to the digits printed."""
+    places = len(shown.partition(".")[2])
+    return abs(number(shown) - true) <= 0.5 * 10**-places + 1e-6 * max(1, abs(true))
+
+
+def lab(page: Page, address: str) -> Locator:
+    page.goto(address)
+    found = page.locator(".lab")
+    found.locator(".total").wait_for()
+    return found
+
+
+def settled(found: Locator) -> None:
+    """A few frames later: the pointer has arrived, and what it asked for has been drawn."""
+    found.evaluate("async () => { for (let i = 0; i < 4; i++) await new Promise((r) => requestAnimationFrame(r)); }")
+
+
+def hover(page: Page, found: Locator, canvas: str, row: int, column: int, rows: int, columns: int) -> None:
+    box = found.locator(canvas).bounding_box()
+    page.mouse.move(box["x"] + (column + 0.5) * box["width"] / columns, box["y"] + (row + 0.5) * box["height"] / rows)
+    settled(found)
+
+
+def levels(found: Locator, rows: int, columns: int) -> np.ndarray:
+    """The colour in the middle of each cell of the output canvas, uint8 (rows, columns, 3)."""
+    values = found.locator("canvas.out").evaluate(
+        """(canvas, [rows, columns]) => {
+          const pixels = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data, out = [];
+          for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) {
+            const x = Math.floor((c + 0.5) * canvas.width / columns), y = Math.floor((r + 0.5) * canvas.height / rows);
+            out.push(...pixels.slice(4 * (y * canvas.width + x), 4 * (y * canvas.width + x) + 3));
+          }
+          return out;
+        }""",
+        [rows, columns],
+    )
+    return np.array(values, np.uint8).reshape(rows, columns, 3)
+
+
+CASES = {
+    "white box, zero border": ("input=box&lab=f.horizontal_edge~p.1", "box", "horizontal_edge", Sliding(padding=1)),
+    "digit, dilated, reflected": (
+        "input=digit&lab=f.sobel_x~p.2~d.2~m.reflect",
+        "digit",
+        "sobel_x",
+        Sliding(1, 2, "reflect", 2),
+    ),
+    "shapes, strided, wrapped": (
+        "input=shapes&lab=f.gaussian~s.2~p.1~m.wrap~l.picture",
+        "shapes",
+        "gaussian",
+        Sliding(2, 1, "wrap"),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_ten_places_hovered_show_the_engines_numbers_on_both_pictures(page: Page, rng, case):
+    query, name, kernel, sliding = CASES[case]
+    found = lab(page, f"/convolution?{query}")
+    image, weights = pictures.TEACHING[name][1]().astype(np.float32), KERNELS[kernel].weights
+    answer = convolve(image, weights, sliding)
+    rows, columns = answer.shape
+    padded = [n + 2 * sliding.padding for n in image.shape]
+    middle = sliding.dilation * (len(weights) - 1) // 2
+    for turn in range(10):
+        row, column = int(rng.integers(rows)), int(rng.integers(columns))
+        if turn % 2:
+            hover(page, found, "canvas.out", row, column, rows, columns)
+        else:
+            hover(page, found, "canvas.in", row * sliding.stride + middle, column * sliding.stride + middle, *padded)
+        truth = patch_at(image, weights, row, column, sliding)
+        parts = found.locator(".sum .row").first
+        grids = [parts.locator(".grid").nth(i) for i in (0, 2)]
+        for grid, true in zip(grids, (truth.values, truth.products), strict=True):
+            shown = grid.locator(".cell").all_inner_texts()
+            assert all(near(s, t) for s, t in zip(shown, true.ravel(), strict=True)), (case, row, column, shown)
+        typed = parts.locator("input.weight").evaluate_all("cells => cells.map((c) => c.value)")
+        assert all(near(s, t) for s, t in zip(typed, weights.ravel(), strict=True))
+        total = found.locator(".total").inner_text()
+        assert near(total, truth.total), (case, row, column, total, truth.total)
+        assert abs(number(total) - answer[row, column]) < 0.01
+        assert f"row {row + 1}, column {column + 1}:" in found.locator(".told").inner_text()
+
+
+@pytest.mark.parametrize("look", ["magnitude", "picture"])
+@pytest.mark.parametrize("mode", MODES)
+def test_the_output_canvas_is_the_engines_map_to_one_grey_level(page: Page, mode, look):
+    found = lab(page, f"/convolution?input=digit&lab=f.emboss~p.1~m.{mode}~l.{look}")
+    answer = convolve(pictures.digit().astype(np.float32), KERNELS["emboss"].weights, Sliding(padding=1, mode=mode))
+    settled(found)
+    shown = levels(found, *answer.shape).astype(int)
+    assert (shown.max(2) == shown.min(2)).all()
+    assert np.abs(shown[..., 0] - gray_levels(answer, look)).max() <= 1
+
+
+def test_a_colour_photo_sums_three_channels_and_the_bias(page: Page, rng):
+    values = rng.integers(-4, 5, (3, 3, 3))
+    word = "_".join(["7.5", *map(str, values.ravel())])
+    found = lab(page, f"/convolution?input=photo&photo=coffee&lab=f.3x3!{word}~c.1~p.1~m.replicate")
+    planes = pictures.planes(pictures.fitted(Photo.sample("coffee")))[1:].astype(np.float32)
+    weights, sliding = values.astype(np.float32), Sliding(padding=1, mode="replicate")
+    rows, columns = convolve(planes, weights, sliding).shape
+    for row, column in [(0, 0), (rows // 2, columns // 3), (rows - 1, columns - 1)]:
+        hover(page, found, "canvas.out", row, column, rows, columns)
+        at = [int(n) - 1 for n in re.findall(r"\d+", found.locator(".told").inner_text())[:2]]
+        assert max(abs(at[0] - row), abs(at[1] - column)) <= 1  # a pointer has whole pixels, and cells are as small
+        truth = patch_at(planes, weights, *at, sliding, 7.5)
+        sums = found.locator(".part").all_inner_texts()
+        assert all(near(s, t) for s, t in zip(sums, truth.sums, strict=True))
+        assert near(found.locator(".total").inner_text(), truth.total)
+
+
+def test_keys_alone_reach_everything(page: Page):
+    found = lab(page, "/convolution?input=box&lab=f.horizontal_edge~p.1")
+    found.locator(".chip").first.focus()
+    seen: list[str] = []
+    active = """() => {
+      let e = document.activeElement;
+      while (e?.shadowRoot?.activeElement) e = e.shadowRoot.activeElement;
+      return e?.getAttribute("aria-label") || e?.value || e?.textContent || "";
+    }"""
+    for _ in range(60):
+        seen.append(page.evaluate(active))
+        page.keyboard.press("Tab")
+        if "Remove" in seen[-1] or "Add a filter" in seen[-1]:
+            break
+    words = " | ".join(seen)
+    for wanted in ("Horizontal edge", "Identity", "conv", "signed", "Contrast", "Window for output", "At row", "Size"):
+        assert wanted in words, (wanted, words)
+    for wanted in (
+        "Stride",
+        "Padding",
+        "Border",
+        "Dilation",
+        "Turn",
+        "Play",
+        "Position",
+        "Speed",
+        "Kernel, row 1",
+        "Bias",
+    ):
+        assert wanted in words, (wanted, words)
+    found.locator("canvas.in").focus()
+    for key in ("Home", "ArrowDown", "ArrowDown", "ArrowRight"):
+        page.keyboard.press(key)
+    settled(found)
+    assert "row 3, column 2" in found.locator(".told").inner_text()
+    page.keyboard.press(" ")
+    assert found.locator(".play").get_attribute("aria-label") == "Pause"
+    page.keyboard.press(" ")
+    assert found.locator(".play").get_attribute("aria-label") == "Play"
+    found.locator("input.weight").first.focus()
+    page.keyboard.press("ArrowUp")
+    assert number(found.locator("input.weight").first.input_value()) == -0.75
+    found.locator("input[value=relu]").focus()
+    page.keyboard.press("ArrowRight")
+    assert found.locator("input[value=pool]").is_checked()
+
+
+def test_playing_fills_the_output_and_stops_at_its_end(page: Page):
+    found = lab(page, "/convolution?input=box&lab=f.edge_detect")
+    found.locator(".speed").fill("100")
+    found.locator(".play").click()
+    page.wait_for_timeout(600)
+    half = int(found.locator(".scrub").input_value())
+    assert 0 < half < 675
+    found.locator(".play").click()
+    settled(found)
+    at = int(found.locator(".scrub").input_value())
+    shown = levels(found, 26, 26)
+    assert len(np.unique(shown[-1].reshape(-1, 3), axis=0)) == 1  # not yet filled
+    found.locator(".step").click()
+    settled(found)
+    assert int(found.locator(".scrub").input_value()) == at + 1
+    found.locator(".scrub").fill("675")
+    settled(found)
+    assert "row 26, column 26" in found.locator(".told").inner_text()
+
+
+def test_illegal_combinations_cannot_be_reached(page: Page, rng):
+    """Many random settings, each as far as it goes: the map always exists and the formula is right."""
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    found = lab(page, "/convolution?input=box&lab=f.horizontal_edge~p.1")
+    for _ in range(30):
+        label = str(rng.choice(["Size", "Border", "Stride", "Padding", "Dilation"]))
+        control = found.get_by_label(label, exact=True)
+        if label in ("Size", "Border"):
+            offered = control.locator("option:not([disabled])").evaluate_all("all => all.map((o) => o.value)")
+            control.select_option(str(rng.choice(offered)))
+        else:
+            low, high = (int(control.get_attribute(name)) for name in ("min", "max"))
+            if control.is_enabled():
+                control.fill(str(rng.integers(low, high + 1)))
+        settled(found)
+        k = int(found.get_by_label("Size", exact=True).input_value())
+        s, p, d = (int(found.get_by_label(n, exact=True).input_value()) for n in ("Stride", "Padding", "Dilation"))
+        mode = found.get_by_label("Border", exact=True).input_value()
+        side = output_size(28, k, s, p, d)
+        assert side > 0
+        assert p <= (27 if mode == "reflect" else 28 if mode == "wrap" else 99)
+        assert found.locator(".formula").inner_text().endswith(f"= {side}")
+        assert f"Output, {side} × {side}" in found.locator(".out-name").inner_text()
+    assert errors == []
+
+
+def test_dragging_a_cell_redraws_at_once_and_the_server_hears_of_it_on_release(page: Page):
+    sent: list[int] = []
+    page.on("websocket", lambda socket: socket.on("framesent", lambda data: sent.append(1)))
+    found = lab(page, "/convolution?input=photo&photo=cat&lab=f.identity~l.picture")
+    page.wait_for_timeout(3000)
+    cell = found.locator("input.weight").nth(4).bounding_box()
+    before, frames = int(found.get_attribute("data-draws")), len(sent)
+    page.mouse.move(cell["x"] + 5, cell["y"] + 10)
+    page.mouse.down()
+    for step in range(12):
+        page.mouse.move(cell["x"] + 5 + 6 * step, cell["y"] + 10)
+        settled(found)
+    assert int(found.get_attribute("data-draws")) - before >= 10
+    assert len(sent) == frames
+    assert number(found.locator("input.weight").nth(4).input_value()) > 3
+    page.mouse.up()
+    page.wait_for_function("() => location.href.includes('1x3!')")
+    assert len(sent) > frames
+
+
+def test_examples_are_one_click(page: Page):
+    found = lab(page, "/convolution")
+    assert "Horizontal edge" in found.locator(".say").inner_text()
+    page.get_by_role("button", name="Diagonal edge", exact=True).first.click()
+    found.get_by_text("Diagonal edge. The lower right").wait_for()
+    page.get_by_role("button", name="Max pooling", exact=True).click()
+    found.locator(".out-name", has_text="14 × 14").wait_for()
+    page.get_by_role("button", name="A photo", exact=True).click()
+    found.locator(".in-name", has_text="padded").wait_for()
+    assert re.search(r"256 × \d+, padded 258", found.locator(".in-name").inner_text())
+    assert found.locator(".card").count() == 3
+
+
+def test_the_receptive_field_grows_with_each_layer(page: Page):
+    page.goto("/convolution?lab-view=Receptive+field")
+    found = page.locator(".field")
+    found.get_by_text("One unit sees 7 × 7 pixels").wait_for()
+    found.get_by_role("button", name="Add a layer").click()
+    found.get_by_text("One unit sees 9 × 9 pixels").wait_for()
+    found.get_by_role("button", name="Dilated 1, 2, 4, 8").click()
+    found.get_by_text("One unit sees 31 × 31 pixels").wait_for()
+    assert found.locator("tbody tr").count() == 4

@@ -1,0 +1,146 @@
+"""The convolution page without a browser: pictures and states go out exact, links come back, PyTorch agrees."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import numpy as np
+import pytest
+
+from cnnviz.photo import Photo
+from cnnviz.signal import examples, pictures
+from cnnviz.signal.convolve import Sliding, convolve
+from cnnviz.signal.kernels import KERNELS
+from cnnviz.ui.components import convlab
+from cnnviz.ui.components.convlab import field, link
+
+
+def sent(at, key: str = "convlab") -> dict:
+    """What the page gave its component."""
+    return json.loads(at.get_by_key(key).proto.json)
+
+
+def code(at) -> str:
+    return next(block.value for block in at.code if "conv2d" in block.value)
+
+
+def test_the_first_sight_is_the_lectures_white_box_under_the_horizontal_edge(visit):
+    at = visit("convolution")
+    data = sent(at)
+    assert not at.exception
+    assert np.array_equal(np.frombuffer(base64.b64decode(data["pixels"]), np.uint8).reshape(28, 28), pictures.box())
+    assert data["start"]["filters"][0]["name"] == "Horizontal edge"
+    assert [p["name"] for p in data["presets"]] == list(KERNELS)
+    assert len(data["learned"]) == 32  # the current net's own
+
+
+def test_a_photo_goes_out_as_gray_and_its_colours_exactly(visit):
+    data = sent(visit("convolution", input="photo", photo="coffee"))
+    pixels = np.frombuffer(base64.b64decode(data["pixels"]), np.uint8).reshape(4, data["height"], data["width"])
+    fitted = pictures.fitted(Photo.sample("coffee"))
+    assert np.array_equal(np.moveaxis(pixels[1:], 0, 2), fitted)
+    assert np.array_equal(pixels[0], pictures.gray(fitted))
+
+
+def test_a_link_brings_picture_kernel_and_settings_back(visit):
+    word = "f.sobel_y~f.1x3!1.5_0_0.25_-1_0_3_0_0_0_7~s.2~p.1~m.wrap~t.relu~l.magnitude"
+    at = visit("convolution", input="digit", lab=word)
+    start = sent(at)["start"]
+    assert (start["stride"], start["mode"], start["look"]) == (2, "wrap", "magnitude")
+    assert start["filters"][1]["weights"] == [[[0, 0.25, -1], [0, 3, 0], [0, 0, 7]]]
+    assert start["filters"][1]["bias"] == 1.5
+    assert at.query_params["lab"] in (word, [word])
+    assert link.from_link("f.sobel_y~f.1x2!0_1_0_0_1") is None  # two kernels of two sizes are no layer
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["", "f.swirl", "f.sobel_x~s.0", "f.sobel_x~m.mirror", "f.3x3!1", "f.1x3!nan_1_1_1_1_1_1_1_1_1", "x.1~~", "f"],
+)
+def test_a_bad_link_shows_the_first_example_instead(visit, word):
+    assert link.from_link(word) is None
+    at = visit("convolution", lab=word)
+    assert not at.exception
+    assert sent(at)["start"]["filters"][0]["name"] == "Horizontal edge"
+
+
+@pytest.mark.parametrize("example", examples.EXAMPLES, ids=lambda e: e.title)
+def test_every_example_is_a_button_and_survives_a_link(visit, example):
+    view = convlab.begin(example)
+    again = link.from_link(link.to_link(view))
+    assert again is not None
+    assert {k: v for k, v in again.items() if k != "stamp"} == {k: v for k, v in view.items() if k != "stamp"}
+    at = visit("convolution")
+    next(button for button in at.button if button.label == example.title).click().run()
+    assert not at.exception
+    data = sent(at)
+    assert [f["name"] for f in data["start"]["filters"]] == [KERNELS[k].title for k in example.kernels]
+    assert at.session_state["input"] == example.picture
+
+
+def test_what_the_browser_says_becomes_code_and_link(visit):
+    at = visit("convolution", input="digit")
+    stamp = sent(at)["start"]["stamp"]
+    view = convlab.begin(examples.EXAMPLES[2]) | {"padding": 2, "mode": "reflect", "stage": "pool", "stamp": stamp}
+    at.session_state["convlab"] = {"view": view}
+    at.run()
+    scope: dict = {}
+    exec(code(at), scope)
+    weights = KERNELS["edge_detect"].weights
+    answer = convolve(pictures.digit().astype(np.float32), weights, Sliding(1, 2, "reflect"))
+    truth = np.maximum(answer, 0)[:30, :30].reshape(15, 2, 15, 2).max((1, 3))
+    assert np.abs(scope["out"].numpy()[0] - truth).max() < 1e-3
+
+
+def test_the_copied_pytorch_of_a_photo_runs_in_colour(visit):
+    at = visit("convolution", input="photo", photo="coffee", lab="f.sobel_x~c.1~p.1~m.replicate")
+    scope: dict = {}
+    exec(code(at), scope)
+    planes = pictures.planes(pictures.fitted(Photo.sample("coffee")))[1:]
+    weights = np.repeat(KERNELS["sobel_x"].weights[None], 3, 0)
+    truth = convolve(planes.astype(np.float32), weights, Sliding(padding=1, mode="replicate"))
+    assert np.abs(scope["out"].numpy()[0] - truth).max() < 2e-3
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        None,
+        "x",
+        {},
+        {"filters": []},
+        {"filters": [{"name": "a", "weights": [[[1, 2]]]}]},
+        {**convlab.begin(examples.EXAMPLES[0]), "stride": 0},
+        {**convlab.begin(examples.EXAMPLES[0]), "padding": "many"},
+        {**convlab.begin(examples.EXAMPLES[0]), "filters": [{"name": "a", "weights": [[[float("inf")]]], "bias": 0}]},
+    ],
+)
+def test_nothing_from_outside_is_believed(view):
+    assert convlab.read(view) is None
+
+
+def test_the_full_size_view_filters_the_whole_photo(visit, pictures):
+    at = visit("convolution", **{"lab-view": "Full-size photo", "photo": "coffee"})
+    assert not at.exception
+    assert "Horizontal edge over the whole photo coffee" in pictures(at)
+
+
+def test_the_receptive_fields_of_the_current_net_are_told(visit, words):
+    at = visit("convolution", **{"lab-view": "Receptive field"})
+    assert not at.exception
+    assert sent(at, "fieldlab")["start"]["layers"][0]["kernel"] == 3
+    assert "7 px" in words(at)
+    assert field.read([{"kind": "max", "kernel": 2, "stride": 2, "padding": 0, "dilation": 1}])[0].kernel == 2
+    assert field.read([{"kind": "max"}]) is None
+    assert field.read("conv") is None
+
+
+def test_a_return_to_the_page_finds_it_as_it_was(visit):
+    at = visit("convolution", input="digit")
+    stamp = sent(at)["start"]["stamp"]
+    at.session_state["convlab"] = {"view": convlab.begin(examples.EXAMPLES[2]) | {"stride": 3, "stamp": stamp}}
+    at.run()
+    at.switch_page("pages/gabor.py").run()
+    at.switch_page("pages/convolution.py").run()
+    assert sent(at)["start"]["stride"] == 3

@@ -1,0 +1,90 @@
+"""The Gabor page without a browser: pictures go out exact, links come back, fits and transplants are the engine's."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import numpy as np
+import pytest
+
+from cnnviz.photo import Photo
+from cnnviz.signal import gabor, gaborfit, learned, pictures
+from cnnviz.ui.components.gaborlab import read
+
+NET = "lecture/cats_gap"
+
+
+def sent(at, key: str = "gaborlab") -> dict:
+    return json.loads(at.get_by_key(key).proto.json)
+
+
+def test_the_first_sight_is_a_filter_on_the_photo_and_two_textures(visit):
+    at = visit("gabor", photo="astronaut")
+    assert not at.exception
+    data = sent(at)
+    assert [p["name"] for p in data["pictures"]] == ["astronaut", "brick", "coins"]
+    pixels = np.frombuffer(base64.b64decode(data["pictures"][0]["pixels"]), np.uint8).reshape(256, 256)
+    assert np.array_equal(pixels, pictures.gray(pictures.square(Photo.sample("astronaut"))))
+
+
+def test_a_link_brings_the_filter_back_and_a_bad_one_the_default(visit):
+    start = sent(visit("gabor", wave="0.25~30~2~0.6~45"))["start"]
+    assert [start[n] for n in ("frequency", "theta", "sigma", "gamma", "phase")] == [0.25, 30, 2, 0.6, 45]
+    for bad in ("", "1~2", "9~0~1~1~0", "a~b~c~d~e"):
+        assert sent(visit("gabor", wave=bad))["start"]["frequency"] == 0.1
+
+
+def test_what_the_browser_says_becomes_code_that_runs(visit):
+    at = visit("gabor")
+    start = sent(at)["start"]
+    view = {"frequency": 0.2, "theta": 60, "sigma": 2, "gamma": 1, "phase": 0, "picture": 1, "view": "response"}
+    at.session_state["gaborlab"] = {"view": view | {"stamp": start["stamp"]}}
+    at.run()
+    scope: dict = {}
+    exec(next(block.value for block in at.code if "gabor.response" in block.value), scope)
+    gray = pictures.gray(pictures.square(Photo.sample("brick")))
+    assert np.allclose(scope["response"], gabor.response(gray, gabor.Gabor(0.2, 60.0, 2.0)))
+
+
+def test_the_bank_begins_with_the_lectures_eight_filters_on_three_pictures(visit):
+    at = visit("gabor", **{"gabor-view": "Filter bank"})
+    data = sent(at, "gaborbank")
+    found = {(f["theta"], f["frequency"], f["sigma"]) for f in data["filters"]}
+    assert found == {(t, f, s) for t in (0, 45) for f in (0.1, 0.4) for s in (1, 3)}
+    assert len(data["pictures"]) == 3
+    at.multiselect[0].set_value([]).run()
+    assert not at.exception
+    assert "at least one" in at.info[0].value
+
+
+def test_learned_filters_are_fitted_and_transplanted(visit, engine, words):
+    at = visit("gabor", **{"gabor-view": "Learned filters"}, photo="coffee")
+    assert not at.exception
+    model = engine.model(NET)
+    layer = learned.first_layer(model.net)
+    fits = gaborfit.fit_gabors(layer.weights)
+    chosen = [i for i, fit in enumerate(fits) if fit.r2 >= 0.5]
+    assert f"With {len(chosen)} of {len(fits)} filters replaced by Gabors" in words(at)
+    before = engine.predict(NET, Photo.sample("coffee"))
+    same = learned.answers(model, Photo.sample("coffee"), layer, layer.weights)
+    assert [p.index for p in same] == [p.index for p in before]
+    assert same[0].probability == pytest.approx(before[0].probability, abs=1e-5)
+    assert np.array_equal(learned.first_layer(model.net).weights, layer.weights)  # the net is as it was
+
+
+def test_a_learned_filter_is_taken_into_the_hand(visit):
+    at = visit("gabor", **{"gabor-view": "Learned filters"})
+    next(button for button in at.button if button.label == "Match it by hand").click().run()
+    assert not at.exception
+    target = sent(at)["target"]
+    assert target["name"].startswith("Filter ")
+    assert np.shape(target["plane"]) == (3, 3)
+
+
+def test_nothing_from_outside_is_believed():
+    assert read(None, 3) is None
+    assert read({"frequency": 7, "theta": 0, "sigma": 1, "gamma": 1, "phase": 0, "picture": 0, "view": ""}, 3) is None
+    good = read({"frequency": 0.1, "theta": 0, "sigma": 1, "gamma": 1, "phase": 0, "picture": 99, "view": "x"}, 3)
+    assert good is not None
+    assert good[1:3] == (2, "response")
