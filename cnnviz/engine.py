@@ -28,7 +28,7 @@ from cnnviz.explain.cam import Question
 from cnnviz.explain.maximize import FilterEvent, maximize
 from cnnviz.explain.predict import Prediction, ranked, target
 from cnnviz.gate import Gate
-from cnnviz.inquiry import Inquiry, ident_of
+from cnnviz.inquiry import ident_of
 from cnnviz.nets import layers as layer_table
 from cnnviz.nets import zoo
 from cnnviz.nets.cut import cut
@@ -37,6 +37,7 @@ from cnnviz.nets.tap import LayerError, tap
 from cnnviz.nets.zoo import Model, Row
 from cnnviz.options import RequestError, flat
 from cnnviz.photo import Photo
+from cnnviz.proof import Proof
 from cnnviz.store import Key, Store, read_only
 
 
@@ -44,7 +45,7 @@ class DeviceError(RequestError):
     """The device is not there, or its memory does not suffice."""
 
 
-class Engine(Inquiry):
+class Engine(Proof):
     """Answers questions about nets and photos; safe to share between threads.
 
     device        "auto" (a GPU where there is one), "cpu", "cuda", "cuda:1", "mps"

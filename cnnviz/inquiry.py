@@ -12,10 +12,13 @@ from typing import Any, TypeVar
 import torch
 
 from cnnviz.explain import cam, methods
+from cnnviz.explain.activations import Activations
 from cnnviz.explain.cam import Heatmap, Question
+from cnnviz.explain.ladder import Ladder, evidences
 from cnnviz.explain.predict import Goal, label
+from cnnviz.nets.layers import LayerTable
 from cnnviz.nets.zoo import Model
-from cnnviz.options import Options, flat
+from cnnviz.options import Options, RequestError, flat
 from cnnviz.photo import Photo
 from cnnviz.store import Key, Store
 
@@ -33,6 +36,9 @@ class Inquiry:
     _store: Store
     model: Callable[..., Model]
     default_layer: Callable[[str], str]
+    map_layers: Callable[[str], tuple[str, ...]]
+    layers: Callable[..., LayerTable]
+    activations: Callable[[str, Photo, str], Activations]
     _computing: Callable[[], AbstractContextManager[None]]
     _seen: Callable[[Model, Photo], Any]
     _tensor: Callable[[Model, Photo], torch.Tensor]
@@ -94,12 +100,64 @@ class Inquiry:
             return made
 
         ident = (*ident_of(model), "heatmap", photo.digest, layer, method, flat(given))
-        return _stoppable(
+        return stoppable(
             progress,
             lambda told: self._store.get_each(
                 ident, goals, lambda missing: compute(missing, told), personal=photo.personal
             ),
         )
+
+    def ladder(
+        self,
+        key: str,
+        photo: Photo,
+        targets: Sequence[str | int | None] = (None,),
+        layers: Sequence[str] | None = None,
+        method: str = "gradcam",
+    ) -> Ladder:
+        """Heat maps of several classes at every stage of the net, from one pass and one backward for each class.
+
+        Only for methods that read a layer's maps; without `layers`, the last one at each size of the maps.
+        """
+        model, row = self.model(key), methods.method(method)
+        if row.reads != "maps":
+            raise RequestError(f"{row.title} has no ladder; choose Grad-CAM or another method that reads maps.")
+        chosen = tuple(layers or self.stages(key))
+        goals = [Goal(self.target(key, photo, t)) for t in targets]
+
+        def compute() -> Ladder:
+            seen, x, box = self._seen(model, photo), self._tensor(model, photo), model.preprocess.box(photo)
+            with self._computing():
+                found = evidences(model.net, x, chosen, goals)
+            rows = []
+            for layer, row_of in zip(chosen, found, strict=True):
+                maps = []
+                for goal, e in zip(goals, row_of, strict=True):
+                    raw, weights = methods.METHODS[method].run(e)
+                    answer = methods.array(raw), methods.array(weights), e.score
+                    named = label(model.labels, goal.target)
+                    maps.append(methods.heatmap(method, answer, goal, named, layer, seen, box))
+                rows.append(tuple(maps))
+            return Ladder(chosen, tuple(goal.target for goal in goals), tuple(rows))
+
+        ident = (*ident_of(model), "ladder", photo.digest, chosen, method, tuple(goals))
+        return self._store.get(ident, compute, personal=photo.personal)
+
+    def stages(self, key: str, most: int = 6) -> tuple[str, ...]:
+        """At most `most` layers that tell a net's story: the last one at each size of its maps, pooling left out."""
+        kinds = {layer.name: layer for layer in self.layers(key).layers}
+        order, last, kind = self.map_layers(key), self.default_layer(key), ""
+        size: tuple[int, ...] = (0, 0)
+        found: dict[tuple[int, ...], str] = {}
+        for name in order:  # a block comes after its layers, with the size of the last of them
+            if name in kinds:
+                kind, size = kinds[name].kind, kinds[name].shape[-2:]
+            if "Pool" not in kind and max(size) > 1:
+                found[size] = name
+            if name == last:
+                found[size] = name
+                break
+        return tuple(sorted(found.values(), key=order.index))[-most:]
 
     def _follow(self, steps: Generator[float, None, T], progress: Progress | None) -> T:
         """What a computation returns; others get their turn at the device between its steps."""
@@ -115,7 +173,7 @@ class Inquiry:
             steps.close()
 
 
-class _Stopped(Exception):
+class Stopped(Exception):
     """Somebody's progress raised; everybody else who waited for the same answer starts anew."""
 
     def __init__(self, who: object) -> None:
@@ -123,7 +181,7 @@ class _Stopped(Exception):
         self.who = who
 
 
-def _stoppable(progress: Progress | None, ask: Callable[[Progress | None], T]) -> T:
+def stoppable(progress: Progress | None, ask: Callable[[Progress | None], T]) -> T:
     """What `ask` returns; what `progress` raises reaches its own caller and nobody else."""
     me = object()
 
@@ -131,12 +189,12 @@ def _stoppable(progress: Progress | None, ask: Callable[[Progress | None], T]) -
         try:
             progress(share)  # type: ignore[misc]
         except BaseException as stop:
-            raise _Stopped(me) from stop
+            raise Stopped(me) from stop
 
     while True:
         try:
             return ask(told if progress else None)
-        except _Stopped as stopped:
+        except Stopped as stopped:
             if stopped.who is me and stopped.__cause__ is not None:
                 raise stopped.__cause__ from None
 

@@ -77,13 +77,13 @@ def explain(
         found = evidence or cam.evidence(asked, (goal,))[0]
         with torch.no_grad():
             raw, weights = row.run(found)
-        return _array(raw), _array(weights), found.score
+        return array(raw), array(weights), found.score
     answer = yield from row.run(asked, goal, given)
     score = float(goal.score(asked.logits.detach())[0])
     if row.reads == "channels":
-        return _array(answer[0]), _array(answer[1]), score
+        return array(answer[0]), array(answer[1]), score
     raw = answer.sum(0) if row.whole else answer.abs().amax(0)  # (C, H, W) -> (H, W)
-    return _array(raw), np.empty(0, np.float32), score
+    return array(raw), np.empty(0, np.float32), score
 
 
 def heatmap(
@@ -113,7 +113,8 @@ def heatmap(
     )
 
 
-def _array(values: Tensor) -> np.ndarray:
+def array(values: Tensor) -> np.ndarray:
+    """A tensor's numbers as float32, of the same shape."""
     return values.detach().float().cpu().numpy()
 
 

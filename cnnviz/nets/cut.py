@@ -35,10 +35,18 @@ def cut(net: nn.Module, layer: str) -> Cut:
     with _LOCK:  # tracing patches torch globally
         cuts = _CUTS.setdefault(net, {})
         if layer not in cuts:
-            if net not in _GRAPHS:
-                _GRAPHS[net] = _trace(net)
-            cuts[layer] = _split(net, *_GRAPHS[net], layer)
+            cuts[layer] = _split(net, *_graph(net), layer)
         return cuts[layer]
+
+
+def traced(net: nn.Module, layer: str) -> tuple[fx.Graph, int]:
+    """The net's operations in order, and the position of a layer's last output among them; as `cut` refuses."""
+    module(net, layer)
+    with _LOCK:
+        graph, ends = _graph(net)
+    if layer not in ends:
+        raise LayerError(f"Layer {layer!r} does not run on its own in this net; choose another one.")
+    return graph, ends[layer]
 
 
 _LOCK = threading.Lock()
@@ -59,6 +67,12 @@ class _Tracer(fx.Tracer):
         if isinstance(out, fx.Proxy):
             self.ends[self.path_of_module(m)] = out.node
         return out
+
+
+def _graph(net: nn.Module) -> tuple[fx.Graph, dict[str, int]]:
+    if net not in _GRAPHS:
+        _GRAPHS[net] = _trace(net)
+    return _GRAPHS[net]
 
 
 def _trace(net: nn.Module) -> tuple[fx.Graph, dict[str, int]]:

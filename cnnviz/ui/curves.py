@@ -1,0 +1,108 @@
+"""The curves of training runs, as charts that redraw in a tenth of a second."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from cnnviz.train.run import Run
+
+POINTS = 400  # of a curve on the screen
+COLOURS = ("#3b7dd8", "#d9822b", "#3a9d6b", "#b0559d", "#8a8f98", "#c74440")
+
+
+def smooth(values: Sequence[float], weight: float = 0.9) -> list[float]:
+    """The exponential moving average, unbiased at its start."""
+    kept, out = 0.0, []
+    for i, value in enumerate(values, start=1):
+        kept = weight * kept + (1 - weight) * value
+        out.append(kept / (1 - weight**i))
+    return out
+
+
+def losses(run: Run) -> None:
+    """Training loss, raw and smoothed, and validation loss over epochs."""
+    steps, epochs = run.of("step"), run.of("epoch")
+    raw = [(e["epoch"], e["loss"]) for e in steps]
+    soft = list(zip([x for x, _ in raw], smooth([y for _, y in raw]), strict=True))
+    _chart(
+        [
+            _line("train, each step", _thin(raw), COLOURS[4], 1, 0.45),
+            _line("train, smoothed", _thin(soft), COLOURS[0], 2.5),
+            _line("validation", [(e["epoch"], e["valid_loss"]) for e in epochs], COLOURS[1], 2.5, dots=True),
+        ],
+        "loss", f"loss-{run.id}", f"Loss of run {run.id} over {len(epochs)} epochs",
+    )  # fmt: skip
+
+
+def accuracies(runs: Sequence[Run]) -> None:
+    """Accuracy on val over epochs, one curve for each run; for a single run that on its training pictures, too."""
+    lines = [
+        _line(
+            "validation" if len(runs) == 1 else run.id,
+            [(e["epoch"], e["accuracy"]) for e in run.of("epoch")],
+            COLOURS[(i + 1) % len(COLOURS)], 2.5, dots=True,
+        )
+        for i, run in enumerate(runs)
+    ]  # fmt: skip
+    if len(runs) == 1:
+        trained = [(e["epoch"], e["train_accuracy"]) for e in runs[0].of("epoch")]
+        lines.insert(0, _line("train", trained, COLOURS[0], 2.5, dots=True))
+    _chart(lines, "accuracy", f"accuracy-{len(runs)}", "Accuracy on the validation pictures over epochs")
+
+
+def rates(points: Sequence[tuple[float, float]], chosen: float | None) -> None:
+    """Smoothed loss over the learning rate on a logarithmic axis, with the suggestion marked."""
+    line = _line("loss", list(points), COLOURS[0], 2.5)
+    if chosen:
+        line["markLine"] = {
+            "symbol": "none",
+            "data": [{"xAxis": chosen}],
+            "label": {"formatter": f"{chosen:g}"},
+            "lineStyle": {"color": COLOURS[1], "width": 2},
+        }
+    _chart([line], "loss", "rate-chart", f"Loss over the learning rate; suggested {chosen}", "log", "learning rate")
+
+
+def _line(
+    name: str,
+    points: Sequence[tuple[float, float]],
+    colour: str,
+    width: float,
+    opacity: float = 1.0,
+    dots: bool = False,
+) -> dict[str, Any]:
+    return {
+        "type": "line",
+        "name": name,
+        "data": [[round(x, 8), round(y, 6)] for x, y in points],
+        "showSymbol": dots,
+        "lineStyle": {"width": width, "opacity": opacity, "color": colour},
+        "itemStyle": {"color": colour},
+        "animation": False,
+    }
+
+
+def _chart(
+    lines: list[dict[str, Any]], what: str, key: str, alt: str, axis: str = "value", under: str = "epoch"
+) -> None:
+    spec = {
+        "xAxis": {"type": axis, "name": under, "nameLocation": "middle", "nameGap": 26, "scale": axis != "value"},
+        "yAxis": {"type": "value", "name": what, "scale": True},
+        "legend": {"top": 0},
+        "tooltip": {"trigger": "axis"},
+        "grid": {"left": 52, "right": 18, "top": 42, "bottom": 42},
+        "series": lines,
+        "animation": False,
+    }
+    st.echarts_chart(spec, height=300, key=key, alt=alt)
+
+
+def _thin(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """At most POINTS of them, evenly."""
+    if len(points) <= POINTS:
+        return list(points)
+    return [points[int(i)] for i in np.linspace(0, len(points) - 1, POINTS)]

@@ -1,0 +1,201 @@
+"""Data sets and training runs behind the pages: where they lie, and the processes that this server started.
+
+A process is held here and nowhere else: when the server ends, the process's standard input closes, and it stops.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import threading
+from pathlib import Path
+
+import numpy as np
+
+from cnnviz.data import folder as folders
+from cnnviz.data.audit import Audit, audit
+from cnnviz.data.augment import Augment, variants
+from cnnviz.data.folder import DataSet
+from cnnviz.nets import zoo
+from cnnviz.nets.preprocess import Preprocess
+from cnnviz.options import RequestError
+from cnnviz.photo import PhotoError
+from cnnviz.train import run
+from cnnviz.train.plan import Plan
+from cnnviz.train.run import Run
+
+_processes: dict[str, subprocess.Popen] = {}
+_lock = threading.Lock()
+
+
+def public() -> bool:
+    """Whether strangers are served, who may neither train nor leave data behind."""
+    return os.environ.get("CNNVIZ_PUBLIC", "") not in ("", "0")
+
+
+def shelf() -> Path:
+    """The folder of data sets on this machine: CNNVIZ_DATA, or data/ in the working directory."""
+    return Path(os.environ.get("CNNVIZ_DATA") or "data").expanduser()
+
+
+def data_sets() -> tuple[str, ...]:
+    """The names of the data sets on the shelf."""
+    place = shelf()
+    if not place.is_dir():
+        return ()
+    return tuple(sorted(p.name for p in place.iterdir() if p.is_dir() and not p.name.startswith(".")))
+
+
+def data_set(name: str) -> DataSet:
+    """A data set on the shelf; the name is looked up and never joined to a path. Raises `RequestError`."""
+    if name not in data_sets():
+        raise RequestError(f"There is no data set {name!r} any more; choose another.")
+    return _read(str(shelf() / name), _stamp(shelf() / name))
+
+
+def place_for(name: str) -> Path:
+    """Where a new data set goes. Raises `RequestError` for a name that is taken or unfit."""
+    plain = re.sub(r"[^a-z0-9_-]+", "_", name.strip().lower()).strip("_")[:60]
+    if not plain:
+        raise RequestError("Give the data set a name of letters and digits.")
+    if plain in data_sets():
+        raise RequestError(f"There is already a data set {plain}; choose another name.")
+    return shelf() / plain
+
+
+def remove(name: str) -> None:
+    """Deletes a data set from the shelf."""
+    place = data_set(name).root
+    inside = shelf().resolve()
+    top = next(p for p in (place.resolve(), *place.resolve().parents) if p.parent == inside)
+    try:
+        shutil.rmtree(top)
+    except OSError as error:
+        raise RequestError(f"{name} cannot be deleted ({error.strerror}); check who owns it.") from None
+
+
+def batch(data: DataSet, split: str, count: int, seed: int, side: int = 96) -> tuple[np.ndarray, list[str]]:
+    """Pictures of a split drawn with a seed, uint8 (n, side, side, 3), and the class of each."""
+    part = data.splits()[split]
+    chosen = np.random.default_rng(seed).permutation(len(part))[:count]
+    seen, names = [], []
+    for i in chosen:
+        with contextlib.suppress(PhotoError):
+            seen.append(square(part.paths[int(i)], side))
+            names.append(data.classes[part.labels[int(i)]])
+    return np.stack(seen) if seen else np.zeros((0, side, side, 3), np.uint8), names
+
+
+def square(path: Path, side: int) -> np.ndarray:
+    """A picture's centre square, uint8 (side, side, 3). Raises `PhotoError`."""
+    return folders.decode(path, Preprocess(side, side))
+
+
+@functools.lru_cache(maxsize=8)
+def _audited(root: str, stamp: float) -> Audit:
+    return audit(_read(root, stamp))
+
+
+def audited(name: str) -> Audit:
+    """The audit of a data set, remembered until the folder changes."""
+    return _audited(str(shelf() / name), _stamp(shelf() / name))
+
+
+def runs_folder() -> Path:
+    """The folder of training runs."""
+    return zoo.runs_folder()
+
+
+def listing() -> list[Run]:
+    """All runs as they stand, the newest first; what cannot be read is left out."""
+    found = []
+    for folder in run.folders(runs_folder()):
+        with contextlib.suppress(RequestError):
+            found.append(look(folder.name))
+    return found
+
+
+def look(name: str) -> Run:
+    """One run as it stands. Raises `RequestError`."""
+    folder = run.find(name, runs_folder())
+    events = folder / run.EVENTS
+    stamp = events.stat().st_size if events.exists() else 0
+    found = _look(str(folder), stamp, run.alive(folder))
+    process = _processes.get(name)
+    if process is not None and process.poll() is None and found.state in ("waiting", "interrupted"):
+        return Run(found.id, found.folder, found.plan, "starting", found.events)  # importing torch takes seconds
+    return found
+
+
+def busy(name: str) -> bool:
+    """Whether a process works on a run, or will in a moment."""
+    return look(name).state in ("starting", "queued", "running")
+
+
+def begin(plan: Plan) -> str:
+    """Starts training a plan in a process of its own; the run's id. Raises `RequestError`."""
+    folder = run.create(plan, runs_folder())
+    _start(folder)
+    return folder.name
+
+
+def go_on(name: str) -> None:
+    """Goes on with a run that was stopped or interrupted."""
+    _start(run.find(name, runs_folder()))
+
+
+def find_rate(plan: Plan) -> Path:
+    """Starts looking for a learning rate; the folder to watch."""
+    folder = run.create(plan, Path(tempfile.mkdtemp(prefix="cnnviz-rate-")))
+    _start(folder, "--find-rate")
+    return folder
+
+
+def complaint(folder: Path) -> str:
+    """What a run's process said last on standard error, in one line."""
+    with contextlib.suppress(OSError):
+        lines = (folder / "errors.txt").read_text(errors="replace").strip().splitlines()
+        return lines[-1].removeprefix("cnnviz: ")[:400] if lines else ""
+    return ""
+
+
+def _start(folder: Path, *extra: str) -> None:
+    with _lock:
+        for name, process in list(_processes.items()):
+            if process.poll() is not None:  # so that nothing is left of those that ended
+                del _processes[name]
+        if (old := _processes.get(folder.name)) is not None and old.poll() is None:
+            raise RequestError(f"Run {folder.name} is training already.")
+        _processes[folder.name] = run.spawn(folder, *extra)
+
+
+@functools.lru_cache(maxsize=256)
+def _look(folder: str, _size: int, _alive: bool) -> Run:
+    return run.read(Path(folder))
+
+
+@functools.lru_cache(maxsize=32)
+def _read(root: str, _stamp: float) -> DataSet:
+    return folders.read(root)
+
+
+def _stamp(root: Path) -> float:
+    """When a folder or one right inside it last changed."""
+    try:
+        return max([root.stat().st_mtime, *(p.stat().st_mtime for p in root.iterdir())])
+    except OSError:
+        return 0.0
+
+
+def varied(small: np.ndarray, wanted: Augment, seed: int) -> np.ndarray:
+    """A picture uint8 (side, side, 3) and eleven variants of it, uint8 (12, side, side, 3)."""
+    import torch
+
+    channels_first = torch.from_numpy(small.transpose(2, 0, 1).copy())
+    many = variants(channels_first, wanted, 11, seed).permute(0, 2, 3, 1).numpy()  # (11, C, H, W) -> (11, H, W, C)
+    return np.concatenate([small[None], many])

@@ -1,0 +1,220 @@
+"""A run while it learns and after: curves, buttons, confusion matrix, the pictures it got most wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from cnnviz import picture
+from cnnviz.photo import Photo
+from cnnviz.train import run as runfolder
+from cnnviz.train.run import Run
+from cnnviz.ui import controls, curves, runs, show, state
+
+WORDS = {
+    "waiting": "not begun", "starting": "starting", "queued": "waits for the device", "running": "learning",
+    "finished": "finished", "stopped": "stopped", "failed": "failed", "interrupted": "interrupted",
+}  # fmt: skip
+POLL = 1.0  # seconds
+
+
+def table(listed: list[Run]) -> None:
+    """All runs, to choose one."""
+    rows = []
+    for one in listed:
+        best, last = one.last("best"), one.last("epoch")
+        rows.append(
+            {
+                "run": one.id, "state": WORDS[one.state], "net": one.plan.net, "recipe": one.plan.recipe,
+                "data": Path(one.plan.data).name, "epochs": f"{last.get('epoch', 0)} of {one.plan.epochs}",
+                "accuracy": best.get("accuracy"), "loss": best.get("valid_loss"),
+            }
+        )  # fmt: skip
+    st.dataframe(
+        rows, hide_index=True, height=min(240, 38 + 35 * len(rows)), alt="All runs",
+        column_config={
+            "accuracy": st.column_config.NumberColumn(format="percent"),
+            "loss": st.column_config.NumberColumn(format="%.4f"),
+        },
+    )  # fmt: skip
+
+
+def live(name: str) -> None:
+    """One run: its curves while it learns, and buttons to stop it or go on."""
+    busy = runs.busy(name)
+
+    @st.fragment(run_every=POLL if busy else None)
+    def draw() -> None:
+        now = runs.look(name)
+        if busy and not runs.busy(name):
+            st.rerun()  # the last full look, without polling
+        status(now)
+        left, right = st.columns(2, gap="large")
+        with left:
+            curves.losses(now)
+        with right:
+            curves.accuracies([now])
+        if epochs := now.of("epoch"):
+            keys = ("epoch", "train_loss", "valid_loss", "error_rate", "accuracy", "seconds")
+            lines = [{key: e[key] for key in keys} for e in reversed(epochs)]
+            st.dataframe(
+                lines, hide_index=True, height=min(220, 38 + 35 * len(lines)), alt="Epochs, the last one first"
+            )
+
+    draw()
+
+
+def status(now: Run) -> None:
+    """State, progress, time left, and the buttons that go with them."""
+    first = now.last("start") or now.last("resume")
+    step, of = now.last("step").get("step", 0), max(1, first.get("steps", 1))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.badge(
+            WORDS[now.state], color={"running": "blue", "finished": "green", "failed": "red"}.get(now.state, "gray")
+        )
+        if runs.busy(now.id):
+            if st.button("Stop", icon=":material/stop:", shortcut="S", key=f"stop-{now.id}"):
+                with show.refusals():
+                    runfolder.stop(now.folder)
+        elif now.state in ("stopped", "interrupted", "waiting") and st.button(
+            "Go on", icon=":material/play_arrow:", key=f"go-{now.id}"
+        ):
+            with show.refusals():
+                runs.go_on(now.id)
+            st.rerun()
+    if now.state == "queued":
+        show.say("Another run has the device; this one begins when that one ends.")
+    elif now.state == "running" and not first:
+        at = now.last("prepare")
+        st.progress(at.get("done", 0) / max(1, at.get("of", 1)), f"Preparing {at.get('stage', '')}")
+    elif now.state == "running":
+        tail = now.of("step")[-20:]
+        spent = tail[-1]["time"] - tail[0]["time"] if len(tail) > 1 else 0
+        pace = (tail[-1]["step"] - tail[0]["step"]) / spent if spent else 0
+        left = f" · about {(of - step) / pace:,.0f} s left" if pace else ""
+        st.progress(min(1.0, step / of), f"Step {step:,} of {of:,}{left}")
+    if message := now.last("failed").get("message") if now.state == "failed" else None:
+        st.error(show.plain(message), icon=":material/error:")
+        if offer := now.last("failed").get("offer"):
+            st.session_state["_batch_offer"] = offer["batch"]
+    elif now.state in ("waiting", "interrupted") and (why := runs.complaint(now.folder)):
+        st.error(show.plain(why), icon=":material/error:")
+    for warning in now.of("warning") + now.of("unreadable")[:5]:
+        st.warning(show.plain(warning["message"]), icon=":material/warning:")
+    if first:
+        show.facts(
+            {
+                "Weights that learn": f"{first['trainable']:,} of {first['parameters']:,}",
+                "Pictures a second": f"{now.last('step').get('images_per_second', 0):,.0f}",
+                "Best on val": f"{now.last('best').get('accuracy', 0):.2%}",
+                "Device": first["device"],
+            }
+        )
+
+
+def afterwards(name: str) -> None:
+    """What the run's net got right and wrong, and the ways on."""
+    one, said = runs.look(name), runfolder.verdict(runs.look(name).folder)
+    key = f"run/{name}@best"
+    if (one.folder / "best.safetensors").is_file():
+        show.section("The net", key)
+        with st.container(horizontal=True):
+            for page, words, icon in (
+                ("activations", "Its activations", "apps"),
+                ("class_activation", "What its answers rest on", "local_fire_department"),
+                ("filters", "What its filters want", "texture"),
+            ):
+                if (state.ROOT / "pages" / f"{page}.py").is_file():
+                    there = {**state.view(), "model": key}
+                    st.page_link(f"pages/{page}.py", label=words, query_params=there, icon=f":material/{icon}:")
+            st.download_button(
+                "Weights", (one.folder / "best.safetensors").read_bytes, f"{name}.safetensors", on_click="ignore",
+                icon=":material/download:", key="weights-out",
+            )  # fmt: skip
+            st.download_button(
+                "Card", (one.folder / "card.json").read_bytes, f"{name}.json", on_click="ignore",
+                icon=":material/download:", key="card-out",
+            )  # fmt: skip
+            st.download_button(
+                "Plan", one.plan.json(), "plan.json", on_click="ignore", icon=":material/download:", key="plan-out"
+            )
+    if said:
+        split = controls.switch("Judged on", "judged", [k for k in ("val", "test") if k in said], "val")
+        judged(key, said, split)
+    if not one.active:
+        with st.popover("Delete this run", icon=":material/delete:"):
+            st.write("Its weights and curves are lost.")
+            if st.button(f"Delete {name}", key="delete-run"):
+                with show.refusals():
+                    runfolder.delete(one.folder)
+                    st.query_params.pop("run", None)
+                    st.session_state.pop("run", None)
+                    st.rerun()
+
+
+@st.fragment
+def judged(key: str, said: dict, split: str) -> None:
+    """Confusion matrix, report per class, and the pictures with the greatest loss."""
+    found, classes = said[split], said["classes"]
+    left, right = st.columns([1.2, 1], gap="large")
+    with left:
+        show.section("Confusion", f"{found['accuracy']:.2%} of {found['images']:,} right; choose a cell")
+        rows = [
+            {"is": c} | dict(zip(classes, r, strict=True)) for c, r in zip(classes, found["confusion"], strict=True)
+        ]
+        cell = st.dataframe(
+            rows, hide_index=True, key=f"confusion-{split}", on_select="rerun", selection_mode="single-cell",
+            alt="Pictures by what they are (rows) and what they were called (columns)",
+        )  # fmt: skip
+    with right:
+        show.section("Each class")
+        st.dataframe(
+            [
+                {"class": c, "found of its pictures": r, "right when named": p}
+                for c, r, p in zip(classes, found["recall"], found["precision"], strict=True)
+            ],
+            hide_index=True, alt="Recall and precision of each class",
+            column_config={
+                name: st.column_config.NumberColumn(format="percent")
+                for name in ("found of its pictures", "right when named")
+            },
+        )  # fmt: skip
+    shown = found["pictures"]
+    title = "Top losses"
+    if cells := cell["selection"]["cells"]:
+        row, column = cells[0]
+        if column in classes:
+            shown = [p for p in shown if p["true"] == row and p["said"] == classes.index(column)]
+            title = f"{classes[row]}, called {column}"
+    show.section(title, "under each picture: what it is, what it was called, and how sure the net was")
+    gallery(key, said, shown[:8])
+
+
+def gallery(key: str, said: dict, shown: list[dict]) -> None:
+    """Pictures of a verdict with the heat of the class they were called."""
+    if not shown:
+        show.say("None of the pictures kept in the verdict fall here.")
+        return
+    engine, classes = state.engine(), said["classes"]
+    for column, one in zip(st.columns(8), shown + [None] * (8 - len(shown)), strict=True):
+        if one is None:
+            continue
+        with column, show.refusals():
+            photo = Photo.open(Path(said["root"]) / one["path"], side=640)
+            label = f"{classes[one['true']]}, called {classes[one['said']]}, {one['probability']:.0%}"
+            heat = engine.heatmap(key, photo, one["said"])
+            drawn = np.asarray(picture.overlay(photo, heat, 0.5, side=320))
+            show.image(picture.resize(drawn, 220, round(220 * drawn.shape[0] / drawn.shape[1])), f"Heat map: {label}")
+            show.say(label)
+
+
+def compare(listed: list[Run]) -> None:
+    """Several runs' accuracy in one chart."""
+    done = [one.id for one in listed if one.of("epoch")]
+    if len(done) > 1:
+        with st.expander("Compare runs", icon=":material/stacked_line_chart:"):
+            chosen = st.multiselect("Runs", done, done[:3], key="compare")
+            if chosen:
+                curves.accuracies([one for one in listed if one.id in chosen])
