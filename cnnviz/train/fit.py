@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cnnviz.data.loader import Batches
+from cnnviz.data.loader import Batches, Features
 from cnnviz.options import RequestError
 from cnnviz.train import plan as plans
 from cnnviz.train import rate, run
@@ -55,10 +55,10 @@ def fit(
 
         wanted = _listen(folder, attached)
         try:
-            with run.turn(_accelerator(plan), lambda: True) as mine, contextlib.ExitStack() as stack:
+            with run.turn(folder.parent, _accelerator(plan), lambda: True) as mine, contextlib.ExitStack() as stack:
                 if not mine:
                     log("queued", device=_accelerator(plan))
-                    if not stack.enter_context(run.turn(_accelerator(plan), wanted)):
+                    if not stack.enter_context(run.turn(folder.parent, _accelerator(plan), wanted)):
                         raise Stopped
                 work = _find if finding else _fit
                 state = work(plan, folder, log, wanted, weights)
@@ -105,7 +105,10 @@ def _fit(
     if not fitting.step:
         keeper.snapshot(0)
     if fitting.step < fitting.total:
+        if isinstance(task.train, Features):
+            torch.set_num_threads(1)  # a head alone is too little work to share, and waiting for each other costs more
         _train(plan, fitting, folder)
+        torch.set_num_threads(plan.threads or plans.cores())
     if fitting.stopped:
         fitting.finish()
         log("stopped", step=fitting.step)

@@ -13,7 +13,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -199,13 +198,11 @@ def holding(folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def turn(device: str, wait: Callable[[], bool]) -> Iterator[bool]:
-    """Holds a device of this machine: one run at a time. `wait` is called twice a second; True gives up waiting.
-
-    Yields whether it is one's turn.
+def turn(runs: Path, device: str, wait: Callable[[], bool]) -> Iterator[bool]:
+    """Holds a device of this machine: one run of a runs folder at a time. `wait` is called twice a second; True gives
+    up waiting. Yields whether it is one's turn.
     """
-    user = os.getuid() if hasattr(os, "getuid") else 0
-    path = Path(tempfile.gettempdir()) / f"cnnviz-{user}-{socket.gethostname()}-{device}.lock"
+    path = runs / f".{socket.gethostname()}-{device}.lock"
     with path.open("ab+") as file:
         while not (mine := _lock(file)):
             if wait():

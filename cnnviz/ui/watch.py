@@ -68,12 +68,11 @@ def live(name: str) -> None:
 
 def status(now: Run) -> None:
     """State, progress, time left, and the buttons that go with them."""
+    over = now.state == "finished"
     first = now.last("start") or now.last("resume")
     step, of = now.last("step").get("step", 0), max(1, first.get("steps", 1))
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.badge(
-            WORDS[now.state], color={"running": "blue", "finished": "green", "failed": "red"}.get(now.state, "gray")
-        )
+        st.badge(WORDS[now.state], color="red" if now.state == "failed" else "green" if over else "blue")
         if runs.busy(now.id):
             if st.button("Stop", icon=":material/stop:", shortcut="S", key=f"stop-{now.id}"):
                 with show.refusals():

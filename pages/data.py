@@ -1,0 +1,224 @@
+"""Data: what a net learns from, looked at before it is learned from."""
+
+import numpy as np
+import streamlit as st
+
+from cnnviz import picture
+from cnnviz.data.archive import unpack
+from cnnviz.data.augment import PRESETS, Augment
+from cnnviz.data.catalog import CATALOG, fetch
+from cnnviz.data.counting import Counting, draw, write
+from cnnviz.options import RequestError, knobs
+from cnnviz.ui import controls, runs, show, state
+
+state.guard()
+
+COLUMNS, TILE = 8, 96
+
+# say
+show.head("Data", "What a net learns from: look at it before the net does.")
+
+
+def bar(doing: str):
+    """What hears (done, in all) and shows a bar."""
+    told = show.progress(doing)
+    return lambda done, of: told(done / max(of, 1))
+
+
+def added(name: str) -> None:
+    """Shows the new data set once the page runs again."""
+    st.session_state["_added"] = name
+    st.rerun()
+
+
+def add_circles() -> None:
+    """Circles to be counted: see some, then draw them all."""
+    left, right = st.columns([1, 1.4], gap="large")
+    with left, show.refusals():
+        low, high = st.slider("Circles", 0, 60, (1, 5), key="circles-range", help="One class for each number")
+        size = st.slider("Side, px", 32, 256, 128, 16, key="circles-size")
+        radius = st.slider("Radius, px", 1.5, 32.0, (4.0, 10.0), 0.5, key="circles-radius")
+        style = st.segmented_control(
+            "Style", ("discs", "rings", "colours", "noise"), default="discs", key="circles-style"
+        )
+        count = st.number_input("Pictures of each number", 2, 5000, 500, key="circles-count")
+        seed = st.number_input("Seed", 0, 10_000, 0, key="circles-seed")
+        wanted = Counting(low, high, int(count), size, *radius, style=style or "discs", seed=int(seed))
+        with right:
+            rng = np.random.default_rng(int(seed))
+            numbers = np.linspace(low, high, min(6, high - low + 1)).round().astype(int)
+            some = np.stack([draw(int(n), wanted, rng) for n in numbers])
+            show.image(sheet(some, 3), f"Examples of {', '.join(map(str, numbers))} circles")
+            show.say("Circles: " + ", ".join(map(str, numbers)))
+        if not runs.public():
+            name = st.text_input("Name", f"counting_{low}_{high}", key="circles-name")
+            if st.button("Draw them all", type="primary", icon=":material/draw:"):
+                place = runs.place_for(name)
+                write(place, wanted, bar("Drawing"))
+                added(place.name)
+
+
+def add_zip() -> None:
+    """A zip of pictures from the visitor's own machine."""
+    show.say(
+        "One folder per class, or train/ and val/ with one folder per class inside. Only pictures are kept; they stay "
+        "on this machine until the data set is deleted."
+    )
+    file = st.file_uploader("Zip archive", type=["zip"], key="zip")
+    name = st.text_input("Name", file.name.rpartition(".")[0] if file else "", key="zip-name")
+    if file and st.button("Unpack", type="primary", icon=":material/unarchive:"):
+        with show.refusals():
+            place = runs.place_for(name)
+            unpack(file, place, progress=bar("Unpacking"))
+            added(place.name)
+
+
+def add_download() -> None:
+    """A data set that torchvision knows."""
+    named = {entry.name: f"{entry.title} · {entry.pictures:,} pictures · {entry.megabytes} MB" for entry in CATALOG}
+    name = st.selectbox("Data set", list(named), format_func=named.__getitem__, key="catalog")
+    few = st.number_input("Pictures of each class at most, 0 for all", 0, 10_000, 500, 100, key="catalog-few")
+    if st.button("Download", icon=":material/download:"):
+        with show.refusals():
+            place = runs.place_for(name)
+            fetch(name, place, per_class=int(few) or None, progress=bar("Loading"))
+            added(place.name)
+
+
+def sheet(pictures: np.ndarray, columns: int = COLUMNS) -> np.ndarray:
+    """Pictures (n, h, w, 3) side by side in rows, with grey gaps."""
+    count, height, width = pictures.shape[:3]
+    rows = -(-count // columns)
+    drawn = np.full((rows * (height + 4) - 4, columns * (width + 4) - 4, 3), picture.GAP, np.uint8)
+    for i, one in enumerate(pictures):
+        y, x = (i // columns) * (height + 4), (i % columns) * (width + 4)
+        drawn[y : y + height, x : x + width] = one
+    return drawn
+
+
+def look(name: str) -> None:
+    """One data set: a batch of it, its classes, and what the audit finds."""
+    data = runs.data_set(name)
+    left, right = st.columns([1.9, 1], gap="large")
+    with left:
+        one, two = st.columns([2, 1], vertical_alignment="bottom")
+        with one:
+            split = controls.switch("Split", "split", list(data.splits()), "train")
+        with two:
+            if st.button("Another batch", icon=":material/shuffle:"):
+                st.session_state["_batch"] = st.session_state.get("_batch", 0) + 1
+        pictures, labels = runs.batch(data, split, 3 * COLUMNS, st.session_state.get("_batch", 0), TILE)
+        if len(pictures):
+            show.image(sheet(pictures), f"A batch of {split}: {', '.join(labels)}")
+            for row in range(0, len(labels), COLUMNS):
+                show.say(" · ".join(labels[row : row + COLUMNS]))
+    with right:
+        show.facts({"Classes": len(data.classes)} | {k: f"{len(v):,}" for k, v in data.splits().items()})
+        counts = {k: v.counts(len(data.classes)) for k, v in data.splits().items()}
+        st.dataframe(
+            [{"class": c} | {k: n[i] for k, n in counts.items()} for i, c in enumerate(data.classes)],
+            hide_index=True, height=260, alt="Pictures per class and split",
+        )  # fmt: skip
+        if not runs.public():
+            with st.popover("Delete", icon=":material/delete:"):
+                st.write("This removes the pictures from this machine.")
+                if st.button(f"Delete {name}", key="delete-data"):
+                    runs.remove(name)
+                    st.rerun()
+    if st.session_state.get("_audited") == name or st.button("Check every picture", icon=":material/fact_check:"):
+        st.session_state["_audited"] = name
+        with st.spinner("Opening every picture once", show_time=True):
+            findings(runs.audited(name))
+
+
+def findings(found) -> None:
+    """What an audit found, in sentences and pictures."""
+    show.section("Findings", f"{len(found.sizes):,} pictures opened")
+    low, high = found.sizes.min(0), found.sizes.max(0)
+    show.facts(
+        {
+            "Unreadable": len(found.unreadable),
+            "Largest class over smallest": f"{found.imbalance:.2f}",
+            "Width, px": f"{low[0]} to {high[0]}",
+            "Height, px": f"{low[1]} to {high[1]}",
+            "Alike across splits": len(found.duplicates),
+        }
+    )
+    for path, why in found.unreadable[:20]:
+        show.say(f"{path.parent.name}/{path.name}: {why}")
+    for pair in found.duplicates[:6]:
+        both = np.stack([runs.square(pair.one, 128), runs.square(pair.other, 128)])
+        names = f"{pair.one_split}/{pair.one.name} and {pair.other_split}/{pair.other.name}"
+        show.image(sheet(both, 2), f"Two pictures that look alike: {names}", width=260)
+        show.say(f"{names} look alike")
+
+
+@st.fragment
+def playground(name: str | None) -> None:
+    """One picture under many draws of the augmentation."""
+    show.section("Augmentation", "one picture, many draws; what Train does to each picture each time")
+    left, right = st.columns([1, 1.6], gap="large")
+    with left:
+        preset = controls.switch("Begin with", "preset", list(PRESETS), "photos")
+        values = {}
+        for k in knobs(Augment):
+            default, key = getattr(PRESETS[preset], k.name), f"aug-{preset}-{k.name}"
+            label = k.name.replace("_", " ").capitalize() + (f", {k.unit}" if k.unit else "")
+            if k.kind is bool:
+                values[k.name] = st.toggle(label, default, key=key, help=k.help)
+            elif k.choices:
+                values[k.name] = st.selectbox(label, k.choices, k.choices.index(default), key=key, help=k.help)
+            else:
+                values[k.name] = st.slider(
+                    label, float(k.low), float(k.high), float(default), float(k.step), key=key, help=k.help
+                )
+        seed = st.number_input("Seed", 0, 10_000, 0, key="aug-seed")
+    wanted = Augment(**values)
+    state.engine()  # by then PyTorch is loaded
+    pixels = state.photo().pixels
+    if name is not None:
+        some, _ = runs.batch(runs.data_set(name), "train", 1, st.session_state.get("_batch", 0), 192)
+        pixels = some[0] if len(some) else pixels
+    side = min(pixels.shape[:2])
+    top, west = (pixels.shape[0] - side) // 2, (pixels.shape[1] - side) // 2
+    small = picture.resize(pixels[top : top + side, west : west + side], 192, 192)
+    with right:
+        many = show.asked("augmented", lambda: runs.varied(small, wanted, int(seed)))
+        if many is not None:
+            show.image(sheet(many, 4), "The picture itself, then eleven variants of it")
+            show.say("Top left is the picture itself.")
+    lines = "import torch\nfrom cnnviz.data.augment import Augment, variants\n\n"
+    lines += f"changed = variants(pixels, {wanted}, count=11, seed={int(seed)})  # uint8 (11, C, H, W)"
+    show.take_away("augmentation", picture=lambda: sheet(many, 4), array=lambda: many, python=lines)
+
+
+# ask
+names = () if runs.public() else runs.data_sets()
+if (new := st.session_state.pop("_added", None)) in names:
+    st.session_state["set"] = new
+chosen = controls.pick("Data set", "set", list(names), names[0]) if names else None
+with st.expander("Add a data set", expanded=not names, icon=":material/add:"):
+    if runs.public():
+        add_circles()
+    else:
+        circles, archive, download = st.tabs(["Circles to count", "Upload a zip", "Download"])
+        with circles:
+            add_circles()
+        with archive:
+            add_zip()
+        with download:
+            add_download()
+
+# compute and show
+if chosen is not None:
+    try:
+        look(chosen)
+    except RequestError as error:
+        st.error(show.plain(str(error)), icon=":material/error:")
+        chosen = None
+    else:
+        st.page_link(
+            "pages/train.py", label=f"Train a net on {chosen}", query_params={"set": chosen},
+            icon=":material/model_training:",
+        )  # fmt: skip
+playground(chosen)

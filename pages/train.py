@@ -1,0 +1,61 @@
+"""Train: a plan becomes a run, the run is watched while it learns, and its net opens on every other page."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from cnnviz.train import run as runfolder
+from cnnviz.ui import controls, curves, plan, runs, show, state, watch
+
+state.guard()
+
+# say
+show.head("Train", "A net learns while you watch; what it has learned opens on every other page.")
+if runs.public():
+    st.info("Training is off on this public server: start cnnviz on your own machine.", icon=":material/lock:")
+    st.stop()
+
+
+# ask
+sets = runs.data_sets()
+if sets:
+    wanted = plan.ask(sets)
+    with st.container(horizontal=True):
+        if st.button("Train", type="primary", icon=":material/play_arrow:", disabled=wanted is None):
+            with show.refusals():
+                st.session_state["run"] = runs.begin(wanted)
+                st.query_params["run"] = st.session_state["run"]
+        if st.button("Find a rate", icon=":material/query_stats:", disabled=wanted is None):
+            with show.refusals():
+                st.session_state["_rate_folder"] = str(runs.find_rate(wanted))
+                st.rerun()
+        if wanted is not None:
+            st.download_button(
+                "Plan file", wanted.json(), "plan.json", on_click="ignore", icon=":material/download:", key="plan-file",
+                help="python -m cnnviz train plan.json does the same on any machine",
+            )  # fmt: skip
+    if st.session_state.get("_rate_folder"):
+        plan.rate_search()
+    elif done := st.session_state.get("_rate_done"):
+        found = runfolder.read(Path(done))
+        curves.rates([(e["rate"], e["loss"]) for e in found.of("rate")], found.last("finished").get("suggestion"))
+else:
+    st.info("There is no data set yet: draw circles to count, or upload a zip.", icon=":material/photo_library:")
+    st.page_link("pages/data.py", label="Add a data set", icon=":material/photo_library:")
+
+# compute
+listing = runs.listing()
+
+# show
+if listing:
+    show.section("Runs", "the newest first")
+    watch.table(listing)
+    watch.compare(listing)
+    ids = [one.id for one in listing]
+    with show.refusals():
+        chosen = controls.pick("Run", "run", ids, ids[0])
+        watch.live(chosen)
+        if not runs.busy(chosen):
+            watch.afterwards(chosen)
+elif sets:
+    show.say("No runs yet: choose a data set and a net, then train.")

@@ -1,0 +1,111 @@
+"""The Data page: alive without any data set, draws circles, unpacks zips, audits, augments."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+import pytest
+
+from cnnviz.data.counting import Counting, write
+
+
+@pytest.fixture
+def shelf(tmp_path, monkeypatch):
+    """An empty folder of data sets."""
+    monkeypatch.setenv("CNNVIZ_DATA", str(tmp_path / "shelf"))
+    return tmp_path / "shelf"
+
+
+@pytest.fixture
+def circles(shelf):
+    return write(shelf / "circles", Counting(low=1, high=3, per_class=10, size=48, largest=6))
+
+
+def fine(at):
+    assert not at.exception
+    return at
+
+
+def test_the_first_paint_shows_circles_and_augmentation(visit, shelf, pictures):
+    at = fine(visit("data"))
+    shown = pictures(at)
+    assert any("circles" in alt for alt in shown)
+    assert any("variants" in alt for alt in shown)
+    assert not shelf.exists()
+
+
+def test_circles_are_drawn_and_become_the_chosen_set(visit, shelf, words):
+    at = visit("data")
+    at.number_input(key="circles-count").set_value(5)
+    at.text_input(key="circles-name").set_value("My circles!")
+    next(b for b in at.button if b.label == "Draw them all").click()
+    fine(at.run())
+    assert [p.name for p in shelf.iterdir()] == ["my_circles"]
+    assert at.selectbox(key="set").value == "my_circles"
+    assert "Classes" in words(at)
+
+
+def test_a_zip_becomes_a_data_set_and_a_hostile_one_a_sentence(visit, shelf, circles, words):
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as out:
+        for path in sorted(circles.rglob("*.png")):
+            out.write(path, path.relative_to(circles))
+    at = visit("data")
+    at.file_uploader(key="zip").upload("pets.zip", data.getvalue(), "application/zip")
+    fine(at.run())
+    next(b for b in at.button if b.label == "Unpack").click()
+    fine(at.run())
+    assert at.selectbox(key="set").value == "pets"
+    evil = io.BytesIO()
+    with zipfile.ZipFile(evil, "w") as out:
+        out.writestr("../evil.png", b"x")
+    at = visit("data")
+    at.file_uploader(key="zip").upload("evil.zip", evil.getvalue(), "application/zip")
+    at.run()
+    next(b for b in at.button if b.label == "Unpack").click()
+    fine(at.run())
+    assert "leads out of the folder" in words(at)
+    assert not (shelf / "evil").exists()
+
+
+def test_a_set_is_shown_checked_and_deleted(visit, shelf, circles, pictures, words):
+    (circles / "train" / "1" / "broken.png").write_bytes(b"\x89PNG")
+    at = fine(visit("data", set="circles"))
+    before = pictures(at)
+    batch = next(alt for alt in before if alt.startswith("A batch of train"))
+    next(b for b in at.button if b.label == "Another batch").click()
+    fine(at.run())
+    assert next(alt for alt in pictures(at) if alt.startswith("A batch")) != batch
+    next(b for b in at.button if b.label == "Check every picture").click()
+    fine(at.run())
+    assert "broken.png" in words(at)
+    at.button(key="delete-data").click()
+    fine(at.run())
+    assert not circles.exists()
+
+
+def test_every_knob_of_the_augmentation_changes_the_variants(visit, circles, pictures):
+    at = fine(visit("data", set="circles", preset="none"))
+    alt = "The picture itself, then eleven variants of it"
+    seen = {pictures(at)[alt]}
+    for slider in [s for s in at.slider if s.key.startswith("aug-none-")]:
+        if slider.key.endswith(("saturation",)):
+            continue  # white discs on black have no colour
+        at.slider(key=slider.key).set_value(slider.max if slider.value != slider.max else slider.min)
+        fine(at.run())
+        assert pictures(at)[alt] not in seen, slider.key
+        seen.add(pictures(at)[alt])
+    for toggle in ("flip", "flip_down"):
+        at.toggle(key=f"aug-none-{toggle}").set_value(True)
+        fine(at.run())
+        assert pictures(at)[alt] not in seen
+        seen.add(pictures(at)[alt])
+
+
+def test_strangers_leave_nothing_behind(visit, circles, monkeypatch):
+    monkeypatch.setenv("CNNVIZ_PUBLIC", "1")
+    at = fine(visit("data"))
+    labels = {b.label for b in at.button}
+    assert not labels & {"Draw them all", "Unpack", "Download", "Check every picture"}
+    assert not at.get("file_uploader") or all(u.key != "zip" for u in at.file_uploader)
