@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cnnviz import __version__
+from cnnviz.explain.ascent import Ascent
 from cnnviz.nets import zoo
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo
-from cnnviz.terminal import count, document, progress, table
+from cnnviz.terminal import count, document, knob_options, progress, table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -189,6 +190,24 @@ def activations(context: click.Context, photo: Path, key: str, layer: str, out: 
 
     _write(target, picture.mosaic(found.maps), found.maps if npy else None)
     click.echo(f"{_shown(photo)}: {' x '.join(map(str, found.maps.shape))} at {found.layer}, in {_shown(target)}")
+
+
+@command
+@MODEL
+@click.option("--layer", required=True, metavar="NAME|all|logits", help="A layer; all of them; or the classes.")
+@click.option("--channels", default="0-15", show_default=True, metavar="0-63|top:9|random:6", help="Which channels.")
+@click.option("--photo", type=PHOTO, help="The photo that top:N asks, or that --start photo begins with.")
+@click.option("--recipe", default="auto", show_default=True, help="auto, lecture, post, or the name of a family.")
+@click.option("--devices", default=1, show_default=True, type=click.IntRange(1), help="Share all layers among devices.")
+@click.option("--out", required=True, type=PHOTO, help="A folder, for one PNG a filter and a contact sheet a layer.")
+@knob_options(Ascent)
+@click.pass_context
+def filters(context: click.Context, key: str, **asked: Any) -> None:
+    """Grow the pictures that filters answer most to; what was grown before is remembered."""
+    from cnnviz import growing
+
+    folder = _weights(context)
+    growing.grow(key, folder, progress(f"{key} downloads", "MB", 10**6), click.echo, **asked)
 
 
 @command

@@ -13,7 +13,7 @@ import os
 import sys
 import threading
 import types
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from cnnviz.explain import filters as grown
 from cnnviz.explain.activations import Activations, activations
 from cnnviz.explain.ascent import Aim, Ascent, recipe
 from cnnviz.explain.cam import Question
-from cnnviz.explain.maximize import FilterEvent, maximize
+from cnnviz.explain.maximize import FilterEvent
 from cnnviz.explain.predict import Prediction, ranked, target
 from cnnviz.gate import Gate
 from cnnviz.inquiry import ident_of
@@ -35,7 +35,7 @@ from cnnviz.nets.cut import cut
 from cnnviz.nets.layers import LayerTable
 from cnnviz.nets.tap import LayerError, tap
 from cnnviz.nets.zoo import Model, Row
-from cnnviz.options import RequestError, flat
+from cnnviz.options import RequestError
 from cnnviz.photo import Photo
 from cnnviz.proof import Proof
 from cnnviz.store import Key, Store, read_only
@@ -160,21 +160,16 @@ class Engine(Proof):
         No layer means the classes ("logits"). `photo` is where the ascent begins if its start is "photo". The generator
         may be closed at any step. Raises `RequestError` where the layer or a channel cannot be maximised.
         """
-        model, ascent = self.model(key), ascent or self.recipe(key)
-        if (ascent.start == "photo") != (photo is not None):
-            raise RequestError("Give a photo together with start='photo', or neither.")
-        fields = self._get((*ident_of(model), "fields"), lambda: grown.fields(model.net))
+        model = self.model(key)
+        seen = None if photo is None else self._seen(model, photo)
+        wanted = grown.Wanted(model, ident_of(model), layer or grown.LOGITS, ascent or self.recipe(key), photo, seen)
+        return grown.events(wanted, channels, self._store, self._device, self._computing)
 
-        def keep(part: Key, make: Callable[[], Any]) -> Any:
-            return self._store.get((*ident_of(model), "spread", *part), make, codec=grown.ARRAY)
-
-        where = grown.climb(model, layer or grown.LOGITS, ascent, fields, self._device, self._computing, keep)
-        base = None if photo is None else grown.squared(self._seen(model, photo), where.side)
-        ident = (*ident_of(model), "filter", where.layer, where.side, flat(ascent), photo and photo.digest)
-        return grown.remembered(
-            self._store, ident, channels, ascent, photo is not None and photo.personal,
-            lambda missing: maximize(where, missing, ascent, base),
-        )  # fmt: skip
+    def filter_layers(self, key: str) -> Mapping[str, int]:
+        """How many channels each layer has that can be grown, in execution order; the classes, "logits", come last."""
+        model, kinds = self.model(key), {row.name: row.kind for row in self.layers(key).layers}
+        names = self.map_layers(key)
+        return self._get((*ident_of(model), "widths"), lambda: grown.widths(model, names, kinds, self._device))
 
     def purge(self) -> int:
         """Forget everything that came from people's own photos; the number of bytes given back."""

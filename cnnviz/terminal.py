@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from cnnviz.options import Options, knobs
+
 
 def document(content: Any) -> None:
     """Print one JSON document in one line."""
@@ -43,3 +45,16 @@ def progress(what: str, unit: str, per: int) -> Callable[[int, int], None] | Non
         click.echo(f"\r{what}: {done // per} of {-(-total // per)} {unit} {end}", err=True, nl=False)
 
     return tell
+
+
+def knob_options(kind: type[Options]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """What gives a command one option for every knob of `kind`; those not given are None."""
+
+    def give(function: Callable[..., None]) -> Callable[..., None]:
+        for k in reversed(knobs(kind)):
+            type_ = click.Choice([str(choice) for choice in k.choices]) if k.choices else k.kind
+            flag = f"--{k.name}/--no-{k.name}" if k.kind is bool else f"--{k.name}"
+            function = click.option(flag, k.name, type=type_, default=None, help=f"{k.help}.")(function)
+        return function
+
+    return give

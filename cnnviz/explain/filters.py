@@ -5,25 +5,74 @@ from __future__ import annotations
 import functools
 import json
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from cnnviz.explain import sheet
 from cnnviz.explain.ascent import Aim, Ascent
 from cnnviz.explain.goal import responses
-from cnnviz.explain.maximize import Climb, FilterEvent, FilterImage
+from cnnviz.explain.maximize import Climb, FilterEvent, FilterImage, maximize
 from cnnviz.nets.cut import cut
+from cnnviz.nets.tap import tap
 from cnnviz.nets.zoo import Model
+from cnnviz.options import RequestError, flat
 from cnnviz.photo import Photo, samples
 from cnnviz.signal.receptive import Field, ReceptiveError, of_net
 from cnnviz.store import Codec, Key, Store, read_only
 
 PATCHES = 4  # of each sample photo
 LOGITS = "logits"  # the name of the net's own output among its layers
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What filter images are asked of: a model and its exact identity, a layer or "logits", and how they are grown.
+
+    `photo` is where they begin, or None, and `seen` its pixels as the net sees them, uint8 (H, W, 3).
+    """
+
+    model: Model
+    ident: Key
+    layer: str
+    ascent: Ascent
+    photo: Photo | None
+    seen: np.ndarray | None
+
+
+def events(
+    wanted: Wanted,
+    channels: Iterable[int | Aim],
+    store: Store,
+    device: torch.device,
+    turn: Callable[[], AbstractContextManager],
+) -> Generator[FilterEvent]:
+    """The steps of each image, those that are remembered first and whole; new ones are kept in the store.
+
+    Raises `RequestError` at once for a layer that is not there or never reached, or a start without its photo.
+    """
+    model, layer, ascent = wanted.model, wanted.layer, wanted.ascent
+    if (ascent.start == "photo") != (wanted.photo is not None):
+        raise RequestError("Give a photo together with start='photo', or neither.")
+    run = _whole(model) if layer == LOGITS else _up_to(model, layer)
+    field = store.get((*wanted.ident, "fields"), lambda: fields(model.net)).get(layer)
+    side = ascent.size or asked_side(field, min(model.input_size[1:]))
+
+    def typical() -> Tensor:
+        key = (*wanted.ident, "spread", layer, side, ascent.objective)
+        found = store.get(key, lambda: spread(model, run, side, ascent, device), codec=ARRAY)
+        return torch.from_numpy(found.copy())
+
+    where = Climb(run, layer, model.preprocess.mean, model.preprocess.std, side, device, typical, turn)
+    base = None if wanted.seen is None else squared(wanted.seen, side)
+    ident = (*wanted.ident, "filter", layer, side, flat(ascent), wanted.photo and wanted.photo.digest)
+    personal = wanted.photo is not None and wanted.photo.personal
+    return remembered(store, ident, channels, ascent, personal, lambda aims: maximize(where, aims, ascent, base))
 
 
 def fields(net: nn.Module) -> Mapping[str, Field]:
@@ -34,25 +83,13 @@ def fields(net: nn.Module) -> Mapping[str, Field]:
         return {}
 
 
-def climb(
-    model: Model,
-    layer: str,
-    ascent: Ascent,
-    fields: Mapping[str, Field],
-    device: torch.device,
-    turn: Callable[[], AbstractContextManager],
-    keep: Callable[[Key, Callable[[], np.ndarray]], np.ndarray],
-) -> Climb:
-    """Where to climb for a layer of a model, "logits" for its classes. Raises `LayerError` for a layer not reached."""
-    run = _whole(model) if layer == LOGITS else _up_to(model, layer)
-    side = ascent.size or asked_side(fields.get(layer), min(model.input_size[1:]))
-
-    def typical() -> Tensor:
-        return torch.from_numpy(
-            keep((layer, side, ascent.objective), lambda: spread(model, run, side, ascent, device)).copy()
-        )
-
-    return Climb(run, layer, model.preprocess.mean, model.preprocess.std, side, device, typical, turn)
+def widths(model: Model, names: Sequence[str], kinds: Mapping[str, str], device: torch.device) -> dict[str, int]:
+    """How many channels each layer of `names` that learns something has, and the classes, if there are any."""
+    chosen = sheet.layers(names, kinds)
+    with torch.inference_mode():
+        _, maps = tap(model.net, torch.zeros(1, *model.input_size, device=device), chosen)
+    found = {name: one.shape[1] for name, one in maps.items() if one.ndim == 4}
+    return {**found, LOGITS: len(model.labels)} if model.labels else found
 
 
 def asked_side(field: Field | None, most: int) -> int:
@@ -158,16 +195,21 @@ def _whole(model: Model) -> Callable[[Tensor], Tensor]:
 
 
 def _pack(image: FilterImage) -> dict[str, np.ndarray]:
-    about = json.dumps([image.layer, image.aim.terms, image.before, image.value])
-    arrays = {"picture": image.picture, "start": image.start, "curve": image.curve, "frames": image.frames}
+    about = json.dumps([image.layer, image.aim.terms, image.before, image.value, len(image.frames)])
+    _, strip = cv2.imencode(".webp", np.concatenate(image.frames)[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, 85])
+    arrays = {"picture": image.picture, "start": image.start, "curve": image.curve, "strip": strip}
     return {**arrays, "about": np.frombuffer(about.encode(), np.uint8)}
 
 
 def _unpack(arrays: Mapping[str, np.ndarray]) -> FilterImage:
-    layer, terms, before, value = json.loads(bytes(arrays["about"]))
-    picture, start, curve, frames = (read_only(arrays[name]) for name in ("picture", "start", "curve", "frames"))
+    layer, terms, before, value, count = json.loads(bytes(arrays["about"]))
+    strip = cv2.imdecode(arrays["strip"], cv2.IMREAD_COLOR)
+    if strip is None:
+        raise ValueError("The strip of frames is damaged.")
+    frames = strip[..., ::-1].reshape(count, -1, strip.shape[1], 3)  # (F*h, w, 3) -> (F, h, w, 3)
     aim = Aim(tuple((int(channel), float(weight)) for channel, weight in terms))
-    return FilterImage(layer, aim, picture, start, curve, before, value, frames)
+    picture, start, curve = (read_only(arrays[name]) for name in ("picture", "start", "curve"))
+    return FilterImage(layer, aim, picture, start, curve, before, value, read_only(frames))
 
 
 ON_DISK = Codec(_pack, _unpack)

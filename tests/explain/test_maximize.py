@@ -226,7 +226,7 @@ def test_the_engine_remembers_on_disk(tmp_path):
     second = list(Engine(device="cpu", cache_dir=tmp_path).filters("lecture/mnist_gap", "conv2", [3], Ascent(steps=4)))
     assert len(second) == 1
     assert np.array_equal(second[0].image.picture, again[0].image.picture)
-    assert np.array_equal(second[0].image.frames, again[0].image.frames)
+    assert np.abs(second[0].image.frames.astype(int) - again[0].image.frames).mean() < 6  # as a small WebP
     assert second[0].image.aim == Aim.of(3)
     assert second[0].image.value == again[0].image.value
 

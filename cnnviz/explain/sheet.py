@@ -1,0 +1,79 @@
+"""Which channels are asked for, and filter images side by side or one after another. Needs no torch."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from PIL import Image
+
+from cnnviz.options import RequestError
+
+PLAIN = ("ReLU", "Pool", "Dropout", "Norm", "Hardswish", "SiLU", "Sigmoid", "Identity", "Permute")  # nothing learned
+
+
+def channels(wanted: str, count: int, seed: int = 0, top: Callable[[], Sequence[int]] | None = None) -> tuple[int, ...]:
+    """The channels that "0-63", "3,7,20-25", "random:6" or "top:9" stand for, of a layer that has `count`.
+
+    `top` lists all channels, the one that answers a photo most first. Raises `RequestError` where nothing fits.
+    """
+    text = wanted.replace(" ", "")
+    kind, colon, number = text.partition(":")
+    if colon and kind in ("random", "top") and number.isdecimal() and int(number):
+        many = min(int(number), count)
+        if kind == "random":
+            return tuple(sorted(int(c) for c in np.random.default_rng(seed).permutation(count)[:many]))
+        if top is None:
+            raise RequestError("The top channels are those of a photo; name one.")
+        return tuple(int(c) for c in top()[:many])
+    found: dict[int, None] = {}
+    for part in text.split(","):
+        match = re.fullmatch(r"(\d+)(?:-(\d+))?", part)
+        if match is None:
+            raise RequestError(f"{wanted!r} names no channels; write for example 0-15, 3,7,20, random:6 or top:9.")
+        first, last = int(match[1]), int(match[2] or match[1])
+        if first > last or last >= count:
+            raise RequestError(f"{part} does not fit: the layer has channels 0 to {count - 1}.")
+        found.update(dict.fromkeys(range(first, last + 1)))
+    return tuple(found)
+
+
+def layers(names: Sequence[str], kinds: Mapping[str, str]) -> tuple[str, ...]:
+    """Of the layers with maps those that learn something: convolutions and blocks, in execution order."""
+    return tuple(name for name in names if not any(plain in kinds.get(name, "") for plain in PLAIN))
+
+
+def contact_sheet(pictures: Sequence[np.ndarray], columns: int = 0, gap: int = 4, side: int = 0) -> np.ndarray:
+    """Pictures uint8 (H, W, 3) in rows on white, each `side` px (its own largest where 0): uint8 (h, w, 3)."""
+    side = side or max(len(picture) for picture in pictures)
+    columns = columns or max(1, round(len(pictures) ** 0.5 * 1.25))
+    rows = -(-len(pictures) // columns)
+    pitch = side + gap
+    sheet = np.full((rows * pitch + gap, min(columns, len(pictures)) * pitch + gap, 3), 255, np.uint8)
+    for i, picture in enumerate(pictures):
+        top, left = gap + i // columns * pitch, gap + i % columns * pitch
+        sheet[top : top + side, left : left + side] = fitted(picture, side)
+    return sheet
+
+
+def fitted(picture: np.ndarray, side: int) -> np.ndarray:
+    """A picture uint8 (H, H, 3) at another side."""
+    if len(picture) == side:
+        return picture
+    return np.asarray(Image.fromarray(picture).resize((side, side), Image.Resampling.BICUBIC))
+
+
+def animation(frames: Sequence[np.ndarray], milliseconds: int = 80) -> bytes:
+    """Frames uint8 (H, W, 3) as an endless GIF that rests on the last one."""
+    stills = [Image.fromarray(frame) for frame in frames]
+    file = io.BytesIO()
+    times = [milliseconds] * (len(stills) - 1) + [1500]
+    stills[0].save(file, "GIF", save_all=True, append_images=stills[1:], duration=times, loop=0)
+    return file.getvalue()
+
+
+def file_name(layer: str, channel: int | str) -> str:
+    """layer_filter without an ending, as the lectures name these pictures."""
+    return f"{re.sub(r'[^A-Za-z0-9.-]', '-', layer)}_{re.sub(r'[^A-Za-z0-9.+-]', '-', str(channel))}"

@@ -1,0 +1,78 @@
+"""Channels as people write them, and filter images side by side."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cnnviz.explain.sheet import animation, channels, contact_sheet, file_name, layers
+from cnnviz.options import RequestError
+
+
+def test_channels_as_people_write_them():
+    assert channels("0-3", 8) == (0, 1, 2, 3)
+    assert channels("3, 7,1-2,3", 8) == (3, 7, 1, 2)
+    assert channels("random:6", 64, seed=1) == channels("random:6", 64, seed=1)
+    assert channels("random:6", 64, seed=1) != channels("random:6", 64, seed=2)
+    assert channels("random:99", 4) == (0, 1, 2, 3)
+    assert channels("top:2", 8, top=lambda: [5, 1, 3]) == (5, 1)
+
+
+@pytest.mark.parametrize("wrong", ["", "a", "8", "3-1", "-1", "1-", "random:0", "random:x", "top:9", "0-8", "1e3"])
+def test_what_names_no_channels_is_refused(wrong):
+    with pytest.raises(RequestError):
+        channels(wrong, 8)
+
+
+def test_layers_that_learn_nothing_are_left_out():
+    kinds = {"conv1": "Conv2d", "relu1": "ReLU", "pool1": "MaxPool2d", "bn": "BatchNorm2d"}
+    assert layers(["conv1", "relu1", "pool1", "bn", "block"], kinds) == ("conv1", "block")
+
+
+def test_a_contact_sheet_holds_every_picture_where_it_belongs():
+    pictures = [np.full((8, 8, 3), value, np.uint8) for value in (10, 20, 30)]
+    sheet = contact_sheet(pictures, columns=2, gap=1)
+    assert sheet.shape == (19, 19, 3)
+    assert (sheet[1:9, 1:9] == 10).all()
+    assert (sheet[1:9, 10:18] == 20).all()
+    assert (sheet[10:18, 1:9] == 30).all()
+    assert (sheet[10:18, 10:18] == 255).all()
+
+
+def test_an_animation_plays_all_frames():
+    frames = [np.full((8, 8, 3), value, np.uint8) for value in (0, 100, 200)]
+    assert Image.open(io.BytesIO(animation(frames))).n_frames == 3
+
+
+def test_files_are_named_layer_filter():
+    assert file_name("features.7", 12) == "features.7_12"
+    assert "/" not in file_name("a/b", "../c")
+
+
+def test_the_command_line_grows_writes_and_remembers(tmp_path, capsys):
+    from cnnviz.__main__ import main
+
+    wanted = ["filters", "--model", "lecture/mnist_gap", "--layer", "conv2", "--channels", "random:3", "--steps", "3"]
+    assert main([*wanted, "--out", str(tmp_path / "one")]) == 0
+    assert "3 filters of 28 px" in capsys.readouterr().out
+    assert len(list((tmp_path / "one").glob("conv2_*.png"))) == 4
+    assert main([*wanted, "--out", str(tmp_path / "two")]) == 0
+    for path in (tmp_path / "one").iterdir():
+        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
+    assert main([*wanted[:4], "conv2", "--channels", "99", "--out", str(tmp_path)]) == 2
+    assert "channels 0 to 63" in capsys.readouterr().err
+    assert main([*wanted[:4], "conv2", "--channels", "top:3", "--out", str(tmp_path)]) == 2
+    assert "photo" in capsys.readouterr().err
+
+
+def test_the_whole_net_is_one_command(tmp_path, capsys):
+    from cnnviz.__main__ import main
+
+    wanted = ["filters", "--model", "lecture/mnist_base", "--layer", "all", "--steps", "1", "--focus", "0"]
+    assert main([*wanted, "--out", str(tmp_path)]) == 0
+    out = capsys.readouterr().out
+    assert [line.split(":")[0] for line in out.splitlines()] == ["conv1", "conv2", "conv3"]
+    assert "64 filters" in out
