@@ -1,5 +1,7 @@
 """Activations: every channel of a layer, and one of them close up."""
 
+from functools import partial
+
 import numpy as np
 import streamlit as st
 
@@ -41,7 +43,7 @@ def layer_of_maps() -> None:
         scope = controls.switch("One colour scale per", "scale", ["channel", "layer"], "channel")
 
     # compute
-    shown = show.asked("activations", lambda: engine.activations(key, photo, layer), "Running the net")
+    shown = show.asked("activations", partial(engine.activations, key, photo, layer), "Running the net")
     if shown is None:
         return
     by = {"mean": shown.mean, "max": shown.max, "share above 0": shown.alive}

@@ -1,6 +1,7 @@
 """Class activation: which pixels spoke for which class."""
 
 import html
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -21,7 +22,7 @@ if key is None:
 @st.fragment
 def evidence() -> None:
     """Predictions and controls on the left, the maps on the right, the weightiest channels beneath."""
-    said = show.asked("cam-said", lambda: engine.predict(key, photo, top=1_000_000), "Asking the net")
+    said = show.asked("cam-said", partial(engine.predict, key, photo, top=1_000_000), "Asking the net")
     if said is None:
         return
     left, right = st.columns([1, 3], gap="large")
@@ -55,11 +56,8 @@ def evidence() -> None:
     wanted, other = (None if i < 0 else i for i in (target, versus))
     with left:  # where the bar may come and go without moving the pictures
         told = show.progress(f"{row.title} on {photo.name}") if row.reads != "maps" else None
-        heat = show.asked(
-            "cam", lambda: engine.heatmap(
-                key, photo, wanted, layer, method, given, versus=other, against=against, progress=told
-            )
-        )  # fmt: skip
+        ask = partial(engine.heatmap, key, photo, wanted, layer, method, given, versus=other, against=against)
+        heat = show.asked("cam", partial(ask, progress=told))
     if heat is None:
         return
 
@@ -105,7 +103,7 @@ def weighty(heat) -> None:
     if not len(heat.weights):
         return  # a method that looks at the pixels weighs no channels
     order = np.argsort(-heat.weights)[:8]
-    maps = show.asked("cam-maps", lambda: engine.activations(key, photo, heat.layer))
+    maps = show.asked("cam-maps", partial(engine.activations, key, photo, heat.layer))
     if maps is None or maps.layer != heat.layer:
         return
     show.section("The eight channels that spoke loudest for it", "by the weight each has in the raw map")

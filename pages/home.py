@@ -1,5 +1,7 @@
 """Home: the current photo on its way through the current net."""
 
+from functools import partial
+
 import streamlit as st
 
 from cnnviz import picture
@@ -31,18 +33,14 @@ with place_trouble:
     key = show.net()
     if key is None:
         st.stop()
-with place_trouble:
-    answer = show.asked(
-        "home", lambda: (engine.predict(key, photo, top=5), engine.heatmap(key, photo)), "Asking the net"
-    )
-names = start.stages(engine, key)
-with place_trouble:
-    maps = show.asked("home-stages", lambda: engine.all_activations(key, photo, names), "Running the stages")
+    said = show.asked("home-said", partial(engine.predict, key, photo, top=5), "Asking the net")
+    heat = show.asked("home-heat", partial(engine.heatmap, key, photo)) if said else None
+    names = start.stages(engine, key)
+    maps = show.asked("home-stages", partial(engine.all_activations, key, photo, names), "Running the stages")
 
 # show
 model = engine.model(key)
-if answer is not None:
-    said, heat = answer
+if said and heat:
     with place_heat.container():
         show.section("Where it looked", f"for {heat.label}")
         show.image(picture.overlay(photo, heat, 0.55, side=800), f"Heat map of {heat.label} over the photo")
@@ -78,7 +76,7 @@ if maps:
                 show.say(" × ".join(map(str, shown.maps.shape)))
 lines = f"import cnnviz\n\nengine = cnnviz.engine()\n{show.opening(photo)}\nengine.predict({key!r}, photo, top=5)\n"
 lines += f"heat = engine.heatmap({key!r}, photo)\ncnnviz.picture.overlay(photo, heat, 0.55).save('heat.png')"
-if answer is not None:
+if heat:
     show.take_away(
         "home", picture=lambda: picture.overlay(photo, heat, 0.55), array=lambda: heat.values, python=lines,
         link=state.link(""),

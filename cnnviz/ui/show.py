@@ -11,6 +11,7 @@ show.take_away("gabor", picture=lambda: pixels, array=lambda: response, python=l
 from __future__ import annotations
 
 import contextlib
+import functools
 import html
 import io
 import time
@@ -27,6 +28,7 @@ from cnnviz.ui import start, state
 if TYPE_CHECKING:
     from PIL import Image
 
+    from cnnviz.engine import Engine
     from cnnviz.explain.predict import Prediction
     from cnnviz.photo import Photo
 
@@ -75,15 +77,19 @@ def refusals() -> Iterator[None]:
 
 
 def asked(place: str, ask: Callable[[], T], waiting: str = "") -> T | None:
-    """What `ask` returns; where it is refused, one sentence, and the last answer this place had (None at first)."""
+    """What `ask` returns; where it is refused, one sentence, and what this place was told before (None at first).
+
+    A visit remembers its last good question and not the answer, which the engine's bounded memory has, or gives again:
+    so `ask` had better be a `partial` of values than a closure over answers.
+    """
     kept = state.kept()
-    with refusals():
-        if waiting:
-            with st.spinner(waiting, show_time=True):
-                kept[place] = ask()
-        else:
-            kept[place] = ask()
-    return kept.get(place)
+    with refusals(), st.spinner(waiting, show_time=True) if waiting else contextlib.nullcontext():
+        answer = ask()
+        kept[place] = ask
+        return answer
+    with contextlib.suppress(RequestError):
+        return kept[place]() if place in kept else None
+    return None
 
 
 def progress(doing: str) -> Callable[[float], None]:
@@ -223,19 +229,21 @@ def net() -> str | None:
     def progress(done: int, total: int) -> None:
         place.progress(min(1.0, done / max(total, 1)), f"Downloading {done / 1e6:,.0f} of {total / 1e6:,.0f} MB")
 
-    def load() -> str:
-        engine.model(picked, progress)
-        return picked
-
-    key = asked("net", load)
+    key = asked("net", functools.partial(_loaded, engine, picked, progress))
     place.empty()
     if key is None:  # a link to a net that cannot be had: another will do meanwhile
         for other in (start.first(start.rows()), start.SPARE):
             with contextlib.suppress(RequestError):
-                key = state.kept()["net"] = engine.model(other).key
+                key = _loaded(engine, other)
+                state.kept()["net"] = functools.partial(_loaded, engine, key)
                 break
     state.use_model(key)
     return key
+
+
+def _loaded(engine: Engine, key: str, progress: Callable[[int, int], None] | None = None) -> str:
+    """The key of a net, once it is loaded."""
+    return engine.model(key, progress).key
 
 
 def opening(photo: Photo) -> str:

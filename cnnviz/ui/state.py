@@ -115,7 +115,7 @@ def forget_photos() -> None:
 
 
 def kept() -> dict[str, Any]:
-    """The last good answer of each place on the pages."""
+    """The last good question of each place on the pages, and thumbnails of the visit's own photos."""
     return st.session_state.setdefault("_kept", {})
 
 

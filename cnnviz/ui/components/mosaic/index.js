@@ -14,7 +14,7 @@ function build(root) {
   const image = part("img"), frame = part("frame"), hover = part("hover"), name = part("name");
   const self = { data: null, place: 0, choose: () => {}, later: 0 };
   root.tabIndex = 0;
-  root.setAttribute("role", "listbox");
+  root.setAttribute("role", "group");
 
   const lay = (box, place) => {
     const { columns, gap, width, height, rows } = self.data;
