@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+os.environ.setdefault(
+    "OMP_NUM_THREADS", "1"
+)  # before torch: on two cores, threads that wait by spinning cost more than they bring
+
 import numpy as np
 import pytest
 from PIL import Image
