@@ -65,7 +65,8 @@ def add_zip() -> None:
         "on this machine until the data set is deleted."
     )
     file = st.file_uploader("Zip archive", type=["zip"], key="zip")
-    name = st.text_input("Name", file.name.rpartition(".")[0] if file else "", key="zip-name")
+    title = file.name.rpartition(".")[0] if file else ""
+    name = st.text_input("Name", title, key=f"zip-name-{title}")
     if file and st.button("Unpack", type="primary", icon=":material/unarchive:"):
         with show.refusals():
             place = runs.place_for(name)

@@ -11,7 +11,14 @@ ROOT = Path(__file__).resolve().parent.parent
 FLOORS = [
     {"app", "pages"},
     {"cnnviz.ui"},
-    {"cnnviz.__main__", "cnnviz.commands", "cnnviz.evaluation", "cnnviz.growing", "cnnviz.terminal"},
+    {
+        "cnnviz.__main__",
+        "cnnviz.commands",
+        "cnnviz.commands_train",
+        "cnnviz.evaluation",
+        "cnnviz.growing",
+        "cnnviz.terminal",
+    },
     {"cnnviz.engine", "cnnviz.inquiry", "cnnviz.proof"},
     {"cnnviz.explain", "cnnviz.train", "cnnviz.data", "cnnviz.nets", "cnnviz.signal"},
     {"cnnviz.photo", "cnnviz.picture", "cnnviz.options", "cnnviz.store", "cnnviz.gate"},
