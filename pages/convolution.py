@@ -5,8 +5,9 @@ import time
 import streamlit as st
 
 from cnnviz.photo import Photo
-from cnnviz.signal import examples, pictures, receptive, slide
+from cnnviz.signal import examples, pictures, slide
 from cnnviz.ui import controls, firstlayer, show, state
+from cnnviz.ui import fields as nets
 from cnnviz.ui.components import convlab
 from cnnviz.ui.components.convlab import field, link
 
@@ -80,25 +81,9 @@ def layer() -> None:
 @st.fragment
 def fields() -> None:
     """How far one unit sees: a stack to build, and the layers of the current net."""
-    side = 224
-    layers = field.fieldlab(pictures.square(photo, side), photo.digest, big=show.presenting())
-    rows = receptive.stack(layers)
-    show.facts({"Layers": len(layers), "Sees": f"{rows[-1].size} px", "Jump": f"{rows[-1].jump} px"})
-    show.section("The current net", "by formula; what one unit of each layer can see")
-    key = show.net()
-    found = show.asked("fields", lambda: receptive.of_net(state.engine().model(key).net)) if key else None
-    if found is None:
-        return
-    names = [n for n in state.engine().map_layers(key) if n in found]
-    at = controls.pick("Layer", "field-at", names, names[min(3, len(names) - 1)])
-    one = found[at]
-    words = "the whole picture" if one.whole else f"{one.size} × {one.size} px"
-    show.facts({"Sees": words, "Jump": f"{one.jump} px", "Gated by the whole picture": "yes" if one.gated else "no"})
-    model = state.engine().model(key)
-    heat = show.asked("effective", lambda: receptive.effective_on(model, at, photo), "Following gradients back")
-    if heat is not None:
-        show.image(receptive.drawn(heat, model.preprocess.see(photo)), f"Effective field of {at}", width=420)
-        show.say("Brightness is how much each pixel moves the middle unit: most of what it could see hardly counts.")
+    field.fieldlab(pictures.square(photo, 224), photo.digest, big=show.presenting())
+    show.section("The current net", "what one unit of each layer can see, and what it does see")
+    nets.of_current_net(photo)
 
 
 @st.fragment
@@ -107,14 +92,14 @@ def full_size() -> None:
     now = kept.get("conv") or convlab.begin(examples.EXAMPLES[0])
     made = link.layer_of(now)
     file = st.file_uploader("A large photo, up to 50 megapixels", type=["jpg", "jpeg", "png", "webp", "tif", "tiff"])
-    large = show.asked("large", lambda: Photo.open(file, name=file.name)) if file else photo
-    if large is None:
-        return
+    large = photo
+    with show.refusals():
+        large = Photo.open(file, name=file.name) if file else photo
     planes = pictures.planes(large.pixels)
     began = time.perf_counter()
-    maps = show.asked(
-        "full", lambda: made.maps(planes[1:] if made.channels == 3 else planes[:1])[now["selected"]], "Sliding"
-    )
+    maps = None
+    with show.refusals(), st.spinner("Sliding"):
+        maps = made.maps(planes[1:] if made.channels == 3 else planes[:1])[now["selected"]]
     if maps is None:
         return
     name = now["filters"][now["selected"]]["name"]

@@ -1,12 +1,12 @@
 """Gabor lab: one oriented filter in the hand, a bank of them, and those that nets learn by themselves."""
 
 import time
+from functools import partial
 
 import numpy as np
 import streamlit as st
 
 from cnnviz import picture
-from cnnviz.photo import Photo
 from cnnviz.signal import code, gabor, learned, pictures
 from cnnviz.ui import controls, firstlayer, show, state
 from cnnviz.ui.components.gaborlab import gaborbank, gaborlab
@@ -27,13 +27,6 @@ if "gabor-go" in kept:  # a filter was chosen elsewhere: hold it
 view = controls.switch("Lab", "gabor-view", views, views[0], label_visibility="collapsed")
 
 
-def shown(side: int) -> dict[str, np.ndarray]:
-    """The lecture's kind of pictures beside the current photo, as gray squares."""
-    names = [n for n in ("brick", "coins") if photo.personal or n != photo.name]
-    found = {photo.name: photo, **{name: Photo.sample(name) for name in names}}
-    return {name: pictures.gray(pictures.square(one, side)) for name, one in found.items()}
-
-
 def hold(filter: gabor.Gabor, target: tuple[str, np.ndarray] | None = None) -> None:
     """Open the lab with this filter, beside a learned one where there is one."""
     kept["gabor-begin"], kept["gabor-target"], kept["gabor-go"] = (filter, time.time_ns()), target, views[0]
@@ -48,29 +41,22 @@ def one() -> None:
     target = kept.get("gabor-target")
 
     # compute and show
+    shown = pictures.beside(photo)
     beginning, again = kept["gabor-begin"]
-    now, which, _ = gaborlab(
-        shown(pictures.SIDE), photo.digest, beginning, again=str(again), target=target, big=show.presenting()
-    )
+    now, which, _ = gaborlab(shown, photo.digest, beginning, again=str(again), target=target, big=show.presenting())
     st.query_params["wave"] = gabor.to_link(now)
     if target and st.button("Put the learned filter away", type="tertiary"):
         kept["gabor-target"] = None
         st.rerun(scope="fragment")
-    gray = list(shown(pictures.SIDE).values())[which]
-    name = list(shown(8))[which]
+    name, gray = list(shown.items())[which]
     lines = show.opening(photo) if which == 0 else f"photo = cnnviz.Photo.sample({name!r})"
     show.take_away(
         "gabor",
-        picture=lambda: picture.colourise(scaled(gabor.response(gray, now))),
+        picture=lambda: picture.mosaic(gabor.response(gray, now)[None], colour_map=picture.HEAT),
         array=lambda: gabor.response(gray, now),
         python=code.gabor_as_python(now, lines),
         link=state.link("gabor", wave=gabor.to_link(now)),
     )
-
-
-def scaled(response: np.ndarray) -> np.ndarray:
-    """A response from 0 to its largest value as 0..1."""
-    return response / max(float(response.max()), 1e-12)
 
 
 @st.fragment
@@ -89,7 +75,7 @@ def bank() -> None:
 
     # compute and show
     show.say(f"{len(filters)} filters; each row has one brightness scale, so a picture can be compared with the next.")
-    small = shown(128)
+    small = pictures.beside(photo, 128)
     chosen = gaborbank(small, photo.digest, filters, gabor.Gabor(frequencies[0], 0.0, sigmas[-1]))
     if chosen:
         hold(chosen)
@@ -129,8 +115,8 @@ def first_layer() -> None:
     floor = controls.slide("Only filters matched at least this well (R²)", "least", 0.0, 1.0, 0.5, 0.05)
     chosen = [i for i, fit in enumerate(fits) if fit.r2 >= floor]
     grafted = learned.transplanted(layer, fits, chosen)
-    said = show.asked("said", lambda: engine.predict(key, photo, top=5))
-    after = show.asked("grafted", lambda: learned.answers(model, photo, layer, grafted))
+    said = show.asked("said", partial(engine.predict, key, photo, top=5))
+    after = show.asked("grafted", partial(learned.answers, model, photo, layer, grafted))
     firstlayer.side_by_side(
         {"As learned": said, f"With {len(chosen)} of {len(fits)} filters replaced by Gabors": after}
     )

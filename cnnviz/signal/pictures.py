@@ -81,6 +81,13 @@ def gray(pixels: np.ndarray) -> np.ndarray:
     return pixels if pixels.ndim == 2 else np.asarray(Image.fromarray(pixels).convert("L"))
 
 
+def beside(photo: Photo, side: int = SIDE) -> dict[str, np.ndarray]:
+    """The photo and two textures, each its middle square in gray, uint8 (side, side), by name."""
+    textures = [Photo.sample(name) for name in ("brick", "coins")]
+    shown = [photo, *(texture for texture in textures if texture.digest != photo.digest)]
+    return {one.name: gray(square(one, side)) for one in shown}
+
+
 def planes(pixels: np.ndarray) -> np.ndarray:
     """Gray, and for a colour picture red, green and blue after it: uint8 (1 or 4, H, W)."""
     if pixels.ndim == 2:

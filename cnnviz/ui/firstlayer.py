@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +23,11 @@ LARGEST = 11  # px: beyond, a kernel has no room in the lab
 def layer() -> learned.FirstLayer | None:
     """The first convolution of the current net; None, and a sentence on the page, where there is none."""
     key = show.net()
-    return show.asked("first-layer", lambda: learned.first_layer(state.engine().model(key).net)) if key else None
+    return show.asked("first-layer", partial(_of, key)) if key else None
+
+
+def _of(key: str) -> learned.FirstLayer:
+    return learned.first_layer(state.engine().model(key).net)
 
 
 def kernels() -> tuple[list[np.ndarray], str]:

@@ -246,7 +246,7 @@ def test_dragging_a_cell_redraws_at_once_and_the_server_hears_of_it_on_release(p
     assert len(sent) == frames
     assert number(found.locator("input.weight").nth(4).input_value()) > 3
     page.mouse.up()
-    page.wait_for_function("() => location.href.includes('1x3!')")
+    page.wait_for_function("() => decodeURIComponent(location.href).includes('1x3!')")
     assert len(sent) > frames
 
 
@@ -266,6 +266,8 @@ def test_examples_are_one_click(page: Page):
 def test_the_receptive_field_grows_with_each_layer(page: Page):
     page.goto("/convolution?lab-view=Receptive+field")
     found = page.locator(".field")
+    found.get_by_text("One unit sees 40 × 40 pixels").wait_for()
+    found.get_by_role("button", name="Three 3 × 3").click()
     found.get_by_text("One unit sees 7 × 7 pixels").wait_for()
     found.get_by_role("button", name="Add a layer").click()
     found.get_by_text("One unit sees 9 × 9 pixels").wait_for()

@@ -32,6 +32,8 @@ STACKS: dict[str, tuple[tuple[Layer, ...], str]] = {
     ),
 }
 
+FIRST = "VGG16, first three blocks"
+
 _lab = st.components.v2.component(
     "cnnviz_fieldlab",
     js=script(*(HERE / name for name in ("common.js", "signal.js", "field.js"))),
@@ -40,7 +42,7 @@ _lab = st.components.v2.component(
 
 
 def fieldlab(
-    pixels: np.ndarray, stamp: str, stack: str = "Three 3 × 3", *, big: bool = False, key: str = "fieldlab"
+    pixels: np.ndarray, stamp: str, stack: str = FIRST, *, big: bool = False, key: str = "fieldlab"
 ) -> tuple[Layer, ...]:
     """The builder on a square photo, uint8 (S, S, 3); returns the layers it was left with."""
     layers, _ = STACKS[stack]

@@ -23,8 +23,8 @@ const TEMPLATE = `
   <input type="range" class="scrub" min="0" step="1" aria-label="Position of the window">
   <label class="pace"><span>Speed</span><input type="range" class="speed" min="0" max="100" step="1" aria-label="Speed"></label>
 </div>
-</div>
 <div class="sum" role="group" aria-label="Patch times kernel, cell by cell"></div>
+</div>
 <p class="told" role="status"></p>
 <div class="filters" role="group" aria-label="Filters of this layer"></div>`;
 
@@ -151,6 +151,7 @@ function buildSum(lab) {
       : [titled(s.stage === "relu" ? "value" : "patch", grid("Patch", patch))];
     return make("div", { class: "row" }, ...line);
   });
+  parts.sum.classList.toggle("many", channels > 1);
   lab.total = make("output", { class: "total" });
   lab.lead = make("span", { class: "lead" });
   lab.bias = s.stage === "conv" ? make("input", { class: "bias", type: "text", inputmode: "decimal", "aria-label": "Bias" }) : null;
