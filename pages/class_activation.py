@@ -78,7 +78,7 @@ def evidence() -> None:
                 colours = controls.pick("Colour map", "colours", picture.HEAT_MAPS, picture.HEAT)
             drawn = picture.overlay(photo, heat, opacity, colours, side=1200)
             with place:
-                show.image(drawn, f"Heat map of {heat.label} over the photo {photo.name}")
+                show.image(drawn, f"Heat map of {heat.label} over the photo {photo.name}", tallest=600)
                 show.scale(0, 1, colours, "Heat")
         with raw:
             show.section("Raw map", f"{heat.raw.shape[0]} × {heat.raw.shape[1]}")

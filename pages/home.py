@@ -20,7 +20,7 @@ place_trouble = st.container()
 side_in, side_heat, side_said = st.columns([1, 1, 0.8], gap="medium")
 with side_in:
     show.section("The photo", f"{photo.width} × {photo.height}")
-    show.image(picture.fit(photo, 800), f"The photo {photo.name}")
+    show.image(picture.fit(photo, 800), f"The photo {photo.name}", tallest=420)
 place_heat = show.waiting(side_heat, "Where it looked", 215)
 place_said = show.waiting(side_said, "What it says", 215)
 with st.container(key="stages"):
@@ -43,7 +43,9 @@ model = engine.model(key)
 if said and heat:
     with place_heat.container():
         show.section("Where it looked", f"for {heat.label}")
-        show.image(picture.overlay(photo, heat, 0.55, side=800), f"Heat map of {heat.label} over the photo")
+        show.image(
+            picture.overlay(photo, heat, 0.55, side=800), f"Heat map of {heat.label} over the photo", tallest=420
+        )
     with place_said.container():
         show.section("What it says", show.titled(model))
         show.bars(said, marked=heat.target)

@@ -113,9 +113,18 @@ def image(
     caption: str | None = None,
     width: Any = "stretch",
     quality: int = 92,
+    tallest: int | None = None,
 ) -> None:
-    """The picture as a JPEG of our own, at most 1,460 px wide, with its alternative text."""
-    data = picture.encode(picture.fit(shown, WIDEST), "jpeg", quality)
+    """The picture as a JPEG of our own, at most 1,460 px wide, with its alternative text.
+
+    `tallest` bounds the height of a portrait in px, which a column's width alone would let grow.
+    """
+    pixels = picture.fit(shown, WIDEST)
+    height, across = pixels.shape[:2]
+    if tallest is not None and width == "stretch" and height > across:
+        width = max(1, round(tallest * across / height))
+        pixels = picture.fit(pixels, max(width, tallest))
+    data = picture.encode(pixels, "jpeg", quality)
     st.image(data, caption=caption and plain(caption), width=width, output_format="JPEG", alt=alt)
 
 

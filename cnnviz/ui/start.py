@@ -52,8 +52,6 @@ class Start:
 
     def _load(self) -> None:
         try:
-            for name in samples():
-                Photo.sample(name)
             from cnnviz import engine as make
 
             self._engine = make()
