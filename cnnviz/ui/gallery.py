@@ -1,0 +1,156 @@
+"""The filter gallery: what a request is, its job, and what has grown so far."""
+
+from __future__ import annotations
+
+import io
+import threading
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from cnnviz import picture
+from cnnviz.explain import sheet
+from cnnviz.explain.ascent import Ascent, written
+from cnnviz.options import knobs
+from cnnviz.ui import controls
+from cnnviz.ui.jobs import JOBS, Job
+
+if TYPE_CHECKING:
+    from cnnviz.engine import Engine
+    from cnnviz.explain.maximize import FilterEvent, FilterImage
+    from cnnviz.photo import Photo
+
+STEPS = 96  # pictures kept of each filter's way
+SIZES = (0, 28, 48, 64, 80, 96, 112, 128, 160, 192, 224, 299, 384, 512)
+FIRST = ("steps", "rate", "size", "seed", "jitter", "canvas")  # the knobs that are seen at once
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a gallery shows; equal requests are the same job."""
+
+    model: str
+    fingerprint: str
+    layer: str
+    channels: tuple[int, ...]
+    ascent: Ascent
+    photo: str | None = None  # digest of the one it starts from
+
+
+@dataclass
+class Track:
+    """One filter while it grows: its newest picture, the objective so far, pictures of the way as JPEG."""
+
+    picture: np.ndarray | None = None
+    start: np.ndarray | None = None
+    values: list[float] = field(default_factory=list)
+    way: list[bytes] = field(default_factory=list)
+    image: FilterImage | None = None
+
+
+class Gallery:
+    """The shelf of a gallery's job: a track for each channel. Safe to read while it fills."""
+
+    def __init__(self, channels: Sequence[int], steps: int) -> None:
+        self.tracks = {channel: Track() for channel in channels}
+        self.every, self.done, self.total = max(1, -(-steps // STEPS)), 0, len(channels) * steps
+        self._lock = threading.Lock()
+
+    def lay(self, event: FilterEvent) -> None:
+        """Keep an event's picture."""
+        with self._lock:
+            track = self.tracks[event.aim.terms[0][0]]
+            track.picture = event.picture
+            track.values.append(event.value)
+            if event.image is None:
+                self.done += 1
+                if event.step % self.every == 0:
+                    track.way.append(picture.encode(event.picture, "jpeg", 85))
+                return
+            self.done += event.steps - event.step + (1 if track.way else event.steps)
+            track.image, track.start = event.image, event.image.start
+            track.values = event.image.curve.tolist()
+            way = track.way or [picture.encode(frame, "jpeg", 85) for frame in event.image.frames]
+            track.way = [*way, picture.encode(event.picture, "jpeg", 95)]
+
+    def share(self) -> float:
+        """How much is done, 0..1."""
+        return min(1.0, self.done / self.total)
+
+    def tiles(self, side: int, columns: int) -> np.ndarray:
+        """All newest pictures side by side, uint8 (h, w, 3); what has not begun is gray."""
+        empty = np.full((side, side, 3), 128, np.uint8)
+        with self._lock:
+            now = [empty if track.picture is None else track.picture for track in self.tracks.values()]
+        return sheet.contact_sheet(now, columns, gap=2, side=side)
+
+
+def job(engine: Engine, request: Request, photo: Photo | None) -> Job:
+    """The job that grows a request, started where nobody has asked for it yet."""
+
+    def make() -> Generator[FilterEvent]:
+        layer = None if request.layer == "logits" else request.layer
+        return engine.filters(request.model, layer, request.channels, request.ascent, photo)
+
+    title = f"{len(request.channels)} filters of {request.layer}, {request.model}"
+    personal = photo is not None and photo.personal
+    return JOBS.ask(request, title, lambda: Gallery(request.channels, request.ascent.steps), make, personal)
+
+
+def asked_knobs(recipe: Ascent, prefix: str, names: Sequence[str]) -> dict[str, Any]:
+    """A linked widget for each of these knobs, standing where the recipe has it; the values set."""
+    values: dict[str, Any] = {}
+    for k in knobs(Ascent):
+        if k.name not in names:
+            continue
+        key, default = f"{prefix}-{k.name}", getattr(recipe, k.name)
+        label = k.name.replace("tv", "total variation").capitalize() + (f", {k.unit}" if k.unit else "")
+        if k.name == "size":
+            options = sorted({*SIZES, default or 0})
+            words = lambda n: f"{n} px" if n else "what the layer asks for"  # noqa: E731
+            values["size"] = (
+                controls.pick(label, key, options, default or 0, parse=int, words=words, help=k.help) or None
+            )
+        elif k.kind is bool:
+            values[k.name] = controls.tick(label, key, default, help=k.help)
+        elif k.choices:
+            values[k.name] = controls.pick(label, key, list(k.choices), default, help=k.help)
+        else:
+            high = min(k.high or 100, LIMITS.get(k.name, k.high or 100))
+            step = k.step or (1 if k.kind is int else round(high / 100, 4))
+            values[k.name] = controls.slide(
+                label, key, k.kind(k.low or 0), k.kind(max(high, default)), k.kind(default), k.kind(step), help=k.help
+            )
+    return values
+
+
+def with_knobs(recipe: Ascent, values: dict[str, Any]) -> Ascent:
+    """The recipe with these knobs turned; what a slider rounded stays the recipe's own."""
+    near = {
+        name: value
+        for name, value in values.items()
+        if not (isinstance(value, float) and abs(value - getattr(recipe, name)) < 1e-6)
+    }
+    return replace(recipe, **near)
+
+
+def decoded(way: Sequence[bytes]) -> list[np.ndarray]:
+    """The pictures of a way, uint8 (H, W, 3), all as large as the last."""
+    stills = [np.asarray(Image.open(io.BytesIO(data)).convert("RGB")) for data in way]
+    return [sheet.fitted(still, len(stills[-1])) for still in stills]
+
+
+def python(request: Request, opening: str) -> str:
+    """The lines that grow the same pictures in a notebook."""
+    layer = None if request.layer == "logits" else request.layer
+    start = ", photo" if request.photo else ""
+    lines = f"import cnnviz\n\nengine = cnnviz.engine()\n{opening + chr(10) if request.photo else ''}"
+    lines += f"ascent = cnnviz.{written(request.ascent)}\n"
+    lines += f"for event in engine.filters({request.model!r}, {layer!r}, {list(request.channels)}, ascent{start}):\n"
+    return lines + "    if event.image is not None:\n        print(event.aim, event.value, event.image.picture.shape)"
+
+
+LIMITS: dict[str, float] = {"steps": 512, "seed": 99, "rate": 2.0, "tv": 2.0, "diversity": 4.0}

@@ -1,0 +1,154 @@
+"""Work that outlives a page: a thread drains a generator of events, anybody may look, anybody may stop it.
+
+A job's name is what was asked for. Who asks for the same finds the same job: after a reload, on another page, in
+another browser. Streamlit is not needed here.
+"""
+
+from __future__ import annotations
+
+import atexit
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Generator, Hashable
+from typing import Any, Protocol
+
+from cnnviz.options import RequestError
+
+KEPT = 12  # finished jobs that can still be looked at
+AT_ONCE = 2  # jobs that run; the others wait
+UNWATCHED = 600.0  # seconds after which a job that nobody looks at is stopped
+
+
+class Shelf(Protocol):
+    """Where a job lays its events, made to be read by other threads at any time."""
+
+    def lay(self, event: Any) -> None:
+        """Keep what matters of an event."""
+
+    def share(self) -> float:
+        """How much of the work is done, 0..1."""
+
+
+class Job:
+    """One piece of work. `state` is queued, running, finished, stopped or failed; `error` says why it failed."""
+
+    def __init__(self, name: Hashable, title: str, shelf: Any, make: Callable[[], Generator], personal: bool) -> None:
+        self.name, self.title, self.shelf, self.personal = name, title, shelf, personal
+        self.state, self.error = "queued", ""
+        self.began, self.ended, self.seen = time.monotonic(), 0.0, time.monotonic()
+        self._make, self._stop = make, threading.Event()
+        self._thread = threading.Thread(target=self._drain, name=f"cnnviz-job {title}", daemon=True)
+
+    @property
+    def busy(self) -> bool:
+        """Whether it still works, or waits to."""
+        return self.state in ("queued", "running")
+
+    def look(self) -> Any:
+        """The shelf; a job that is looked at is not stopped for want of an audience."""
+        self.seen = time.monotonic()
+        return self.shelf
+
+    def left(self) -> float | None:
+        """Seconds that are left, as far as can be told."""
+        share, spent = self.shelf.share(), time.monotonic() - self.began
+        return spent / share - spent if share > 0.02 and self.state == "running" else None
+
+    def stop(self) -> None:
+        """Stop after the step it is in; for everyone who looks it has stopped now."""
+        self._stop.set()
+        if self.busy:
+            self.state, self.ended = "stopped", time.monotonic()
+
+    def _drain(self) -> None:
+        with _PLACES:
+            if self._stop.is_set():
+                return
+            self.state, self.began = "running", time.monotonic()
+            events = None
+            try:
+                events = self._make()
+                for event in events:
+                    if self._stop.is_set() or time.monotonic() - self.seen > UNWATCHED:
+                        break
+                    self.shelf.lay(event)
+                self._end("stopped" if self.shelf.share() < 1 else "finished")
+            except RequestError as error:
+                self.error = str(error)
+                self._end("failed")
+            except Exception as error:  # told to whoever looks, not lost in a thread
+                self.error = f"It failed ({type(error).__name__}: {error}); try other settings."
+                self._end("failed")
+            finally:
+                if events is not None:
+                    events.close()  # also what a generator holds back in its finally
+                if not self.ended:
+                    self.ended = time.monotonic()
+
+    def _end(self, state: str) -> None:
+        if not self._stop.is_set():
+            self.state = state
+
+
+class Jobs:
+    """All jobs of this server."""
+
+    def __init__(self) -> None:
+        self._jobs: OrderedDict[Hashable, Job] = OrderedDict()
+        self._lock = threading.Lock()
+        atexit.register(self.close)
+
+    def ask(
+        self,
+        name: Hashable,
+        title: str,
+        shelf: Callable[[], Shelf],
+        make: Callable[[], Generator],
+        personal: bool = False,
+    ) -> Job:
+        """The job of that name; started where there is none. One that was stopped stays so until `again`."""
+        with self._lock:
+            if (job := self._jobs.get(name)) is None:
+                job = self._jobs[name] = Job(name, title, shelf(), make, personal)
+                job._thread.start()
+                for old in [n for n, j in self._jobs.items() if not j.busy][:-KEPT]:
+                    del self._jobs[old]
+            self._jobs.move_to_end(name)
+            job.seen = time.monotonic()
+            return job
+
+    def get(self, name: Hashable) -> Job | None:
+        """The job of that name, if there is one."""
+        return self._jobs.get(name)
+
+    def running(self) -> list[Job]:
+        """Jobs that work or wait, oldest first."""
+        with self._lock:
+            return [job for job in self._jobs.values() if job.busy]
+
+    def drop(self, name: Hashable) -> None:
+        """Stop and forget a job; asked for again it starts anew."""
+        with self._lock:
+            job = self._jobs.pop(name, None)
+        if job is not None:
+            job.stop()
+
+    def forget_personal(self) -> None:
+        """Stop and forget what was made of people's own photos."""
+        for job in [job for job in self._jobs.values() if job.personal]:
+            self.drop(job.name)
+
+    def close(self, patience: float = 3.0) -> None:
+        """Stop everything and wait a moment for the threads: one inside torch at exit would end in an abort."""
+        jobs = [*self._jobs.values()]
+        for job in jobs:
+            job.stop()
+        end = time.monotonic() + patience
+        for job in jobs:
+            if job._thread.ident is not None:
+                job._thread.join(max(0.0, end - time.monotonic()))
+
+
+_PLACES = threading.BoundedSemaphore(AT_ONCE)
+JOBS = Jobs()

@@ -1,0 +1,182 @@
+"""Filters: the picture that each channel of a layer would most like to see, as it grows."""
+
+import numpy as np
+import streamlit as st
+
+from cnnviz import picture
+from cnnviz.explain import sheet
+from cnnviz.explain.ascent import RECIPES, written
+from cnnviz.ui import controls, gallery, show, start, state
+from cnnviz.ui.components.mosaic import mosaic
+from cnnviz.ui.jobs import JOBS
+
+state.guard()
+
+POLL = 0.6  # seconds
+KINDS = ("first", "random", "top for my photo", "list")
+
+# say
+show.head(
+    "Filters", "What each channel of a layer would like to see: a picture grown, step by step, to please it most."
+)
+engine, photo = state.engine(), state.photo()
+key = show.net()
+if key is None:
+    st.stop()
+model = engine.model(key)
+if model.key.startswith("lecture/"):
+    show.say("This net has learned nothing yet, so its channels want nothing in particular.")
+
+# ask
+widths = show.asked(f"widths {key}", lambda: engine.filter_layers(key))
+if not widths:
+    st.stop()
+names = list(widths)
+one, two, three, four = st.columns([2, 1.4, 1.2, 1.2], vertical_alignment="bottom")
+with one:
+    first = next((name for name in reversed(start.stages(engine, key)) if name in widths), names[0])
+    words = lambda name: f"classes · {widths[name]}" if name == "logits" else f"{name} · {widths[name]} channels"  # noqa: E731
+    layer = controls.pick("Layer", "layer", names, first, words=words)
+with two:
+    kind = controls.pick("Channels", "which", KINDS, KINDS[0])
+with three:
+    if kind == "list":
+        state.linked("channels", "0-11", lambda value: True, str)
+        st.text_input("Such as 3,7,20-25", key="channels")
+        state.note("channels", "0-11")
+        wanted = st.session_state["channels"]
+    else:
+        many = controls.pick("How many", "many", [1, 4, 6, 9, 12, 16, 32, 64, 128, 512], 12, parse=int)
+        wanted = {"first": f"0-{min(many, widths[layer]) - 1}", "random": f"random:{many}"}.get(kind, f"top:{many}")
+with four:
+    recipe = controls.pick("Recipe", "recipe", ["auto", *RECIPES], "auto")
+chosen = engine.recipe(key, recipe)
+with st.expander("Knobs"):
+    turned = {}
+    for column, part in zip(
+        st.columns(3), np.array_split([k.name for k in gallery.knobs(gallery.Ascent)], 3), strict=True
+    ):
+        with column:
+            turned.update(gallery.asked_knobs(chosen, f"{recipe}", [str(name) for name in part]))
+
+
+def answers() -> list[int]:
+    """All channels, the one that answers the photo most first."""
+    if layer == "logits":
+        return [p.index for p in engine.predict(key, photo, widths[layer])]
+    return np.argsort(-engine.activations(key, photo, layer).mean, kind="stable").tolist()
+
+
+# compute
+def asked() -> gallery.Request:
+    """What is asked for now; refused where it makes no sense."""
+    ascent = gallery.with_knobs(chosen, turned)
+    channels = sheet.channels(wanted, widths[layer], ascent.seed, answers)
+    base = photo.digest if ascent.start == "photo" else None
+    return gallery.Request(key, model.fingerprint, layer, channels, ascent, base)
+
+
+request = show.asked("filters", asked)
+if request is None:
+    st.stop()
+before = st.session_state.get("_gallery")
+if before is not None and before != request and (old := JOBS.get(before)) is not None and old.busy:
+    JOBS.drop(before)  # a knob was turned: the pictures that are done are remembered, the rest is not wanted any more
+st.session_state["_gallery"] = request
+base = photo if request.photo else None
+running = gallery.job(engine, request, base).busy
+
+
+# show
+@st.fragment(run_every=POLL if running else None)
+def grown() -> None:
+    """All pictures as they are now, and one of them close up."""
+    job = gallery.job(engine, request, base)
+    shelf = job.look()
+    if running and not job.busy:
+        st.rerun()
+    if job.error:
+        st.error(show.plain(job.error), icon=":material/error:")
+    elif job.busy:
+        bar, button = st.columns([5, 1], vertical_alignment="center")
+        left = job.left()
+        words = "Waits for its turn" if job.state == "queued" else "Growing" + (f", {left:.0f} s left" if left else "")
+        bar.progress(shelf.share(), words)
+        button.button("Stop", icon=":material/stop:", on_click=job.stop, width="stretch")
+    elif job.state == "stopped":
+        st.button("Go on", icon=":material/play_arrow:", on_click=JOBS.drop, args=(request,))
+    channels = list(request.channels)
+    all_of_them, one_of_them = st.columns([2.1, 1], gap="large")
+    with one_of_them:
+        place = st.session_state.get("_filter")
+        channel = place if place in channels else channels[0]
+        close_up(shelf.tracks[channel], channel)
+    with all_of_them:
+        columns = picture.wide(len(channels), 1.0, 1.5)
+        side = min(200, max(32, show.WIDEST // columns - 2))
+
+        def choose() -> None:
+            st.session_state["_filter"] = channels[st.session_state["filter-tiles"]["place"]]
+
+        mosaic(
+            "filter-tiles", shelf.tiles(side, columns), columns=columns, names=[called(c) for c in channels], gap=2,
+            chosen=channels.index(channel), alt=f"Filter images of {layer}", on_choose=choose,
+        )  # fmt: skip
+        show.say(f"{written(request.ascent)} · {recipe}")
+        if dead := [c for c, t in shelf.tracks.items() if t.image is not None and t.image.dead]:
+            show.say(f"Nothing was found that these channels answer to: {', '.join(map(str, dead))}")
+    link = state.link("filters", layer=layer, which=kind, recipe=recipe)
+    track = shelf.tracks[channel]
+    done = track.image is not None
+    show.take_away(
+        sheet.file_name(layer, channel), picture=(lambda: track.image.picture) if done else None,
+        array=(lambda: track.image.picture) if done else None, link=link,
+        python=gallery.python(request, show.opening(photo)),
+    )  # fmt: skip
+    if not running and not show.presenting():
+        with st.container(horizontal=True, gap="small"):
+            st.download_button(
+                "Contact sheet", lambda: picture.encode(shelf.tiles(160, columns), "png"), f"{layer}_sheet.png",
+                "image/png", on_click="ignore", icon=":material/grid_view:",
+            )  # fmt: skip
+            if done:
+                st.download_button(
+                    "GIF", lambda: sheet.animation(gallery.decoded(track.way)),
+                    f"{sheet.file_name(layer, channel)}.gif", "image/gif", on_click="ignore", icon=":material/movie:",
+                )  # fmt: skip
+
+
+def called(channel: int) -> str:
+    """A channel's number, or a class's name."""
+    return model.labels[channel] if layer == "logits" else f"channel {channel}"
+
+
+def close_up(track: gallery.Track, channel: int) -> None:
+    """One filter large: its newest picture or a step of the way, before and after, and the objective."""
+    show.section(called(channel).capitalize(), layer)
+    if track.picture is None:
+        st.skeleton(height=320)
+        return
+    if track.image is None:
+        show.image(sheet.fitted(track.picture, 420), f"Filter image of {called(channel)} of {layer} while it grows")
+        return
+    view = controls.switch("View", "view", ["after", "before", "every step"], "after", label_visibility="collapsed")
+    if view == "every step":
+        last = len(track.way)
+        step = st.slider("Step", 1, last, last, key=f"step-{channel}") if last > 1 else 1
+        shown = gallery.decoded([track.way[step - 1]])[0]
+    else:
+        shown = track.image.picture if view == "after" else track.image.start
+    show.image(sheet.fitted(shown, 420), f"Filter image of {called(channel)} of {layer}, {view}", quality=95)
+    show.facts(
+        {
+            "Objective before": f"{track.image.before:.4g}",
+            "after": f"{track.image.value:.4g}",
+            "Side": f"{len(track.image.picture)} px",
+            "Steps": str(len(track.values)),
+        }
+    )
+    st.line_chart({"objective": track.values}, height=140, x_label="step", y_label="", alt="Objective at each step")
+
+
+grown()

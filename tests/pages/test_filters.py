@@ -1,0 +1,235 @@
+"""The filter gallery: it fills, stops, goes on, is instant the second time, and its lines of Python are true."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from cnnviz.options import RequestError
+from cnnviz.ui import gallery, jobs
+from cnnviz.ui.jobs import JOBS, Job, Jobs
+
+FEW = {"layer": "conv2", "which": "list", "channels": "1,5", "auto-steps": "3"}
+
+
+class Counter:
+    def __init__(self, total: int) -> None:
+        self.laid, self.total = [], total
+
+    def lay(self, event: int) -> None:
+        self.laid.append(event)
+
+    def share(self) -> float:
+        return len(self.laid) / self.total
+
+
+def wait(condition, seconds: float = 20.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.01)
+
+
+def finish(at):
+    """The page once its gallery has grown."""
+    wait(lambda: not JOBS.running(), 60)
+    return at.run()
+
+
+@pytest.fixture
+def some():
+    made = Jobs()
+    yield made
+    made.close()
+
+
+def test_a_job_lays_every_event_and_is_found_by_whoever_asks_for_the_same(some):
+    job = some.ask("a", "count", lambda: Counter(5), lambda: (i for i in range(5)))
+    assert some.ask("a", "count", lambda: Counter(5), lambda: (i for i in range(99))) is job
+    wait(lambda: not job.busy)
+    assert (job.state, job.look().laid, some.running()) == ("finished", [0, 1, 2, 3, 4], [])
+
+
+def test_stop_ends_a_job_within_a_second_and_closes_its_generator(some):
+    closed = threading.Event()
+
+    def endless():
+        try:
+            while True:
+                yield time.sleep(0.01)
+        finally:
+            closed.set()
+
+    job = some.ask("a", "endless", lambda: Counter(10**9), endless)
+    wait(lambda: job.look().laid)
+    began = time.monotonic()
+    job.stop()
+    assert job.state == "stopped"
+    assert closed.wait(1.0)
+    assert time.monotonic() - began < 1.0
+    assert some.get("a") is job
+
+
+def test_a_failing_job_says_so_in_one_sentence_and_closes(some):
+    def refused():
+        yield 1
+        raise RequestError("Too small; choose a larger one.")
+
+    def broken():
+        yield 1
+        raise KeyError("x")
+
+    one, two = (some.ask(f, "bad", lambda: Counter(9), f) for f in (refused, broken))
+    wait(lambda: not one.busy and not two.busy)
+    assert (one.state, one.error) == ("failed", "Too small; choose a larger one.")
+    assert two.state == "failed"
+    assert "KeyError" in two.error
+
+
+def test_only_so_many_run_at_once_and_one_stopped_in_line_never_starts(some, monkeypatch):
+    gate, begun = threading.Event(), []
+
+    def held(name):
+        begun.append(name)
+        yield gate.wait(10)
+
+    made = [some.ask(i, "held", lambda: Counter(1), lambda i=i: held(i)) for i in range(jobs.AT_ONCE + 1)]
+    wait(lambda: len(begun) == jobs.AT_ONCE)
+    waiting = next(job for job in made if job.state == "queued")
+    waiting.stop()
+    gate.set()
+    wait(lambda: not some.running())
+    waiting._thread.join(5)
+    assert len(begun) == jobs.AT_ONCE
+
+
+def test_finished_jobs_are_forgotten_in_the_end_and_personal_ones_on_request(some):
+    for i in range(jobs.KEPT + 8):
+        job = some.ask(i, "short", lambda: Counter(1), lambda: iter_one(), personal=i == jobs.KEPT + 7)
+        wait(lambda job=job: not job.busy)
+    assert len(some._jobs) <= jobs.KEPT + 2
+    some.forget_personal()
+    assert some.get(jobs.KEPT + 7) is None
+
+
+def iter_one():
+    yield 1
+
+
+def test_a_job_nobody_looks_at_ends(some, monkeypatch):
+    monkeypatch.setattr(jobs, "UNWATCHED", 0.05)
+
+    def endless():
+        while True:
+            yield time.sleep(0.01)
+
+    job = some.ask("a", "endless", lambda: Counter(10**9), endless)
+    wait(lambda: not job.busy)
+    assert job.state == "stopped"
+
+
+def test_time_left_follows_from_the_share_done():
+    shelf = Counter(4)
+    job = Job("a", "count", shelf, lambda: iter_one(), False)
+    assert job.left() is None
+    job.state, job.began = "running", time.monotonic() - 10
+    shelf.laid = [1]
+    assert job.left() == pytest.approx(30, abs=1)
+
+
+def test_the_gallery_grows_and_shows_the_same_pictures_as_the_engine(visit, engine):
+    at = finish(visit("filters", **FEW))
+    assert not at.exception
+    assert not at.error
+    request = at.session_state["_gallery"]
+    assert request.channels == (1, 5)
+    assert request.ascent.steps == 3
+    shelf = JOBS.get(request).look()
+    events = engine.filters(request.model, request.layer, request.channels, request.ascent)
+    for image in (event.image for event in events if event.image):
+        track = shelf.tracks[image.aim.channel]
+        assert np.array_equal(track.image.picture, image.picture)
+        assert len(track.way) == 3
+        assert track.values == image.curve.tolist()
+    assert shelf.share() == 1
+
+
+def test_the_lines_of_python_reproduce_the_picture(visit, engine):
+    at = finish(visit("filters", **FEW))
+    request = at.session_state["_gallery"]
+    lines = gallery.python(request, "")
+    assert lines in [code.value for code in at.code]
+    found: dict = {}
+    exec(
+        lines.replace("cnnviz.engine()", "shared").replace("print(", "keep.append("),
+        {"shared": engine, "keep": Keep(found)},
+    )
+    shelf = JOBS.get(request).look()
+    assert found[1] == shelf.tracks[1].image.value
+
+
+class Keep:
+    def __init__(self, found: dict) -> None:
+        self.found = found
+
+    def append(self, aim, value, shape) -> None:
+        self.found[aim.channel] = value
+
+
+def test_a_reload_and_another_page_find_the_same_job(visit):
+    first = visit("filters", **FEW)
+    request = first.session_state["_gallery"]
+    job = JOBS.get(request)
+    first.switch_page("pages/activations.py").run()
+    again = visit("filters", **FEW)
+    assert again.session_state["_gallery"] == request
+    assert JOBS.get(request) is job
+    finish(again)
+
+
+def test_stop_and_go_on(visit):
+    at = visit("filters", **{**FEW, "auto-steps": "400"})
+    request = at.session_state["_gallery"]
+    stop = next(button for button in at.button if button.label == "Stop")
+    stop.click().run()
+    assert JOBS.get(request).state == "stopped"
+    on = next(button for button in at.button if button.label == "Go on")
+    on.click().run()
+    assert JOBS.get(request).busy
+    JOBS.drop(request)
+
+
+def test_turning_a_knob_drops_what_is_not_wanted_any_more(visit):
+    at = visit("filters", **{**FEW, "auto-steps": "400"})
+    old = JOBS.get(at.session_state["_gallery"])
+    at.slider("auto-steps").set_value(2).run()
+    assert old.state == "stopped"
+    assert at.session_state["_gallery"].ascent.steps == 2
+    finish(at)
+
+
+def test_channels_that_are_not_there_are_refused_and_the_last_gallery_stays(visit, words):
+    at = finish(visit("filters", **FEW))
+    before = at.session_state["_gallery"]
+    at.text_input("channels").set_value("1,9999").run()
+    assert "channels 0 to" in words(at)
+    assert at.session_state["_gallery"] == before
+
+
+def test_before_after_and_every_step(visit, pictures):
+    at = finish(visit("filters", **FEW))
+    seen = set()
+    for view in ("after", "before", "every step"):
+        at.segmented_control("view").set_value(view).run()
+        assert not at.exception
+        seen |= {address for alt, address in pictures(at).items() if "Filter image" in alt}
+    assert len(seen) >= 2
+
+
+def test_classes_and_the_channels_of_my_photo(visit):
+    at = finish(visit("filters", **{"layer": "logits", "which": "top for my photo", "many": "4", "auto-steps": "2"}))
+    assert not at.exception
+    assert sorted(at.session_state["_gallery"].channels) == [0, 1]
