@@ -1,0 +1,114 @@
+"""A photo and its heat on one canvas: opacity, threshold, contours, boxes, split, blink, brush, all in the browser.
+
+Python hears of a change when the finger lifts.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+
+from cnnviz import picture
+from cnnviz.ui.components import convlab
+
+if TYPE_CHECKING:
+    from cnnviz.explain.cam import Heatmap
+    from cnnviz.photo import Photo
+
+HERE = Path(__file__).parent
+MODES = ("overlay", "split", "blink")
+VIEWS = ("photo", "seen")
+SIDE = 900  # px: how large the photo travels
+
+_canvas = st.components.v2.component(
+    "cnnviz_camcanvas",
+    js=convlab.script(convlab.HERE / "common.js", HERE / "model.js", HERE / "index.js"),
+    css=convlab.script(convlab.HERE / "style.css", HERE / "style.css"),
+)
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a map lies over its photo, and what has been wiped away: strokes of (x, y, radius) over what the net saw."""
+
+    opacity: float = 0.55
+    threshold: float = 0.0
+    colours: str = picture.HEAT
+    mode: str = MODES[0]
+    view: str = VIEWS[0]
+    contours: bool = False
+    boxes: bool = False
+    strokes: tuple[tuple[tuple[float, float, float], ...], ...] = ()
+
+
+def camcanvas(photo: Photo, heat: Heatmap, caption: str, begin: Look, *, big: bool = False, key: str) -> Look:
+    """The canvas; returns how it was left. `caption` is its sentence for those who cannot see it.
+
+    A new photo takes the strokes away; another `begin` sets the look anew.
+    """
+    left, top, width, height = heat.box
+    data = {
+        "photo": _jpeg(picture.fit(photo, SIDE)),
+        "seen": _jpeg(heat.seen),
+        "stamp": photo.digest,
+        "size": [photo.width, photo.height],
+        "box": [left / photo.width, top / photo.height, width / photo.width, height / photo.height],
+        "heat": convlab.text(np.rint(heat.values * 255)),
+        "shape": list(heat.values.shape),
+        "raw": base64.b64encode(heat.raw.astype("<f4").tobytes()).decode() if heat.raw.size <= 4096 else "",
+        "rawShape": list(heat.raw.shape),
+        "luts": _luts(),
+        "caption": caption,
+        "begin": {**{n: v for n, v in vars(begin).items() if n != "strokes"}, "stamp": str(begin)},
+        "big": big,
+    }
+    result = _canvas(key=key, data=data, on_look_change=lambda: None)
+    said = getattr(result, "look", None)
+    fresh = isinstance(said, dict) and said.get("stamp") == str(begin)
+    return read(said, photo.digest) if fresh else begin
+
+
+def read(said: Any, digest: str) -> Look:
+    """What the browser says, as far as it is a look; nothing from outside is believed."""
+    plain = Look()
+    if not isinstance(said, dict):
+        return plain
+    try:
+        strokes = tuple(tuple((float(x), float(y), float(r)) for x, y, r in stroke) for stroke in said["strokes"])
+    except (TypeError, ValueError, KeyError):
+        strokes = ()
+    return Look(
+        _share(said.get("opacity"), plain.opacity),
+        _share(said.get("threshold"), plain.threshold),
+        _one_of(said.get("colours"), picture.HEAT_MAPS, plain.colours),
+        _one_of(said.get("mode"), MODES, plain.mode),
+        _one_of(said.get("view"), VIEWS, plain.view),
+        said.get("contours") is True,
+        said.get("boxes") is True,
+        strokes if said.get("photo") == digest else (),
+    )
+
+
+def _share(value: Any, otherwise: float) -> float:
+    good = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1
+    return round(float(value), 3) if good else otherwise
+
+
+def _one_of(value: Any, choices: tuple[str, ...], otherwise: str) -> str:
+    return value if value in choices else otherwise
+
+
+def _jpeg(pixels: np.ndarray) -> str:
+    return "data:image/jpeg;base64," + base64.b64encode(picture.encode(pixels, "jpeg", 90)).decode()
+
+
+@cache
+def _luts() -> dict[str, str]:
+    ramp = np.linspace(0, 1, 256, dtype=np.float32)[None]
+    return {name: convlab.text(picture.colourise(ramp, name)) for name in picture.HEAT_MAPS}

@@ -1,0 +1,309 @@
+// The photo under its heat. Everything but the answer to an erased photo is drawn here, at once.
+
+const CANVASES = new WeakMap();
+const MODES = [["overlay", "Overlay"], ["split", "Split"], ["blink", "Blink"]];
+const VIEWS = [["photo", "Whole photo"], ["seen", "What the net saw"]];
+const FADED = "rgb(128 128 128 / .55)";
+
+export default function (args) {
+  return mounted(CANVASES, args, build, update);
+}
+
+function build(root) {
+  const element = make("div", { class: "lab cam" });
+  const canvas = make("canvas", { tabindex: 0, role: "img" });
+  const say = make("p", { class: "say", "aria-live": "polite" });
+  const cam = { element, canvas, say, look: null, strokes: [], hover: null, split: 0.5, blinkOn: true, cursor: [0.5, 0.5], tile: new Tile(), images: {} };
+  const change = (part, later = 300) => { Object.assign(cam.look, part); draw(cam); tell(cam, later); };
+  const pick = (name, label, choices, field) => {
+    const group = make("div", { class: `pick ${name}`, role: "radiogroup", "aria-label": label });
+    cam[name] = {};
+    for (const [value, words] of choices) {
+      const input = make("input", { type: "radio", name: `cam-${name}`, value, "aria-label": words });
+      input.addEventListener("change", () => change({ [field]: value }));
+      cam[name][value] = input;
+      group.append(make("label", {}, input, make("span", {}, words)));
+    }
+    return group;
+  };
+  const range = (name, label) => {
+    const input = make("input", { type: "range", min: 0, max: 1, step: 0.01, "aria-label": label });
+    const output = make("output", {});
+    input.addEventListener("input", () => change({ [name]: Number(input.value) }, 600));
+    cam[`${name}Range`] = [input, output];
+    return make("label", { class: "setting" }, make("span", {}, label), input, output);
+  };
+  const check = (name, label) => {
+    const input = make("input", { type: "checkbox", "aria-label": label });
+    input.addEventListener("change", () => change({ [name]: input.checked }));
+    cam[`${name}Check`] = input;
+    return make("label", { class: "check" }, input, label);
+  };
+  cam.colours = make("select", { "aria-label": "Colour map" });
+  cam.colours.addEventListener("change", () => change({ colours: cam.colours.value }));
+  cam.brush = make("input", { type: "checkbox", "aria-label": "Brush: erase and predict" });
+  cam.brush.addEventListener("change", () => draw(cam));
+  cam.radius = make("input", { type: "range", min: 0.02, max: 0.3, step: 0.01, value: 0.08, "aria-label": "Size of the brush" });
+  cam.radius.addEventListener("input", () => draw(cam));
+  const act = (words, go) => make("button", { type: "button", onclick: go }, words);
+  const wipe = (strokes) => { cam.strokes = strokes; draw(cam); tell(cam, 0); };
+  cam.undo = act("Undo", () => wipe(cam.strokes.slice(0, -1)));
+  cam.clear = act("Clear", () => wipe([]));
+  cam.otsu = act("Otsu’s threshold", () => change({ threshold: Math.round((otsu(cam.heat) / 255) * 100) / 100 }));
+  const bar = make("div", { class: "cambar" },
+    make("div", { class: "top" }, pick("modes", "How the heat lies over the photo", MODES, "mode"), pick("views", "How much of the photo", VIEWS, "view")),
+    make("div", { class: "camsettings" },
+      range("opacity", "Opacity"), range("threshold", "Threshold"),
+      make("div", { class: "camrow" }, make("label", { class: "colourpick" }, "Colours ", cam.colours), check("contours", "Contours"), check("boxes", "Boxes"), cam.otsu),
+      make("div", { class: "camrow" }, make("label", { class: "check" }, cam.brush, "Brush: erase and predict"), cam.radius, cam.undo, cam.clear)));
+  element.append(canvas, say, bar);
+  root.append(element);
+  hands(cam);
+  cam.watch = new ResizeObserver(() => cam.look && draw(cam));
+  cam.watch.observe(element);
+  return cam;
+}
+
+function update(cam, data) {
+  cam.data = data;
+  cam.theme = theme(cam.element);
+  cam.element.classList.toggle("big", Boolean(data.big));
+  cam.heat = bytes(data.heat);
+  cam.raw = data.raw ? new Float32Array(bytes(data.raw).buffer) : null;
+  cam.lines = null;
+  if (!cam.luts) {
+    cam.luts = Object.fromEntries(Object.entries(data.luts).map(([name, text]) => [name, palette(text)]));
+    for (const name of Object.keys(data.luts)) cam.colours.append(make("option", { value: name }, name));
+  }
+  if (cam.stamp !== data.begin.stamp || !cam.look) {
+    cam.stamp = data.begin.stamp;
+    const { stamp, ...look } = data.begin;
+    cam.look = look;
+  }
+  if (cam.photoStamp !== data.stamp) {
+    cam.photoStamp = data.stamp;
+    cam.strokes = [];
+    for (const which of ["photo", "seen"]) {
+      const image = new Image();
+      image.onload = () => { cam.images[which] = image; draw(cam); };
+      image.src = data[which];
+    }
+  }
+  draw(cam);
+}
+
+/** Tell Python, once the hand rests. */
+function tell(cam, later) {
+  clearTimeout(cam.timer);
+  cam.timer = setTimeout(() => cam.send("look", { ...cam.look, strokes: cam.strokes, photo: cam.photoStamp, stamp: cam.stamp }), later);
+}
+
+/** Where the net's pixels lie on the canvas, in CSS pixels. */
+function frame(cam, width, height) {
+  if (cam.look.view === "seen") return [0, 0, width, height];
+  const [left, top, across, down] = cam.data.box;
+  return [left * width, top * height, across * width, down * height];
+}
+
+function draw(cam) {
+  const { data, look, theme: { dark } } = cam;
+  const [down, across] = data.shape;
+  const ratio = look.view === "seen" ? down / across : data.size[1] / data.size[0];
+  const most = Math.min(cam.element.clientWidth, look.view === "seen" ? 560 / ratio : 640 / ratio);
+  const width = Math.max(120, Math.floor(most)), height = Math.round(width * ratio);
+  cam.canvas.style.width = `${width}px`;
+  cam.canvas.style.height = `${height}px`;
+  const context = sharp(cam.canvas, width, height), image = cam.images[look.view];
+  const [x, y, w, h] = frame(cam, width, height);
+  cam.at = [x, y, w, h, width, height];
+  context.imageSmoothingEnabled = true;
+  if (image) context.drawImage(image, 0, 0, width, height);
+  if (look.view === "photo" && (w < width - 1 || h < height - 1)) {
+    context.save();
+    context.beginPath();
+    context.rect(0, 0, width, height);
+    context.rect(x, y, w, h);
+    context.fillStyle = FADED;
+    context.fill("evenodd");
+    context.restore();
+  }
+  if (cam.strokes.length || cam.stroke) smear(cam, context, x, y, w, h);
+  if (look.mode !== "blink" || cam.blinkOn) warm(cam, context, x, y, w, h);
+  if (look.contours) outline(cam, context, x, y, w, h);
+  cam.found = look.boxes ? pieces(cam.heat, down, across, Math.max(1, Math.round((look.threshold || otsu(cam.heat) / 255) * 255)), 0.005) : [];
+  boxes(cam, context, x, y, w, h);
+  if (look.mode === "split") {
+    context.fillStyle = "#fff";
+    context.fillRect(x + cam.split * w - 1, y, 2, h);
+  }
+  if (cam.brush.checked) {
+    const r = Number(cam.radius.value) * Math.min(w, h);
+    context.strokeStyle = "#fff";
+    context.lineWidth = 1.5;
+    context.beginPath();
+    context.arc(x + cam.cursor[0] * w, y + cam.cursor[1] * h, r, 0, 7);
+    context.stroke();
+  }
+  controls(cam);
+  blink(cam);
+  cam.canvas.setAttribute("aria-label", data.caption);
+}
+
+/** The heat, its colours as opaque as asked, none below the threshold. */
+function warm(cam, context, x, y, w, h) {
+  const { look, heat, data: { shape: [down, across] } } = cam;
+  const colours = cam.luts[look.colours], least = look.threshold * 255, words = cam.tile.size(across, down);
+  const alpha = Math.round(look.opacity * 255) << 24;
+  for (let i = 0; i < words.length; i++) words[i] = heat[i] < least ? 0 : (colours[heat[i]] & 0xffffff) | alpha;
+  context.save();
+  if (look.mode === "split") {
+    context.beginPath();
+    context.rect(x + cam.split * w, y, w, h);
+    context.clip();
+  }
+  context.drawImage(cam.tile.done(), x, y, w, h);
+  context.restore();
+}
+
+function outline(cam, context, x, y, w, h) {
+  const [down, across] = cam.data.shape;
+  cam.lines ??= [0.25, 0.5, 0.75].map((level) => contour(cam.heat, down, across, level * 255));
+  context.lineWidth = 1.5;
+  cam.lines.forEach((lines, i) => {
+    context.strokeStyle = ["rgb(255 255 255 / .55)", "rgb(255 255 255 / .8)", "#fff"][i];
+    context.beginPath();
+    for (const [a, b, c, d] of lines) { context.moveTo(x + a * w, y + b * h); context.lineTo(x + c * w, y + d * h); }
+    context.stroke();
+  });
+}
+
+function boxes(cam, context, x, y, w, h) {
+  const [down, across] = cam.data.shape;
+  context.lineWidth = 2;
+  cam.found.forEach((one, i) => {
+    context.strokeStyle = i ? "rgb(255 255 255 / .7)" : "#ffb02e";
+    context.strokeRect(x + (one.left / across) * w, y + (one.top / down) * h, ((one.right - one.left) / across) * w, ((one.low - one.top) / down) * h);
+  });
+}
+
+/** What is wiped away, as a grey veil. */
+function smear(cam, context, x, y, w, h) {
+  context.save();
+  context.beginPath();
+  context.rect(x, y, w, h);
+  context.clip();
+  context.strokeStyle = context.fillStyle = "rgb(124 116 104)";
+  context.lineCap = context.lineJoin = "round";
+  for (const stroke of [...cam.strokes, ...(cam.stroke ? [cam.stroke] : [])]) {
+    context.lineWidth = 2 * stroke[0][2] * Math.min(w, h);
+    context.beginPath();
+    context.moveTo(x + stroke[0][0] * w, y + stroke[0][1] * h);
+    for (const [a, b] of stroke) context.lineTo(x + a * w + 0.01, y + b * h);
+    context.stroke();
+  }
+  context.restore();
+}
+
+function controls(cam) {
+  const { look } = cam;
+  for (const name of ["opacity", "threshold"]) {
+    const [input, output] = cam[`${name}Range`];
+    if (Number(input.value) !== look[name]) input.value = look[name];
+    output.textContent = Math.round(look[name] * 100);
+  }
+  for (const name of ["contours", "boxes"]) cam[`${name}Check`].checked = look[name];
+  cam.modes[look.mode].checked = cam.views[look.view].checked = true;
+  cam.colours.value = look.colours;
+  cam.undo.disabled = cam.clear.disabled = !cam.strokes.length;
+  cam.radius.disabled = !cam.brush.checked;
+  cam.canvas.style.cursor = look.mode === "split" && !cam.brush.checked ? "ew-resize" : "crosshair";
+  read(cam);
+}
+
+/** What lies under the pointer, and the boxes in the photo's own pixels. */
+function read(cam) {
+  const { data, hover } = cam, [down, across] = data.shape, words = [];
+  if (hover) {
+    const [u, v] = hover, value = cam.heat[Math.floor(v * down) * across + Math.floor(u * across)] / 255;
+    words.push(`Heat ${value.toFixed(2)}`);
+    if (cam.raw) {
+      const [rows, columns] = data.rawShape, y = Math.floor(v * rows), x = Math.floor(u * columns);
+      words.push(`raw map at (${y}, ${x}): ${cam.raw[y * columns + x].toPrecision(4)}`);
+    }
+  } else if (cam.look.boxes) {
+    const [left, top, w, h] = data.box, [width, height] = data.size;
+    const listed = cam.found.slice(0, 3).map((b, i) => {
+      const x = Math.round((left + (b.left / across) * w) * width), y = Math.round((top + (b.top / down) * h) * height);
+      return `box ${i + 1} at (${x}, ${y}), ${Math.round(((b.right - b.left) / across) * w * width)} × ${Math.round(((b.low - b.top) / down) * h * height)} px, mean heat ${(b.sum / b.area / 255).toFixed(2)}`;
+    });
+    words.push(listed.length ? listed.join("; ") : "No piece is warm enough for a box");
+  } else words.push(data.caption);
+  cam.say.textContent = words.join(", ");
+}
+
+function blink(cam) {
+  const wanted = cam.look.mode === "blink" && !calm();
+  if (wanted && !cam.ticking) {
+    cam.ticking = true;
+    const tick = () => {
+      if (cam.look.mode !== "blink" || !cam.element.isConnected) { cam.ticking = false; cam.blinkOn = true; return; }
+      cam.blinkOn = !cam.blinkOn;
+      draw(cam);
+      setTimeout(tick, 700);
+    };
+    setTimeout(tick, 700);
+  }
+}
+
+function hands(cam) {
+  const { canvas } = cam;
+  const spot = (event) => {
+    const box = canvas.getBoundingClientRect(), [x, y, w, h] = cam.at;
+    return [(event.clientX - box.left - x) / w, (event.clientY - box.top - y) / h];
+  };
+  const inside = ([u, v]) => u >= 0 && u < 1 && v >= 0 && v < 1;
+  const dab = ([u, v]) => [Math.round(u * 1e4) / 1e4, Math.round(v * 1e4) / 1e4, Number(cam.radius.value)];
+  canvas.addEventListener("pointerdown", (event) => {
+    canvas.setPointerCapture(event.pointerId);
+    if (cam.brush.checked && inside(spot(event))) cam.stroke = [dab(spot(event))];
+    else if (cam.look.mode === "split") cam.split = Math.min(1, Math.max(0, spot(event)[0]));
+    else if (cam.look.mode === "blink") cam.blinkOn = !cam.blinkOn;
+    draw(cam);
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    const at = spot(event);
+    cam.hover = inside(at) ? at : null;
+    if (inside(at)) cam.cursor = at;
+    if (cam.stroke) {
+      const last = cam.stroke[cam.stroke.length - 1];
+      if (Math.hypot(at[0] - last[0], at[1] - last[1]) > 0.01 && cam.stroke.length < 400) cam.stroke.push(dab([Math.min(1.5, Math.max(-0.5, at[0])), Math.min(1.5, Math.max(-0.5, at[1]))]));
+    } else if (event.buttons && cam.look.mode === "split" && !cam.brush.checked) cam.split = Math.min(1, Math.max(0, at[0]));
+    else if (!cam.brush.checked) { read(cam); return; }
+    draw(cam);
+  });
+  const finish = () => {
+    if (!cam.stroke) return;
+    cam.strokes = [...cam.strokes, cam.stroke];
+    cam.stroke = null;
+    draw(cam);
+    tell(cam, 0);
+  };
+  canvas.addEventListener("pointerup", finish);
+  canvas.addEventListener("pointercancel", finish);
+  canvas.addEventListener("pointerleave", () => { cam.hover = null; read(cam); });
+  canvas.addEventListener("keydown", (event) => {
+    const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+    if (step) {
+      if (cam.look.mode === "split" && !cam.brush.checked) cam.split = Math.min(1, Math.max(0, cam.split + step[0] * 0.02));
+      cam.cursor = [0, 1].map((i) => Math.min(0.999, Math.max(0, cam.cursor[i] + step[i] * 0.02)));
+      cam.hover = cam.cursor;
+    } else if (event.key === " " || event.key === "Enter") {
+      if (cam.brush.checked) { cam.stroke = [dab(cam.cursor)]; finish(); }
+      else if (cam.look.mode === "blink") cam.blinkOn = !cam.blinkOn;
+      else return;
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+    draw(cam);
+  });
+}

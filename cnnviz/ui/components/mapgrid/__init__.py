@@ -1,0 +1,98 @@
+"""All channels of a layer, up to thousands, in a grid that scrolls, sorts and answers in the browser.
+
+Hover reads a number and draws what it can see on the photo; a click or the arrow keys choose a channel.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+
+from cnnviz import picture
+from cnnviz.ui.components import convlab
+
+if TYPE_CHECKING:
+    from cnnviz.explain.activations import Activations
+
+HERE = Path(__file__).parent
+BUDGET = 700_000  # values that travel; larger layers are averaged down for the grid, the close-up has every number
+SORTS = ("in order", "mean", "max", "share above 0", "similarity")
+SCOPES = ("channel", "layer", "all layers")
+
+_grid = st.components.v2.component(
+    "cnnviz_mapgrid",
+    js=convlab.script(convlab.HERE / "common.js", HERE / "index.js"),
+    css=convlab.script(convlab.HERE / "style.css", HERE / "style.css"),
+)
+
+
+def mapgrid(
+    key: str,
+    shown: Sequence[Activations],
+    names: Sequence[str],
+    *,
+    chosen: int,
+    sort: str,
+    scope: str,
+    reach: float,
+    field: tuple[int, int, float, bool],
+    big: bool,
+    on_choose: Callable[[], None],
+) -> None:
+    """The channels of one photo's activations, or of two photos side by side on one scale.
+
+    `reach` is the largest size of a value in all layers; `field` is a receptive field's size, jump, middle, and whether
+    it sees everything. The channel chosen is `st.session_state[key]["channel"]`.
+    """
+    first = shown[0]
+    count, height, width = first.maps.shape
+    small = [reduced(one.maps, BUDGET // len(shown)) for one in shown]
+    reaches = np.abs(np.stack([one.maps for one in shown])).max(axis=(0, 2, 3)).astype(np.float32)  # (C,)
+    safe = np.where(reaches > 0, reaches, 1)[:, None, None]
+    data: dict[str, Any] = {
+        "pictures": [
+            {
+                "name": name,
+                "seen": "data:image/jpeg;base64," + base64.b64encode(picture.encode(one.seen, "jpeg", 88)).decode(),
+                "maps": convlab.text(np.rint(maps / safe * 127 + 128)),
+                "mean": _floats(one.mean),
+                "max": _floats(one.max),
+                "alive": _floats(one.alive),
+            }
+            for one, maps, name in zip(shown, small, names, strict=True)
+        ],
+        "count": count,
+        "shape": [height, width],
+        "small": list(small[0].shape[1:]),
+        "side": list(first.seen.shape[:2]),
+        "reaches": _floats(reaches),
+        "reach": reach,
+        "lut": convlab.colours()["activation"],
+        "field": list(field),
+        "chosen": chosen,
+        "sort": sort,
+        "scope": scope,
+        "layer": first.layer,
+        "stamp": f"{first.layer} {' '.join(names)} {float(first.mean.sum())}",
+        "big": big,
+    }
+    _grid(key=key, data=data, on_channel_change=on_choose)
+
+
+def reduced(maps: np.ndarray, budget: int) -> np.ndarray:
+    """The maps (C, H, W), averaged down until no more than `budget` values are left."""
+    count, height, width = maps.shape
+    scale = min(1.0, (budget / (count * height * width)) ** 0.5)
+    if scale >= 1:
+        return maps
+    down, across = max(1, int(height * scale)), max(1, int(width * scale))
+    return np.stack([picture.resize(np.ascontiguousarray(one), across, down) for one in maps])
+
+
+def _floats(values: np.ndarray) -> str:
+    return base64.b64encode(np.ascontiguousarray(values, "<f4").tobytes()).decode()

@@ -1,0 +1,252 @@
+// Every channel is a tile of one atlas that is painted once; scrolling and sorting only copy tiles.
+
+const GRIDS = new WeakMap();
+const SIZES = [34, 220];
+const GAP = 4;
+
+export default function (args) {
+  return mounted(GRIDS, args, build, update);
+}
+
+const floats = (text) => new Float32Array(bytes(text).buffer);
+
+function build(root) {
+  const element = make("div", { class: "lab maps" });
+  const canvas = make("canvas", { class: "tiles-canvas" }), space = make("div", { class: "space" });
+  const scroll = make("div", { class: "scroll", tabindex: 0, role: "listbox" }, make("div", { class: "stick" }, canvas), space);
+  const photo = make("canvas", { class: "photo", role: "img" }), say = make("p", { class: "say", "aria-live": "polite" });
+  const size = make("input", { type: "range", min: SIZES[0], max: SIZES[1], step: 2, value: 88, "aria-label": "Size of the tiles" });
+  const grid = { element, canvas, scroll, space, photo, say, size, atlas: new Tile(), images: [], hover: null, order: [] };
+  element.append(make("div", { class: "two" }, scroll, make("div", { class: "beside" }, photo, say, make("label", { class: "tilesize" }, "Tiles ", size))));
+  root.append(element);
+  size.addEventListener("input", () => { keep(grid, () => lay(grid)); });
+  scroll.addEventListener("scroll", () => draw(grid), { passive: true });
+  hands(grid);
+  grid.watch = new ResizeObserver(() => grid.data && lay(grid));
+  grid.watch.observe(scroll);
+  return grid;
+}
+
+function update(grid, data) {
+  const old = grid.data;
+  grid.data = data;
+  grid.theme = theme(grid.element);
+  grid.element.classList.toggle("big", Boolean(data.big));
+  grid.lut ??= palette(data.lut);
+  const fresh = !old || old.stamp !== data.stamp;
+  if (fresh) {
+    grid.parts = data.pictures.map((p) => ({ name: p.name, maps: bytes(p.maps), mean: floats(p.mean), max: floats(p.max), alive: floats(p.alive) }));
+    grid.reaches = floats(data.reaches);
+    grid.most = Math.max(...grid.reaches) || 1;
+    grid.images = data.pictures.map((p, i) => {
+      const image = new Image();
+      image.onload = () => beside(grid);
+      image.src = p.seen;
+      return image;
+    });
+    grid.hover = null;
+  }
+  if (fresh || old.chosen !== data.chosen) grid.chosen = data.chosen;
+  if (fresh || old.scope !== data.scope) paint(grid);
+  if (fresh || old.sort !== data.sort) {
+    sort(grid);
+    if (fresh) grid.scroll.scrollTop = 0;
+  }
+  lay(grid);
+  if (fresh || old?.chosen !== data.chosen) show(grid);
+}
+
+/** All channels, coloured within their scope, into one canvas: as many tiles in a row as fit in 4096 px. */
+function paint(grid) {
+  const { data, parts, reaches, lut } = grid, [h, w] = data.small, twice = parts.length;
+  const across = Math.max(1, Math.min(data.count, Math.floor(4096 / (w * twice)))), rows = Math.ceil(data.count / across);
+  const width = across * w * twice, words = grid.atlas.size(width, rows * h);
+  words.fill(0);
+  const whole = data.scope === "layer" ? grid.most : data.reach;
+  for (let c = 0; c < data.count; c++) {
+    const gain = data.scope === "channel" ? 1 : reaches[c] / (whole || 1);
+    for (let p = 0; p < twice; p++) {
+      const maps = parts[p].maps, left = (c % across) * w * twice + p * w, top = Math.floor(c / across) * h;
+      for (let y = 0; y < h; y++) {
+        let from = (c * h + y) * w, to = (top + y) * width + left;
+        for (let x = 0; x < w; x++) {
+          const level = 128 + (maps[from++] - 128) * gain;
+          words[to++] = lut[level < 0 ? 0 : level > 255 ? 255 : level | 0];
+        }
+      }
+    }
+  }
+  grid.across = across;
+  grid.atlas.done();
+}
+
+/** Channels in the order asked for; dead ones go last where a number is asked. */
+function sort(grid) {
+  const { data, parts: [first] } = grid, order = Array.from({ length: data.count }, (_, i) => i);
+  const by = { mean: first.mean, max: first.max, "share above 0": first.alive }[data.sort] ?? (data.sort === "similarity" ? alike(grid) : null);
+  if (by) order.sort((a, b) => by[b] - by[a] || a - b);
+  grid.by = by;
+  grid.order = order;
+  grid.place = new Int32Array(data.count);
+  order.forEach((channel, i) => (grid.place[channel] = i));
+}
+
+/** Cosine similarity of every channel to the one chosen. */
+function alike(grid) {
+  const { parts: [{ maps }], data: { count, small: [h, w] }, chosen } = grid, n = h * w, out = new Float32Array(count);
+  const start = chosen * n;
+  let own = 0;
+  for (let i = 0; i < n; i++) own += (maps[start + i] - 128) ** 2;
+  for (let c = 0; c < count; c++) {
+    let dot = 0, size = 0;
+    for (let i = 0, j = c * n; i < n; i++, j++) {
+      const v = maps[j] - 128;
+      dot += v * (maps[start + i] - 128);
+      size += v * v;
+    }
+    out[c] = size && own ? dot / Math.sqrt(size * own) : 0;
+  }
+  return out;
+}
+
+/** Sizes: how many tiles in a row, how high all rows are. */
+function lay(grid) {
+  const { data, scroll } = grid, twice = grid.parts.length, width = scroll.clientWidth;
+  const wanted = Number(grid.size.value), ratio = data.shape[0] / data.shape[1];
+  grid.columns = Math.max(1, Math.min(data.count, Math.floor((width + GAP) / (wanted * twice + GAP))));
+  const fit = Math.floor((width - GAP * (grid.columns - 1)) / grid.columns);
+  grid.wide = Math.min(fit, 320 * twice);
+  grid.high = Math.max(8, Math.round((grid.wide / twice) * ratio));
+  const rows = Math.ceil(data.count / grid.columns), whole = rows * (grid.high + GAP) - GAP;
+  scroll.style.height = `${Math.min(whole, 620)}px`;
+  grid.space.style.height = `${Math.max(0, whole - scroll.clientHeight)}px`;
+  draw(grid);
+  beside(grid);
+}
+
+function draw(grid) {
+  cancelAnimationFrame(grid.frame);
+  grid.frame = requestAnimationFrame(() => {
+    const { data, scroll, order, columns, wide, high, parts: [first] } = grid, [h, w] = data.small, twice = grid.parts.length;
+    const width = scroll.clientWidth, height = scroll.clientHeight;
+    if (!width || !height) return;
+    grid.canvas.style.width = `${width}px`;
+    grid.canvas.style.height = `${height}px`;
+    const context = sharp(grid.canvas, width, height), top = scroll.scrollTop;
+    context.imageSmoothingEnabled = high < h;
+    const from = Math.floor(top / (high + GAP)) * columns, to = Math.min(order.length, Math.ceil((top + height) / (high + GAP)) * columns);
+    for (let i = from; i < to; i++) {
+      const c = order[i], [x, y] = corner(grid, i);
+      context.drawImage(grid.atlas.canvas, (c % grid.across) * w * twice, Math.floor(c / grid.across) * h, w * twice, h, x, y, wide, high);
+      if (twice === 2) { context.fillStyle = grid.theme.back; context.fillRect(x + wide / 2 - 0.5, y, 1, high); }
+      if (first.alive[c] === 0) dead(context, x, y, wide, high);
+      if (c === grid.chosen) { context.lineWidth = 3; context.strokeStyle = "#ffb02e"; context.strokeRect(x + 1.5, y + 1.5, wide - 3, high - 3); }
+      else if (grid.hover?.channel === c) { context.lineWidth = 1; context.strokeStyle = "#fff"; context.strokeRect(x + 0.5, y + 0.5, wide - 1, high - 1); }
+    }
+  });
+}
+
+function corner(grid, i) {
+  return [(i % grid.columns) * (grid.wide + GAP), Math.floor(i / grid.columns) * (grid.high + GAP) - grid.scroll.scrollTop];
+}
+
+/** A channel at or below zero everywhere: a cross, not colour alone. */
+function dead(context, x, y, w, h) {
+  const s = Math.min(w, h, 22) / 2 - 2;
+  context.strokeStyle = "rgb(255 255 255 / .65)";
+  context.lineWidth = 1.5;
+  context.beginPath();
+  context.moveTo(x + w / 2 - s, y + h / 2 - s);
+  context.lineTo(x + w / 2 + s, y + h / 2 + s);
+  context.moveTo(x + w / 2 + s, y + h / 2 - s);
+  context.lineTo(x + w / 2 - s, y + h / 2 + s);
+  context.stroke();
+}
+
+/** The photo with what the number under the pointer can see, and that number. */
+function beside(grid) {
+  const { data, parts, hover } = grid, which = hover?.part ?? 0, image = grid.images[which];
+  const width = Math.min(grid.photo.parentElement.clientWidth, 340), [rows, columns] = data.side, height = Math.round((width * rows) / columns);
+  grid.photo.style.width = `${width}px`;
+  grid.photo.style.height = `${height}px`;
+  const context = sharp(grid.photo, width, height);
+  context.imageSmoothingEnabled = true;
+  if (image?.complete && image.naturalWidth) context.drawImage(image, 0, 0, width, height);
+  if (hover) {
+    const [size, jump, middle, whole] = data.field, scale = width / columns;
+    const span = (unit, side) => {
+      if (whole) return [0, side];
+      const first = Math.round(middle + unit * jump - (size - 1) / 2);
+      return [Math.max(0, first), Math.min(side, first + size)];
+    };
+    const [t, b] = span(hover.y, rows), [l, r] = span(hover.x, columns);
+    context.save();
+    context.beginPath();
+    context.rect(0, 0, width, height);
+    context.rect(l * scale, t * scale, (r - l) * scale, (b - t) * scale);
+    context.fillStyle = "rgb(0 0 0 / .45)";
+    context.fill("evenodd");
+    context.restore();
+    context.strokeStyle = "#ffb02e";
+    context.lineWidth = 2;
+    context.strokeRect(l * scale, t * scale, (r - l) * scale, (b - t) * scale);
+  }
+  const c = hover?.channel ?? grid.chosen, part = parts[which];
+  const words = [`Channel ${c}${parts.length > 1 ? ` on ${part.name}` : ""}`];
+  if (hover) words.push(`${hover.exact ? "value" : "about"} ${hover.value.toPrecision(3)} at row ${hover.y}, column ${hover.x}`);
+  words.push(part.alive[c] === 0 ? "dead on this photo" : `mean ${part.mean[c].toPrecision(3)}, highest ${part.max[c].toPrecision(3)}, above 0 at ${Math.round(part.alive[c] * 100)} %`);
+  if (grid.by && data.sort === "similarity") words.push(`similarity ${grid.by[c].toFixed(2)}`);
+  grid.say.textContent = words.join(" · ");
+  grid.photo.setAttribute("aria-label", hover ? `What the number sees on ${part.name}` : `The photo ${part.name}`);
+  grid.scroll.setAttribute("aria-label", `Channels of ${data.layer}. Chosen: ${words[0]}`);
+}
+
+/** Bring the chosen channel into view. */
+function show(grid) {
+  const row = Math.floor(grid.place[grid.chosen] / grid.columns), top = row * (grid.high + GAP), { scroll } = grid;
+  if (top < scroll.scrollTop) scroll.scrollTop = top;
+  else if (top + grid.high > scroll.scrollTop + scroll.clientHeight) scroll.scrollTop = top + grid.high - scroll.clientHeight;
+}
+
+/** Do something to the sizes and stay where we were. */
+function keep(grid, change) {
+  const first = grid.order[Math.floor(grid.scroll.scrollTop / (grid.high + GAP)) * grid.columns];
+  change();
+  grid.scroll.scrollTop = Math.floor(grid.place[first] / grid.columns) * (grid.high + GAP);
+}
+
+function hands(grid) {
+  const { scroll } = grid;
+  const at = (event) => {
+    const box = scroll.getBoundingClientRect(), twice = grid.parts.length, [rows, columns] = grid.data.shape;
+    const x = event.clientX - box.left, y = event.clientY - box.top + scroll.scrollTop;
+    const column = Math.floor(x / (grid.wide + GAP)), row = Math.floor(y / (grid.high + GAP)), place = row * grid.columns + column;
+    if (x < 0 || column >= grid.columns || place < 0 || place >= grid.order.length) return null;
+    const u = (x - column * (grid.wide + GAP)) / (grid.wide / twice), v = (y - row * (grid.high + GAP)) / grid.high;
+    if (u >= twice || v >= 1) return null;
+    const part = Math.floor(u), channel = grid.order[place], [h, w] = grid.data.small;
+    const value = ((grid.parts[part].maps[(channel * h + Math.floor(v * h)) * w + Math.floor((u - part) * w)] - 128) / 127) * grid.reaches[channel];
+    return { channel, part, y: Math.floor(v * rows), x: Math.floor((u - part) * columns), value, exact: false };
+  };
+  const choose = (channel, wait) => {
+    grid.chosen = channel;
+    if (grid.data.sort === "similarity") sort(grid);
+    show(grid);
+    draw(grid);
+    beside(grid);
+    clearTimeout(grid.timer);
+    grid.timer = setTimeout(() => grid.send("channel", channel), wait);
+  };
+  scroll.addEventListener("pointermove", (event) => { grid.hover = at(event); draw(grid); beside(grid); });
+  scroll.addEventListener("pointerleave", () => { grid.hover = null; draw(grid); beside(grid); });
+  scroll.addEventListener("click", (event) => { const found = at(event); if (found) choose(found.channel, 0); });
+  scroll.addEventListener("keydown", (event) => {
+    const now = grid.place[grid.chosen], last = grid.order.length - 1;
+    const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: grid.columns, ArrowUp: -grid.columns, Home: -now, End: last - now }[event.key];
+    if (step === undefined) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const next = now + step;
+    if (next >= 0 && next <= last) choose(grid.order[next], 250);
+  });
+}

@@ -1,0 +1,196 @@
+"""The proof beside the picture: each function is one view of the class activation page, computed when looked at."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import json
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import streamlit as st
+from PIL import Image
+
+from cnnviz import picture
+from cnnviz.ui import show
+
+if TYPE_CHECKING:
+    from cnnviz.engine import Engine
+    from cnnviz.explain.cam import Heatmap
+    from cnnviz.explain.erasing import Erasure
+    from cnnviz.photo import Photo
+
+STYLE = Path(__file__).with_name("proof.css")
+INKS = ("#e0642f", "#3f8fd0", "#8a8a86")
+THUMB = 168  # px
+
+
+def style() -> None:
+    """The look of these views; once on a page."""
+    st.html(f"<style>{STYLE.read_text()}</style>")
+
+
+def findings(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
+    """What the doctor has to say; nothing about a sound map."""
+    for found in show.asked("cam-doctor", partial(engine.diagnose, key, photo, heat)) or ():
+        st.warning(show.plain(f"{found.cause} {found.fix}"), icon=":material/stethoscope:")
+
+
+def erased(engine: Engine, key: str, photo: Photo, heat: Heatmap, strokes: Sequence[Any]) -> Erasure | None:
+    """What the net still says with the strokes wiped away: the curve they drew, and its answers now."""
+    found = show.asked("cam-erased", partial(engine.erase, key, photo, strokes, heat.target))
+    if found is None:
+        return None
+    before, now = float(found.probabilities[0]), float(found.probabilities[-1])
+    show.section("Without what you erased", f"{found.shares[-1]:.1%} of the picture is gone")
+    one, two = st.columns([1, 1.4], gap="large")
+    with one:
+        show.bars(found.predictions, marked=heat.target)
+    with two:
+        lines = {found.label: (found.shares * 100, found.probabilities)}
+        curves(lines, f"{found.label}: {before:.1%} before, {now:.1%} now", "% erased", "probability")
+    return found
+
+
+def ladder(engine: Engine, key: str, photo: Photo, targets: Sequence[int], method: str) -> None:
+    """All stages of the net, the last first, under the most probable classes."""
+    found = show.asked("cam-ladder", partial(engine.ladder, key, photo, tuple(targets), None, method), "All stages")
+    if found is None:
+        return
+    head = "".join(f"<b>{html.escape(heat.label)}</b>" for heat in found.rows[0])
+    cells = []
+    for layer, row in zip(reversed(found.layers), reversed(found.rows), strict=True):
+        size = " × ".join(map(str, row[0].raw.shape))
+        cells.append(f"<span>{html.escape(layer)}<small>{size}</small></span>")
+        cells += [_thumb(heat) for heat in row]
+    grid = f"grid-template-columns: minmax(70px, auto) repeat({len(found.targets)}, minmax(0, {THUMB + 30}px))"
+    st.html(f'<div class="cv-ladder" style="{grid}"><i></i>{head}{"".join(cells)}</div>')
+
+
+def faithful(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
+    """The deletion and insertion curves of the map, beside those of a map that never saw the photo."""
+    told = show.progress("Taking the photo apart")
+    own = show.asked("cam-faithful", partial(engine.faithfulness, key, photo, heat, None, told))
+    chance = show.asked("cam-chance", partial(engine.chance, key, photo, heat.target, None, told))
+    if own is None or chance is None:
+        return
+    show.facts(
+        {
+            "Insertion area": f"{own.insertion_area:.3f}",
+            "Deletion area": f"{own.deletion_area:.3f}",
+            "Insertion minus deletion": f"{own.gain:+.3f}",
+            "A blob in the middle": f"{chance.gain:+.3f}",
+        }
+    )
+    for column, name in zip(st.columns(2, gap="large"), ("deletion", "insertion"), strict=True):
+        with column:
+            lines = {
+                f"{name.capitalize()}, this map": (own.shares * 100, getattr(own, name)),
+                "a blob in the middle": (chance.shares * 100, getattr(chance, name)),
+            }
+            curves(lines, f"Probability of {heat.label}", f"% of pixels, {name}", "probability")
+    show.say(
+        "A faithful map loses the answer early while its best pixels are deleted, and finds it early while they come "
+        "back into a blurred photo."
+    )
+
+
+def sane(engine: Engine, key: str, photo: Photo, heat: Heatmap, layer: str, given: Any) -> None:
+    """The map while the net forgets, layer by layer from the top."""
+    told = show.progress("Turning the dial")
+    ask = partial(engine.sanity, key, photo, heat.target, layer, heat.method, given)
+    found = show.asked("cam-sane", partial(ask, progress=told))
+    if found is None:
+        return
+    cells = []
+    for count, close, raw in zip(found.randomised, found.correlations, found.maps, strict=True):
+        drawn = picture.diverging(raw)
+        named = "as trained" if not count else f"{count} of {len(found.layers)} layers forgot"
+        cells.append(
+            f"<figure>{_img(show.pixelated(drawn, THUMB), f'Map with {named}')}<figcaption>{named}<br>"
+            f"<b>rank correlation {close:+.2f}</b></figcaption></figure>"
+        )
+    st.html(f'<div class="cv-dial">{"".join(cells)}</div>')
+    show.say(
+        "The map falls apart with the weights, as an explanation must."
+        if found.passed
+        else "The map survives weights of noise: it shows the photo's edges more than what the net learned."
+    )
+
+
+def pieces(engine: Engine, photo: Photo, heat: Heatmap, threshold: float) -> None:
+    """Boxes around the warm pieces: their numbers, as JSON, and cut out of the photo."""
+    from cnnviz.explain import regions  # brings in torch, which is there by now
+
+    level = threshold if threshold > 0 else None
+    found = regions.regions(heat, regions.Threshold(level=level))
+    how = "Otsu's choice" if level is None else "the threshold above"
+    show.section("Warm pieces", f"heat from {found.level:.2f}, {how}")
+    if not found.boxes:
+        show.say("No piece is warm enough; lower the threshold.")
+        return
+    cut = regions.cut_out(photo, heat, found)
+    one, two = st.columns([1.4, 1], gap="large")
+    with one:
+        listed = [{"box": i + 1, **vars(box)} for i, box in enumerate(found.boxes)]
+        st.dataframe(listed, hide_index=True, height="content")
+        show.say("In pixels of the original photo.")
+    with two:
+        flat = cut[..., :3] * (cut[..., 3:] / 255.0) + 128 * (1 - cut[..., 3:] / 255.0)
+        show.image(flat.astype(np.uint8), "The warm part of the photo, cut out")
+    with st.container(horizontal=True, gap="small"):
+        st.download_button(
+            "JSON", lambda: json.dumps(found.card(heat, photo), indent=1), "boxes.json", "application/json",
+            key="json-boxes", icon=":material/download:", on_click="ignore", help="The boxes and what they are of",
+        )  # fmt: skip
+        st.download_button(
+            "Cut-out", lambda: _png(cut), "cut-out.png", "image/png", key="png-cut",
+            icon=":material/download:", on_click="ignore", help="The warm part with a transparent ground",
+        )  # fmt: skip
+
+
+def curves(lines: Mapping[str, tuple[Any, Any]], label: str, across: str, up: str) -> None:
+    """Lines over 0..100 and 0..1 as a small drawing with a legend."""
+    drawn, legend = [], []
+    for ink, (name, (xs, ys)) in zip(INKS, lines.items(), strict=False):
+        points = " ".join(f"{2 * float(x) + 24:.1f},{100 - 92 * float(y):.1f}" for x, y in zip(xs, ys, strict=True))
+        drawn.append(f'<polyline points="{points}" fill="none" stroke="{ink}" stroke-width="1.8"></polyline>')
+        legend.append(f'<span><i style="background:{ink}"></i>{html.escape(name)}</span>')
+    ticks = "".join(
+        f'<text x="{x}" y="{y}" text-anchor="{a}">{t}</text>'
+        for x, y, a, t in (
+            (20, 102, "end", "0"),
+            (20, 12, "end", "1"),
+            (24, 113, "start", "0"),
+            (224, 113, "end", "100"),
+        )
+    )
+    frame = '<path d="M24 8V100H224" fill="none" stroke="currentColor" stroke-opacity=".35"></path>'
+    st.html(
+        f'<figure class="cv-curves" aria-label="{html.escape(label)}"><figcaption>{html.escape(label)}</figcaption>'
+        f'<svg viewBox="0 0 232 118" role="img">{frame}{"".join(drawn)}{ticks}</svg>'
+        f"<div>{''.join(legend)}<small>{html.escape(up)} over {html.escape(across)}</small></div></figure>"
+    )
+
+
+def _thumb(heat: Heatmap) -> str:
+    from cnnviz.explain.regions import caption
+
+    drawn = picture.overlay(heat.seen, heat.values, 0.55, side=THUMB * 2)
+    return _img(np.asarray(drawn), caption(heat))
+
+
+def _img(pixels: np.ndarray, alt: str) -> str:
+    data = base64.b64encode(picture.encode(pixels, "jpeg", 85)).decode()
+    return f'<img src="data:image/jpeg;base64,{data}" alt="{html.escape(alt)}">'
+
+
+def _png(pixels: np.ndarray) -> bytes:
+    """The cut-out, uint8 (H, W, 4), as PNG with its transparency."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "PNG")
+    return file.getvalue()
