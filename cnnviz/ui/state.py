@@ -166,4 +166,5 @@ def view() -> dict[str, str]:
 def link(page: str, **params: Any) -> str:
     """The whole address of a page showing what is shown now."""
     here = "/".join((st.context.url or "http://localhost:8501/").split("/")[:3])
-    return f"{here}/{page}?{urlencode(view() | {name: _text(value) for name, value in params.items()})}"
+    query = urlencode(view() | {name: _text(value) for name, value in params.items()}, safe="/")
+    return f"{here}/{page}?{query}"

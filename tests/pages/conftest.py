@@ -29,13 +29,11 @@ def visit():
         at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
         for name, value in {"model": NET, **params}.items():
             at.query_params[name] = value
-        at.run()
-        if page:
+        if page:  # as the first page of a visit, which is what a deep link asks for
             at.switch_page(f"pages/{page}.py")
             for name, value in {"model": NET, **params}.items():
                 at.query_params[name] = value
-            at.run()
-        return at
+        return at.run()
 
     return open_page
 
