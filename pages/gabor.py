@@ -30,6 +30,7 @@ view = controls.switch("Lab", "gabor-view", views, views[0], label_visibility="c
 def hold(filter: gabor.Gabor, target: tuple[str, np.ndarray] | None = None) -> None:
     """Open the lab with this filter, beside a learned one where there is one."""
     kept["gabor-begin"], kept["gabor-target"], kept["gabor-go"] = (filter, time.time_ns()), target, views[0]
+    st.rerun()
 
 
 @st.fragment
@@ -79,7 +80,6 @@ def bank() -> None:
     chosen = gaborbank(small, photo.digest, filters, gabor.Gabor(frequencies[0], 0.0, sigmas[-1]))
     if chosen:
         hold(chosen)
-        st.rerun()
     names = ", ".join(f"{n}={v}" for n, v in (("thetas", thetas), ("frequencies", frequencies), ("sigmas", sigmas)))
     lines = f"import cnnviz\nfrom cnnviz.signal import gabor, pictures\n\n{show.opening(photo)}\n"
     lines += "gray = pictures.gray(pictures.square(photo, 128))\n"
@@ -108,8 +108,9 @@ def first_layer() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         at = controls.pick("Filter", "filter", order, order[0], parse=int, words=lambda i: f"{i}, R² {fits[i].r2:.2f}")
         target = (f"Filter {at} of {model.title}", fits[at].plane)
-        st.button("Match it by hand", on_click=hold, icon=":material/back_hand:", args=(gabor.Gabor(), target))
-        st.button("Hold its fit", on_click=hold, args=(fits[at].gabor, target))
+        by_hand = st.button("Match it by hand", icon=":material/back_hand:")
+        if by_hand or st.button("Hold its fit"):
+            hold(gabor.Gabor() if by_hand else fits[at].gabor, target)
 
     show.section("Transplant", "put Gabors in the place of learned filters, and ask the net again")
     floor = controls.slide("Only filters matched at least this well (R²)", "least", 0.0, 1.0, 0.5, 0.05)

@@ -36,7 +36,9 @@ def of_current_net(photo: Photo) -> None:
     if heat is not None:
         show.image(receptive.drawn(heat, seen), f"Effective field of {at} on the photo {photo.name}", width=420)
         half = int((heat > 0.5 * heat.max()).any(1).sum())
-        show.say(f"How much each pixel moves the middle unit. Half of the peak is kept within {half} px.")
+        show.say(
+            f"Bright pixels move the middle unit most; those at least half as strong as the strongest span {half} px."
+        )
 
 
 @st.cache_data(max_entries=16, show_spinner="Following the layers")

@@ -126,3 +126,15 @@ def test_the_bank_holds_the_lectures_eight_filters_on_three_pictures_and_its_num
     found.locator("button.kernel").nth(5).click()
     page.locator(".gabor").wait_for()
     page.wait_for_function("() => location.href.includes('wave=0.4~45~1')")
+
+
+def test_a_learned_filter_is_matched_by_hand_in_the_browser(page: Page):
+    page.goto("/gabor?gabor-view=Learned+filters")
+    page.get_by_role("button", name="Hold its fit").click()
+    found = page.locator(".match output")
+    found.wait_for()
+    fitted = float(found.inner_text().removeprefix("R² ").replace("−", "-"))
+    page.locator(".gabor").get_by_role("slider", name="Direction θ").press("PageUp")
+    page.wait_for_timeout(200)
+    turned = float(found.inner_text().removeprefix("R² ").replace("−", "-"))
+    assert turned != fitted

@@ -37,7 +37,7 @@ function drawInput(lab) {
   context.drawImage(inputTile(lab, w), 0, 0, w.width * scale, w.height * scale);
   if (s.stage === "conv" && s.padding) {
     const p = s.padding * scale, W = w.width * scale, H = w.height * scale;
-    context.fillStyle = lab.theme.dark ? "rgb(40 44 50 / .55)" : "rgb(200 205 214 / .55)";
+    context.fillStyle = lab.theme.dark ? "rgb(118 126 138 / .5)" : "rgb(200 205 214 / .55)";
     for (const box of [[0, 0, W, p], [0, H - p, W, p], [0, p, p, H - 2 * p], [W - p, p, p, H - 2 * p]]) context.fillRect(...box);
     context.strokeStyle = colours.line;
     context.strokeRect(p, p, W - 2 * p, H - 2 * p);
@@ -146,7 +146,7 @@ function buildSum(lab) {
     lab.grids.push({ patch, kernel, products, sum });
     const name = channels > 1 ? `${CHANNELS[c]} ` : "";
     const line = s.stage === "conv"
-      ? [titled(`${name}patch`, grid("Patch", patch)), sign("×"), titled(`${name}kernel${c || plain ? "" : ": type or drag"}`, grid("Kernel", kernel)), sign("="),
+      ? [titled(`${name}patch`, grid("Patch", patch)), sign("×"), titled(`${name}kernel${channels > 1 || plain ? "" : ": type or drag"}`, grid("Kernel", kernel)), sign("="),
          titled(`${name}products`, grid("Products", products)), ...(channels > 1 ? [sign("Σ"), sum] : [])]
       : [titled(s.stage === "relu" ? "value" : "patch", grid("Patch", patch))];
     return make("div", { class: "row" }, ...line);

@@ -16,7 +16,7 @@ function buildBank(root) {
 
 function updateBank(lab, data) {
   lab.theme = theme(lab.element);
-  const luts = { weight: palette(data.luts.weight), heat: palette(data.luts.heat) };
+  const luts = { weight: palette(data.luts.weight), heat: palette(data.luts.heat), direction: palette(data.luts.direction) };
   const key = JSON.stringify([data.stamp, data.filters, data.directions]);
   if (lab.key === key) return;
   lab.key = key;
@@ -37,7 +37,7 @@ function updateBank(lab, data) {
   const next = () => { // one filter at a time: the page stays alive
     if (!lab.element.isConnected || lab.key !== key) return;
     const g = rows.shift();
-    if (!g) return drawDirections(lab, data, pictures, fourier, work);
+    if (!g) return drawDirections(lab, data, pictures, fourier, work, luts.direction);
     const maps = pictures.map((p) => gaborResponse(p.analysed, g, fourier, work, new Float64Array(n * n)));
     const most = Math.max(...maps.map(peakOf)), words = `f ${g.frequency}, θ ${g.theta}°, σ ${g.sigma}`;
     lab.table.append(
@@ -54,11 +54,11 @@ function updateBank(lab, data) {
 }
 
 /** The last row: which direction dominates where, from eight turns of one filter. */
-function drawDirections(lab, data, pictures, fourier, work) {
+function drawDirections(lab, data, pictures, fourier, work, colours) {
   const n = data.side, g = data.directions;
   lab.table.append(make("span", { class: "kernel" }, make("span", {}, `Directions, f ${g.frequency}, σ ${g.sigma}`)), ...pictures.map((p) => {
     const { angle, strength } = directions(p.analysed, g, fourier, work), most = peakOf(strength), tile = new Tile(), words = tile.size(n, n);
-    for (let i = 0; i < words.length; i++) words[i] = directionColour(angle[i], Math.min(1, strength[i] / most));
+    for (let i = 0; i < words.length; i++) words[i] = directionColour(colours, angle[i], Math.min(1, strength[i] / most));
     return readable(lab, tile.done(), n, `${p.name}, dominant direction`, (at) => `${angle[at].toFixed(1)}°`, "hue is direction, brightness strength");
   }));
   lab.element.dataset.done = "true";

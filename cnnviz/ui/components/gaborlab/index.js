@@ -51,7 +51,7 @@ function build(root) {
 
 function update(lab, data) {
   lab.theme = theme(lab.element);
-  lab.luts = { weight: palette(data.luts.weight), heat: palette(data.luts.heat) };
+  lab.luts = { weight: palette(data.luts.weight), heat: palette(data.luts.heat), direction: palette(data.luts.direction) };
   lab.element.classList.toggle("big", Boolean(data.big));
   if (lab.pictureStamp !== data.stamp) {
     lab.pictureStamp = data.stamp;

@@ -9,11 +9,10 @@ function show(canvas, tile, side) {
 }
 
 /** Colour of a direction (180° round) and strength, for the map of directions. */
-function directionColour(angle, light) {
-  const h = angle / 30, i = Math.floor(h) % 6, f = h - Math.floor(h), v = Math.round(255 * light);
-  const up = Math.round(v * f), down = v - up;
-  const [r, g, b] = [[v, up, 0], [down, v, 0], [0, v, up], [0, down, v], [up, 0, v], [v, 0, down]][i];
-  return 0xff000000 | (b << 16) | (g << 8) | r;
+function directionColour(colours, angle, light) {
+  const colour = colours[Math.round((angle / 180) * 255) & 255];
+  const dim = (shift) => Math.round(((colour >> shift) & 255) * light) << shift;
+  return 0xff000000 | dim(16) | dim(8) | dim(0);
 }
 
 function drawGabor(lab) {
@@ -84,7 +83,7 @@ function drawSpectrum(lab, side) {
 function drawAnswer(lab, side, column, row) {
   const { parts, fourier, tiles } = lab, { n } = fourier, words = tiles.answer.size(n, n), at = row * n + column;
   if (lab.map) {
-    for (let i = 0; i < words.length; i++) words[i] = directionColour(lab.map.angle[i], Math.min(1, lab.map.strength[i] / lab.scale));
+    for (let i = 0; i < words.length; i++) words[i] = directionColour(lab.luts.direction, lab.map.angle[i], Math.min(1, lab.map.strength[i] / lab.scale));
   } else for (let i = 0; i < words.length; i++) words[i] = lab.luts.heat[level(lab.answer[i], "magnitude", lab.scale)];
   const context = show(parts.answer, tiles.answer.done(), side), scale = side / n;
   for (const [width, stroke] of [[3.5, "rgb(0 0 0 / .55)"], [1.8, lab.theme.window]]) {
@@ -92,7 +91,7 @@ function drawAnswer(lab, side, column, row) {
     context.strokeStyle = stroke;
     context.strokeRect(column * scale - 4, row * scale - 4, scale + 8, scale + 8);
   }
-  if (lab.map) wheel(context, side);
+  if (lab.map) wheel(context, side, lab.luts.direction);
   const value = lab.map ? `${lab.map.angle[at].toFixed(1)}°, strength ${shown(lab.map.strength[at])}` : lab.answer[at].toFixed(4);
   parts["answer-name"].textContent = lab.map ? "Dominant direction, brighter is stronger" : `Response magnitude, 0 to ${lab.most.toFixed(3)}`;
   parts.say.replaceChildren(`Row ${row}, column ${column}: ${lab.map ? "" : "√(real² + imaginary²) = "}`, make("b", {}, value));
@@ -100,15 +99,13 @@ function drawAnswer(lab, side, column, row) {
 }
 
 /** The key to the colours: half a turn, drawn twice. */
-function wheel(context, side) {
-  const [x, y, r] = [side - 30, side - 30, 20];
-  for (let a = 0; a < 360; a += 6) {
-    context.beginPath();
-    context.moveTo(x, y);
-    context.arc(x, y, r, radians(a), radians(a + 6.5));
-    context.fillStyle = css(directionColour(a % 180, 1));
-    context.fill();
-  }
+function wheel(context, side, colours) {
+  const [x, y, r] = [side - 30, side - 30, 20], round = context.createConicGradient(0, x, y);
+  for (let step = 0; step <= 24; step++) round.addColorStop(step / 24, css(directionColour(colours, (step * 15) % 180, 1)));
+  context.beginPath();
+  context.arc(x, y, r, 0, 2 * Math.PI);
+  context.fillStyle = round;
+  context.fill();
 }
 
 /** A learned filter beside the Gabor in hand: what is left between them, and R². */
