@@ -22,8 +22,8 @@ def one_thread() -> None:
 
 
 @pytest.fixture
-def visit():
-    """A function that opens the dashboard at a page, with the parameters of a link."""
+def visit(engine):
+    """A function that opens the dashboard at a page, with the parameters of a link; the engine is loaded by then."""
 
     def open_page(page: str = "", **params: str) -> AppTest:
         at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
