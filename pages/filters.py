@@ -5,7 +5,7 @@ import streamlit as st
 
 from cnnviz import picture
 from cnnviz.explain import sheet
-from cnnviz.explain.ascent import RECIPES, written
+from cnnviz.explain.ascent import RECIPES, in_words
 from cnnviz.ui import controls, gallery, show, start, state
 from cnnviz.ui.components.mosaic import mosaic
 from cnnviz.ui.jobs import JOBS
@@ -93,8 +93,8 @@ def grown() -> None:
     """All pictures as they are now, and one of them close up."""
     job = gallery.job(engine, request, base)
     shelf = job.look()
-    if running and not job.busy:
-        st.rerun()
+    if running != job.busy:
+        st.rerun()  # begin or end looking every moment
     if job.error:
         st.error(show.plain(job.error), icon=":material/error:")
     elif job.busy:
@@ -103,8 +103,9 @@ def grown() -> None:
         words = "Waits for its turn" if job.state == "queued" else "Growing" + (f", {left:.0f} s left" if left else "")
         bar.progress(shelf.share(), words)
         button.button("Stop", icon=":material/stop:", on_click=job.stop, width="stretch")
-    elif job.state == "stopped":
-        st.button("Go on", icon=":material/play_arrow:", on_click=JOBS.drop, args=(request,))
+    elif job.state == "stopped" and st.button("Go on", icon=":material/play_arrow:"):
+        JOBS.drop(request)  # what was finished is remembered
+        st.rerun()
     channels = list(request.channels)
     all_of_them, one_of_them = st.columns([2.1, 1], gap="large")
     with one_of_them:
@@ -122,10 +123,10 @@ def grown() -> None:
             "filter-tiles", shelf.tiles(side, columns), columns=columns, names=[called(c) for c in channels], gap=2,
             chosen=channels.index(channel), alt=f"Filter images of {layer}", on_choose=choose,
         )  # fmt: skip
-        show.say(f"{written(request.ascent)} · {recipe}")
+        show.say(f"Recipe {recipe}: {in_words(request.ascent)}.")
         if dead := [c for c, t in shelf.tracks.items() if t.image is not None and t.image.dead]:
             show.say(f"Nothing was found that these channels answer to: {', '.join(map(str, dead))}")
-    link = state.link("filters", layer=layer, which=kind, recipe=recipe)
+    link = state.link("filters", **linked())
     track = shelf.tracks[channel]
     done = track.image is not None
     show.take_away(
@@ -144,6 +145,13 @@ def grown() -> None:
                     "GIF", lambda: sheet.animation(gallery.decoded(track.way)),
                     f"{sheet.file_name(layer, channel)}.gif", "image/gif", on_click="ignore", icon=":material/movie:",
                 )  # fmt: skip
+
+
+def linked() -> dict[str, object]:
+    """What a link to this view holds: layer, channels, recipe and the knobs that were turned."""
+    knobs = {f"{recipe}-{name}": value for name, value in turned.items() if value != getattr(chosen, name)}
+    channels = {"channels": wanted} if kind == "list" else {"many": many}
+    return {"layer": layer, "which": kind, "recipe": recipe, **channels, **knobs}
 
 
 def called(channel: int) -> str:

@@ -91,6 +91,18 @@ def written(ascent: Ascent) -> str:
     return f"Ascent({', '.join(f'{f.name}={getattr(ascent, f.name)!r}' for f in changed)})"
 
 
+def in_words(ascent: Ascent) -> str:
+    """The recipe as one reads it: canvas, steps, what it must survive, what smooths it, seed."""
+    step = f"{ascent.steps} steps of " + (f"Adam at {ascent.rate:g}" if ascent.step == "adam" else f"{ascent.rate:g}")
+    canvas = "frequencies" if ascent.canvas == "fourier" else "pixels"
+    said = [canvas + (f" of {ascent.size} px" if ascent.size else ""), step, f"start {ascent.start}"]
+    for name, unit in (("jitter", " px"), ("rotate", "°"), ("scale", ""), ("crop", ""), ("decay", ""), ("tv", ""),
+                       ("blur", " px"), ("focus", ""), ("diversity", ""), ("coarse", "")):  # fmt: skip
+        if value := getattr(ascent, name):
+            said.append(f"{name} {value:g}{unit}")
+    return ", ".join([*said, f"seed {ascent.seed}"])
+
+
 def recipe(name: str, net: str = "", side: int = 224) -> Ascent:
     """The recipe of that name; "auto" picks the one of the net's family. `RequestError` for an unknown name."""
     if name == "auto":

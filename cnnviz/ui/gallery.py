@@ -56,7 +56,8 @@ class Gallery:
 
     def __init__(self, channels: Sequence[int], steps: int) -> None:
         self.tracks = {channel: Track() for channel in channels}
-        self.every, self.done, self.total = max(1, -(-steps // STEPS)), 0, len(channels) * steps
+        self.every, self.total = max(1, -(-steps // STEPS)), len(channels) * steps
+        self.done = self.worked = 0
         self._lock = threading.Lock()
 
     def lay(self, event: FilterEvent) -> None:
@@ -66,7 +67,7 @@ class Gallery:
             track.picture = event.picture
             track.values.append(event.value)
             if event.image is None:
-                self.done += 1
+                self.done, self.worked = self.done + 1, self.worked + 1
                 if event.step % self.every == 0:
                     track.way.append(picture.encode(event.picture, "jpeg", 85))
                 return
@@ -79,6 +80,10 @@ class Gallery:
     def share(self) -> float:
         """How much is done, 0..1."""
         return min(1.0, self.done / self.total)
+
+    def pace(self) -> tuple[int, int]:
+        """Steps worked, not merely remembered, and steps to come."""
+        return self.worked, self.total - self.done
 
     def tiles(self, side: int, columns: int) -> np.ndarray:
         """All newest pictures side by side, uint8 (h, w, 3); what has not begun is gray."""

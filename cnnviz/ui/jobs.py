@@ -29,6 +29,9 @@ class Shelf(Protocol):
     def share(self) -> float:
         """How much of the work is done, 0..1."""
 
+    def pace(self) -> tuple[int, int]:
+        """How many steps were worked, not merely remembered, and how many are to come."""
+
 
 class Job:
     """One piece of work. `state` is queued, running, finished, stopped or failed; `error` says why it failed."""
@@ -52,8 +55,9 @@ class Job:
 
     def left(self) -> float | None:
         """Seconds that are left, as far as can be told."""
-        share, spent = self.shelf.share(), time.monotonic() - self.began
-        return spent / share - spent if share > 0.02 and self.state == "running" else None
+        worked, rest = self.shelf.pace()
+        spent = time.monotonic() - self.began
+        return spent / worked * rest if worked >= 8 and self.state == "running" else None
 
     def stop(self) -> None:
         """Stop after the step it is in; for everyone who looks it has stopped now."""

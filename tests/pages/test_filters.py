@@ -25,6 +25,9 @@ class Counter:
     def share(self) -> float:
         return len(self.laid) / self.total
 
+    def pace(self) -> tuple[int, int]:
+        return len(self.laid), self.total - len(self.laid)
+
 
 def wait(condition, seconds: float = 20.0) -> None:
     end = time.monotonic() + seconds
@@ -132,11 +135,11 @@ def test_a_job_nobody_looks_at_ends(some, monkeypatch):
 
 
 def test_time_left_follows_from_the_share_done():
-    shelf = Counter(4)
+    shelf = Counter(32)
     job = Job("a", "count", shelf, lambda: iter_one(), False)
     assert job.left() is None
     job.state, job.began = "running", time.monotonic() - 10
-    shelf.laid = [1]
+    shelf.laid = [1] * 8
     assert job.left() == pytest.approx(30, abs=1)
 
 
