@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cnnviz.engine import Engine
 
 STAGES = 6
+PATIENCE = 1.0  # seconds until the port answers
 SPARE = "lecture/cats_gap"  # untrained, but always there
 
 
@@ -79,8 +80,8 @@ async def lifespan(app: Any) -> AsyncIterator[None]:
 
     START.begin()
     if not config.get_option("server.headless"):
-        url = server.server_util.get_url("localhost")
-        opener = threading.Timer(1.0, webbrowser.open, (url,))
+        url = server.server_util.get_url("127.0.0.1")
+        opener = threading.Timer(PATIENCE, webbrowser.open, (url,))
         opener.daemon = True
         opener.start()
     yield

@@ -216,3 +216,27 @@ def test_an_engine_that_cannot_be_loaded_is_one_sentence(visit, monkeypatch):
     at = visit()
     assert not at.exception
     assert ["check that torch is installed" in error.value for error in at.error] == [True]
+
+
+@pytest.mark.parametrize(("headless", "wanted"), [(False, ["http://127.0.0.1:8501"]), (True, [])])
+def test_the_server_loads_the_engine_as_it_comes_up_and_opens_a_browser_where_there_is_one(
+    headless, wanted, monkeypatch
+):
+    import asyncio
+
+    from streamlit import config
+
+    opened, begun = [], []
+    monkeypatch.setattr(start.webbrowser, "open", opened.append)
+    monkeypatch.setattr(start.START, "begin", lambda: begun.append(True))
+    monkeypatch.setattr(start, "PATIENCE", 0.01)
+    real = config.get_option
+    monkeypatch.setattr(config, "get_option", lambda name: headless if name == "server.headless" else real(name))
+
+    async def life():
+        async with start.lifespan(None):
+            await asyncio.sleep(0.3)
+
+    asyncio.run(life())
+    assert begun == [True]
+    assert opened == wanted
