@@ -27,6 +27,7 @@ from cnnviz.explain.ascent import Aim, Ascent, recipe
 from cnnviz.explain.cam import Question
 from cnnviz.explain.maximize import FilterEvent
 from cnnviz.explain.predict import Prediction, ranked, target
+from cnnviz.explain.tuning import Tuning
 from cnnviz.gate import Gate
 from cnnviz.inquiry import ident_of
 from cnnviz.nets import layers as layer_table
@@ -164,6 +165,12 @@ class Engine(Proof):
         seen = None if photo is None else self._seen(model, photo)
         wanted = grown.Wanted(model, ident_of(model), layer or grown.LOGITS, ascent or self.recipe(key), photo, seen)
         return grown.events(wanted, channels, self._store, self._device, self._computing)
+
+    def tuning(self, key: str, layer: str) -> Tuning:
+        """What each channel of a layer is tuned to: orientation, frequency, colour, size, place."""
+        model = self.model(key)
+        wanted = grown.Wanted(model, ident_of(model), layer, Ascent(), None, None)
+        return grown.tuned(wanted, self._store, self._device, self._computing)
 
     def filter_layers(self, key: str) -> Mapping[str, int]:
         """How many channels each layer has that can be grown, in execution order; the classes, "logits", come last."""

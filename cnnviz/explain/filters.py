@@ -16,8 +16,10 @@ from torch import Tensor, nn
 
 from cnnviz.explain import sheet
 from cnnviz.explain.ascent import Aim, Ascent
+from cnnviz.explain.canvas import Canvas
 from cnnviz.explain.goal import responses
 from cnnviz.explain.maximize import Climb, FilterEvent, FilterImage, maximize
+from cnnviz.explain.tuning import Tuning, tuning
 from cnnviz.nets.cut import cut
 from cnnviz.nets.tap import tap
 from cnnviz.nets.zoo import Model
@@ -101,6 +103,21 @@ def asked_side(field: Field | None, most: int) -> int:
     if field is None or field.whole or field.gated:
         return most
     return min(most, 16 * -(-round(0.4 * field.size + 48) // 16))
+
+
+def tuned(wanted: Wanted, store: Store, device: torch.device, turn: Callable[[], AbstractContextManager]) -> Tuning:
+    """The tuning of a layer, asked once for ever."""
+    model, layer = wanted.model, wanted.layer
+    run = _whole(model) if layer == LOGITS else _up_to(model, layer)
+    field = store.get((*wanted.ident, "fields"), lambda: fields(model.net)).get(layer)
+    side = asked_side(field, min(model.input_size[1:]))
+    canvas = Canvas("pixel", model.preprocess.mean, model.preprocess.std)
+
+    def ask() -> Tuning:
+        with turn():
+            return tuning(layer, run, lambda x: canvas.net_units(x.to(device)), len(canvas.mean), side)
+
+    return store.get((*wanted.ident, "tuning", layer, side), ask, codec=CURVES)
 
 
 def spread(
@@ -214,3 +231,7 @@ def _unpack(arrays: Mapping[str, np.ndarray]) -> FilterImage:
 
 ON_DISK = Codec(_pack, _unpack)
 ARRAY = Codec(lambda array: {"array": array}, lambda arrays: arrays["array"])
+CURVES = Codec(
+    lambda found: {**{k: v for k, v in vars(found).items() if k != "layer"}, "name": np.array(found.layer)},
+    lambda arrays: Tuning(str(arrays["name"]), **{k: read_only(v) for k, v in arrays.items() if k != "name"}),
+)
