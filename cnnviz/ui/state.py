@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import runpy
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -27,6 +28,7 @@ T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
 SIDE = 2048  # px: what is kept of an uploaded photo; 12 MiB each at most
 MOST = 24  # photos of a visit
+DECODING = threading.BoundedSemaphore(2)  # 50 megapixels take 200 MiB while they are decoded
 
 
 def enter() -> None:
@@ -93,7 +95,8 @@ def bring(files: Sequence[Any]) -> list[str]:
         try:
             if len(mine) >= MOST:
                 raise PhotoError(f"{file.name}: {MOST} photos are kept at most; forget some first.")
-            taken = Photo.open(file, name=file.name, side=SIDE)
+            with DECODING:
+                taken = Photo.open(file, name=file.name, side=SIDE)
         except PhotoError as error:
             refused.append(str(error))
             continue
