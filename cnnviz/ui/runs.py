@@ -28,6 +28,7 @@ from cnnviz.photo import PhotoError
 from cnnviz.train import run
 from cnnviz.train.plan import Plan
 from cnnviz.train.run import Run
+from cnnviz.ui import start
 
 _processes: dict[str, subprocess.Popen] = {}
 _lock = threading.Lock()
@@ -199,3 +200,10 @@ def varied(small: np.ndarray, wanted: Augment, seed: int) -> np.ndarray:
     channels_first = torch.from_numpy(small.transpose(2, 0, 1).copy())
     many = variants(channels_first, wanted, 11, seed).permute(0, 2, 3, 1).numpy()  # (11, C, H, W) -> (11, H, W, C)
     return np.concatenate([small[None], many])
+
+
+def onnx(key: str) -> bytes:
+    """A net as an ONNX file: pixels 0..255 in, probabilities out."""
+    from cnnviz.train import export
+
+    return export.onnx(start.START.engine().model(key))

@@ -137,6 +137,10 @@ def afterwards(name: str) -> None:
                 icon=":material/download:", key="card-out",
             )  # fmt: skip
             st.download_button(
+                "ONNX", lambda: runs.onnx(key), f"{name}.onnx", on_click="ignore", icon=":material/download:",
+                key="onnx-out", help="Pixels 0 to 255 in, probabilities out; resize and crop as the card says",
+            )  # fmt: skip
+            st.download_button(
                 "Plan", one.plan.json(), "plan.json", on_click="ignore", icon=":material/download:", key="plan-out"
             )
     if said:
