@@ -31,7 +31,7 @@ def shared() -> Path:
 def own_places(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing that a test does reaches the user's cache, weights or runs."""
     places = tmp_path_factory.mktemp("places")
-    for name in ("CACHE", "RUNS", "WEIGHTS"):
+    for name in ("CACHE", "RUNS", "WEIGHTS", "DATA"):
         (places / name.lower()).mkdir()
         monkeypatch.setenv(f"CNNVIZ_{name}", str(places / name.lower()))
     monkeypatch.setenv("TORCH_HOME", str(places / "torch"))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import copy
-import io
 import json
 import logging
+import tempfile
 import warnings
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,9 @@ from cnnviz.nets.zoo import Model
 
 class Whole(nn.Module):
     """A net that takes pixels as they are, 0..255, and puts out a probability for each class."""
+
+    mean: Tensor
+    std: Tensor
 
     def __init__(self, model: Model) -> None:
         super().__init__()
@@ -37,20 +41,20 @@ def onnx(model: Model) -> bytes:
     The picture has to be resized and cropped before; `description` says how.
     """
     whole = Whole(model).eval()
-    file = io.BytesIO()
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "net.onnx"
         warnings.simplefilter("ignore")  # the exporter talks about its own future
         logging.getLogger("torch.onnx").setLevel(logging.ERROR)
         torch.onnx.export(
             whole,
             (torch.zeros(1, *model.input_size),),
-            file,
+            path,
             input_names=["pixels"],
             output_names=["probabilities"],
             dynamic_axes={"pixels": {0: "n"}, "probabilities": {0: "n"}},
             dynamo=False,
         )
-    return file.getvalue()
+        return path.read_bytes()
 
 
 def description(model: Model) -> str:

@@ -46,7 +46,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         port = probe.getsockname()[1]
     places = tmp_path_factory.mktemp("server")
     environment = {**os.environ, "TORCH_HOME": str(places / "torch")}
-    for name in ("CACHE", "RUNS", "WEIGHTS"):
+    for name in ("CACHE", "RUNS", "WEIGHTS", "DATA"):
         (places / name.lower()).mkdir()
         environment[f"CNNVIZ_{name}"] = str(places / name.lower())
     command = [sys.executable, "-m", "cnnviz", "serve", "--port", str(port)]
