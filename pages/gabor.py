@@ -1,13 +1,12 @@
 """Gabor lab: one oriented filter in the hand, a bank of them, and those that nets learn by themselves."""
 
 import time
-from functools import partial
 
 import numpy as np
 import streamlit as st
 
 from cnnviz import picture
-from cnnviz.signal import code, gabor, learned, pictures
+from cnnviz.signal import code, gabor, pictures
 from cnnviz.ui import controls, firstlayer, show, state
 from cnnviz.ui.components.gaborlab import gaborbank, gaborlab
 
@@ -27,9 +26,11 @@ if "gabor-go" in kept:  # a filter was chosen elsewhere: hold it
 view = controls.switch("Lab", "gabor-view", views, views[0], label_visibility="collapsed")
 
 
-def hold(filter: gabor.Gabor, target: tuple[str, np.ndarray] | None = None) -> None:
+def hold(filter: gabor.Gabor, target: firstlayer.Target | None = None) -> None:
     """Open the lab with this filter, beside a learned one where there is one."""
-    kept["gabor-begin"], kept["gabor-target"], kept["gabor-go"] = (filter, time.time_ns()), target, views[0]
+    st.query_params["wave"] = gabor.to_link(filter)
+    kept.pop("gabor-begin", None)
+    kept["gabor-target"], kept["gabor-go"] = target, views[0]
     st.rerun()
 
 
@@ -38,17 +39,24 @@ def one() -> None:
     """The filter in the hand; Python hears of it on release."""
     # ask
     if "gaborlab" not in st.session_state or "gabor-begin" not in kept:  # first sight, or back from another page
-        kept.setdefault("gabor-begin", (gabor.from_link(st.query_params.get("wave", "")), time.time_ns()))
+        word = st.query_params.get("wave")
+        kept["gabor-begin"] = (gabor.from_link(word) if word else kept.get("gabor", gabor.FIRST), time.time_ns())
     target = kept.get("gabor-target")
 
     # compute and show
     shown = pictures.beside(photo)
     beginning, again = kept["gabor-begin"]
-    now, which, _ = gaborlab(shown, photo.digest, beginning, again=str(again), target=target, big=show.presenting())
-    st.query_params["wave"] = gabor.to_link(now)
-    if target and st.button("Put the learned filter away", type="tertiary"):
-        kept["gabor-target"] = None
-        st.rerun(scope="fragment")
+    plane = (target.title, target.plane) if target else None
+    now, which, _ = gaborlab(shown, photo.digest, beginning, again=str(again), target=plane, big=show.presenting())
+    st.query_params["wave"], kept["gabor"] = gabor.to_link(now), now
+    if target:
+        with st.container(horizontal=True):
+            if st.button("Put it in the net, in place of the learned one"):
+                kept.setdefault("grafts", {})[target.fingerprint, target.index] = now
+                kept["gabor-target"], kept["gabor-go"] = None, views[2]
+                st.rerun()
+            away = {"gabor-target": None}
+            st.button("Put the learned filter away", type="tertiary", on_click=kept.update, args=(away,))
     name, gray = list(shown.items())[which]
     lines = show.opening(photo) if which == 0 else f"photo = cnnviz.Photo.sample({name!r})"
     show.take_away(
@@ -80,9 +88,6 @@ def bank() -> None:
     chosen = gaborbank(small, photo.digest, filters, gabor.Gabor(frequencies[0], 0.0, sigmas[-1]))
     if chosen:
         hold(chosen)
-    names = ", ".join(f"{n}={v}" for n, v in (("thetas", thetas), ("frequencies", frequencies), ("sigmas", sigmas)))
-    lines = f"import cnnviz\nfrom cnnviz.signal import gabor, pictures\n\n{show.opening(photo)}\n"
-    lines += "gray = pictures.gray(pictures.square(photo, 128))\n"
     show.take_away(
         "gabor-bank",
         picture=lambda: picture.mosaic(
@@ -90,7 +95,7 @@ def bank() -> None:
             scope="channel", colour_map=picture.HEAT,
         ),
         array=lambda: np.stack([gabor.responses(g, filters) for g in small.values()]),
-        python=f"{lines}responses = gabor.responses(gray, gabor.bank({names}))  # (filters, 128, 128)\n",
+        python=code.bank_as_python(thetas, frequencies, sigmas, show.opening(photo)),
     )  # fmt: skip
 
 
@@ -100,27 +105,21 @@ def first_layer() -> None:
     layer = firstlayer.layer()
     if layer is None:
         return
-    engine, key = state.engine(), state.model()
-    model = engine.model(key)
+    model = state.engine().model(state.model())
     fits = firstlayer.fits(model.fingerprint, layer)
     firstlayer.gallery(model, layer, fits)
     order = sorted(range(len(fits)), key=lambda i: -fits[i].r2)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         at = controls.pick("Filter", "filter", order, order[0], parse=int, words=lambda i: f"{i}, R² {fits[i].r2:.2f}")
-        target = (f"Filter {at} of {model.title}", fits[at].plane)
+        target = firstlayer.Target(f"Filter {at} of {model.title}", fits[at].plane, model.fingerprint, at)
         by_hand = st.button("Match it by hand", icon=":material/back_hand:")
         if by_hand or st.button("Hold its fit"):
             hold(gabor.Gabor() if by_hand else fits[at].gabor, target)
 
-    show.section("Transplant", "put Gabors in the place of learned filters, and ask the net again")
-    floor = controls.slide("Only filters matched at least this well (R²)", "least", 0.0, 1.0, 0.5, 0.05)
-    chosen = [i for i, fit in enumerate(fits) if fit.r2 >= floor]
-    grafted = learned.transplanted(layer, fits, chosen)
-    said = show.asked("said", partial(engine.predict, key, photo, top=5))
-    after = show.asked("grafted", partial(learned.answers, model, photo, layer, grafted))
-    firstlayer.side_by_side(
-        {"As learned": said, f"With {len(chosen)} of {len(fits)} filters replaced by Gabors": after}
-    )
+    mine = {i: wave for (net, i), wave in kept.get("grafts", {}).items() if net == model.fingerprint}
+    grafted = firstlayer.transplant(model, layer, fits, mine, photo)
+    if mine:
+        st.button("Give the learned ones back", type="tertiary", on_click=kept.update, args=({"grafts": {}},))
     show.take_away("first-layer", array=lambda: grafted)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from cnnviz.signal.convolve import Sliding
@@ -65,6 +67,22 @@ def gabor_as_python(gabor: Gabor, opening: str = 'photo = cnnviz.Photo.open("pho
             f"gamma={gabor.gamma:g}, phase={gabor.phase:g})",
             "kernel = gabor.kernel(wave)  # complex: real and imaginary part",
             "response = gabor.response(gray, wave)  # root of real squared plus imaginary squared",
+            "",
+        ]
+    )
+
+
+def bank_as_python(thetas: Sequence[float], frequencies: Sequence[float], sigmas: Sequence[float], opening: str) -> str:
+    """A script that computes the responses of a whole bank, `responses` (F, 128, 128); `opening` opens the photo."""
+    return "\n".join(
+        [
+            "import cnnviz",
+            "from cnnviz.signal import gabor, pictures",
+            "",
+            opening,
+            "gray = pictures.gray(pictures.square(photo, 128))",
+            f"bank = gabor.bank({list(thetas)}, {list(frequencies)}, {list(sigmas)})",
+            "responses = gabor.responses(gray, bank)  # one (128, 128) map for each filter",
             "",
         ]
     )

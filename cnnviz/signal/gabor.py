@@ -183,4 +183,7 @@ def from_link(word: str) -> Gabor:
         frequency, theta, sigma, gamma, phase = (float(v) for v in word.split("~"))
         return Gabor(frequency, theta, sigma, gamma, phase)
     except ValueError:  # an OptionError is one
-        return Gabor(0.1, 45.0, 3.0)
+        return FIRST
+
+
+FIRST = Gabor(0.1, 45.0, 3.0)  # what the lab begins with

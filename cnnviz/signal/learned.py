@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from cnnviz.options import RequestError
-from cnnviz.signal.gaborfit import Fit, draw
+from cnnviz.signal.gabor import Gabor
+from cnnviz.signal.gaborfit import Fit, draw, match
 
 if TYPE_CHECKING:
     from cnnviz.explain.predict import Prediction
@@ -58,11 +59,17 @@ def told(fits: Sequence[Fit]) -> dict[str, np.ndarray]:
     }
 
 
-def transplanted(layer: FirstLayer, fits: Sequence[Fit], chosen: Sequence[int]) -> np.ndarray:
-    """The layer's kernels with Gabors in place of the chosen ones, float32 (F, C, k, k); the mean of each is kept."""
-    weights = layer.weights.copy()
+def transplanted(
+    layer: FirstLayer, fits: Sequence[Fit], chosen: Sequence[int], by_hand: Mapping[int, Gabor] | None = None
+) -> np.ndarray:
+    """The layer's kernels with Gabors in place of the chosen ones, float32 (F, C, k, k); the mean of each is kept.
+
+    A Gabor in `by_hand` goes before the fitted one, at the height that suits the filter best.
+    """
+    weights, by_hand = layer.weights.copy(), by_hand or {}
     for i in chosen:
-        graft = draw(fits[i]) if layer.weights.shape[1] > 1 else draw(fits[i])[:1]
+        fit = replace(fits[i], match=match(fits[i].plane, by_hand[i])[1]) if i in by_hand else fits[i]
+        graft = draw(fit)
         weights[i] = graft + (weights[i].mean((1, 2), keepdims=True) - graft.mean((1, 2), keepdims=True))
     return weights
 

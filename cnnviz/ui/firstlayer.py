@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +12,25 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from cnnviz import picture
+from cnnviz.photo import Photo
 from cnnviz.signal import gaborfit, learned
-from cnnviz.ui import show, start, state
+from cnnviz.signal.gabor import Gabor
+from cnnviz.ui import controls, show, start, state
 
 if TYPE_CHECKING:
     from cnnviz.explain.predict import Prediction
 
 LARGEST = 11  # px: beyond, a kernel has no room in the lab
+
+
+@dataclass(frozen=True)
+class Target:
+    """A learned filter to be matched by hand: its words, its strongest plane (k, k), its net and its number."""
+
+    title: str
+    plane: np.ndarray
+    fingerprint: str
+    index: int
 
 
 def layer() -> learned.FirstLayer | None:
@@ -73,6 +86,24 @@ def gallery(model: Any, first: learned.FirstLayer, found: Sequence[gaborfit.Fit]
         )
     with st.expander("All fits"):
         st.dataframe({name: np.round(values, 3) for name, values in table.items()}, hide_index=True)
+
+
+def transplant(
+    model: Any, first: learned.FirstLayer, found: Sequence[gaborfit.Fit], mine: Mapping[int, Gabor], photo: Photo
+) -> np.ndarray:
+    """Gabors in the place of learned filters, and what the net says then; returns the kernels it was asked with."""
+    show.section("Transplant", "put Gabors in the place of learned filters, and ask the net again")
+    floor = controls.slide("Only filters matched at least this well (R²)", "least", 0.0, 1.0, 0.5, 0.05)
+    chosen = [i for i, fit in enumerate(found) if fit.r2 >= floor or i in mine]
+    grafted = learned.transplanted(first, found, chosen, mine)
+    words = f"With {len(chosen)} of {len(found)} filters replaced by Gabors"
+    if mine:
+        words += f", {len(mine)} of them by hand"
+    said = show.asked("said", partial(state.engine().predict, model.key, photo, top=5))
+    side_by_side(
+        {"As learned": said, words: show.asked("grafted", partial(learned.answers, model, photo, first, grafted))}
+    )
+    return grafted
 
 
 def side_by_side(answers: Mapping[str, Sequence[Prediction] | None]) -> None:

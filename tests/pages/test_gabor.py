@@ -73,13 +73,31 @@ def test_learned_filters_are_fitted_and_transplanted(visit, engine, words):
     assert np.array_equal(learned.first_layer(model.net).weights, layer.weights)  # the net is as it was
 
 
-def test_a_learned_filter_is_taken_into_the_hand(visit):
-    at = visit("gabor", **{"gabor-view": "Learned filters"})
-    next(button for button in at.button if button.label == "Match it by hand").click().run()
+def press(at, label: str) -> None:
+    next(button for button in at.button if button.label == label).click().run()
     assert not at.exception
+
+
+def test_a_learned_filter_is_taken_into_the_hand_and_put_into_the_net(visit, words):
+    at = visit("gabor", **{"gabor-view": "Learned filters"})
+    press(at, "Match it by hand")
     target = sent(at)["target"]
     assert target["name"].startswith("Filter ")
     assert np.shape(target["plane"]) == (3, 3)
+    press(at, "Put it in the net, in place of the learned one")
+    assert "1 of them by hand" in words(at)
+    press(at, "Give the learned ones back")
+    assert "by hand" not in words(at)
+
+
+def test_a_return_to_the_page_or_the_view_finds_the_filter_as_it_was(visit):
+    at = visit("gabor")
+    view = {"frequency": 0.3, "theta": 60, "sigma": 2, "gamma": 1, "phase": 0, "picture": 1, "view": "response"}
+    at.session_state["gaborlab"] = {"view": view | {"stamp": sent(at)["start"]["stamp"]}}
+    at.run()
+    at.switch_page("pages/convolution.py").run()
+    at.switch_page("pages/gabor.py").run()
+    assert sent(at)["start"]["frequency"] == 0.3
 
 
 def test_nothing_from_outside_is_believed():

@@ -54,7 +54,7 @@ function showLearned(lab, learned, from) {
         if (weights.length === 3 && lab.input.planes.length > 1) s.colour = true;
         for (const f of s.filters) f.weights = f.weights.map((plane) => resized(plane, k));
         Object.assign(filterOf(lab), { name: `Learned kernel ${i} of ${from}`, weights: copied(s.colour || weights.length === 1 ? weights : [gathered(weights)]) });
-        s.look = "signed";
+        (s.look = "signed"), (s.gain = 0);
       }) }, stamp(lab, weights, 34)));
   lab.parts.learned.replaceChildren(make("p", {}, `First-layer kernels of ${from}`), make("div", { class: "tiles" }, ...tiles));
 }
