@@ -1,18 +1,21 @@
-"""Class activation: which pixels spoke for which class."""
+"""Class activation: which pixels spoke for which class, and the proof beside the picture."""
 
-import html
 from functools import partial
 
 import numpy as np
 import streamlit as st
 
 from cnnviz import picture
-from cnnviz.ui import controls, show, start, state
+from cnnviz.ui import controls, drilling, many, proof, show, start, state
+from cnnviz.ui.components.camcanvas import Look, camcanvas
 
 state.guard()
 
+VIEWS = ("Raw map", "Down to the numbers", "All stages", "Faithfulness", "Sanity dial", "Boxes")
+
 # say
 show.head("Class activation", "Which pixels spoke for which class, seen from one layer of the net.")
+proof.style()
 engine, photo = state.engine(), state.photo()
 key = show.net()
 if key is None:
@@ -21,7 +24,7 @@ if key is None:
 
 @st.fragment
 def evidence() -> None:
-    """Predictions and controls on the left, the maps on the right, the weightiest channels beneath."""
+    """Predictions and controls on the left, the map over the photo on the right, its proof beneath."""
     said = show.asked("cam-said", partial(engine.predict, key, photo, top=1_000_000), "Asking the net")
     if said is None:
         return
@@ -67,50 +70,83 @@ def evidence() -> None:
         show.section("What it says", show.titled(engine.model(key)))
         show.bars(shown, marked=heat.target)
     with right:
-        over, raw = st.columns([1.8, 1], gap="medium")
-        with over:
-            show.section("Overlay", f"{heat.label}, {row.title}" + ("" if heat.layer == "input" else f", {heat.layer}"))
-            place = st.container()
-            one, two = st.columns([1.4, 1], gap="medium")
-            with one:
-                opacity = controls.slide("Opacity", "opacity", 0.0, 1.0, 0.55, 0.05)
-            with two:
-                colours = controls.pick("Colour map", "colours", picture.HEAT_MAPS, picture.HEAT)
-            drawn = picture.overlay(photo, heat, opacity, colours, side=1200)
-            with place:
-                show.image(drawn, f"Heat map of {heat.label} over the photo {photo.name}", tallest=600)
-                show.scale(0, 1, colours, "Heat")
-        with raw:
-            show.section("Raw map", f"{heat.raw.shape[0]} × {heat.raw.shape[1]}")
-            show.image(show.pixelated(picture.diverging(heat.raw), 420), f"Raw map of {heat.label}, signed")
-            show.scale(float(heat.raw.min()), float(heat.raw.max()), picture.ACTIVATION, "Raw map")
-            show.say("Warm speaks for the class, cold against it.")
-    weighty(heat)
+        show.section("Overlay", f"{heat.label}, {row.title}" + ("" if heat.layer == "input" else f", {heat.layer}"))
+        begin = proof.looking("camcanvas", photo)
+        look = camcanvas(photo, heat, proof.caption(heat), begin, big=show.presenting(), key="camcanvas")
+        stands = proof.looked("camcanvas", look)
+        proof.findings(engine, key, photo, heat)
+    erased = proof.erased(engine, key, photo, heat, look.strokes) if look.strokes else None
+    if not show.presenting():
+        beneath(heat, layer, given, look, [p.index for p in said[:3]])
+    take_away(heat, wanted, other, against, layer, method, given, look, stands, erased)
+
+
+def beneath(heat, layer: str, given, look: Look, top: list[int]) -> None:
+    """One view of the proof at a time; only that one is computed."""
+    spatial = heat.layer != "input"
+    views = [v for v in VIEWS if spatial or v not in VIEWS[1:3]]
+    view = controls.switch("Proof", "proof", views, views[0], label_visibility="collapsed")
+    if view == "Raw map":
+        raw(heat)
+    elif view == "Down to the numbers":
+        drilling.down(engine, key, photo, heat)
+    elif view == "All stages":
+        method = heat.method if start.methods()[heat.method].reads == "maps" else "gradcam"
+        proof.ladder(engine, key, photo, list(dict.fromkeys([*top, heat.target]))[:4], method)
+    elif view == "Faithfulness":
+        proof.faithful(engine, key, photo, heat)
+    elif view == "Sanity dial":
+        proof.sane(engine, key, photo, heat, layer, given)
+    else:
+        proof.pieces(engine, photo, heat, look.threshold)
+
+
+def raw(heat) -> None:
+    """The signed map at its own size, and the channels of the layer that weighed most in it."""
+    order = np.argsort(-heat.weights)[:8]  # empty for a method that looks at the pixels
+    signed, channels = st.columns([1, 2.4], gap="large")
+    with signed:
+        show.section("Raw map", f"{heat.raw.shape[0]} × {heat.raw.shape[1]}")
+        show.image(show.pixelated(picture.diverging(heat.raw), 420), f"Raw map of {heat.label}, signed")
+        show.scale(float(heat.raw.min()), float(heat.raw.max()), picture.ACTIVATION, "Raw map")
+        show.say("Warm speaks for the class, cold against it.")
+    maps = show.asked("cam-maps", partial(engine.activations, key, photo, heat.layer)) if len(order) else None
+    if maps is None or maps.layer != heat.layer:
+        return
+    with channels:
+        show.section("The eight channels that spoke loudest for it", "by the weight each has in the raw map")
+        tiles = picture.mosaic(maps.maps[order], columns=4, scope="channel", tile=170, gap=4)
+        show.image(tiles, f"Maps of the channels {', '.join(map(str, order))}")
+        listed = " · ".join(f"{i} ({heat.weights[i]:+.3g})" for i in order)
+        show.say(f"Row by row: {listed}")
+
+
+def take_away(
+    heat, wanted, other, against: bool, layer: str, method: str, given, look: Look, stands: str, erased
+) -> None:
+    """The overlay as it stands, its numbers, its Python and its link."""
     lines = f"import cnnviz\n\nengine = cnnviz.engine()\n{show.opening(photo)}\n"
     asked = f"target={wanted!r}, layer={layer!r}, method={method!r}"
     asked += f", options={vars(given)!r}" if given else ""
     asked += (f", versus={other}" if other is not None else "") + (", against=True" if against else "")
     lines += f"heat = engine.heatmap({key!r}, photo, {asked})\n"
-    lines += f"cnnviz.picture.overlay(photo, heat, {opacity}, {colours!r}).save('heat.png')"
+    lines += f"cnnviz.picture.overlay(photo, heat, {look.opacity}, {look.colours!r}).save('heat.png')"
+    if erased is not None:
+        strokes = [[list(dab) for dab in stroke] for stroke in look.strokes]
+        lines += f"\nengine.erase({key!r}, photo, {strokes!r}, {heat.target})"
     knobs = {f"{method}-{name}": value for name, value in vars(given).items()} if given else {}
-    view = {"class": target, "at": layer, "method": method, "versus": versus, "against": against, **knobs}
-    link = state.link("class_activation", **view, opacity=opacity, colours=colours)
-    show.take_away("heatmap", picture=lambda: drawn, array=lambda: heat.values, python=lines, link=link)
+    view = {"class": -1 if wanted is None else wanted, "at": layer, "method": method, "against": against, **knobs}
+    view |= {"versus": -1 if other is None else other, "proof": st.session_state.get("proof", VIEWS[0])}
+    link = state.link("class_activation", **view, look=stands)
+    show.take_away(
+        "heatmap", picture=lambda: picture.overlay(photo, heat, look.opacity, look.colours, side=1600),
+        array=lambda: heat.values, python=lines, link=link,
+    )  # fmt: skip
 
 
-def weighty(heat) -> None:
-    """The eight channels of the layer that weighed most for the class, as small maps."""
-    if not len(heat.weights):
-        return  # a method that looks at the pixels weighs no channels
-    order = np.argsort(-heat.weights)[:8]
-    maps = show.asked("cam-maps", partial(engine.activations, key, photo, heat.layer))
-    if maps is None or maps.layer != heat.layer:
-        return
-    show.section("The eight channels that spoke loudest for it", "by the weight each has in the raw map")
-    tiles = picture.mosaic(maps.maps[order], columns=len(order), scope="channel", tile=170, gap=4)
-    show.image(tiles, f"Maps of the channels {', '.join(map(str, order))}")
-    cells = "".join(f"<div>{i}<small>{html.escape(f'{heat.weights[i]:+.3g}')}</small></div>" for i in order)
-    st.html(f'<div class="cv-row">{cells}</div>')
-
-
-evidence()
+one, all_of_them = "This photo", "Many photos"
+mode = controls.switch("Photos", "how-many", [one, all_of_them], one, label_visibility="collapsed")
+if mode == one:
+    evidence()
+else:
+    many.gallery(engine, key)

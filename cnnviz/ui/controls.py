@@ -137,11 +137,11 @@ def _photos() -> None:
         st.camera_input("Take a photo", key=key, on_change=bring, args=(key,), resolution="480p")
     if mine:
         st.button("Forget my photos", on_click=state.forget_photos, icon=":material/delete:", width="stretch")
-        _released()
+        released()
 
 
 @st.cache_resource(scope="session", show_spinner=False, on_release=lambda _: _purge())
-def _released() -> object:
+def released() -> object:
     """Nothing but a place to hear that a visit is over, and what it brought along can go."""
     return object()
 

@@ -7,6 +7,7 @@ import html
 import io
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,8 @@ import streamlit as st
 from PIL import Image
 
 from cnnviz import picture
-from cnnviz.ui import show
+from cnnviz.ui import show, state
+from cnnviz.ui.components.camcanvas import Look, from_link, to_link
 
 if TYPE_CHECKING:
     from cnnviz.engine import Engine
@@ -32,6 +34,36 @@ THUMB = 168  # px
 def style() -> None:
     """The look of these views; once on a page."""
     st.html(f"<style>{STYLE.read_text()}</style>")
+
+
+def caption(heat: Heatmap) -> str:
+    """What the map shows, in a sentence."""
+    from cnnviz.explain import regions  # brings in torch, which is there by now
+
+    return regions.caption(heat)
+
+
+def looking(place: str, photo: Photo) -> Look:
+    """How the canvas begins: as the link says, as it was left on this visit, or plain; another photo has no strokes."""
+    kept = state.kept()
+    if place not in st.session_state or f"{place}-begin" not in kept:
+        link = st.query_params.get("look")
+        kept[f"{place}-begin"] = from_link(link) if link else kept.get(f"{place}-last", Look())
+    elif kept.get(f"{place}-photo") != photo.digest:
+        kept[f"{place}-begin"] = replace(kept.get(f"{place}-last", Look()), strokes=())
+    kept[f"{place}-photo"] = photo.digest
+    return kept[f"{place}-begin"]
+
+
+def looked(place: str, look: Look) -> str:
+    """Remember how the canvas was left, also in the link; what stands there."""
+    state.kept()[f"{place}-last"] = look
+    text = to_link(look)
+    if look != Look():
+        st.query_params["look"] = text
+    elif "look" in st.query_params:
+        del st.query_params["look"]
+    return text
 
 
 def findings(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
@@ -67,7 +99,7 @@ def ladder(engine: Engine, key: str, photo: Photo, targets: Sequence[int], metho
         size = " × ".join(map(str, row[0].raw.shape))
         cells.append(f"<span>{html.escape(layer)}<small>{size}</small></span>")
         cells += [_thumb(heat) for heat in row]
-    grid = f"grid-template-columns: minmax(70px, auto) repeat({len(found.targets)}, minmax(0, {THUMB + 30}px))"
+    grid = f"grid-template-columns: minmax(70px, 120px) repeat({len(found.targets)}, minmax(0, {THUMB + 30}px))"
     st.html(f'<div class="cv-ladder" style="{grid}"><i></i>{head}{"".join(cells)}</div>')
 
 
@@ -169,12 +201,22 @@ def curves(lines: Mapping[str, tuple[Any, Any]], label: str, across: str, up: st
             (224, 113, "end", "100"),
         )
     )
-    frame = '<path d="M24 8V100H224" fill="none" stroke="currentColor" stroke-opacity=".35"></path>'
+    frame = f'<path d="M24 8V100H224" fill="none" stroke="{INKS[2]}"></path>'
+    about = f'viewBox="0 0 232 118" font-family="sans-serif" font-size="7" fill="{INKS[2]}"'
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" {about}>'
+    svg += f"{frame}{''.join(drawn)}{ticks}</svg>"
+    data = base64.b64encode(svg.encode()).decode()  # as a picture: Streamlit takes drawings out of its HTML
     st.html(
-        f'<figure class="cv-curves" aria-label="{html.escape(label)}"><figcaption>{html.escape(label)}</figcaption>'
-        f'<svg viewBox="0 0 232 118" role="img">{frame}{"".join(drawn)}{ticks}</svg>'
+        f'<figure class="cv-curves"><figcaption>{html.escape(label)}</figcaption>'
+        f'<img src="data:image/svg+xml;base64,{data}" alt="{html.escape(_told(lines, label))}">'
         f"<div>{''.join(legend)}<small>{html.escape(up)} over {html.escape(across)}</small></div></figure>"
     )
+
+
+def _told(lines: Mapping[str, tuple[Any, Any]], label: str) -> str:
+    """The lines in words: where each begins, its middle and its end."""
+    parts = [f"{name} from {ys[0]:.2f} over {ys[len(ys) // 2]:.2f} to {ys[-1]:.2f}" for name, (_, ys) in lines.items()]
+    return f"{label}: {'; '.join(parts)}"
 
 
 def _thumb(heat: Heatmap) -> str:

@@ -1,54 +1,125 @@
-"""Class activation: what is shown is the engine's heat map of the class asked for."""
+"""Class activation: what is shown is the engine's heat map of the class asked for, and its proof."""
+
+import base64
+import json
 
 import numpy as np
+import pytest
 
 from cnnviz.photo import Photo
 
 NET = "lecture/cats_gap"
 
 
-def test_the_first_sight_explains_the_most_probable_class(visit, engine, words, pictures):
+def canvas(at) -> dict:
+    """What the canvas was given."""
+    return json.loads(at.get_by_key("camcanvas").proto.json)
+
+
+def test_the_first_sight_explains_the_most_probable_class(visit, engine, words):
     at = visit("class_activation")
     best = engine.predict(NET, Photo.sample("cat"), top=1)[0]
-    assert f"Heat map of {best.label} over the photo cat" in pictures(at)
+    assert canvas(at)["caption"].startswith(f"Heat map of {best.label}: ")
     assert f'class="cv-marked"><span>{best.label}</span>' in words(at)
+
+
+def test_the_canvas_has_the_engines_own_numbers(visit, engine):
+    given, heat = canvas(visit("class_activation")), engine.heatmap(NET, Photo.sample("cat"))
+    values = np.frombuffer(base64.b64decode(given["heat"]), np.uint8).reshape(given["shape"])
+    np.testing.assert_allclose(values / 255, heat.values, atol=0.5 / 255 + 1e-6)
+    raw = np.frombuffer(base64.b64decode(given["raw"]), "<f4").reshape(given["rawShape"])
+    np.testing.assert_array_equal(raw, heat.raw)
+    photo = Photo.sample("cat")
+    left, top, width, height = heat.box
+    assert given["box"] == [left / photo.width, top / photo.height, width / photo.width, height / photo.height]
 
 
 def test_any_class_can_be_asked_for_and_stands_in_the_link(visit, engine, pictures):
     at = visit("class_activation")
-    before = pictures(at)
+    before = canvas(at)
     worst = engine.predict(NET, Photo.sample("cat"), top=1000)[-1]
     at.selectbox("class").set_value(worst.index).run()
     assert at.query_params["class"] == str(worst.index)
-    assert f"Heat map of {worst.label} over the photo cat" in pictures(at)
-    assert pictures(at) != before
+    assert canvas(at)["caption"].startswith(f"Heat map of {worst.label}")
+    assert canvas(at)["raw"] != before["raw"]
 
 
 def test_the_eight_weightiest_channels_are_named_with_their_weights(visit, engine, words):
     heat = engine.heatmap(NET, Photo.sample("cat"))
     text = words(visit("class_activation"))
     for channel in np.argsort(-heat.weights)[:8]:
-        assert f"<div>{channel}<small>{heat.weights[channel]:+.3g}</small></div>" in text
+        assert f"{channel} ({heat.weights[channel]:+.3g})" in text
 
 
-def test_every_method_layer_and_colour_map_draws(visit, engine):
+def test_every_method_and_layer_draws(visit, engine):
     at = visit("class_activation")
-    for key in ("at", "colours", "method"):
+    for key in ("at", "method"):
         box = at.selectbox(key)
-        for place in range(len(box.options)):
+        for place in range(0, len(box.options), 2 if key == "at" else 1):
             at.selectbox(key).select_index(place).run()
             assert not at.exception
             assert [error.value for error in at.error] == []
 
 
-def test_opacity_changes_the_overlay_and_leaves_the_raw_map(visit, pictures):
-    at = visit("class_activation")
-    before = pictures(at)
-    at.slider("opacity").set_value(0.0).run()
-    after = pictures(at)
-    changed = {alt for alt in before if before[alt] != after[alt]}
-    assert len(changed) == 1
-    assert "over the photo" in changed.pop()
+def test_every_view_of_the_proof_is_reached_by_its_link(visit, words):
+    says = {
+        "Raw map": "speaks for the class",
+        "Down to the numbers": "came about",
+        "All stages": "cv-ladder",
+        "Faithfulness": "Insertion minus deletion",
+        "Sanity dial": "rank correlation",
+        "Boxes": "Warm pieces",
+    }
+    for view, expected in says.items():
+        at = visit("class_activation", proof=view)
+        assert not at.exception
+        assert [error.value for error in at.error] == []
+        assert expected in words(at), view
+
+
+def test_a_look_with_strokes_travels_in_the_link(visit, words):
+    look = "0.4,0.25,viridis,split,seen,10,500.500.100_600.500.100"
+    at = visit("class_activation", look=look)
+    begin = canvas(at)["begin"]
+    assert (begin["opacity"], begin["threshold"], begin["colours"], begin["mode"]) == (0.4, 0.25, "viridis", "split")
+    assert begin["strokes"] == [[[0.5, 0.5, 0.1], [0.6, 0.5, 0.1]]]
+    assert "Without what you erased" in words(at)
+    assert "engine.erase(" in at.code[0].value
+    assert f"look={look.replace(',', '%2C')}" in at.code[1].value
+
+
+@pytest.mark.parametrize(
+    "wild", ["", "x", "2,9,magic,none,no,11,1.2", "nan,inf,inferno,split,seen,00,9.9.9~~__", "0.5,,,,,,"]
+)
+def test_nothing_in_a_link_is_believed(visit, wild):
+    at = visit("class_activation", look=wild)
+    assert not at.exception
+    begin = canvas(at)["begin"]
+    assert 0 <= begin["opacity"] <= 1
+    assert 0 <= begin["threshold"] <= 1
+
+
+def test_a_number_of_a_map_is_reached_by_its_link_and_ends_in_itself(visit, engine, words):
+    at = visit("class_activation", proof="Down to the numbers", unit="5.2.3", at="relu2")
+    shown = float(engine.activations(NET, Photo.sample("cat"), "relu2").maps[5, 2, 3])
+    assert f"How {shown:.6g} came about" in words(at)
+    assert not visit("class_activation", proof="Down to the numbers", unit="5000.2.3").exception
+
+
+def test_what_ails_a_map_is_said_on_the_page(visit):
+    at = visit("class_activation")  # an untrained net
+    assert any("never been trained" in warning.value for warning in at.warning)
+
+
+def test_many_photos_become_a_gallery_and_a_zip(visit, jpeg, words):
+    at = visit("class_activation", **{"how-many": "Many photos"})
+    assert not at.exception
+    assert words(at).count("<figure>") == 9
+    at.file_uploader(key="many-0").upload("me.jpg", jpeg, "image/jpeg").run()
+    assert words(at).count("<figure>") == 1
+    assert "me.jpg" in words(at)
+    at.slider("many-sure").set_value(1.0).run()
+    assert "No photo is left" in words(at)
 
 
 def test_a_net_without_classes_says_so(visit):
@@ -58,12 +129,12 @@ def test_a_net_without_classes_says_so(visit):
 
 
 def test_a_methods_knobs_contrast_and_evidence_against_are_in_the_link_and_in_the_python(visit, engine, pictures):
-    plain = pictures(visit("class_activation", method="occlusion"))
+    plain = canvas(visit("class_activation", method="occlusion"))
     link = {"method": "occlusion", "occlusion-window": "48", "versus": "1", "against": "true"}
     at = visit("class_activation", **link)
     assert at.slider("occlusion-window").value == 48
     assert at.toggle("against").value
-    assert pictures(at) != plain
+    assert canvas(at)["heat"] != plain["heat"]
     python, shown = (block.value for block in at.code)
     assert "options={'window': 48, 'stride': 16}, versus=1, against=True" in python
     assert all(f"{name}={value}" in shown for name, value in link.items())

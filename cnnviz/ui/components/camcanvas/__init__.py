@@ -25,6 +25,7 @@ HERE = Path(__file__).parent
 MODES = ("overlay", "split", "blink")
 VIEWS = ("photo", "seen")
 SIDE = 900  # px: how large the photo travels
+LONGEST = 1500  # characters of strokes in a link
 
 _canvas = st.components.v2.component(
     "cnnviz_camcanvas",
@@ -65,7 +66,7 @@ def camcanvas(photo: Photo, heat: Heatmap, caption: str, begin: Look, *, big: bo
         "rawShape": list(heat.raw.shape),
         "luts": _luts(),
         "caption": caption,
-        "begin": {**{n: v for n, v in vars(begin).items() if n != "strokes"}, "stamp": str(begin)},
+        "begin": {**vars(begin), "stamp": str(begin)},
         "big": big,
     }
     result = _canvas(key=key, data=data, on_look_change=lambda: None)
@@ -93,6 +94,26 @@ def read(said: Any, digest: str) -> Look:
         said.get("boxes") is True,
         strokes if said.get("photo") == digest else (),
     )
+
+
+def to_link(look: Look) -> str:
+    """A look in few characters, for a link; strokes come along while they are short."""
+    flags = f"{int(look.contours)}{int(look.boxes)}"
+    text = f"{look.opacity:g},{look.threshold:g},{look.colours},{look.mode},{look.view},{flags}"
+    drawn = "~".join("_".join(".".join(str(round(1000 * n)) for n in dab) for dab in s) for s in look.strokes)
+    return f"{text},{drawn}" if drawn and len(drawn) < LONGEST else text
+
+
+def from_link(text: str) -> Look:
+    """The look that a link asks for, as far as it makes sense."""
+    parts = (text.split(",") + [""] * 7)[:7]
+    try:
+        drawn = [[[int(n) / 1000 for n in dab.split(".")] for dab in s.split("_")] for s in parts[6].split("~") if s]
+        said = {"opacity": float(parts[0]), "threshold": float(parts[1]), "strokes": drawn, "photo": ""}
+    except ValueError:
+        return Look()
+    said |= {"colours": parts[2], "mode": parts[3], "view": parts[4]}
+    return read(said | {"contours": parts[5][:1] == "1", "boxes": parts[5][1:2] == "1"}, "")
 
 
 def _share(value: Any, otherwise: float) -> float:

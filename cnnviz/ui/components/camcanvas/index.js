@@ -77,12 +77,13 @@ function update(cam, data) {
   }
   if (cam.stamp !== data.begin.stamp || !cam.look) {
     cam.stamp = data.begin.stamp;
-    const { stamp, ...look } = data.begin;
+    const { stamp, strokes, ...look } = data.begin;
     cam.look = look;
+    cam.strokes = strokes;
   }
   if (cam.photoStamp !== data.stamp) {
+    if (cam.photoStamp) cam.strokes = [];
     cam.photoStamp = data.stamp;
-    cam.strokes = [];
     for (const which of ["photo", "seen"]) {
       const image = new Image();
       image.onload = () => { cam.images[which] = image; draw(cam); };
