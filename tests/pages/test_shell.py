@@ -73,19 +73,19 @@ def test_nonsense_in_a_link_falls_back_to_the_default(visit, wrong):
 
 
 def test_a_choice_stands_in_the_link_by_its_value_and_the_default_does_not(visit):
-    at = visit("class_activation")
-    at.selectbox("colours").set_value("viridis").run()
-    assert at.query_params["colours"] == "viridis"
-    at.selectbox("colours").set_value("inferno").run()
-    assert "colours" not in at.query_params
+    at = visit("activations")
+    at.selectbox("sort").set_value("max").run()
+    assert at.query_params["sort"] == "max"
+    at.selectbox("sort").set_value("in order").run()
+    assert "sort" not in at.query_params
 
 
 def test_a_choice_survives_a_visit_to_another_page(visit):
-    at = visit("class_activation")
-    at.slider("opacity").set_value(0.2).run()
+    at = visit("activations")
+    at.selectbox("sort").set_value("max").run()
     at.switch_page("pages/home.py").run()
-    at.switch_page("pages/class_activation.py").run()
-    assert at.slider("opacity").value == 0.2
+    at.switch_page("pages/activations.py").run()
+    assert at.selectbox("sort").value == "max"
 
 
 def test_an_uploaded_photo_becomes_the_current_one_and_never_part_of_the_link(visit, jpeg, words):
