@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from cnnviz.explain import sheet
 from cnnviz.explain.ascent import Aim, Ascent
+from cnnviz.explain.atlas import shipped
 from cnnviz.explain.canvas import Canvas
 from cnnviz.explain.goal import responses
 from cnnviz.explain.maximize import Climb, FilterEvent, FilterImage, maximize
@@ -74,7 +75,11 @@ def events(
     base = None if wanted.seen is None else squared(wanted.seen, side)
     ident = (*wanted.ident, "filter", layer, side, flat(ascent), wanted.photo and wanted.photo.digest)
     personal = wanted.photo is not None and wanted.photo.personal
-    return remembered(store, ident, channels, ascent, personal, lambda aims: maximize(where, aims, ascent, base))
+
+    def find(aim: Aim) -> FilterImage | None:
+        return shipped(model, layer, aim, ascent) if base is None else None
+
+    return remembered(store, ident, channels, ascent, personal, find, lambda aims: maximize(where, aims, ascent, base))
 
 
 def fields(net: nn.Module) -> Mapping[str, Field]:
@@ -161,6 +166,7 @@ def remembered(
     channels: Iterable[int | Aim],
     ascent: Ascent,
     personal: bool,
+    find: Callable[[Aim], FilterImage | None],
     grow: Callable[[list[Aim]], Generator[FilterEvent]],
 ) -> Generator[FilterEvent]:
     """The last event of every image that is remembered, then those of growing the others, each kept when it is done."""
@@ -173,7 +179,7 @@ def remembered(
         key = (*ident, aim, copies[aim], crowd)
         copies[aim] += 1
         try:
-            image = store.get(key, _absent, personal=personal, codec=ON_DISK)
+            image = find(aim) or store.get(key, _absent, personal=personal, codec=ON_DISK)
         except _AbsentError:
             missing.append(aim)
             keys.append((aim, key))

@@ -76,3 +76,40 @@ def test_the_whole_net_is_one_command(tmp_path, capsys):
     out = capsys.readouterr().out
     assert [line.split(":")[0] for line in out.splitlines()] == ["conv1", "conv2", "conv3"]
     assert "64 filters" in out
+
+
+def test_the_bundled_net_ships_with_its_filters_and_only_for_its_own_weights():
+    import dataclasses
+
+    from cnnviz.engine import Engine
+    from cnnviz.explain.ascent import Aim
+    from cnnviz.explain.atlas import shipped
+
+    engine = Engine(device="cpu")
+    key = "bundled/cats_dogs"
+    model, ascent = engine.model(key), engine.recipe(key)
+    for layer, width in engine.filter_layers(key).items():
+        events = list(engine.filters(key, layer, range(width)))
+        assert len(events) == width, f"the atlas has no {layer}; write it again: python -m cnnviz.explain.atlas"
+        assert all(event.image.value > event.image.before for event in events if not event.image.dead)
+    other = dataclasses.replace(model, fingerprint="another")
+    assert shipped(other, "conv2", Aim.of(0), ascent) is None
+    assert shipped(model, "conv2", Aim.of(0), dataclasses.replace(ascent, seed=1)) is None
+    assert shipped(model, "conv2", Aim.of(64), ascent) is None
+    assert shipped(model, "relu2", Aim.of(0), ascent) is None
+
+
+def test_the_atlas_shows_what_the_recipe_grows():
+    import dataclasses
+
+    from cnnviz.engine import Engine
+    from cnnviz.explain.ascent import Aim
+    from cnnviz.explain.atlas import shipped
+
+    engine = Engine(device="cpu")
+    ascent = engine.recipe("bundled/cats_dogs")
+    kept = shipped(engine.model("bundled/cats_dogs"), "conv2", Aim.of(5), ascent)
+    near = dataclasses.replace(ascent, rate=ascent.rate + 1e-9)  # another key, the same picture
+    grown = next(e.image for e in engine.filters("bundled/cats_dogs", "conv2", [5], near) if e.image)
+    assert np.abs(kept.picture.astype(int) - grown.picture).mean() < 12
+    assert kept.value == pytest.approx(grown.value, rel=0.05)

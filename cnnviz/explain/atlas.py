@@ -1,0 +1,110 @@
+"""Filter images that ship with a bundled net, so that the first visit finds them grown.
+
+    python -m cnnviz.explain.atlas bundled/cats_dogs
+
+writes the atlas beside the net's weights: every channel of every layer by the net's own recipe, pictures as WebP. An
+atlas names the weights it was grown from; for any others it is left alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from cnnviz.explain.ascent import Aim, Ascent, written
+from cnnviz.explain.maximize import FilterImage
+from cnnviz.nets import zoo
+from cnnviz.nets.zoo import Model
+from cnnviz.store import read_only
+
+QUALITY = 92  # of the WebP
+
+
+def shipped(model: Model, layer: str, aim: Aim, ascent: Ascent) -> FilterImage | None:
+    """The image of one channel from the atlas that came with the model; None where it has none for this recipe."""
+    kind, _, name = model.key.partition("/")
+    if kind != "bundled" or aim.channel is None or aim != Aim.of(aim.channel):
+        return None
+    pages = _opened(place(name))
+    if pages is None or pages["about"]["fingerprint"] != model.fingerprint:
+        return None
+    if pages["about"]["recipe"] != written(ascent) or layer not in pages["about"]["layers"]:
+        return None
+    if aim.channel >= len(pages[f"{layer} values"]):
+        return None
+    at = aim.channel
+    before, value = (float(v) for v in pages[f"{layer} values"][at])
+    picture, start = pages[f"{layer} pictures"][at], pages[f"{layer} start"][0]
+    curve, frames = pages[f"{layer} curves"][at], np.stack([start, picture])
+    return FilterImage(layer, aim, picture, start, read_only(curve), before, value, read_only(frames))
+
+
+def place(name: str) -> Path:
+    """Where the atlas of a bundled net lies."""
+    return zoo.ASSETS / f"{name}.filters.npz"
+
+
+def save(path: Path, model: Model, ascent: Ascent, images: Mapping[str, Sequence[FilterImage]]) -> None:
+    """Write the images of each layer, in the order of its channels."""
+    about = {"fingerprint": model.fingerprint, "recipe": written(ascent), "layers": list(images)}
+    arrays: dict[str, np.ndarray] = {"about": np.array(json.dumps(about))}
+    for layer, grown in images.items():
+        arrays[f"{layer} pictures"] = _strip([image.picture for image in grown])
+        arrays[f"{layer} start"] = _strip([grown[0].start])
+        arrays[f"{layer} curves"] = np.stack([image.curve for image in grown]).astype(np.float16)
+        arrays[f"{layer} values"] = np.array([(image.before, image.value) for image in grown], np.float32)
+    np.savez_compressed(path, allow_pickle=False, **arrays)
+
+
+@functools.lru_cache(4)
+def _opened(path: Path) -> dict | None:
+    """Everything in an atlas, decoded; None where there is none that can be read."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        pages: dict = {"about": json.loads(str(arrays.pop("about")))}
+        for name, array in arrays.items():
+            if name.endswith((" pictures", " start")):
+                decoded = np.asarray(cv2.imdecode(array, cv2.IMREAD_COLOR))[..., ::-1]
+                side = decoded.shape[1]
+                pages[name] = read_only(decoded.reshape(-1, side, side, 3))  # (n*S, S, 3) -> (n, S, S, 3)
+            else:
+                pages[name] = array.astype(np.float32)
+        return pages
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile):
+        return None
+
+
+def _strip(pictures: Sequence[np.ndarray]) -> np.ndarray:
+    """Pictures one below the other as WebP, uint8 (bytes,)."""
+    whole = np.concatenate(pictures)[..., ::-1]
+    _, data = cv2.imencode(".webp", whole, [cv2.IMWRITE_WEBP_QUALITY, QUALITY])
+    return data
+
+
+def main() -> None:
+    """Grow every channel of a bundled net (remembered ones are taken as they are) and write its atlas."""
+    from cnnviz.engine import shared
+
+    parser = argparse.ArgumentParser(prog="python -m cnnviz.explain.atlas", description=__doc__.split("\n")[0])
+    parser.add_argument("key", nargs="?", default="bundled/cats_dogs")
+    key = parser.parse_args().key
+    engine = shared()
+    ascent = engine.recipe(key)
+    images = {}
+    for layer, width in engine.filter_layers(key).items():
+        events = engine.filters(key, layer, range(width), ascent)
+        images[layer] = [event.image for event in events if event.image is not None]
+        print(f"{layer}: {width}", flush=True)
+    save(place(key.partition("/")[2]), engine.model(key), ascent, images)
+
+
+if __name__ == "__main__":
+    main()
