@@ -1,7 +1,9 @@
 """Convolution lab: a window slides over a picture, and every number can be seen."""
 
 import time
+from dataclasses import replace
 
+import numpy as np
 import streamlit as st
 
 from cnnviz.photo import Photo
@@ -88,27 +90,31 @@ def fields() -> None:
 
 @st.fragment
 def full_size() -> None:
-    """Today's layer on a photo of any size, on the server."""
+    """Today's layer on a photo of any size, on the server; downloads are computed anew, so nothing large is kept."""
+    # ask
     now = kept.get("conv") or convlab.begin(examples.EXAMPLES[0])
-    made = link.layer_of(now)
     file = st.file_uploader("A large photo, up to 50 megapixels", type=["jpg", "jpeg", "png", "webp", "tif", "tiff"])
-    large = photo
-    with show.refusals():
+
+    def filtered() -> tuple[Photo, np.ndarray]:
         large = Photo.open(file, name=file.name) if file else photo
-    planes = pictures.planes(large.pixels)
-    began = time.perf_counter()
-    maps = None
+        made = link.layer_of(now)
+        one = replace(made, weights=made.weights[[now["selected"]]], bias=made.bias[[now["selected"]]])
+        return large, one.maps(pictures.looked_at(large.pixels, made.channels))[0]
+
+    # compute and show
+    began, name = time.perf_counter(), now["filters"][now["selected"]]["name"]
     with show.refusals(), st.spinner("Sliding"):
-        maps = made.maps(planes[1:] if made.channels == 3 else planes[:1])[now["selected"]]
-    if maps is None:
-        return
-    name = now["filters"][now["selected"]]["name"]
-    taken = f"{time.perf_counter() - began:.2f} s"
-    sizes = {"Photo": f"{large.width} × {large.height}", "Output": f"{maps.shape[1]} × {maps.shape[0]}"}
-    show.facts({"Filter": name, **sizes, "Took": taken})
-    drawn = slide.painted(maps, now["look"], now["gain"])
-    show.image(drawn, f"{name} over the whole photo {large.name}")
-    show.take_away("convolution-full", picture=lambda: drawn, array=lambda: maps)
+        large, maps = filtered()
+        taken = f"{time.perf_counter() - began:.2f} s"
+        sizes = {"Photo": f"{large.width} × {large.height}", "Output": f"{maps.shape[1]} × {maps.shape[0]}"}
+        show.facts({"Filter": name, **sizes, "Read and filtered in": taken})
+        small = slide.preview(maps, show.WIDEST, now["look"], now["gain"])
+        show.image(small, f"{name} over the whole photo {large.name}")
+        show.take_away(
+            "convolution-full",
+            picture=lambda: slide.painted(filtered()[1], now["look"], now["gain"]),
+            array=lambda: filtered()[1],
+        )
 
 
 {"One layer": layer, "Receptive field": fields, "Full-size photo": full_size}[view]()

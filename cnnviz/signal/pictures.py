@@ -95,6 +95,11 @@ def planes(pixels: np.ndarray) -> np.ndarray:
     return np.concatenate([gray(pixels)[None], np.moveaxis(pixels, 2, 0)])
 
 
+def looked_at(pixels: np.ndarray, channels: int) -> np.ndarray:
+    """The planes a filter looks at, uint8 (C, H, W): brightness alone for one channel, red, green and blue for three."""
+    return np.moveaxis(pixels, 2, 0) if channels == 3 else gray(pixels)[None]
+
+
 # Name -> (title, function without needed arguments).
 TEACHING = {
     "box": ("White box", box),

@@ -274,3 +274,33 @@ def test_the_receptive_field_grows_with_each_layer(page: Page):
     found.get_by_role("button", name="Dilated 1, 2, 4, 8").click()
     found.get_by_text("One unit sees 31 × 31 pixels").wait_for()
     assert found.locator("tbody tr").count() == 4
+
+
+def test_a_finger_moves_the_window_and_reduced_motion_goes_row_by_row(browser, server):
+    context = browser.new_context(
+        viewport={"width": 390, "height": 1400}, base_url=server, has_touch=True, reduced_motion="reduce"
+    )
+    page = context.new_page()
+    try:
+        found = lab(page, "/convolution?input=box&lab=f.horizontal_edge~p.1")
+        box = found.locator("canvas.out").bounding_box()
+        assert box["x"] + box["width"] <= 390
+        page.touchscreen.tap(box["x"] + box["width"] * 10.5 / 28, box["y"] + box["height"] * 6.5 / 28)
+        settled(found)
+        assert "row 7, column 11: 765" in found.locator(".told").inner_text()
+        found.locator(".scrub").fill("0")
+        found.locator(".play").tap()
+        page.wait_for_timeout(1300)
+        found.locator(".play").tap()
+        at = int(found.locator(".scrub").input_value())
+        assert at > 0
+        assert at % 28 == 0
+    finally:
+        context.close()
+
+
+def test_the_film_of_the_window_downloads_as_a_gif(page: Page):
+    lab(page, "/convolution?input=box&lab=f.horizontal_edge~p.1")
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="GIF").click()
+    assert waiting.value.path().read_bytes()[:6] == b"GIF89a"
