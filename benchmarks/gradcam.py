@@ -6,6 +6,7 @@ Weights are random: time does not depend on them.
 
 from __future__ import annotations
 
+import atexit
 import functools
 import importlib.util
 import itertools
@@ -32,7 +33,9 @@ def _weights(name: str) -> Path:
     import torchvision
 
     torch.manual_seed(0)
-    folder = Path(tempfile.mkdtemp(prefix="cnnviz-benchmark-"))
+    holder = tempfile.TemporaryDirectory(prefix="cnnviz-benchmark-")
+    atexit.register(holder.cleanup)
+    folder = Path(holder.name)
     net = getattr(torchvision.models, name)(weights=None)
     last = [part for part in net.modules() if isinstance(part, (nn.Linear, nn.Conv2d))][-1]
     nn.init.normal_(last.weight, std=0.1)
@@ -114,16 +117,16 @@ def _alone(run: Peer, hooks: object) -> Peer:
 def _agree(name: str, engine: Engine, peers: dict[str, Peer]) -> None:
     """Raises where a peer's map is another one."""
     photo = next(_photos())
-    target = engine.target(name, photo)
-    raw = engine.heatmap(name, photo, target, LAYERS[name]).raw
+    targets = tuple(p.index for p in engine.predict(name, photo, top=5))
+    maps = [heat.raw for heat in engine.heatmaps(name, photo, targets, LAYERS[name])]
     for who, peer in peers.items():
-        (theirs,) = peer(photo, (target,))
-        ours = raw if theirs.min() < 0 else np.maximum(raw, 0)
-        if theirs.shape != raw.shape:
-            ours = np.asarray(Image.fromarray(ours).resize(theirs.shape[::-1], Image.Resampling.BILINEAR))
-        agreement = np.corrcoef(ours.ravel(), theirs.ravel())[0, 1]
-        if not agreement > 0.99:
-            raise RuntimeError(f"{who} sees another map than cnnviz on {name}: correlation {agreement:.3f}")
+        for raw, theirs in zip(maps, peer(photo, targets), strict=True):
+            ours = raw if theirs.min() < 0 else np.maximum(raw, 0)
+            if theirs.shape != raw.shape:
+                ours = np.asarray(Image.fromarray(ours).resize(theirs.shape[::-1], Image.Resampling.BILINEAR))
+            agreement = np.corrcoef(ours.ravel(), theirs.ravel())[0, 1]
+            if not agreement > 0.99:
+                raise RuntimeError(f"{who} sees another map than cnnviz on {name}: correlation {agreement:.3f}")
 
 
 def _contest(name: str, kind: str) -> dict[str, Callable[[], object]]:

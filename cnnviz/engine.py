@@ -27,9 +27,10 @@ from cnnviz.explain.ascent import Aim, Ascent, recipe
 from cnnviz.explain.cam import Question
 from cnnviz.explain.maximize import FilterEvent
 from cnnviz.explain.predict import Prediction, ranked, target
+from cnnviz.explain.patches import Patches
 from cnnviz.explain.tuning import Tuning
 from cnnviz.gate import Gate
-from cnnviz.inquiry import ident_of
+from cnnviz.inquiry import ident_of, stoppable
 from cnnviz.nets import layers as layer_table
 from cnnviz.nets import zoo
 from cnnviz.nets.cut import cut
@@ -69,7 +70,7 @@ class Engine(Proof):
         self.weights = _folder(weights, "CNNVIZ_WEIGHTS")
         self.runs = _folder(runs, "CNNVIZ_RUNS", "runs")
         self._store = Store(memory_limit, None if cache_dir is None else Path(cache_dir))
-        self._nets = Store(net_limit, dropped=self._forget_net)
+        self._nets = Store(net_limit, dropped=self._forget_net, newest=True)
         self._gate = Gate(1 if self._device.type != "cpu" else max(1, (os.cpu_count() or 1) // 4))
 
     @property
@@ -90,12 +91,14 @@ class Engine(Proof):
     def model(self, key: str, progress: Callable[[int, int], None] | None = None) -> Model:
         """The loaded net with its weights, labels and preprocessing; `progress` hears (bytes, total) of a download."""
 
-        def load() -> Model:
-            found = zoo.load(key, self.weights, self.runs, progress)
-            found.net.to(self._device).to(memory_format=torch.channels_last)
+        def load(told: Callable[..., None] | None) -> Model:
+            with torch.inference_mode(False):  # also where the caller is in it: the net is everyone's
+                found = zoo.load(key, self.weights, self.runs, told)
+                found.net.to(self._device).to(memory_format=torch.channels_last)
             return found
 
-        return self._nets.get((key,), load)
+        stamp = zoo.stamp(key, self.weights, self.runs)
+        return stoppable(progress, lambda told: self._nets.get((key, stamp), lambda: load(told)))
 
     def layers(self, key: str, size: int | None = None) -> LayerTable:
         """The layers in execution order with output shape, parameters and mult-adds, at the net's or another size."""
@@ -169,8 +172,14 @@ class Engine(Proof):
     def tuning(self, key: str, layer: str) -> Tuning:
         """What each channel of a layer is tuned to: orientation, frequency, colour, size, place."""
         model = self.model(key)
-        wanted = grown.Wanted(model, ident_of(model), layer, Ascent(), None, None)
-        return grown.tuned(wanted, self._store, self._device, self._computing)
+        return grown.tuned(grown.Wanted(model, ident_of(model), layer), self._store, self._device, self._computing)
+
+    def patches(
+        self, key: str, layer: str, photos: Sequence[Path | Photo], told: Callable[[float], None] = lambda _: None
+    ) -> Patches:
+        """The places in photos that each channel of a layer answers most to; `told` hears the share done."""
+        wanted = grown.Wanted(self.model(key), ident_of(self.model(key)), layer)
+        return grown.outstanding(wanted, photos, self._store, self._device, self._computing, told)
 
     def filter_layers(self, key: str) -> Mapping[str, int]:
         """How many channels each layer has that can be grown, in execution order; the classes, "logits", come last."""
@@ -197,7 +206,8 @@ class Engine(Proof):
 
     def _tensor(self, model: Model, photo: Photo) -> torch.Tensor:
         """The photo as the net wants it, float32 (1, C, H, W) on the device."""
-        return model.preprocess.tensor(self._seen(model, photo)).to(self._device)
+        with torch.inference_mode(False):
+            return model.preprocess.tensor(self._seen(model, photo)).to(self._device)
 
     def _question(self, model: Model, photo: Photo, layer: str) -> Question:
         """The photo run through the net up to a layer, ready to be asked about any class."""

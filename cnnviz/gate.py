@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
+
+# Who waits in this context hears its place in line, 1 for the next one, about three times a second.
+WAITING: ContextVar[Callable[[int], None] | None] = ContextVar("waiting", default=None)
+TICK = 0.3  # seconds
 
 
 class Gate:
@@ -21,15 +26,9 @@ class Gate:
     def entered(self) -> Iterator[None]:
         """Wait for a free place, hold it for the block, give it back."""
         me = threading.get_ident()
-        with self._turn:
-            if me not in self._inside:
-                self._line.append(me)
-                try:
-                    self._turn.wait_for(lambda: self._line[0] == me and len(self._inside) < self.width)
-                finally:
-                    self._line.remove(me)
-                    self._turn.notify_all()
-            self._inside[me] = self._inside.get(me, 0) + 1
+        if me not in self._inside:
+            self._wait(me)
+        self._inside[me] += 1
         try:
             yield
         finally:
@@ -37,6 +36,24 @@ class Gate:
                 self._inside[me] -= 1
                 if not self._inside[me]:
                     del self._inside[me]
+                self._turn.notify_all()
+
+    def _wait(self, me: int) -> None:
+        told = WAITING.get()
+        with self._turn:
+            self._line.append(me)
+        try:
+            while True:
+                with self._turn:
+                    if self._turn.wait_for(lambda: self._line[0] == me and len(self._inside) < self.width, TICK):
+                        self._inside[me] = 0
+                        return
+                    place = self._line.index(me) + 1
+                if told is not None:
+                    told(place)  # may raise, where the visitor has left: the place in line is given up
+        finally:
+            with self._turn:
+                self._line.remove(me)
                 self._turn.notify_all()
 
     def waiting(self) -> int:

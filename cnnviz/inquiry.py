@@ -181,13 +181,13 @@ class Stopped(Exception):
         self.who = who
 
 
-def stoppable(progress: Progress | None, ask: Callable[[Progress | None], T]) -> T:
+def stoppable(progress: Callable[..., None] | None, ask: Callable[[Callable[..., None] | None], T]) -> T:
     """What `ask` returns; what `progress` raises reaches its own caller and nobody else."""
     me = object()
 
-    def told(share: float) -> None:
+    def told(*news: float) -> None:
         try:
-            progress(share)  # type: ignore[misc]
+            progress(*news)  # type: ignore[misc]
         except BaseException as stop:
             raise Stopped(me) from stop
 

@@ -38,12 +38,16 @@ class _Entry:
     personal: bool
 
 
+class _Abandoned(Exception):
+    """Who computed has left without an answer."""
+
+
 class Store:
     """Answers by key. Threads asking for the same key at once get one computation.
 
     `memory_limit` and `disk_limit` are bytes. What is marked personal never reaches the disk, is the first to be
     evicted and can be purged. Without `cache_dir` nothing is written at all. `dropped` hears of every value that
-    leaves the memory.
+    leaves the memory. With `newest` the newest answer is kept even if it alone exceeds the limit.
     """
 
     def __init__(
@@ -52,8 +56,10 @@ class Store:
         cache_dir: Path | None = None,
         disk_limit: int = 2**30,
         dropped: Callable[[Any], None] = lambda _: None,
+        newest: bool = False,
     ) -> None:
-        self.memory_limit, self.cache_dir, self.disk_limit, self.dropped = memory_limit, cache_dir, disk_limit, dropped
+        self.memory_limit, self.cache_dir, self.disk_limit = memory_limit, cache_dir, disk_limit
+        self.dropped, self.newest = dropped, newest
         self.bytes = 0
         self._entries: OrderedDict[Key, _Entry] = OrderedDict()  # least recently used first
         self._flights: dict[Key, Future] = {}
@@ -71,8 +77,9 @@ class Store:
     ) -> Any:
         """The answer under `key`: from memory, else from disk (where a codec is given), else from `make()`, once.
 
-        An exception from `make` reaches everyone who waited for it and is not remembered. With `keep` off the answer
-        itself is not remembered either; it only goes to everyone who asked meanwhile.
+        An exception from `make` reaches everyone who waited for it and is not remembered; where it is no `Exception`
+        (somebody left, the interpreter stops) it is their own affair, and the next who waited computes. With `keep`
+        off the answer itself is not remembered either; it only goes to everyone who asked meanwhile.
         """
         with self._lock:
             if (entry := self._entries.get(key)) is not None:
@@ -82,13 +89,16 @@ class Store:
             if mine := flight is None:
                 flight = self._flights[key] = Future()
         if not mine:
-            return flight.result()
+            try:
+                return flight.result()
+            except _Abandoned:
+                return self.get(key, make, personal=personal, codec=codec, keep=keep)
         try:
             value = self._find(key, make, personal, codec)
         except BaseException as error:
             with self._lock:
                 del self._flights[key]
-            flight.set_exception(error)
+            flight.set_exception(error if isinstance(error, Exception) else _Abandoned())
             raise
         with self._lock:
             del self._flights[key]
@@ -153,10 +163,11 @@ class Store:
         if codec is None or personal or self.cache_dir is None:
             return make()
         path = self.cache_dir / (hashlib.blake2b(repr(key).encode(), digest_size=20).hexdigest() + ".npz")
-        with contextlib.suppress(OSError, ValueError, KeyError):  # absent, half written or foreign: compute anew
+        with contextlib.suppress(Exception):  # absent, cut short, damaged, foreign: compute anew
             with np.load(path, allow_pickle=False) as arrays:
                 value = codec.unpack({name: arrays[name] for name in arrays.files})
-            os.utime(path)
+            with contextlib.suppress(OSError):  # a read-only disk serves all the same
+                os.utime(path)
             return value
         value = make()
         with contextlib.suppress(OSError):  # a full or read-only disk costs time later, not the answer now
@@ -169,6 +180,7 @@ class Store:
         try:
             with os.fdopen(handle, "wb") as file:
                 np.savez_compressed(file, allow_pickle=False, **arrays)
+            os.chmod(draft, 0o644)  # other people's servers may share the folder
             os.replace(draft, path)
         except BaseException:
             os.unlink(draft)
@@ -183,7 +195,7 @@ class Store:
 
     def _put(self, key: Key, entry: _Entry) -> None:
         self._drop(key)
-        if entry.bytes > self.memory_limit:
+        if entry.bytes > self.memory_limit and not self.newest:
             return
         self._entries[key] = entry
         self.bytes += entry.bytes

@@ -186,6 +186,52 @@ def test_an_evicted_net_is_really_gone(photo):
     assert not any("question" in key for key in engine._store._entries)
 
 
+def test_the_callers_grad_mode_neither_matters_nor_spoils_what_is_kept(photo):
+    truth = Engine(device="cpu").heatmap(NET, photo).raw
+    for mode in (torch.no_grad, torch.inference_mode):
+        engine = Engine(device="cpu")
+        with mode():
+            engine.predict(NET, photo)
+            inside = engine.heatmap(NET, photo, layer="relu3")
+        np.testing.assert_allclose(engine.heatmap(NET, photo).raw, truth, rtol=1e-4, atol=1e-6)
+        np.testing.assert_allclose(
+            inside.raw, engine.heatmap(NET, photo, 1 - inside.target, "relu3").raw * -1, atol=1e-6
+        )
+
+
+def test_changed_weights_are_seen(tmp_path, photo):
+    from safetensors.torch import save_file
+
+    file = tmp_path / "mine.safetensors"
+    state = {name: value.contiguous() for name, value in Engine(device="cpu").model(NET).net.state_dict().items()}
+    save_file(state, file)
+    engine = Engine(device="cpu", weights=tmp_path)
+    before = engine.predict("file/mine", photo)[0]
+    assert engine.model("file/mine") is engine.model("file/mine")
+    save_file({**state, "out.bias": state["out.bias"] + 3}, file)
+    assert engine.predict("file/mine", photo)[0].logit != before.logit
+
+
+def test_a_net_larger_than_the_limit_is_loaded_once():
+    engine = Engine(device="cpu", net_limit=1000)
+    assert engine.model(NET) is engine.model(NET)
+
+
+def test_too_little_memory_for_eight_classes_at_once_takes_fewer(engine, photo, monkeypatch):
+    tried = []
+
+    def narrow(asked, goals, _real=cam._together):
+        tried.append(len(goals))
+        if len(goals) > 2:
+            raise torch.OutOfMemoryError
+        return _real(asked, goals)
+
+    monkeypatch.setattr(cam, "_together", narrow)
+    found = engine.heatmaps("lecture/mnist_gap", photo, range(10))
+    assert [heat.target for heat in found] == list(range(10))
+    assert tried[:3] == [8, 4, 2]
+
+
 def test_a_net_without_classes_says_so(engine, photo):
     with pytest.raises(RequestError, match="no classes"):
         engine.predict("lecture/mnist_base", photo)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from cnnviz.gate import Gate
+from cnnviz.gate import WAITING, Gate
 
 
 def test_never_more_inside_than_its_width():
@@ -66,3 +66,31 @@ def test_those_who_wait_are_counted_and_served_in_order():
     for thread in threads:
         thread.join()
     assert order == list(range(5))
+
+
+def test_who_waits_hears_its_place_and_may_give_it_up():
+    gate, heard = Gate(1), []
+
+    class Left(BaseException):
+        pass
+
+    def hear(place):
+        heard.append(place)
+        if len(heard) == 2:
+            raise Left
+
+    def wait():
+        WAITING.set(hear)
+        try:
+            with gate.entered():
+                heard.append("inside")
+        except Left:
+            heard.append("left")
+
+    with gate.entered():
+        thread = threading.Thread(target=wait)
+        thread.start()
+        thread.join(5)
+        assert heard == [1, 1, "left"]
+        assert gate.waiting() == 0
+    assert gate.running() == 0

@@ -155,12 +155,69 @@ def test_nothing_personal_and_nothing_without_a_folder_reaches_the_disk(tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_damaged_file_is_computed_anew(tmp_path: Path):
-    Store(10_000, tmp_path).get(("a",), lambda: np.arange(5.0), codec=ARRAY)
+DAMAGE = {
+    "foreign": lambda data: b"not an archive",
+    "empty": lambda data: b"",
+    "cut short": lambda data: data[: len(data) // 2],
+    "flipped": lambda data: data[:60] + bytes([data[60] ^ 255]) + data[61:],
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_file_is_computed_anew(tmp_path: Path, damage, rng):
+    Store(10_000, tmp_path).get(("a",), lambda: rng.random(50), codec=ARRAY)
     (file,) = tmp_path.iterdir()
-    file.write_bytes(b"not an archive")
-    found = Store(10_000, tmp_path).get(("a",), lambda: np.arange(3.0), codec=ARRAY)
-    assert len(found) == 3
+    file.write_bytes(DAMAGE[damage](file.read_bytes()))
+    for _ in range(2):
+        found = Store(10_000, tmp_path).get(("a",), lambda: np.arange(3.0), codec=ARRAY)
+        assert len(found) == 3
+
+
+def test_a_read_only_disk_still_serves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def refuse(*_):
+        raise PermissionError
+
+    Store(10_000, tmp_path).get(("a",), lambda: np.arange(5.0), codec=ARRAY)
+    monkeypatch.setattr("os.utime", refuse)
+    assert len(Store(10_000, tmp_path).get(("a",), lambda: pytest.fail("computed again"), codec=ARRAY)) == 5
+
+
+def test_who_leaves_does_not_take_the_others_along():
+    """Streamlit ends a visitor's script with an exception that is no `Exception`; it must end no one else's."""
+
+    class Left(BaseException):
+        pass
+
+    store, inside, others_wait, answers = Store(10_000), threading.Event(), threading.Event(), []
+
+    def leave():
+        inside.set()
+        others_wait.wait()
+        raise Left
+
+    def first():
+        with pytest.raises(Left):
+            store.get(("a",), leave)
+
+    threads = [threading.Thread(target=first)]
+    threads[0].start()
+    inside.wait()
+    threads += [threading.Thread(target=lambda: answers.append(store.get(("a",), lambda: 7))) for _ in range(3)]
+    for thread in threads[1:]:
+        thread.start()
+    time.sleep(0.05)
+    others_wait.set()
+    for thread in threads:
+        thread.join()
+    assert answers == [7, 7, 7]
+
+
+def test_the_newest_can_be_kept_whatever_its_size():
+    store = Store(100, newest=True)
+    large = store.get(("a",), lambda: np.zeros(500, np.uint8))
+    assert store.get(("a",), lambda: pytest.fail("computed again")) is large
+    store.get(("b",), lambda: np.zeros(500, np.uint8))
+    assert ("a",) not in store
 
 
 def test_a_pickled_array_on_disk_is_not_unpickled(tmp_path: Path):

@@ -81,6 +81,8 @@ class Question:
         return torch.cat([self.cut.head(one[None], *rest) for one in maps])
 
 
+@torch.inference_mode(False)
+@torch.enable_grad()
 def question(cut: Cut, x: Tensor, layer: str) -> Question:
     """Runs the trunk on one photo (1, C, H, W) and keeps the head's graph, so that each class costs one backward."""
     with torch.no_grad():
@@ -95,11 +97,13 @@ def question(cut: Cut, x: Tensor, layer: str) -> Question:
         held += 0 if saved.is_leaf and saved is not leaf else saved.nbytes  # weights are not the question's own
         return saved
 
-    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(weigh, lambda saved: saved):
+    with torch.autograd.graph.saved_tensors_hooks(weigh, lambda saved: saved):
         logits = cut.head(leaf, *rest)
     return Question(x, (leaf, *rest), logits, cut, held + size((x, leaf, *rest, logits)))
 
 
+@torch.inference_mode(False)
+@torch.enable_grad()
 def evidence(asked: Question, goals: Sequence[Goal | int]) -> tuple[Evidence, ...]:
     """The evidence for each goal: one by a backward through the kept graph, several by one batched head."""
     wanted = [Goal(goal) if isinstance(goal, int) else goal for goal in goals]
@@ -111,16 +115,25 @@ def evidence(asked: Question, goals: Sequence[Goal | int]) -> tuple[Evidence, ..
             (gradient,) = torch.autograd.grad(score, leaf, retain_graph=True)
             found.append(Evidence(leaf.detach()[0], gradient[0], float(score.detach())))
         return tuple(found)
-    for start in range(0, len(wanted), 8):  # eight at once: enough to fill the device, little enough to fit it
-        some = wanted[start : start + 8]
-        batch = leaf.detach().expand(len(some), *leaf.shape[1:]).clone()  # (1, C, h, w) -> (n, C, h, w)
-        batch.requires_grad_()
-        with torch.enable_grad():
-            logits = asked.head(batch)  # (n, K)
-            marks = torch.stack([goal.score(logits)[i] for i, goal in enumerate(some)])  # (n,)
-            (gradients,) = torch.autograd.grad(marks.sum(), batch)
-        found += [Evidence(leaf.detach()[0], g, float(s)) for g, s in zip(gradients, marks.detach(), strict=True)]
+    some = 8  # at once: enough to fill the device, little enough to fit it
+    while len(found) < len(wanted):
+        try:
+            found += _together(asked, wanted[len(found) : len(found) + some])
+        except torch.OutOfMemoryError:
+            if some == 1:
+                raise
+            some //= 2
     return tuple(found)
+
+
+def _together(asked: Question, goals: Sequence[Goal]) -> list[Evidence]:
+    """The evidence for several goals from one batched run of the head."""
+    leaf = asked.values[0].detach()
+    batch = leaf.expand(len(goals), *leaf.shape[1:]).clone().requires_grad_()  # (1, C, h, w) -> (n, C, h, w)
+    logits = asked.head(batch)  # (n, K)
+    marks = torch.stack([goal.score(logits)[i] for i, goal in enumerate(goals)])  # (n,)
+    (gradients,) = torch.autograd.grad(marks.sum(), batch)
+    return [Evidence(leaf[0], g, float(s)) for g, s in zip(gradients, marks.detach(), strict=True)]
 
 
 def grad_cam(e: Evidence) -> tuple[Tensor, Tensor]:

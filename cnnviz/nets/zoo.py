@@ -99,6 +99,22 @@ def blueprint(
     return loading.blueprint(key, weights, runs)
 
 
+def stamp(
+    key: str, weights: Path | str | None = None, runs: Path | str | None = None
+) -> tuple[tuple[str, int, int], ...]:
+    """What tells that the files behind a run or a checkpoint have changed: their names, sizes and times in ns."""
+    kind, _, name = key.partition("/")
+    if kind == "run" and (folder := run_folders(runs_folder(runs)).get(name.partition("@")[0])):
+        files = [folder / "card.json", folder / "best.safetensors", folder / "snapshots"]
+    elif kind == "file":
+        files = [path for path in shelf.checkpoints(shelf.folder(weights)) if name in (path.stem, path.name)]
+        files += [path.with_suffix(".json") for path in files]
+    else:
+        return ()
+    found = [(path.name, path.stat()) for path in files if path.exists()]
+    return tuple((name, status.st_size, status.st_mtime_ns) for name, status in found)
+
+
 def entry(name: str) -> Entry | None:
     """The torchvision CNN of that name."""
     return next((known for known in TORCHVISION if known.name == name), None)
