@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -45,6 +46,24 @@ def test_every_command_exists():
     )
     for name in named:
         assert re.search(rf"^\s+{name}\b", out.stdout, re.M), name
+
+
+def test_every_page_and_every_command_is_named():
+    from cnnviz.__main__ import cli
+
+    for command in cli.list_commands(click.Context(cli)):
+        assert f"python -m cnnviz {command}" in README, command
+    for page in (ROOT / "pages").glob("*.py"):
+        title = re.search(r'show\.head\(\s*"([^"]+)"', page.read_text())[1]
+        assert page.stem == "home" or f"| {title} |" in README, title
+
+
+def test_every_variable_is_named():
+    sources = [*(ROOT / "cnnviz").rglob("*.py"), ROOT / "app.py"]
+    used = {name for path in sources for name in re.findall(r"\bCNNVIZ_[A-Z]+\b", path.read_text())}
+    assert {"CNNVIZ_WEIGHTS", "CNNVIZ_RUNS"} <= used
+    for name in used:
+        assert f"`{name}`" in README, name
 
 
 @pytest.mark.parametrize("code", re.findall(r"```python\n(.*?)```", README, re.S))
