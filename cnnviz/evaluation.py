@@ -13,7 +13,7 @@ import torch
 
 from cnnviz.data.folder import SPLITS, SUFFIXES
 from cnnviz.engine import Engine
-from cnnviz.explain.predict import label, probabilities, target
+from cnnviz.explain.predict import label, plain, probabilities, target
 from cnnviz.nets.zoo import Model
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo, PhotoError
@@ -100,7 +100,7 @@ def match(names: Sequence[str], labels: Sequence[str]) -> tuple[int, ...]:
     for name in names:
         own = _forms(name)
         near = [i for i, form in enumerate(forms) if own & form]
-        exact = [i for i in near if _plain(labels[i]) == _plain(name)]
+        exact = [i for i in near if plain(labels[i]) == plain(name)]
         indices.append((exact or near or [_named(name, labels)])[0])
     twice = next((i for i in indices if indices.count(i) > 1), None)
     if twice is not None:
@@ -116,15 +116,11 @@ def _named(name: str, labels: Sequence[str]) -> int:
         raise EvaluationError(f"The folder {name!r} is no class of this net; rename or remove it. {error}") from None
 
 
-def _plain(name: str) -> str:
-    return re.sub(r"[\s_\-]+", " ", name).strip().casefold()
-
-
 def _forms(name: str) -> set[str]:
     """A name and what it may be the plural of."""
-    plain = _plain(name)
+    bare = plain(name)
     endings = (("", ""), ("s", ""), ("es", ""), ("ies", "y"), ("ves", "f"))
-    return {plain.removesuffix(plural) + single for plural, single in endings if plain.endswith(plural)}
+    return {bare.removesuffix(plural) + single for plural, single in endings if bare.endswith(plural)}
 
 
 def _judged(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import numbers
 import re
 from dataclasses import dataclass
 
@@ -53,10 +54,15 @@ def probabilities(logits: Tensor) -> Tensor:
 
 
 def ranked(logits: np.ndarray, labels: tuple[str, ...], top: int) -> tuple[Prediction, ...]:
-    """The `top` most probable classes for the logits (K,) of one photo, most probable first."""
+    """The `top` most probable classes for the logits (K,) of one photo, most probable first.
+
+    Raises `RequestError` where `top` is below 1.
+    """
+    if top < 1:
+        raise RequestError(f"{top} classes cannot be listed; ask for 1 or more.")
     row = torch.from_numpy(np.array(logits, dtype=np.float32))[None]
     chance, score = probabilities(row)[0], scores(row)[0]
-    order = torch.argsort(chance, descending=True, stable=True)[: max(1, top)].tolist()
+    order = torch.argsort(chance, descending=True, stable=True)[:top].tolist()
     return tuple(Prediction(i, label(labels, i), float(chance[i]), float(score[i])) for i in order)
 
 
@@ -65,23 +71,33 @@ def label(labels: tuple[str, ...], index: int) -> str:
     return labels[index] if index < len(labels) else f"class {index}"
 
 
-def target(labels: tuple[str, ...], classes: int, wanted: str | int) -> int:
-    """The index of a class given by index, by number in a string, or by name (case and _ do not matter).
+def target(labels: tuple[str, ...], classes: int, wanted: str | int | numbers.Integral) -> int:
+    """The index of a class given by index, by name (case and _ do not matter), or by index in a string.
 
-    Raises `TargetError` with the closest names.
+    A string is looked up among the names first, so that a class called "1" can be meant. Raises `TargetError` with the
+    closest names.
     """
-    if isinstance(wanted, int) or wanted.strip().lstrip("-").isdigit():
-        index = int(wanted)
-        if 0 <= index < classes:
-            return index
-        raise TargetError(f"This net has no class {index}; it has the classes 0 to {classes - 1}.")
-    plain = [_plain(name) for name in labels[:classes]]
-    if (name := _plain(wanted)) in plain:
-        return plain.index(name)
-    near = difflib.get_close_matches(name, plain, n=3, cutoff=0.5) or [p for p in plain if name in p][:3]
-    hint = ", ".join(labels[plain.index(p)] for p in near) or f"an index from 0 to {classes - 1}"
+    if not isinstance(wanted, str):
+        return _index(int(wanted), classes)
+    names, name = [plain(known) for known in labels[:classes]], plain(wanted)
+    if wanted in labels[:classes]:
+        return labels.index(wanted)
+    if name in names:
+        return names.index(name)
+    if re.fullmatch("[-+]?[0-9]{1,18}", wanted.strip()):
+        return _index(int(wanted), classes)
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5) or [known for known in names if name in known][:3]
+    hint = ", ".join(labels[names.index(known)] for known in near) or f"an index from 0 to {classes - 1}"
     raise TargetError(f"This net has no class {wanted!r}; try {hint}.")
 
 
-def _plain(name: str) -> str:
-    return re.sub(r"[\s_\-]+", " ", name).strip().lower()
+def plain(name: str) -> str:
+    """A name as it is compared: without case, with one blank for what joins words; a number keeps its sign."""
+    name = name.strip().casefold()
+    return name if re.fullmatch(r"[-+]+\d+", name) else re.sub(r"[\s_\-]+", " ", name).strip()
+
+
+def _index(index: int, classes: int) -> int:
+    if 0 <= index < classes:
+        return index
+    raise TargetError(f"This net has no class {index}; it has the classes 0 to {classes - 1}.")

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from cnnviz.explain.predict import TargetError, ranked, target
+from cnnviz.options import RequestError
 
 LABELS = ("tabby", "tiger cat", "African elephant", "great_white shark")
 
@@ -27,7 +28,9 @@ def test_a_single_logit_speaks_for_the_second_class_and_against_the_first():
     assert dog.probability + cat.probability == pytest.approx(1)
 
 
-@pytest.mark.parametrize("wanted", [2, "2", "African elephant", "african_elephant", " AFRICAN  ELEPHANT "])
+@pytest.mark.parametrize(
+    "wanted", [2, "2", np.int64(2), np.uint8(2), "African elephant", "african_elephant", " AFRICAN  ELEPHANT "]
+)
 def test_a_class_is_found_by_index_and_by_name(wanted):
     assert target(LABELS, 4, wanted) == 2
 
@@ -39,3 +42,33 @@ def test_a_class_is_found_by_index_and_by_name(wanted):
 def test_an_unknown_class_is_answered_with_a_hint(wanted, hint):
     with pytest.raises(TargetError, match=hint):
         target(LABELS, 4, wanted)
+
+
+@pytest.mark.parametrize(
+    ("labels", "wanted", "index"),
+    [
+        (("1", "2", "3", "4", "5"), "1", 0),
+        (("1", "2", "3", "4", "5"), 1, 1),
+        (("1", "2", "3", "4", "5"), "0", 0),
+        (("45", "46", "47", "48"), "48", 3),
+        (("-1", "1"), "1", 1),
+        (("1", "-1"), "-1", 1),
+        (("Straße", "STRASSE_2"), "strasse", 0),
+    ],
+)
+def test_a_class_called_by_a_number_is_found_by_its_name_first(labels, wanted, index):
+    assert target(labels, len(labels), wanted) == index
+
+
+@pytest.mark.parametrize("wanted", ["²", "--5", "-5", "9" * 5000, "٣", "", "-"])
+def test_what_only_looks_like_a_number_is_no_class(wanted):
+    with pytest.raises(TargetError):
+        target(LABELS, 4, wanted)
+    with pytest.raises(TargetError):
+        target(("3", "5"), 2, wanted)
+
+
+@pytest.mark.parametrize("top", [0, -1])
+def test_less_than_one_class_cannot_be_listed(top):
+    with pytest.raises(RequestError, match="1 or more"):
+        ranked(np.zeros(4, np.float32), LABELS, top)
