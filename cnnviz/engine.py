@@ -13,7 +13,7 @@ import os
 import sys
 import threading
 import types
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,14 +21,9 @@ from typing import Any
 import torch
 
 from cnnviz.explain import cam
-from cnnviz.explain import filters as grown
 from cnnviz.explain.activations import Activations, activations
-from cnnviz.explain.ascent import Aim, Ascent, recipe
 from cnnviz.explain.cam import Question
-from cnnviz.explain.maximize import FilterEvent
 from cnnviz.explain.predict import Prediction, ranked, target
-from cnnviz.explain.patches import Patches
-from cnnviz.explain.tuning import Tuning
 from cnnviz.gate import Gate
 from cnnviz.inquiry import ident_of, stoppable
 from cnnviz.nets import layers as layer_table
@@ -39,15 +34,15 @@ from cnnviz.nets.tap import LayerError, tap
 from cnnviz.nets.zoo import Model, Row
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo
-from cnnviz.proof import Proof
 from cnnviz.store import Key, Store, read_only
+from cnnviz.wishes import Wishes
 
 
 class DeviceError(RequestError):
     """The device is not there, or its memory does not suffice."""
 
 
-class Engine(Proof):
+class Engine(Wishes):
     """Answers questions about nets and photos; safe to share between threads.
 
     device        "auto" (a GPU where there is one), "cpu", "cuda", "cuda:1", "mps"
@@ -146,46 +141,6 @@ class Engine(Proof):
 
         ident = (*ident_of(model), "activations", photo.digest)
         return self._store.get_each(ident, layers, compute, personal=photo.personal)
-
-    def recipe(self, key: str, name: str = "auto") -> Ascent:
-        """The knobs of a filter recipe by name; "auto" is the one of the net's family."""
-        return recipe(name, key, min(self.model(key).input_size[1:]))
-
-    def filters(
-        self,
-        key: str,
-        layer: str | None = None,
-        channels: Iterable[int | Aim] = (0,),
-        ascent: Ascent | None = None,
-        photo: Photo | None = None,
-    ) -> Generator[FilterEvent]:
-        """The pictures that channels of a layer answer most to, step by step; what is remembered comes first and whole.
-
-        No layer means the classes ("logits"). `photo` is where the ascent begins if its start is "photo". The generator
-        may be closed at any step. Raises `RequestError` where the layer or a channel cannot be maximised.
-        """
-        model = self.model(key)
-        seen = None if photo is None else self._seen(model, photo)
-        wanted = grown.Wanted(model, ident_of(model), layer or grown.LOGITS, ascent or self.recipe(key), photo, seen)
-        return grown.events(wanted, channels, self._store, self._device, self._computing)
-
-    def tuning(self, key: str, layer: str) -> Tuning:
-        """What each channel of a layer is tuned to: orientation, frequency, colour, size, place."""
-        model = self.model(key)
-        return grown.tuned(grown.Wanted(model, ident_of(model), layer), self._store, self._device, self._computing)
-
-    def patches(
-        self, key: str, layer: str, photos: Sequence[Path | Photo], told: Callable[[float], None] = lambda _: None
-    ) -> Patches:
-        """The places in photos that each channel of a layer answers most to; `told` hears the share done."""
-        wanted = grown.Wanted(self.model(key), ident_of(self.model(key)), layer)
-        return grown.outstanding(wanted, photos, self._store, self._device, self._computing, told)
-
-    def filter_layers(self, key: str) -> Mapping[str, int]:
-        """How many channels each layer has that can be grown, in execution order; the classes, "logits", come last."""
-        model, kinds = self.model(key), {row.name: row.kind for row in self.layers(key).layers}
-        names = self.map_layers(key)
-        return self._get((*ident_of(model), "widths"), lambda: grown.widths(model, names, kinds, self._device))
 
     def purge(self) -> int:
         """Forget everything that came from people's own photos; the number of bytes given back."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +13,8 @@ import numpy as np
 import torch
 
 from cnnviz import picture
-from cnnviz.engine import Engine
-from cnnviz.explain import sheet
+from cnnviz.engine import Engine, shared
+from cnnviz.explain import atlas, sheet
 from cnnviz.explain.filters import LOGITS
 from cnnviz.explain.maximize import AscentError, FilterImage
 from cnnviz.nets.tap import tap
@@ -102,3 +103,18 @@ def _place(devices: int) -> tuple[int, int, str]:
     fabric = Fabric(accelerator="auto", devices=devices)
     fabric.launch()
     return fabric.global_rank, fabric.world_size, str(fabric.device)
+
+
+def main() -> None:
+    """Grow every channel of a bundled net (remembered ones are taken as they are) and write its atlas."""
+    key = sys.argv[1] if len(sys.argv) > 1 else "bundled/cats_dogs"
+    engine = shared()
+    ascent, images = engine.recipe(key), {}
+    for layer, width in engine.filter_layers(key).items():
+        events = engine.filters(key, layer, range(width), ascent)
+        images[layer] = [event.image for event in events if event.image is not None]
+    atlas.save(atlas.place(key.partition("/")[2]), engine.model(key), ascent, images)
+
+
+if __name__ == "__main__":
+    main()

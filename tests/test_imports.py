@@ -19,7 +19,7 @@ FLOORS = [
         "cnnviz.growing",
         "cnnviz.terminal",
     },
-    {"cnnviz.engine", "cnnviz.inquiry", "cnnviz.proof"},
+    {"cnnviz.engine", "cnnviz.inquiry", "cnnviz.proof", "cnnviz.wishes"},
     {"cnnviz.explain", "cnnviz.train", "cnnviz.data", "cnnviz.nets", "cnnviz.signal"},
     {"cnnviz.photo", "cnnviz.picture", "cnnviz.options", "cnnviz.store", "cnnviz.gate"},
 ]

@@ -1,6 +1,6 @@
 """Filter images that ship with a bundled net, so that the first visit finds them grown.
 
-    python -m cnnviz.explain.atlas bundled/cats_dogs
+    python -m cnnviz.growing bundled/cats_dogs
 
 writes the atlas beside the net's weights: every channel of every layer by the net's own recipe, pictures as WebP. An
 atlas names the weights it was grown from; for any others it is left alone.
@@ -8,7 +8,6 @@ atlas names the weights it was grown from; for any others it is left alone.
 
 from __future__ import annotations
 
-import argparse
 import functools
 import json
 import zipfile
@@ -87,24 +86,3 @@ def _strip(pictures: Sequence[np.ndarray]) -> np.ndarray:
     whole = np.concatenate(pictures)[..., ::-1]
     _, data = cv2.imencode(".webp", whole, [cv2.IMWRITE_WEBP_QUALITY, QUALITY])
     return data
-
-
-def main() -> None:
-    """Grow every channel of a bundled net (remembered ones are taken as they are) and write its atlas."""
-    from cnnviz.engine import shared
-
-    parser = argparse.ArgumentParser(prog="python -m cnnviz.explain.atlas", description=__doc__.split("\n")[0])
-    parser.add_argument("key", nargs="?", default="bundled/cats_dogs")
-    key = parser.parse_args().key
-    engine = shared()
-    ascent = engine.recipe(key)
-    images = {}
-    for layer, width in engine.filter_layers(key).items():
-        events = engine.filters(key, layer, range(width), ascent)
-        images[layer] = [event.image for event in events if event.image is not None]
-        print(f"{layer}: {width}", flush=True)
-    save(place(key.partition("/")[2]), engine.model(key), ascent, images)
-
-
-if __name__ == "__main__":
-    main()

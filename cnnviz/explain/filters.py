@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -20,6 +21,7 @@ from cnnviz.explain.atlas import shipped
 from cnnviz.explain.canvas import Canvas
 from cnnviz.explain.goal import responses
 from cnnviz.explain.maximize import Climb, FilterEvent, FilterImage, maximize
+from cnnviz.explain.patches import Patches, patches
 from cnnviz.explain.tuning import Tuning, tuning
 from cnnviz.nets.cut import cut
 from cnnviz.nets.tap import tap
@@ -43,9 +45,9 @@ class Wanted:
     model: Model
     ident: Key
     layer: str
-    ascent: Ascent
-    photo: Photo | None
-    seen: np.ndarray | None
+    ascent: Ascent = Ascent()  # noqa: RUF009, frozen
+    photo: Photo | None = None
+    seen: np.ndarray | None = None
 
 
 def events(
@@ -123,6 +125,28 @@ def tuned(wanted: Wanted, store: Store, device: torch.device, turn: Callable[[],
             return tuning(layer, run, lambda x: canvas.net_units(x.to(device)), len(canvas.mean), side)
 
     return store.get((*wanted.ident, "tuning", layer, side), ask, codec=CURVES)
+
+
+def outstanding(
+    wanted: Wanted,
+    photos: Sequence[Path | Photo],
+    store: Store,
+    device: torch.device,
+    turn: Callable[[], AbstractContextManager],
+    told: Callable[[float], None],
+) -> Patches:
+    """The places in photos that each channel of a layer answers most to, asked once for the same photos."""
+    model, layer = wanted.model, wanted.layer
+    run = _up_to(model, layer)
+    field = store.get((*wanted.ident, "fields"), lambda: fields(model.net)).get(layer)
+
+    def one(x: Tensor) -> Tensor:
+        with turn():
+            return run(x.to(device))
+
+    stamps = tuple((str(p), p.stat().st_mtime_ns) if isinstance(p, Path) else p.digest for p in photos)
+    key = (*wanted.ident, "patches", layer, stamps)
+    return store.get(key, lambda: patches(layer, one, model.preprocess, field, photos, told))
 
 
 def spread(

@@ -90,7 +90,7 @@ def test_the_bundled_net_ships_with_its_filters_and_only_for_its_own_weights():
     model, ascent = engine.model(key), engine.recipe(key)
     for layer, width in engine.filter_layers(key).items():
         events = list(engine.filters(key, layer, range(width)))
-        assert len(events) == width, f"the atlas has no {layer}; write it again: python -m cnnviz.explain.atlas"
+        assert len(events) == width, f"the atlas has no {layer}; write it again: python -m cnnviz.growing"
         assert all(event.image.value > event.image.before for event in events if not event.image.dead)
     other = dataclasses.replace(model, fingerprint="another")
     assert shipped(other, "conv2", Aim.of(0), ascent) is None
