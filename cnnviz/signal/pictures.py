@@ -96,7 +96,7 @@ def planes(pixels: np.ndarray) -> np.ndarray:
 
 
 def looked_at(pixels: np.ndarray, channels: int) -> np.ndarray:
-    """The planes a filter looks at, uint8 (C, H, W): brightness alone for one channel, red, green and blue for three."""
+    """The planes a filter looks at, uint8 (C, H, W): brightness for one channel, red, green and blue for three."""
     return np.moveaxis(pixels, 2, 0) if channels == 3 else gray(pixels)[None]
 
 
