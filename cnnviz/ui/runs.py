@@ -71,11 +71,14 @@ def place_for(name: str) -> Path:
 
 def remove(name: str) -> None:
     """Deletes a data set from the shelf."""
-    place = data_set(name).root
-    inside = shelf().resolve()
-    top = next(p for p in (place.resolve(), *place.resolve().parents) if p.parent == inside)
+    if name not in data_sets():
+        raise RequestError(f"There is no data set {name!r} any more.")
+    place = shelf() / name
     try:
-        shutil.rmtree(top)
+        if place.is_symlink():  # only the link is ours to remove
+            place.unlink()
+        else:
+            shutil.rmtree(place)
     except OSError as error:
         raise RequestError(f"{name} cannot be deleted ({error.strerror}); check who owns it.") from None
 
