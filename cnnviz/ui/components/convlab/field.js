@@ -12,7 +12,7 @@ function buildField(root) {
   const element = make("div", { class: "lab field" });
   element.innerHTML = `<div class="kernels" role="group" aria-label="Stacks"></div><div class="two">
     <figure><figcaption class="name"></figcaption><canvas class="photo" tabindex="0" role="img"></canvas></figure>
-    <div><table><thead><tr><th></th><th>Layer</th><th>Window</th><th>Stride</th><th>Padding</th><th>Dilation</th><th>Map</th><th>Jump</th><th>Sees</th><th></th></tr></thead><tbody></tbody></table>
+    <div><table><thead><tr><th></th><th>Layer</th><th>Sees</th><th>Map</th><th>Jump</th><th>Window</th><th>Stride</th><th>Padding</th><th>Dilation</th><th></th></tr></thead><tbody></tbody></table>
     <div class="acts"><button type="button" class="add">Add a layer</button></div>
     <label class="check"><input type="checkbox" class="effective" checked> How much each pixel counts (effective field)</label>
     <p class="say" aria-live="polite"></p></div></div>`; // a constant
@@ -130,10 +130,10 @@ function table(lab) {
     const most = Math.min(11, map + 2 * layer.padding);
     return make("tr", {},
       make("td", {}, make("i", { style: `background:${hue(i, lab.layers.length)}` })), make("td", {}, kind),
+      make("td", { class: "n" }, `${row.field} px`), make("td", { class: "n" }, String(row.map)), make("td", { class: "n" }, String(row.jump)),
       number("Window", "kernel", 1, Math.floor((most - 1) / layer.dilation) + 1), number("Stride", "stride", 1, 4),
       number("Padding", "padding", 0, layer.kind === "conv" ? 8 : Math.floor(layer.kernel / 2)),
       number("Dilation", "dilation", 1, layer.kind === "conv" ? Math.min(8, Math.floor((map + 2 * layer.padding - 1) / Math.max(1, layer.kernel - 1))) : 1),
-      make("td", { class: "n" }, String(row.map)), make("td", { class: "n" }, String(row.jump)), make("td", { class: "n" }, `${row.field} px`),
       make("td", {}, make("button", { type: "button", "aria-label": `Remove layer ${i + 1}`, onclick: () => edit(lab, () => lab.layers.splice(i, 1)) }, "×")));
   }));
   lab.parts.add.disabled = lab.layers.length >= MOST_LAYERS;
