@@ -8,8 +8,8 @@ from typing import Any
 
 from cnnviz.explain import cam, methods
 from cnnviz.explain.cam import Heatmap
-from cnnviz.explain.doctor import Finding, Patient, diagnose
-from cnnviz.explain.drill import Drill, arithmetic, seen_from, witnesses
+from cnnviz.explain.doctor import Finding, Patient, diagnose, sureness
+from cnnviz.explain.drill import Arithmetic, Drill, arithmetic, seen_from, witnesses
 from cnnviz.explain.erasing import Erasure, answers, checked, curve, masks
 from cnnviz.explain.faithfulness import Faithfulness, Probing, centred, faithfulness
 from cnnviz.explain.predict import Goal, label, ranked
@@ -85,8 +85,14 @@ class Proof(Inquiry):
         layer = self.default_layer(key) if heat.layer == methods.INPUT else heat.layer
         asked, maps = self._question(model, photo, layer), self.activations(key, photo, layer).maps
         better, trained = self.stages(key)[-1], not model.source.startswith("untrained")
-        with self._computing():
-            return diagnose(Patient(heat, self._logits(model, photo), maps, asked.x, asked.forward, better, trained))
+
+        def sure() -> tuple[float, ...]:
+            with self._computing():
+                return sureness(asked.forward, asked.x, self._seen(model, photo))
+
+        ident = (*ident_of(model), "sureness", photo.digest)
+        usual = self._store.get(ident, sure, personal=photo.personal) if trained else ()
+        return diagnose(Patient(heat, self._logits(model, photo), maps, asked.x, usual, better, trained))
 
     def drill(
         self,
@@ -108,21 +114,35 @@ class Proof(Inquiry):
             with self._computing():
                 (e,) = cam.evidence(asked, (Goal(wanted),))
                 ranked = witnesses(e)
-                first = next((w for w in ranked if w.channel == channel), ranked[0])
-                spot = first.place if place is None else place
-                which = first.channel if channel is None else channel
-                made = arithmetic(model.net, asked.x, at, which, spot)
-                field = seen_from(self._fields(model)[at], spot, (asked.x.shape[2], asked.x.shape[3]))
+            first = next((w for w in ranked if w.channel == channel), ranked[0])
+            spot = first.place if place is None else place
+            made = self.arithmetic(key, photo, at, first.channel if channel is None else channel, spot)
             rest = e.score - sum(w.contribution for w in ranked)
-            return Drill(wanted, label(model.labels, wanted), e.score, ranked, rest, made, field)
+            named = label(model.labels, wanted)
+            return Drill(wanted, named, e.score, ranked, rest, made, self.field(key, at, spot))
 
         ident = (*ident_of(model), "drill", photo.digest, wanted, at, channel, place)
         return self._store.get(ident, compute, personal=photo.personal)
 
+    def arithmetic(self, key: str, photo: Photo, layer: str, channel: int, place: tuple[int, int]) -> Arithmetic:
+        """How one number of a layer's maps came about: patch times weights, and what happened to the sum."""
+        model = self.model(key)
+
+        def compute() -> Arithmetic:
+            x = self._tensor(model, photo)
+            with self._computing():
+                return arithmetic(model.net, x, layer, channel, place)
+
+        ident = (*ident_of(model), "arithmetic", photo.digest, layer, channel, place)
+        return self._store.get(ident, compute, personal=photo.personal)
+
     def field(self, key: str, layer: str, place: tuple[int, int]) -> tuple[int, int, int, int]:
         """What a place (y, x) of a layer's maps can see: left, top, right, bottom in pixels of the net's input."""
-        model = self.model(key)
-        return seen_from(self._fields(model)[layer], place, model.input_size[1:])
+        return seen_from(self.receptive(key, layer), place, self.model(key).input_size[1:])
+
+    def receptive(self, key: str, layer: str) -> Field:
+        """The receptive field of a layer's numbers: its size, the jump between neighbours, the first one's middle."""
+        return self._fields(self.model(key))[layer]
 
     def _fields(self, model: Model) -> Mapping[str, Field]:
         return self._store.get((*ident_of(model), "receptive"), lambda: of_net(model.net))

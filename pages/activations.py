@@ -1,4 +1,4 @@
-"""Activations: every channel of a layer, and one of them close up."""
+"""Activations: every channel of a layer, one of them close up, and one number down to its arithmetic."""
 
 from functools import partial
 
@@ -6,18 +6,18 @@ import numpy as np
 import streamlit as st
 
 from cnnviz import picture
-from cnnviz.ui import controls, show, start, state
+from cnnviz.photo import Photo, samples
+from cnnviz.ui import controls, drilling, proof, show, start, state
+from cnnviz.ui.components.mapgrid import SCOPES, SORTS, mapgrid
 from cnnviz.ui.components.mosaic import mosaic
 
 state.guard()
-
-GAP = 2  # px between tiles
-SORTS = ("in order", "mean", "max", "share above 0")
 
 # say
 show.head(
     "Activations", "What each channel of a layer answers to the photo: black is zero, warm is above, cold is below."
 )
+proof.style()
 engine, photo = state.engine(), state.photo()
 key = show.net()
 if key is None:
@@ -26,7 +26,7 @@ if key is None:
 
 @st.fragment
 def layer_of_maps() -> None:
-    """The layer's mosaic and one channel of it."""
+    """The stages of the net, all channels of one layer, and one channel of it."""
     # ask
     names = engine.map_layers(key)
     shapes = {layer.name: layer for layer in engine.layers(key).layers}
@@ -34,79 +34,118 @@ def layer_of_maps() -> None:
     def words(name: str) -> str:
         return f"{name} · {shapes[name].kind} {' × '.join(map(str, shapes[name].shape))}" if name in shapes else name
 
-    one, two, three = st.columns([2.2, 1, 1.2], vertical_alignment="bottom")
+    stages = start.stages(engine, key)
+    strip = st.container()
+    one, two, three, four = st.columns([2, 1, 1.5, 1.2], vertical_alignment="bottom")
     with one:
-        layer = controls.pick("Layer", "layer", names, start.stages(engine, key)[0], words=words)
+        layer = controls.pick("Layer", "layer", names, stages[0], words=words)
     with two:
         sort = controls.pick("Sort by", "sort", SORTS, SORTS[0])
     with three:
-        scope = controls.switch("One colour scale per", "scale", ["channel", "layer"], "channel")
+        scope = controls.switch("One colour scale per", "scale", SCOPES, SCOPES[0])
+    with four:
+        mine = state.own_photos()
+        others = ["", *(name for name in (*mine, *samples()) if name != photo.name)]
+        titles = {name: one.name for name, one in mine.items()}
+        beside = controls.pick("Beside it", "beside", others, "", words=lambda n: titles.get(n, n) or "No second photo")
 
     # compute
     shown = show.asked("activations", partial(engine.activations, key, photo, layer), "Running the net")
-    if shown is None:
+    staged = show.asked("strip", partial(engine.all_activations, key, photo, stages))
+    if shown is None or staged is None:
         return
-    by = {"mean": shown.mean, "max": shown.max, "share above 0": shown.alive}
-    order = np.argsort(-by[sort], kind="stable") if sort in by else np.arange(len(shown.maps))
+    second = None
+    if beside:
+        other = mine[beside] if beside in mine else Photo.sample(beside)
+        second = show.asked("beside", partial(engine.activations, key, other, layer))
 
     # show
-    all_maps, one_map = st.columns([2.1, 1], gap="large")
-    with one_map:
-        channel = controls.pick(
-            "Channel", "channel", [int(i) for i in order], int(shown.maps.std(axis=(1, 2)).argmax()), parse=int,
-            words=lambda i: f"{i} · {sort} {by[sort][i]:.3g}" if sort in by else str(i),
-        )  # fmt: skip
-        close_up(shown, channel, scope)
-    with all_maps:
-        count, height, width = shown.maps.shape
-        columns = picture.wide(count, height / width, 1.5)
-        tile = min(240, max(4, show.WIDEST // columns - GAP))
-        show.section(f"All {count} channels", f"{height} × {width} each; click one, or use the arrow keys")
-        tiles = picture.mosaic(shown.maps[order], columns=columns, scope=scope, tile=tile, gap=GAP)
-
-        def choose() -> None:
-            st.session_state["channel"] = int(order[st.session_state["maps"]["place"]])
-
-        mosaic(
-            "maps", tiles, columns=columns, names=[f"{i} · mean {shown.mean[i]:.3g}" for i in order], gap=GAP,
-            chosen=int(np.flatnonzero(order == channel)[0]), alt=f"All channels of {layer}", on_choose=choose,
-        )  # fmt: skip
-        if scope == "layer":
-            show.scale(float(shown.maps.min()), float(shown.maps.max()), picture.ACTIVATION, "Activation")
-        else:
-            show.say("Each channel runs to its own largest value.")
-        if len(shown.dead):
-            listed = ", ".join(map(str, shown.dead[:24])) + (" …" if len(shown.dead) > 24 else "")
-            show.say(f"{len(shown.dead)} of {count} channels stay at or below zero on this photo: {listed}")
+    with strip:
+        through_the_net(staged, layer)
+    pair, called = [shown], [photo.name]
+    if second is not None and second.maps.shape == shown.maps.shape:
+        pair, called = [shown, second], [photo.name, titles.get(beside, beside)]
+    count, height, width = shown.maps.shape
+    show.section(f"All {count} channels", f"{height} × {width} each; point at a number, click a channel")
+    liveliest = int(shown.maps.std(axis=(1, 2)).argmax())
+    state.linked("channel", liveliest, lambda value: 0 <= value < count, int)
+    reach = max(float(np.abs(one.maps).max()) for one in (*pair, *staged))
+    mapgrid(
+        "maps", pair, called, chosen=st.session_state["channel"], sort=sort, scope=scope, reach=reach,
+        field=drilling.field(engine, key, layer), big=show.presenting(),
+        on_choose=lambda: st.session_state.update(channel=int(st.session_state["maps"]["channel"])),
+    )  # fmt: skip
+    if scope != SCOPES[0]:
+        whole = [one.maps for one in (pair if scope == SCOPES[1] else (*pair, *staged))]
+        ends = float(min(maps.min() for maps in whole)), float(max(maps.max() for maps in whole))
+        show.scale(*ends, picture.ACTIVATION, "Activation")
+    if len(shown.dead):
+        listed = ", ".join(map(str, shown.dead[:24])) + (" …" if len(shown.dead) > 24 else "")
+        show.say(f"{len(shown.dead)} of {count} channels stay at or below zero on this photo (crossed): {listed}")
+    channel = controls.pick("Channel", "channel", list(range(count)), liveliest, parse=int, width=240)
+    close_up(shown, channel, scope)
     lines = f"import cnnviz\n\nengine = cnnviz.engine()\n{show.opening(photo)}\n"
     lines += f"maps = engine.activations({key!r}, photo, {layer!r}).maps  # {shown.maps.shape}\n"
-    lines += f"tiles = cnnviz.picture.mosaic(maps, columns={columns}, scope={scope!r}, tile={tile}, gap={GAP})\n"
+    wide = picture.wide(count, height / width, 1.5)
+    tile = min(240, max(4, show.WIDEST // wide - 2))
+    within = SCOPES[0] if scope == SCOPES[0] else SCOPES[1]
+    lines += f"tiles = cnnviz.picture.mosaic(maps, columns={wide}, scope={within!r}, tile={tile}, gap=2)\n"
     lines += "open('maps.png', 'wb').write(cnnviz.picture.encode(tiles, 'png'))"
-    link = state.link("activations", layer=layer, sort=sort, scale=scope, channel=channel)
-    show.take_away("activations", picture=lambda: tiles, array=lambda: shown.maps, python=lines, link=link)
+    view = {"layer": layer, "sort": sort, "scale": scope, "channel": channel, "unit": st.session_state.get("unit", "")}
+    link = state.link("activations", **view, **({} if beside in mine else {"beside": beside}))
+    show.take_away(
+        "activations", picture=lambda: picture.mosaic(shown.maps, columns=wide, scope=within, tile=tile, gap=2),
+        array=lambda: shown.maps, python=lines, link=link,
+    )  # fmt: skip
+
+
+def through_the_net(staged, layer: str) -> None:
+    """One tile for each stage, the mean of its channels; a click goes there."""
+    maps = np.stack([picture.resize(np.ascontiguousarray(one.maps.mean(0)), 96, 96) for one in staged])
+    named = [one.layer for one in staged]
+    tiles = picture.mosaic(maps, columns=len(named), scope="channel", gap=3)
+    titles = [f"{one.layer} · {' × '.join(map(str, one.maps.shape))}" for one in staged]
+
+    def go() -> None:
+        st.session_state["layer"] = named[st.session_state["strip"]["place"]]
+
+    mosaic(
+        "strip", tiles, columns=len(named), names=titles, gap=3, alt="The stages of the net, the mean of each",
+        chosen=named.index(layer) if layer in named else 0, on_choose=go,
+    )  # fmt: skip
 
 
 def close_up(shown, channel: int, scope: str) -> None:
-    """One channel large, its numbers, and how often each value occurs."""
+    """One channel large, its numbers, how often each value occurs, and how one of them came about."""
     values = shown.maps[channel]
-    limit = float(np.abs(shown.maps).max()) if scope == "layer" else None
-    if controls.tick("Over the photo", "over", help="What lies above zero, over the pixels the net saw"):
-        heat = np.maximum(values, 0) / max(float(limit or values.max()), 1e-12)
-        drawn = np.asarray(picture.overlay(shown.seen, heat, 0.6))
-        show.image(show.pixelated(drawn, 420), f"Channel {channel} of {shown.layer} over the photo")
-    else:
-        show.image(show.pixelated(picture.diverging(values, limit), 420), f"Channel {channel} of {shown.layer}")
-    if scope == "channel":
+    limit = None if scope == SCOPES[0] else float(np.abs(shown.maps).max())
+    one, two, three = st.columns([1.2, 1, 1], gap="large")
+    with one:
+        show.section(f"Channel {channel}", "click a number, or use the arrow keys")
+        place = drilling.number(f"number-{shown.layer}", channel, values, limit)
         show.scale(float(values.min()), float(values.max()), picture.ACTIVATION, "Activation")
-    show.facts(
-        {
-            "Lowest": f"{values.min():.4g}",
-            "Mean": f"{shown.mean[channel]:.4g}",
-            "Highest": f"{shown.max[channel]:.4g}",
-            "Above 0": f"{shown.alive[channel]:.0%}",
-        }
-    )
-    show.histogram(values, label=f"Values of channel {channel}")
+    with two:
+        show.section("Its values")
+        show.facts(
+            {
+                "Lowest": f"{values.min():.4g}",
+                "Mean": f"{shown.mean[channel]:.4g}",
+                "Highest": f"{shown.max[channel]:.4g}",
+                "Above 0": f"{shown.alive[channel]:.0%}",
+            }
+        )
+        show.histogram(values, label=f"Values of channel {channel}")
+    with three:
+        seen = drilling.sees(engine, key, shown, place)
+        if controls.tick("Channel over the photo", "over", help="What lies above zero, over the pixels the net saw"):
+            heat = np.maximum(values, 0) / max(float(limit or values.max()), 1e-12)
+            drawn = show.pixelated(np.asarray(picture.overlay(shown.seen, heat, 0.6)), 420)
+            show.image(drawn, f"Channel {channel} of {shown.layer} over the photo")
+        else:
+            show.image(drilling.framed(shown.seen, seen), f"What row {place[0]}, column {place[1]} sees of the photo")
+            show.say(f"Row {place[0]}, column {place[1]} sees {seen[2] - seen[0]} × {seen[3] - seen[1]} pixels.")
+    if not show.presenting():
+        drilling.came_about(engine, key, photo, shown.layer, channel, place)
 
 
 layer_of_maps()

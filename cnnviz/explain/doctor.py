@@ -35,7 +35,7 @@ class Patient:
     """What the doctor looks at.
 
     logits    float32 (K,); maps, float32 (C, h, w), what the layer put out; x, the net's input (1, C, H, W)
-    seen      uint8 (H, W, 3); forward gives logits (N, K) for inputs (N, C, H, W)
+    sureness  how sure the net is of the photo as given, and with each of `USUAL`, from `sureness`; empty: not asked
     better    a layer with more than one place, to name in a cure; trained tells whether the weights were learned
     """
 
@@ -43,7 +43,7 @@ class Patient:
     logits: np.ndarray
     maps: np.ndarray
     x: Tensor
-    forward: Callable[[Tensor], Tensor]
+    sureness: tuple[float, ...]
     better: str
     trained: bool
 
@@ -52,6 +52,19 @@ def diagnose(p: Patient) -> tuple[Finding, ...]:
     """Everything that is wrong with a map, the gravest first; nothing where it is sound."""
     checks = (_not_a_number, _normalisation, _untrained, _one_place, _frozen, _blank, _negative, _saturated)
     return tuple(finding for check in checks if (finding := check(p)) is not None)
+
+
+def sureness(forward: Callable[[Tensor], Tensor], x: Tensor, seen: np.ndarray) -> tuple[float, ...]:
+    """The highest probability for a photo as given, x (1, 3, H, W), and under each usual normalisation of its pixels.
+
+    Empty for nets that see no colours.
+    """
+    if x.shape[1] != 3:
+        return ()
+    pixels = torch.from_numpy(seen.transpose(2, 0, 1).copy()).to(x) / 255  # (H, W, 3) -> (3, H, W)
+    others = torch.stack([(pixels - _column(mean, x)) / _column(std, x) for mean, std in USUAL.values()])
+    with torch.inference_mode():
+        return tuple(probabilities(forward(torch.cat([x, others]))).amax(1).tolist())
 
 
 def _not_a_number(p: Patient) -> Finding | None:
@@ -71,12 +84,9 @@ def _normalisation(p: Patient) -> Finding | None:
     if p.x.abs().max() > RANGE:
         cause = f"The net is fed values up to {float(p.x.abs().max()):.0f}, where nets learn with about 3: wrong scale."
         return Finding("normalisation", cause, fix)
-    if not p.trained or p.x.shape[1] != 3 or len(p.logits) < 10 or not np.isfinite(p.logits).all():
+    chance = p.sureness
+    if not p.trained or len(p.logits) < 10 or not chance or not np.isfinite(chance).all():
         return None
-    pixels = torch.from_numpy(p.heat.seen.transpose(2, 0, 1).copy()).to(p.x) / 255  # (H, W, 3) -> (3, H, W)
-    others = torch.stack([(pixels - _column(mean, p.x)) / _column(std, p.x) for mean, std in USUAL.values()])
-    with torch.inference_mode():
-        chance = probabilities(p.forward(torch.cat([p.x, others]))).amax(1).tolist()
     best = int(np.argmax(chance[1:]))
     if chance[1 + best] < chance[0] + 0.25 or chance[1 + best] < 2 * chance[0]:
         return None

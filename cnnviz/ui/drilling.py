@@ -11,15 +11,18 @@ import numpy as np
 import streamlit as st
 
 from cnnviz import picture
+from cnnviz.options import RequestError
 from cnnviz.ui import show, state
 from cnnviz.ui.components.mosaic import mosaic
 
 if TYPE_CHECKING:
     from cnnviz.engine import Engine
+    from cnnviz.explain.activations import Activations
     from cnnviz.explain.cam import Heatmap
     from cnnviz.explain.drill import Arithmetic
     from cnnviz.photo import Photo
 
+MOST = 16_000  # numbers of a map that can be pointed at one by one
 SHOWN = 3  # input channels of a convolution that are spelled out
 
 
@@ -60,7 +63,13 @@ def down(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
     spelled_out(now)
 
 
-def pixels(key: str, values: np.ndarray, chosen: tuple[int, int], on_choose: Callable[[tuple[int, int]], None]) -> None:
+def pixels(
+    key: str,
+    values: np.ndarray,
+    chosen: tuple[int, int],
+    on_choose: Callable[[tuple[int, int]], None],
+    limit: float | None = None,
+) -> None:
     """One map whose numbers can be pointed at: hover reads one, a click or the arrow keys choose it."""
     height, width = values.shape
 
@@ -68,7 +77,7 @@ def pixels(key: str, values: np.ndarray, chosen: tuple[int, int], on_choose: Cal
         on_choose(divmod(st.session_state[key]["place"], width))
 
     mosaic(
-        key, show.pixelated(picture.diverging(values), 420), columns=width, gap=0, alt="One channel's map",
+        key, show.pixelated(picture.diverging(values, limit), 420), columns=width, gap=0, alt="One channel's map",
         names=[f"({y}, {x}): {values[y, x]:.5g}" for y in range(height) for x in range(width)],
         chosen=chosen[0] * width + chosen[1], on_choose=chose,
     )  # fmt: skip
@@ -109,6 +118,48 @@ def framed(seen: np.ndarray, field: tuple[int, int, int, int]) -> np.ndarray:
     drawn[y0 : y1 + 1, [x0, x0 + 1, x1 - 1, x1]] = mark
     drawn[[y0, y0 + 1, y1 - 1, y1], x0 : x1 + 1] = mark
     return drawn
+
+
+def number(key: str, channel: int, values: np.ndarray, limit: float | None) -> tuple[int, int]:
+    """A channel's map whose numbers can be chosen; the row and column of the chosen one, the strongest at first."""
+    which, place = unit(None)
+    if which != channel or place is None or place[0] >= values.shape[0] or place[1] >= values.shape[1]:
+        best = int(np.nan_to_num(np.abs(values)).argmax())
+        place = best // values.shape[1], best % values.shape[1]
+    if values.size <= MOST:
+        pixels(key, values, place, lambda at: choose(channel, at), limit)
+        return place
+    show.image(picture.diverging(values, limit), f"Channel {channel}")
+    one, two = st.columns(2)
+    row = one.number_input("Row", 0, values.shape[0] - 1, place[0], key=f"{key}-{channel}-row")
+    column = two.number_input("Column", 0, values.shape[1] - 1, place[1], key=f"{key}-{channel}-column")
+    if (row, column) != place:
+        choose(channel, (row, column))
+    return row, column
+
+
+def field(engine: Engine, key: str, layer: str) -> tuple[int, int, float, bool]:
+    """Size, jump, middle and wholeness of a layer's receptive field; where no formula tells, it sees everything."""
+    try:
+        found = engine.receptive(key, layer)
+    except (RequestError, KeyError):
+        return 1, 1, 0.0, True
+    return found.size, found.jump, found.middle, found.whole
+
+
+def sees(engine: Engine, key: str, shown: Activations, place: tuple[int, int]) -> tuple[int, int, int, int]:
+    """What a number sees: left, top, right, bottom in pixels the net saw; everything where no formula tells."""
+    try:
+        return engine.field(key, shown.layer, place)
+    except (RequestError, KeyError):
+        return 0, 0, shown.seen.shape[1], shown.seen.shape[0]
+
+
+def came_about(engine: Engine, key: str, photo: Photo, layer: str, channel: int, place: tuple[int, int]) -> None:
+    """How one number came about, or in a sentence why that cannot be spelled out."""
+    made = show.asked("number", partial(engine.arithmetic, key, photo, layer, channel, place))
+    if made is not None and (made.layer, made.channel, made.place) == (layer, channel, place):
+        spelled_out(made)
 
 
 def spelled_out(now: Arithmetic) -> None:

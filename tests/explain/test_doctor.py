@@ -11,13 +11,9 @@ import torch
 
 from cnnviz.engine import Engine
 from cnnviz.explain.cam import Heatmap, spread
-from cnnviz.explain.doctor import Patient, diagnose
+from cnnviz.explain.doctor import Patient, diagnose, sureness
 from cnnviz.explain.predict import Goal
 from cnnviz.photo import Photo
-
-
-def forward(x: torch.Tensor) -> torch.Tensor:
-    return torch.zeros(len(x), 20)
 
 
 def patient(raw=None, maps=None, logits=None, **how) -> Patient:
@@ -28,7 +24,7 @@ def patient(raw=None, maps=None, logits=None, **how) -> Patient:
     )  # fmt: skip
     maps = np.arange(12, dtype=np.float32).reshape(3, 2, 2) if maps is None else np.asarray(maps, np.float32)
     logits = np.linspace(0, 1, 20, dtype=np.float32) if logits is None else logits
-    usual = {"x": torch.zeros(1, 3, 8, 8), "forward": forward, "better": "conv5", "trained": True}
+    usual = {"x": torch.zeros(1, 3, 8, 8), "sureness": (0.6, 0.7, 0.5, 0.5), "better": "conv5", "trained": True}
     return Patient(heat, logits, maps, **{**usual, **how})
 
 
@@ -83,7 +79,7 @@ def test_real_photos_are_sound_and_a_forgotten_normalisation_is_found(shared: Pa
             logits = asked.forward(x)[0].numpy()
         maps = engine.activations(key, photo, heat.layer).maps
         caught.append("normalisation" in {f.name for f in diagnose(
-            Patient(heat, logits, maps, x, asked.forward, "features.9", True)
+            Patient(heat, logits, maps, x, sureness(asked.forward, x, heat.seen), "features.9", True)
         )})  # fmt: skip
     assert sum(caught) >= 4
 

@@ -1,19 +1,23 @@
 """Activations: the numbers shown are the tensor's own."""
 
+import base64
 import json
 
 import numpy as np
-import pytest
 
 from cnnviz.photo import Photo
+from cnnviz.ui.components.mapgrid import BUDGET, reduced
 
 NET = "lecture/cats_gap"
 
 
 def component(at):
-    """What the mosaic in the browser is told, but for its picture."""
-    data = json.loads(at.get_by_key("maps").proto.json)
-    return {key: value for key, value in data.items() if key != "src"}
+    """What the grid in the browser is told."""
+    return json.loads(at.get_by_key("maps").proto.json)
+
+
+def floats(text):
+    return np.frombuffer(base64.b64decode(text), "<f4")
 
 
 def test_the_numbers_shown_are_the_tensors_own(visit, engine, words):
@@ -25,15 +29,26 @@ def test_the_numbers_shown_are_the_tensors_own(visit, engine, words):
         assert f"<dd>{number}</dd>" in text
 
 
-@pytest.mark.parametrize("sort", ["mean", "max", "share above 0"])
-def test_sorting_puts_the_largest_first(visit, engine, sort):
+def test_the_grid_has_the_tensors_own_statistics_and_maps(visit, engine):
     layer = engine.map_layers(NET)[1]
     maps = engine.activations(NET, Photo.sample("cat"), layer)
-    by = {"mean": maps.mean, "max": maps.max, "share above 0": maps.alive}[sort]
-    names = component(visit("activations", layer=layer, sort=sort))["names"]
-    order = [int(name.split()[0]) for name in names]
-    assert sorted(order) == list(range(len(by)))
-    assert (np.diff(by[order]) <= 0).all()
+    told = component(visit("activations", layer=layer, sort="max"))
+    (first,) = told["pictures"]
+    np.testing.assert_array_equal(floats(first["mean"]), maps.mean)
+    np.testing.assert_array_equal(floats(first["max"]), maps.max)
+    np.testing.assert_array_equal(floats(first["alive"]), maps.alive)
+    assert told["sort"] == "max"
+    small = reduced(maps.maps, BUDGET)
+    levels = np.frombuffer(base64.b64decode(first["maps"]), np.uint8).reshape(small.shape)
+    reach = floats(told["reaches"])[:, None, None]
+    np.testing.assert_allclose((levels.astype(float) - 128) / 127 * reach, small, atol=float(reach.max()) / 250)
+
+
+def test_two_photos_share_one_scale(visit, engine):
+    told = component(visit("activations", beside="coffee"))
+    assert [p["name"] for p in told["pictures"]] == ["cat", "coffee"]
+    both = [engine.activations(NET, Photo.sample(n), told["layer"]).maps for n in ("cat", "coffee")]
+    np.testing.assert_allclose(floats(told["reaches"]), np.abs(np.stack(both)).max((0, 2, 3)))
 
 
 def test_every_layer_with_maps_can_be_chosen(visit, engine):
@@ -42,24 +57,30 @@ def test_every_layer_with_maps_can_be_chosen(visit, engine):
     for name in engine.map_layers(NET):
         at.selectbox("layer").set_value(name).run()
         assert not at.exception
-        assert component(at)["names"][0].startswith("0 ·")
+        assert component(at)["layer"] == name
 
 
-def test_a_click_on_a_tile_chooses_its_channel(visit, engine):
-    at = visit("activations", sort="mean")
-    names = component(at)["names"]
-    at.session_state["maps"] = {"place": 5}
-    at.run()
-    assert not at.exception
-    assert names == component(at)["names"]
+def test_a_click_on_a_tile_chooses_its_channel(visit, words):
+    at = visit("activations", sort="mean", channel="5")
+    assert component(at)["chosen"] == 5
+    assert at.selectbox("channel").value == 5
+    at.selectbox("channel").set_value(9).run()
+    assert component(at)["chosen"] == 9
+    assert "Channel 9 <small" in words(at)
 
 
-def test_the_chosen_channel_stays_when_the_order_changes(visit):
-    at = visit("activations", channel="9")
-    at.selectbox("sort").set_value("max").run()
-    assert at.selectbox("channel").value == 9
-    shown = component(at)
-    assert shown["names"][shown["chosen"]].startswith("9 ·")
+def test_a_number_of_a_channel_is_spelled_out_down_to_its_products(visit, engine, words):
+    at = visit("activations", layer="relu2", channel="5", unit="5.2.3")
+    shown = float(engine.activations(NET, Photo.sample("cat"), "relu2").maps[5, 2, 3])
+    assert f"How {shown:.6g} came about" in words(at)
+    assert "conv2" in words(at)
+
+
+def test_large_maps_are_averaged_down_for_the_grid_and_small_ones_are_not(rng):
+    small, large = rng.random((2048, 7, 7), np.float32), rng.random((64, 224, 224), np.float32)
+    assert reduced(small, BUDGET) is small
+    assert reduced(large, BUDGET).size <= BUDGET
+    np.testing.assert_allclose(reduced(large, BUDGET).mean((1, 2)), large.mean((1, 2)), atol=2e-3)
 
 
 def test_one_scale_for_the_layer_says_its_range(visit, engine, words):
