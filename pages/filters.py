@@ -6,7 +6,7 @@ import streamlit as st
 from cnnviz import picture
 from cnnviz.explain import sheet
 from cnnviz.explain.ascent import RECIPES, in_words
-from cnnviz.ui import controls, gallery, show, start, state
+from cnnviz.ui import beside, controls, gallery, show, state
 from cnnviz.ui.components.mosaic import mosaic
 from cnnviz.ui.jobs import JOBS
 
@@ -34,7 +34,7 @@ if not widths:
 names = list(widths)
 one, two, three, four = st.columns([2, 1.4, 1.2, 1.2], vertical_alignment="bottom")
 with one:
-    first = next((name for name in reversed(start.stages(engine, key)) if name in widths), names[0])
+    first = next((name for name in reversed(engine.stages(key)) if name in widths), names[0])
     words = lambda name: f"classes · {widths[name]}" if name == "logits" else f"{name} · {widths[name]} channels"  # noqa: E731
     layer = controls.pick("Layer", "layer", names, first, words=words)
 with two:
@@ -84,7 +84,10 @@ if before is not None and before != request and (old := JOBS.get(before)) is not
     JOBS.drop(before)  # a knob was turned: the pictures that are done are remembered, the rest is not wanted any more
 st.session_state["_gallery"] = request
 base = photo if request.photo else None
-running = gallery.job(engine, request, base).busy
+compared = st.session_state.get("fork", "none")  # another recipe for the same channel and seed
+seen = st.session_state.get("_filter") if st.session_state.get("_filter") in request.channels else request.channels[0]
+second = None if compared == "none" else beside.other_recipe(engine, request, seen, compared)
+running = gallery.job(engine, request, base).busy or (second is not None and gallery.job(engine, second, None).busy)
 
 
 # show
@@ -93,7 +96,8 @@ def grown() -> None:
     """All pictures as they are now, and one of them close up."""
     job = gallery.job(engine, request, base)
     shelf = job.look()
-    if running != job.busy:
+    other = None if second is None else gallery.job(engine, second, None)
+    if running != (job.busy or (other is not None and other.busy)):
         st.rerun()  # begin or end looking every moment
     if job.error:
         st.error(show.plain(job.error), icon=":material/error:")
@@ -112,6 +116,11 @@ def grown() -> None:
         place = st.session_state.get("_filter")
         channel = place if place in channels else channels[0]
         close_up(shelf.tracks[channel], channel)
+        now = controls.pick("Compare with recipe", "fork", ["none", *RECIPES], "none")
+        if now != compared or (second is not None and second.channels != (channel,)):
+            st.rerun()
+        if second is not None:
+            beside.fork(engine, second, compared)
     with all_of_them:
         columns = picture.wide(len(channels), 1.0, 1.5)
         side = min(200, max(32, show.WIDEST // columns - 2))
@@ -134,6 +143,11 @@ def grown() -> None:
         array=(lambda: track.image.picture) if done else None, link=link,
         python=gallery.python(request, show.opening(photo)),
     )  # fmt: skip
+    if not running and layer != "logits":
+        if controls.tick("Tuning curves", "tuning", help="What the channel answers to stripes, colours, discs, places"):
+            beside.tuning(engine, key, layer, channel)
+        if controls.tick("Photos that please it", "patches", help="Nine photos, and where in them the channel looks"):
+            beside.patches(engine, key, layer, channel)
     if not running and not show.presenting():
         with st.container(horizontal=True, gap="small"):
             st.download_button(

@@ -232,6 +232,31 @@ def test_before_after_and_every_step(visit, pictures):
     assert len(seen) >= 2
 
 
+def test_tuning_and_patches_stand_beside_the_picture(visit, words, pictures, tmp_path):
+    at = finish(visit("filters", **FEW, tuning="true", patches="true"))
+    assert not at.exception
+    assert not at.error
+    assert "Tuned to" in words(at)
+    assert any("answers most to" in alt for alt in pictures(at))
+    at.text_input("patch-folder").set_value(str(tmp_path / "absent")).run()
+    assert "no folder" in words(at)
+
+
+def test_strangers_see_no_folders_of_this_machine(visit, monkeypatch):
+    monkeypatch.setenv("CNNVIZ_PUBLIC", "1")
+    at = finish(visit("filters", **FEW, patches="true"))
+    assert not at.exception
+    assert [box.key for box in at.text_input] == ["channels"]
+
+
+def test_the_same_seed_by_another_recipe_stands_beside_it(visit, pictures):
+    at = finish(visit("filters", **FEW))
+    at.selectbox("fork").set_value("small").run()
+    at = finish(at)
+    assert not at.exception
+    assert any("by recipe small" in alt for alt in pictures(at))
+
+
 def test_classes_and_the_channels_of_my_photo(visit):
     at = finish(visit("filters", **{"layer": "logits", "which": "top for my photo", "many": "4", "auto-steps": "2"}))
     assert not at.exception
