@@ -55,6 +55,7 @@ def read(path: Path) -> dict[str, Tensor]:
     state = _unwrap(_safetensors(path) if path.suffix.lower() == ".safetensors" else _torch(path, size))
     if not state:
         raise CheckpointError(f"{path.name} holds no weights; save it with torch.save(net.state_dict(), ...).")
+    _refuse_odd(state, path.name)
     if sum(tensor.nbytes for tensor in state.values()) > LARGEST:
         raise CheckpointError(f"{path.name} unpacks to more than {LARGEST >> 30} GiB; choose a smaller one.")
     return state
@@ -63,8 +64,9 @@ def read(path: Path) -> dict[str, Tensor]:
 def fit(net: nn.Module, state: Mapping[str, Tensor], name: str = "the checkpoint") -> nn.Module:
     """The net itself (which may be on the meta device) with the weights of a state, as float32.
 
-    Raises `CheckpointError` naming the layers that are missing, unknown or of another shape.
+    Raises `CheckpointError` naming the layers that are missing, unknown, of another shape, or not finite.
     """
+    _refuse_odd(state, name)
     wanted = net.state_dict()
     counters = {key for key in wanted if key.endswith("num_batches_tracked")}
     lacking = [key for key in wanted if key not in state and key not in counters]
@@ -80,10 +82,39 @@ def fit(net: nn.Module, state: Mapping[str, Tensor], name: str = "the checkpoint
         )
     values = {key: state[key] if key in state else torch.zeros((), dtype=torch.long) for key in wanted}
     values = {key: value.float() if value.is_floating_point() else value for key, value in values.items()}
+    if broken := next((key for key, value in values.items() if not _finite(value)), None):
+        raise CheckpointError(
+            f"{name} holds numbers that are not finite (in {broken}), so its training went wrong; save an earlier one."
+        )
     with torch.no_grad():
         for key, value in values.items():
             _put(net, key, value.detach().contiguous())
     return net
+
+
+def _refuse_odd(state: Mapping[str, Tensor], name: str) -> None:
+    """Lets pass what a net computes with: dense floating tensors, and single integers that count."""
+    for key, tensor in state.items():
+        if tensor.is_meta:
+            odd = "a tensor without values"
+        elif tensor.layout is not torch.strided or tensor.is_nested:
+            odd = "a sparse or nested tensor"
+        elif tensor.is_quantized or not (tensor.is_floating_point() or _counts(tensor)):
+            odd = f"of type {str(tensor.dtype).removeprefix('torch.')}"
+        elif tensor.numel() == 0:
+            odd = "empty"
+        else:
+            continue
+        raise CheckpointError(f"{name} cannot be used: {key} is {odd}; save it as plain float32 tensors.")
+
+
+def _counts(tensor: Tensor) -> bool:
+    return tensor.dim() == 0 and not tensor.is_complex()
+
+
+def _finite(tensor: Tensor) -> bool:
+    """One sum is several times faster than asking each number; only a sum that overflows needs that."""
+    return bool(tensor.sum().isfinite()) or bool(tensor.isfinite().all())
 
 
 def _put(net: nn.Module, key: str, value: Tensor) -> None:
@@ -138,7 +169,7 @@ def _unwrap(found: Any) -> dict[str, Tensor]:
         found = inner
     if not isinstance(found, Mapping):
         return {}
-    state = {str(key): value for key, value in found.items() if isinstance(value, Tensor)}
+    state = {_line(key): value for key, value in found.items() if isinstance(value, Tensor)}
     while state:
         prefix = next((p for p in PREFIXES if all(key.startswith(p) for key in state)), None)
         if prefix is None and state.keys() == {"n_averaged"} | {k for k in state if k.startswith("module.")}:
@@ -148,6 +179,12 @@ def _unwrap(found: Any) -> dict[str, Tensor]:
             break
         state = {key.removeprefix(prefix): value for key, value in state.items()}
     return {OLD_DENSENET.sub(r"\1\2", key): value for key, value in state.items()}
+
+
+def _line(key: Any) -> str:
+    """A tensor's name, in one line wherever it is told."""
+    name = str(key)
+    return name if name.isprintable() else ascii(name)
 
 
 def _holds(value: Any) -> bool:

@@ -107,7 +107,8 @@ def _candidates(shapes: Shapes) -> Iterator[str]:
 
 def _adapted(spec: lecture.LectureNet, shapes: Shapes) -> lecture.LectureNet:
     """The spec with the outputs, hidden units and batch norm that the shapes show."""
-    out, hidden = shapes.get("out.weight", (spec.outputs,))[0], shapes.get("hidden.weight", (0,))[0]
+    out = (shapes.get("out.weight") or (spec.outputs,))[0]  # () is the shape of a single number
+    hidden = (shapes.get("hidden.weight") or (0,))[0]
     if spec.head == "none" or not 1 <= out <= 10_000 or hidden > 4096:
         return dataclasses.replace(spec, batch_norm="bn1.weight" in shapes)
     return dataclasses.replace(spec, outputs=out, hidden=hidden, batch_norm="bn1.weight" in shapes)
@@ -142,7 +143,12 @@ def _head(shapes: Shapes) -> nn.Module | None:
     with Weightless():
         for name in names:
             shape, bias = shapes.get(f"{name}.weight" if name else "weight", ()), f"{name}.bias" if name else "bias"
-            if "." in name or len(shape) not in (1, 2) or (len(shape) == 1 and f"{name}.running_mean" not in shapes):
+            if (
+                "." in name
+                or hasattr(nn.Sequential(), name)
+                or len(shape) not in (1, 2)
+                or (len(shape) == 1 and f"{name}.running_mean" not in shapes)
+            ):
                 return None
             if len(shape) == 2 and behind_linear:
                 layers[f"relu_before_{name}"] = nn.ReLU()

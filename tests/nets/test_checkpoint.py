@@ -187,3 +187,29 @@ def test_a_failed_fit_leaves_the_net_alone():
     with pytest.raises(CheckpointError):
         checkpoint.fit(net, {"0.weight": torch.zeros(4, 3, 3, 3)})
     assert same(net.state_dict(), before)
+
+
+def test_large_finite_numbers_are_no_fault():
+    state = small().state_dict()
+    state["3.weight"] = torch.full((2, 4), 3e38)  # their sum is infinite
+    assert torch.equal(checkpoint.fit(small(), state).state_dict()["3.weight"], state["3.weight"])
+    state["3.weight"][0, 0] = float("nan")
+    with pytest.raises(CheckpointError, match=r"not finite \(in 3.weight\)"):
+        checkpoint.fit(small(), state)
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.uint8, torch.bool, torch.complex64, torch.int64])
+def test_what_no_net_computes_with_is_refused_at_once(dtype, tmp_path):
+    state = small().state_dict()
+    state["3.weight"] = state["3.weight"].to(dtype)
+    with pytest.raises(CheckpointError, match=r"3.weight is of type"):
+        checkpoint.fit(small(), state)
+    torch.save(state, tmp_path / "net.pth")
+    assert "save it as plain float32" in refused(tmp_path / "net.pth")
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("odd", [lambda x: x.to_sparse(), lambda x: x.to_sparse_csr(), lambda x: x.to("meta")])
+def test_tensors_without_plain_numbers_are_refused(tmp_path, odd):
+    torch.save({"conv1.weight": odd(torch.eye(3))}, tmp_path / "net.pth")
+    assert "conv1.weight is a" in refused(tmp_path / "net.pth")

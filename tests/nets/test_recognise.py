@@ -124,6 +124,27 @@ def test_a_state_of_nothing_known_says_what_it_begins_with(state):
         recognise.name_of(state)
 
 
+@pytest.mark.parametrize("layer", ["out", "hidden"])
+def test_a_single_number_in_the_place_of_a_layer_fits_nothing(layer):
+    state = state_of(recognise.lecture_net(lecture.NETS["cats_gap"]))
+    state[f"{layer}.weight"] = torch.zeros(())
+    with pytest.raises(CheckpointError, match=r"lecture/cats_gap \("):
+        recognise.name_of(state)
+
+
+@pytest.mark.parametrize("layer", ["forward", "training", "append", "_modules", "", "a b"])
+def test_a_head_of_any_name_is_a_net_or_a_sentence(layer):
+    state = state_of(recognise.torchvision_net("resnet18"))
+    state[f"fc.{layer}.weight"], state[f"fc.{layer}.bias"] = state.pop("fc.weight"), state.pop("fc.bias")
+    try:
+        assert recognise.name_of(state) == "resnet18"
+    except CheckpointError as error:
+        told = str(error)
+    else:
+        told = ""
+    assert "\n" not in told
+
+
 def test_recognising_draws_no_random_numbers_and_takes_no_memory():
     before = torch.get_rng_state()
     nets = [recognise.torchvision_net(name) for name in ("vgg19", "regnet_x_400mf", "convnext_tiny")]
