@@ -7,11 +7,15 @@ import hashlib
 import http.client
 import json
 import math
+import operator
 import os
+import pickle
 import re
 import sys
 import urllib.request
 import uuid
+import zipfile
+import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -20,6 +24,9 @@ from cnnviz.options import RequestError
 SUFFIXES = (".safetensors", ".pth", ".pt")
 SITE = "https://download.pytorch.org/models/"
 CHUNK = 1 << 20
+CLASSES = 1000  # of ImageNet
+TUPLE = pickle.BININT2 + CLASSES.to_bytes(2, "little") + pickle.TUPLE1  # (1000,) in a pickle
+META = "__metadata__"
 PATIENCE = 20  # seconds without an answer
 
 Progress = Callable[[int, int], None]  # bytes so far, bytes in all
@@ -57,12 +64,40 @@ def checkpoints(place: Path | None) -> tuple[Path, ...]:
 
 
 def pick(name: str, file: str, found: Iterable[Path]) -> Path | None:
-    """The checkpoint of a torchvision net among files: <name>.*, torchvision's own file name, or <name>-*."""
+    """The checkpoint of a torchvision net among files: <name>.*, torchvision's own file name, or <name>-*.
+
+    A name such as resnet18-my-cats.pth may as well be that of somebody's own net, so the last rule takes only files
+    that hold ImageNet's 1000 classes.
+    """
     found = tuple(found)
-    for fits in (lambda stem: stem == name, lambda stem: stem == file, lambda stem: stem.startswith(f"{name}-")):
-        if fitting := [path for path in found if fits(path.stem)]:
+    alike = [path for path in found if path.stem.startswith(f"{name}-") and path.stem != file]
+    for fitting in (
+        [path for path in found if path.stem == name],
+        [path for path in found if path.stem == file],
+        [path for path in alike if imagenet(path)],
+    ):
+        if fitting:
             return min(fitting, key=lambda path: SUFFIXES.index(path.suffix.lower()))
     return None
+
+
+def imagenet(path: Path) -> bool:
+    """Whether a checkpoint has a tensor of shape (1000,), the bias of ImageNet's classes; read without torch.
+
+    No torchvision CNN has another tensor of that shape. Nothing is unpickled: the shape is looked for as it is written.
+    """
+    if path.suffix.lower() == ".safetensors":
+        return [CLASSES] in (_shapes(path) or {}).values()
+    try:
+        if not zipfile.is_zipfile(path):  # a file of before torch 1.6, which begins with its pickle
+            with path.open("rb") as file:
+                return TUPLE in file.read(CHUNK)
+        with zipfile.ZipFile(path) as archive:
+            pickled = next(member for member in archive.namelist() if member.endswith("data.pkl"))
+            with archive.open(pickled) as file:
+                return TUPLE in file.read(16 * CHUNK)
+    except (OSError, ValueError, StopIteration, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error):
+        return False
 
 
 def cache() -> Path:
@@ -99,17 +134,21 @@ def fetch(name: str, file: str, progress: Progress | None = None) -> Path:
 
 def count(path: Path) -> int | None:
     """The number of weights in a .safetensors file, read from its header alone; None for any other file."""
-    if path.suffix.lower() != ".safetensors":
-        return None
+    tensors = _shapes(path) if path.suffix.lower() == ".safetensors" else None
+    kept = re.compile(r"(^|\.)(running_mean|running_var|num_batches_tracked)$")
+    return sum(math.prod(shape) for name, shape in (tensors or {}).items() if not kept.search(name)) or None
+
+
+def _shapes(path: Path) -> dict[str, list[int]] | None:
+    """The shapes in the header of a .safetensors file; None where it has none to read."""
     try:
         with path.open("rb") as file:
             size = int.from_bytes(file.read(8), "little")
             header = json.loads(file.read(size)) if size <= 100_000_000 else {}
-        tensors = {name: entry["shape"] for name, entry in header.items() if name != "__metadata__"}
+        shapes = {name: [operator.index(n) for n in entry["shape"]] for name, entry in header.items() if name != META}
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
-    kept = re.compile(r"(^|\.)(running_mean|running_var|num_batches_tracked)$")
-    return sum(math.prod(shape) for name, shape in tensors.items() if not kept.search(name)) or None
+    return shapes
 
 
 def _stream(url: str, part: Path, progress: Progress | None) -> str:

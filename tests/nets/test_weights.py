@@ -106,6 +106,24 @@ def test_the_cache_is_torchvisions_own(monkeypatch, tmp_path):
     assert weights.cache() == Path(torch.hub.get_dir()) / "checkpoints" == tmp_path / "hub" / "checkpoints"
 
 
+def saved(path: Path, classes: int, old_format: bool = False, wrapped: bool = False) -> Path:
+    """A checkpoint that ends in so many classes."""
+    import torch
+    from safetensors.torch import save_file
+
+    state = {"fc.weight": torch.zeros(classes, 2), "fc.bias": torch.zeros(classes), "bn.weight": torch.zeros(64)}
+    if path.suffix == ".safetensors":
+        save_file(state, path)
+    else:
+        found = (
+            {"epoch": 1000, "state_dict": {key: torch.nn.Parameter(value) for key, value in state.items()}}
+            if wrapped
+            else state
+        )
+        torch.save(found, path, _use_new_zipfile_serialization=not old_format)
+    return path
+
+
 @pytest.mark.parametrize(
     ("name", "files", "picked"),
     [
@@ -113,14 +131,47 @@ def test_the_cache_is_torchvisions_own(monkeypatch, tmp_path):
         ("resnet18", ["resnet18.pth", "resnet18.safetensors", "resnet18.pt"], "resnet18.safetensors"),
         ("resnet18", ["resnet18-mine.pt", "resnet18-f37072fd.pth"], "resnet18-f37072fd.pth"),
         ("resnet18", ["resnet18-imagenet.pth"], "resnet18-imagenet.pth"),
+        ("resnet18", ["resnet18-imagenet.safetensors"], "resnet18-imagenet.safetensors"),
         ("resnet18", ["resnet180.pth", "resnet18_cats.pth", "my-resnet18.pth"], None),
         ("vgg16", ["vgg16_bn.pth", "vgg16_bn-6c64b313.pth"], None),
         ("resnet18", [], None),
     ],
 )
-def test_the_file_of_a_net_is_picked_by_name(name, files, picked):
-    found = weights.pick(name, "resnet18-f37072fd", [Path(file) for file in files])
+def test_the_file_of_a_net_is_picked_by_name(tmp_path, name, files, picked):
+    found = weights.pick(name, "resnet18-f37072fd", [saved(tmp_path / file, 1000) for file in files])
     assert (found.name if found else None) == picked
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".pt", ".safetensors"])
+@pytest.mark.parametrize("old_format", [False, True])
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_somebodys_own_net_does_not_take_the_place_of_imagenets(tmp_path, suffix, old_format, wrapped):
+    own = saved(tmp_path / f"resnet18-my-cats{suffix}", 2, old_format, wrapped)
+    assert weights.pick("resnet18", "resnet18-f37072fd", [own]) is None
+    older = saved(tmp_path / f"resnet18-5c106cde{suffix}", 1000, old_format, wrapped)
+    assert weights.pick("resnet18", "resnet18-f37072fd", [own, older]) == older
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\xff" * 100, b"\x08\0\0\0\0\0\0\0" + b'{"a": 1}'])
+@pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
+def test_what_cannot_be_read_is_nobodys_weights(tmp_path, content, suffix):
+    path = tmp_path / f"resnet18-x{suffix}"
+    path.write_bytes(content)
+    assert weights.pick("resnet18", "resnet18-f37072fd", [path, tmp_path / "resnet18-gone.pth"]) is None
+
+
+def test_the_real_squeezenet_is_picked(shared):
+    found = weights.checkpoints(shared / "weights")
+    assert weights.pick("squeezenet1_1", "squeezenet1_1-b8a52dc0", found).name == "squeezenet1_1-imagenet.pth"
+
+
+def test_only_the_classes_of_a_torchvision_net_have_that_shape():
+    from cnnviz.nets import recognise, zoo
+
+    families = {"".join(c for c in net.name if c.isalpha()): net for net in zoo.TORCHVISION}
+    for net in families.values():
+        shapes = [tuple(value.shape) for value in recognise.torchvision_net(net.name).state_dict().values()]
+        assert shapes.count((1000,)) == 1, net.name
 
 
 def test_a_weights_folder_that_does_not_exist_is_named(tmp_path):
