@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import math
 from collections.abc import Mapping
@@ -59,8 +60,8 @@ def blueprint(key: str, weights: Path | str | None, runs: Path | str | None) -> 
 def _here(entry: zoo.Entry, place: Path | None) -> Path | None:
     """The file with a torchvision net's weights on this machine."""
     path = shelf.pick(entry.name, entry.file, shelf.checkpoints(place))
-    if path is None and place is not None and place.is_file() and not _of_another(place):
-        return place  # a single file, named in so many words, whatever it is called
+    if path is None and place is not None and place.is_file() and _tensors_of(entry.name, place):
+        return place  # a single file, whatever it is called
     cached = shelf.cache() / f"{entry.file}.pth"
     return path or (cached if cached.is_file() else None)
 
@@ -82,8 +83,11 @@ def _checkpoint(key: str, path: Path) -> Model:
 
 def _carded(key: str, card: Path, tensors: Path, source: str) -> Model:
     said = zoo.read_card(card)
-    if not zoo.entry(said["net"]) and said["net"].removeprefix("lecture/") not in lecture.NETS:
-        raise RequestError(f"The card {card.name} names the net {said['net']!r}, which is unknown; correct it.")
+    known = [entry.name for entry in zoo.TORCHVISION] + [f"lecture/{name}" for name in lecture.NETS]
+    if said["net"] not in known:
+        near = difflib.get_close_matches(said["net"], known, n=1)
+        hint = f"write {near[0]}" if near else "correct it"
+        raise RequestError(f"The card {card.name} names the net {said['net']!r}, which is unknown; {hint}.")
     return _filled(key, str(said.get("title") or key), said["net"], checkpoint.read(tensors), source, tensors, said)
 
 
@@ -99,13 +103,17 @@ def _filled(
     card = card or {}
     state = recognise.trimmed(state)
     described = isinstance(card.get("spec"), dict)
-    skeleton = transfer.build(name, card["spec"]) if described else recognise.skeleton(name, state)
+    skeleton = _described(name, card["spec"], key) if described else recognise.skeleton(name, state)
     net = checkpoint.fit(skeleton, state, path.name)
     if any("relu_before_" in part for part, _ in net.named_modules()):
         source = f"{source}, whose head is taken to have a ReLU between its linear layers"
     preprocess, labels = _defaults(name, path.stem)
     if "preprocess" in card:
         preprocess = Preprocess.parse(card["preprocess"])
+        if preprocess.channels != (takes := _inputs(net)):
+            raise RequestError(
+                f"The card of {key} gives {preprocess.channels} channels to a net of {takes}; correct it."
+            )
     outputs = _outputs(net)
     wanted = 2 if outputs == 1 else outputs
     if "labels" in card:
@@ -115,6 +123,16 @@ def _filled(
     if len(labels) != wanted:
         labels = tuple(f"class {i}" for i in range(wanted))
     return _frozen(key, title, name, net, preprocess, labels, source)
+
+
+def _described(name: str, spec: Mapping[str, Any], key: str) -> nn.Module:
+    """The net a card describes; its words are no better than whoever wrote them."""
+    try:
+        return transfer.build(name, spec)
+    except RequestError:
+        raise
+    except (TypeError, ValueError, RuntimeError, LookupError, AttributeError, ArithmeticError):
+        raise RequestError(f"The card of {key} describes a {name} that cannot be built; correct its spec.") from None
 
 
 def _lecture(key: str, spec: lecture.LectureNet) -> Model:
@@ -150,6 +168,11 @@ def _defaults(name: str, stem: str) -> tuple[Preprocess, tuple[str, ...]]:
     return preprocess, tuple(chosen.meta.get("categories") or known.DEFAULT.meta["categories"])
 
 
+def _inputs(net: nn.Module) -> int:
+    """The number of channels of the net's input."""
+    return next(part for part in net.modules() if isinstance(part, nn.Conv2d)).in_channels
+
+
 def _outputs(net: nn.Module) -> int:
     """The number of logits; 0 for a net that ends in maps."""
     last = [part for part in net.modules() if isinstance(part, (nn.Linear, nn.Conv2d))][-1]
@@ -172,8 +195,14 @@ def _initialise(net: nn.Module, seed: int) -> None:
             part.reset_parameters()
 
 
-def _of_another(path: Path) -> bool:
-    return any(shelf.pick(net.name, net.file, [path]) for net in zoo.TORCHVISION)
+def _tensors_of(name: str, path: Path) -> bool:
+    """Whether the file holds weights of that torchvision net; another net's name on it is believed unread."""
+    if any(shelf.pick(net.name, net.file, [path]) for net in zoo.TORCHVISION):
+        return False
+    try:
+        return recognise.name_of(checkpoint.read(path)) == name
+    except checkpoint.CheckpointError:
+        return False
 
 
 def _file(name: str, found: tuple[Path, ...]) -> Path | None:

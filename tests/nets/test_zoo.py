@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from cnnviz.nets import lecture, loading, recognise, weights, zoo
@@ -88,7 +90,8 @@ def test_listing_brings_in_neither_torch_nor_torchvision():
 
 
 def test_listing_says_what_is_on_disk(folder):
-    (folder / "vgg16-mine.pth").write_bytes(bytes(77))
+    (folder / "vgg16.pth").write_bytes(bytes(77))
+    torch.save(filled("squeezenet1_1", 2), folder / "squeezenet1_1-my-cats.pth")
     (folder / "cats.pth").write_bytes(bytes(55))
     (weights.cache()).mkdir(parents=True)
     (weights.cache() / "resnet18-f37072fd.pth").write_bytes(bytes(99))
@@ -97,7 +100,9 @@ def test_listing_says_what_is_on_disk(folder):
     assert (rows["resnet18"].where, rows["resnet18"].bytes) == ("on disk", 99)
     assert (rows["file/cats"].where, rows["file/cats"].parameters) == ("on disk", None)
     assert rows["alexnet"].where == "download"
-    assert "file/vgg16-mine" not in rows
+    assert "file/vgg16" not in rows
+    assert (rows["file/squeezenet1_1-my-cats"].where, rows["squeezenet1_1"].where) == ("on disk", "download")
+    assert zoo.load("file/squeezenet1_1-my-cats", folder).labels == ("class 0", "class 1")
 
 
 @pytest.mark.parametrize("name", lecture.NETS)
@@ -139,10 +144,16 @@ def test_weights_in_the_folder_come_first(folder, file):
     assert model.preprocess == Preprocess()
 
 
-def test_a_single_file_serves_the_net_it_is_named_for(folder):
-    torch.save(filled("squeezenet1_1"), folder / "whatever.pth")
+def test_a_single_file_serves_the_net_it_was_saved_from_and_no_other(folder, monkeypatch):
+    torch.save(filled("squeezenet1_1", 3), folder / "whatever.pth")
     assert zoo.load("squeezenet1_1", folder / "whatever.pth").source.startswith("whatever.pth")
-    with pytest.raises(CheckpointError, match=r"whatever.pth does not fit ResNet"):
+    weights.cache().mkdir(parents=True)
+    torch.save(filled("shufflenet_v2_x0_5"), weights.cache() / "shufflenetv2_x0.5-f707e7126e.pth")
+    assert zoo.load("shufflenet_v2_x0_5", folder / "whatever.pth").source == "torchvision"
+    net, _ = zoo.blueprint("resnet18", folder / "whatever.pth")
+    assert net.fc.out_features == 1000
+    monkeypatch.setattr(weights, "SITE", f"{folder.as_uri()}/nothing/")
+    with pytest.raises(DownloadError, match="resnet18"):
         zoo.load("resnet18", folder / "whatever.pth")
 
 
@@ -223,6 +234,9 @@ def test_a_card_beside_a_checkpoint_says_what_tensors_cannot(folder):
         "[]",
         "{}",
         '{"net": "nonsense"}',
+        '{"net": "squeezenet1_0", "preprocess": {"mean": [0], "std": [1], "channels": 1}}',
+        '{"net": "lecture/mnist_gap", "spec": {"widths": [-1]}}',
+        '{"net": "lecture/mnist_gap", "spec": {"widths": 4}}',
         '{"net": "squeezenet1_0", "labels": ["only one"]}',
         '{"net": 3}',
         '{"net": "squeezenet1_0", "preprocess": {"crop": -1}}',
@@ -235,6 +249,105 @@ def test_a_broken_card_is_one_sentence(folder, card):
     torch.save(filled("squeezenet1_0", 2), folder / "net.pth")
     (folder / "net.json").write_bytes(card.encode(errors="surrogateescape"))
     with pytest.raises(RequestError) as caught:
+        zoo.load("file/net", folder)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("net", ["mnist_gap", "lecture/mnist_gab"])
+def test_a_card_that_almost_names_its_net_is_told_the_name(folder, net):
+    torch.save(recognised("mnist_gap"), folder / "net.pth")
+    (folder / "net.json").write_text(json.dumps({"net": net}))
+    with pytest.raises(RequestError, match="write lecture/mnist_gap"):
+        zoo.load("file/net", folder)
+
+
+def recognised(name: str) -> dict[str, torch.Tensor]:
+    """The weights of a lecture net."""
+    return dict(zoo.load(f"lecture/{name}").net.state_dict())
+
+
+def odd(value: torch.Tensor, how: str) -> torch.Tensor:
+    """A tensor mangled in one of the ways that files are."""
+    flat = value.float().flatten()
+    if how in ("nan", "inf"):
+        return flat.index_fill(0, torch.tensor(flat.numel() - 1), float(how)).reshape(value.shape)
+    if how == "beyond":
+        return torch.full(value.shape, 1e300, dtype=torch.float64)
+    ways = {
+        "scalar": lambda: flat[0].clone(),
+        "flat": lambda: flat.clone(),
+        "empty": lambda: flat[:0].clone(),
+        "deeper": lambda: value[..., None, None, None].clone(),
+        "sparse": lambda: value.to_sparse(),
+        "meta": lambda: value.to("meta"),
+        "int8": lambda: value.to(torch.int8),
+        "bool": lambda: value.bool(),
+        "complex": lambda: value.to(torch.complex64),
+        "quantized": lambda: torch.quantize_per_tensor(value.float(), 0.1, 0, torch.qint8),
+    }
+    return ways[how]()
+
+
+UNFIT = ("nan", "inf", "beyond", "scalar", "empty", "sparse", "meta", "int8", "bool", "complex", "quantized")
+
+
+@pytest.mark.filterwarnings("ignore")  # torch warns that some of these kinds of tensors may go one day
+@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.sampled_from(["mnist_gap", "cats_gap"]),
+    st.lists(
+        st.tuples(
+            st.sampled_from((*UNFIT, "flat", "deeper", "gone")),
+            st.integers(0, 9),
+            st.sampled_from(["", "out.weight", "fc.weight", "conv1.weight", "hidden.weight", "forward.weight", "a\nb"]),
+        ),
+        min_size=1,
+        max_size=3,
+    ),
+    st.booleans(),
+)
+@example("mnist_gap", [("scalar", 6, "")], False)
+@example("mnist_gap", [("nan", 6, "")], True)
+@example("cats_gap", [("complex", 0, "")], True)
+def test_a_mangled_checkpoint_is_one_sentence(tmp_path_factory, name, changes, carded):
+    folder = tmp_path_factory.mktemp("mangled")
+    state = recognised(name)
+    for how, place, key in changes:
+        keys = list(state)
+        if not keys:
+            break
+        old = keys[place % len(keys)]
+        try:
+            value = None if how == "gone" else odd(state[old], how)
+        except (RuntimeError, NotImplementedError, IndexError):  # mangled before, and no way further
+            continue
+        state.pop(old)
+        if value is not None:
+            state[key or old] = value
+    torch.save(state, folder / "net.pth")
+    if carded:
+        (folder / "net.json").write_text(json.dumps({"net": f"lecture/{name}"}))
+    try:
+        model = zoo.load("file/net", folder)
+    except RequestError as error:
+        told = str(error)
+    else:
+        told = ""
+        with torch.no_grad():
+            assert model.net(torch.zeros(1, *model.input_size)).isfinite().all()
+    assert "\n" not in told
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("how", UNFIT)
+@pytest.mark.parametrize("carded", [False, True])
+def test_what_is_odd_is_named(folder, how, carded):
+    state = recognised("mnist_gap")
+    state["out.weight"] = odd(state["out.weight"], how)
+    torch.save(state, folder / "net.pth")
+    if carded:
+        (folder / "net.json").write_text('{"net": "lecture/mnist_gap"}')
+    with pytest.raises(CheckpointError, match=r"out|mnist_gap") as caught:
         zoo.load("file/net", folder)
     assert "\n" not in str(caught.value)
 
@@ -286,7 +399,7 @@ def test_a_blueprint_needs_no_weights_but_follows_those_that_are_here(folder, mo
     net, size = zoo.blueprint("efficientnet_b1")
     assert size == (3, 240, 240)
     assert sum(p.numel() for p in net.parameters()) == zoo.entry("efficientnet_b1").parameters
-    torch.save(filled("squeezenet1_1", 2), folder / "squeezenet1_1-mine.pth")
+    torch.save(filled("squeezenet1_1", 2), folder / "squeezenet1_1.pth")
     net, _ = zoo.blueprint("squeezenet1_1", folder)
     assert net.classifier[1].out_channels == 2
 
