@@ -15,14 +15,11 @@ from cnnviz.explain.ascent import Ascent
 from cnnviz.nets import zoo
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo
-from cnnviz.terminal import count, document, knob_options, progress, table
+from cnnviz.terminal import count, document, knob_options, progress, table, targets, write
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from cnnviz.engine import Engine
 
-FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
 APP = Path(__file__).resolve().parent.parent / "app.py"
 PUBLIC_UPLOAD = 10  # MB
 
@@ -30,8 +27,15 @@ WEIGHTS = click.option(
     "--weights",
     type=click.Path(path_type=Path),
     expose_value=False,
-    callback=lambda context, _, value: _use_weights(context, value),
+    callback=lambda context, _, value: _keep(context, "weights", value),
     help="Folder of weight files, or one file; without it CNNVIZ_WEIGHTS.",
+)
+DEVICE = click.option(
+    "--device",
+    metavar="NAME",
+    expose_value=False,
+    callback=lambda context, _, value: _keep(context, "device", value),
+    help="Where nets run: auto, cpu, cuda, cuda:1 or mps; without it CNNVIZ_DEVICE.",
 )
 MODEL = click.option("--model", "key", required=True, metavar="KEY", help="A key that `models` lists.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
@@ -41,6 +45,7 @@ PHOTO = click.Path(path_type=Path)
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
 @WEIGHTS
+@DEVICE
 @click.version_option(__version__, message="cnnviz %(version)s")
 @click.pass_context
 def cli(context: click.Context) -> None:
@@ -62,18 +67,20 @@ def serve(context: click.Context, public: bool, port: int) -> None:
     """Start the dashboard in this process; stop it with Ctrl-C."""
     if not APP.is_file():
         raise click.ClickException(f"The dashboard {APP.name} is not beside the package; run from a clone of cnnviz.")
-    arguments, variables = serving(public, port, _weights(context))
+    arguments, variables = serving(public, port, _weights(context), _device(context))
     os.environ.update(variables)
     from streamlit.web import cli as streamlit
 
     streamlit.main(arguments, prog_name="streamlit", standalone_mode=True)
 
 
-def serving(public: bool, port: int, weights: Path | None) -> tuple[list[str], dict[str, str]]:
+def serving(public: bool, port: int, weights: Path | None, device: str = "auto") -> tuple[list[str], dict[str, str]]:
     """Streamlit's arguments and the environment variables the dashboard reads."""
     arguments = ["run", str(APP), f"--server.port={port}", "--server.showEmailPrompt=false"]
     arguments.append(f"--server.address={'0.0.0.0' if public else '127.0.0.1'}")
     variables = {"CNNVIZ_WEIGHTS": str(weights.resolve())} if weights else {}
+    if device != "auto":
+        variables["CNNVIZ_DEVICE"] = device
     if public:
         arguments.append(f"--server.maxUploadSize={PUBLIC_UPLOAD}")
         variables["CNNVIZ_PUBLIC"] = "1"
@@ -126,9 +133,9 @@ def layers(context: click.Context, key: str, size: int | None, as_json: bool) ->
 @click.pass_context
 def predict(context: click.Context, photos: Sequence[Path], key: str, top: int, as_json: bool) -> None:
     """Say which classes a net sees in photos."""
-    opened = [Photo.open(path) for path in photos]
+    _look_for(photos)
     engine = _engine(context, key)
-    answers = [engine.predict(key, photo, top) for photo in opened]
+    answers = [engine.predict(key, Photo.open(path), top) for path in photos]
     if as_json:
         kept = ("index", "label", "probability")
         return document(
@@ -149,6 +156,8 @@ def predict(context: click.Context, photos: Sequence[Path], key: str, top: int, 
 @click.option("--class", "wanted", metavar="NAME|INDEX", help="The class to explain; the most probable without it.")
 @click.option("--layer", metavar="NAME", help="The layer to look from; the end of the trunk without it.")
 @click.option("--method", default="gradcam", show_default=True, metavar="NAME", help="How the map is computed.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A knob of the method: samples=50.")
+@click.option("--versus", metavar="NAME|INDEX", help="What spoke for the class rather than for this one.")
 @click.option("--out", required=True, type=PHOTO, help="A picture file; for several photos a folder.")
 @NPY
 @click.pass_context
@@ -159,18 +168,24 @@ def heatmap(
     wanted: str | None,
     layer: str | None,
     method: str,
+    settings: tuple[str, ...],
+    versus: str | None,
     out: Path,
     npy: bool,
 ) -> None:
     """Show which pixels spoke for a class: the photo under its heat map."""
-    targets = _targets(photos, out)
-    opened = [Photo.open(path) for path in photos]
+    places = targets(photos, out)
+    if layer is not None and methods.method(method).reads == "pixels":
+        title = methods.METHODS[method].title
+        raise RequestError(f"{title} looks at the photo itself, not from a layer; leave --layer out.")
+    _look_for(photos)
     engine = _engine(context, key)
     from cnnviz import picture
 
-    for path, photo, target in zip(photos, opened, targets, strict=True):
-        heat = engine.heatmap(key, photo, wanted, layer, method)
-        _write(target, picture.overlay(photo, heat), heat.values if npy else None)
+    for path, target in zip(photos, places, strict=True):
+        given = dict(setting.partition("=")[::2] for setting in settings)
+        heat = engine.heatmap(key, Photo.open(path), wanted, layer, method, given, versus=versus)
+        write(target, picture.overlay(photo, heat), heat.values if npy else None)
         click.echo(f"{_shown(path)}: {heat.label}, {heat.method} at {heat.layer}, in {_shown(target)}")
 
 
@@ -183,12 +198,12 @@ def heatmap(
 @click.pass_context
 def activations(context: click.Context, photo: Path, key: str, layer: str, out: Path, npy: bool) -> None:
     """Show all feature maps of a layer side by side."""
-    (target,) = _targets([photo], out)
+    (target,) = targets([photo], out)
     opened = Photo.open(photo)
     found = _engine(context, key).activations(key, opened, layer)
     from cnnviz import picture
 
-    _write(target, picture.mosaic(found.maps), found.maps if npy else None)
+    write(target, picture.mosaic(found.maps), found.maps if npy else None)
     click.echo(f"{_shown(photo)}: {' x '.join(map(str, found.maps.shape))} at {found.layer}, in {_shown(target)}")
 
 
@@ -206,8 +221,8 @@ def filters(context: click.Context, key: str, **asked: Any) -> None:
     """Grow the pictures that filters answer most to; what was grown before is remembered."""
     from cnnviz import growing
 
-    folder = _weights(context)
-    growing.grow(key, folder, progress(f"{key} downloads", "MB", 10**6), click.echo, **asked)
+    told = progress(f"{key} downloads", "MB", 10**6)
+    growing.grow(key, _weights(context), told, click.echo, device=_device(context), **asked)
 
 
 @command
@@ -234,14 +249,21 @@ def evaluate(context: click.Context, data: Path, key: str, as_json: bool) -> Non
     )
 
 
+def _look_for(photos: Sequence[Path]) -> None:
+    """Says at once which photo is missing; each is opened when its turn comes, for many would fill the memory."""
+    for path in photos:
+        if not path.is_file():
+            Photo.open(path)
+
+
 def _shown(path: Path) -> str:
     """A path that can be printed whatever bytes its name has."""
     return click.format_filename(path)
 
 
-def _use_weights(context: click.Context, value: Path | None) -> None:
+def _keep(context: click.Context, name: str, value: Path | str | None) -> None:
     if value is not None:
-        context.find_root().meta["cnnviz.weights"] = value
+        context.find_root().meta[f"cnnviz.{name}"] = value
 
 
 def _weights(context: click.Context) -> Path | None:
@@ -251,42 +273,15 @@ def _weights(context: click.Context) -> Path | None:
     return weights.folder(context.find_root().meta.get("cnnviz.weights"))
 
 
+def _device(context: click.Context) -> str:
+    return context.find_root().meta.get("cnnviz.device") or os.environ.get("CNNVIZ_DEVICE") or "auto"
+
+
 def _engine(context: click.Context, key: str) -> Engine:
     """An engine with the model loaded, its download told on a terminal."""
     folder = _weights(context)
     from cnnviz.engine import Engine
 
-    engine = Engine(weights=folder)
+    engine = Engine(_device(context), weights=folder)
     engine.model(key, progress(f"{key} downloads", "MB", 10**6))
     return engine
-
-
-def _targets(photos: Sequence[Path], out: Path) -> list[Path]:
-    """The picture file for each photo: `out` itself, or in the folder `out` the photo's name as PNG."""
-    if out.suffix and not out.is_dir():
-        if out.suffix.lower() not in FORMATS:
-            raise RequestError(f"{out.name} would be no picture; end it in {', '.join(FORMATS)}, or name a folder.")
-        if len(photos) > 1:
-            raise RequestError(f"{len(photos)} photos do not fit in the one file {out.name}; name a folder.")
-        targets = [out]
-    else:
-        targets = []
-        for photo in photos:
-            names = (f"{photo.stem}{'' if n == 1 else f'-{n}'}.png" for n in range(1, len(photos) + 1))
-            targets.append(next(out / name for name in names if out / name not in targets))
-    own = {photo.resolve() for photo in photos}
-    if taken := next((target for target in targets if target.resolve() in own), None):
-        raise RequestError(f"{taken} is the photo itself and would be lost; choose another --out.")
-    return targets
-
-
-def _write(target: Path, picture: Any, numbers: np.ndarray | None) -> None:
-    """The picture in its file and the numbers beside it as .npy, folders made on the way."""
-    from cnnviz.picture import encode
-
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(encode(picture, FORMATS[target.suffix.lower()]))  # type: ignore[arg-type]
-    if numbers is not None:
-        import numpy as np
-
-        np.save(target.with_suffix(".npy"), numbers)

@@ -250,3 +250,21 @@ def test_a_net_without_relu_is_told_that_nothing_would_be_guided():
     asked = question(cut(net.eval().requires_grad_(False), "1"), torch.rand(1, 3, 9, 9), "1")
     with pytest.raises(RequestError, match="no ReLU"):
         finish(saliency.guided_backprop(asked, Goal(0), None))
+
+
+def test_the_command_line_sets_a_methods_knobs_and_refuses_others_in_one_line(tmp_path, photo, capsys):
+    from cnnviz.__main__ import main
+
+    path, out = tmp_path / "photo.png", tmp_path / "o.png"
+    photo.image().save(path)
+    ask = ["heatmap", str(path), "--model", "lecture/cats_gap", "--out", str(out), "--npy", "--method", "occlusion"]
+    assert main([*ask, "--set", "window=64", "--set", "stride=64", "--versus", "dog"]) == 0
+    given = {"window": 64, "stride": 64}
+    heat = Engine(device="cpu").heatmap("lecture/cats_gap", photo, method="occlusion", options=given, versus="dog")
+    np.testing.assert_allclose(np.load(tmp_path / "o.npy"), heat.values, atol=1e-3)
+    capsys.readouterr()
+    assert main([*ask, "--set", "samples=3"]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "window, stride" in said.err
+    assert said.err.count("\n") == 1
