@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from cnnviz import picture
 from cnnviz.photo import Photo
 from cnnviz.signal import pictures
 from cnnviz.signal.convolve import MODES, Sliding, convolve, output_size, patch_at
@@ -117,6 +118,17 @@ def test_the_output_canvas_is_the_engines_map_to_one_grey_level(page: Page, mode
     shown = levels(found, *answer.shape).astype(int)
     assert (shown.max(2) == shown.min(2)).all()
     assert np.abs(shown[..., 0] - gray_levels(answer, look)).max() <= 1
+
+
+def test_the_signed_output_has_the_colours_of_activations(page: Page):
+    found = lab(page, "/convolution?input=shirt&lab=f.sobel_y~p.1~g.1")
+    answer = convolve(pictures.shirt().astype(np.float32), KERNELS["sobel_y"].weights, Sliding(padding=1))
+    settled(found)
+    shown = levels(found, *answer.shape).astype(int)
+    colours = picture.colourise(np.linspace(0, 1, 256, dtype=np.float32)[None], picture.ACTIVATION)[0].astype(int)
+    wanted = gray_levels(answer, "signed", 1.0).astype(int)
+    off = np.min([np.abs(colours[np.clip(wanted + d, 0, 255)] - shown).max(2) for d in (-1, 0, 1)], axis=0)
+    assert off.max() == 0
 
 
 def test_a_colour_photo_sums_three_channels_and_the_bias(page: Page, rng):
