@@ -75,6 +75,11 @@ def rows(weights: Path | str | None = None, runs: Path | str | None = None) -> t
     return (*_bundled(), *_runs(runs_folder(runs)), *_files(found), *_torchvision(found), *_lecture())
 
 
+def spare(runs: Path | str | None = None) -> tuple[Row, ...]:
+    """The nets that need no weights folder and no download: bundled, runs, lecture nets."""
+    return (*_bundled(), *_runs(runs_folder(runs)), *_lecture())
+
+
 def load(
     key: str,
     weights: Path | str | None = None,

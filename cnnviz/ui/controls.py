@@ -88,11 +88,9 @@ def sidebar() -> Any:
 
 
 def _net() -> None:
-    try:
-        listed = start.rows()
-    except RequestError as error:
-        st.error(show.plain(str(error)), icon=":material/error:")
-        return
+    listed, why = start.listing()
+    if why:
+        st.error(show.plain(why), icon=":material/error:")
     order = ["bundled", "run", "on disk", "untrained", "download"]
     listed = tuple(sorted(listed, key=lambda row: order.index(row.where) if row.where in order else len(order)))
     named = {row.key: _words(row) for row in listed}

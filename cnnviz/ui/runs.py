@@ -32,11 +32,7 @@ from cnnviz.ui import start
 
 _processes: dict[str, subprocess.Popen] = {}
 _lock = threading.Lock()
-
-
-def public() -> bool:
-    """Whether strangers are served, who may neither train nor leave data behind."""
-    return os.environ.get("CNNVIZ_PUBLIC", "") not in ("", "0")
+public = start.public
 
 
 def shelf() -> Path:

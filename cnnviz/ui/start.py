@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import os
 import threading
 import webbrowser
 from collections.abc import AsyncIterator
@@ -16,7 +17,7 @@ from cnnviz.photo import Photo, samples
 if TYPE_CHECKING:
     from cnnviz.engine import Engine
 
-STAGES = 6
+SPOOL = 2**30  # bytes, beyond any upload that `server.maxUploadSize` lets through
 PATIENCE = 1.0  # seconds until the port answers
 SPARE = "lecture/cats_gap"  # untrained, but always there
 
@@ -42,10 +43,16 @@ class Start:
         """Whether the engine can be asked without waiting for it to load."""
         return self._ready.is_set()
 
+    def loaded(self) -> Engine | None:
+        """The engine, where it is there by now."""
+        return self._engine if self.ready() else None
+
     def engine(self, timeout: float | None = None) -> Engine:
         """The engine, waited for. Raises `RequestError` where it could not be loaded."""
         self.begin()
         self._ready.wait(timeout)
+        if isinstance(self._failed, RequestError):
+            raise RequestError(str(self._failed))  # it says what to do; anew, for each thread has its own traceback
         if self._engine is None:
             why = f" ({self._failed})" if self._failed else ""
             raise RequestError(f"The engine could not be loaded{why}; check that torch is installed, then start again.")
@@ -75,9 +82,11 @@ START = Start()
 @contextlib.asynccontextmanager
 async def lifespan(app: Any) -> AsyncIterator[None]:
     """The server's life: load the engine as it comes up, and open a browser where `streamlit run` would."""
+    from starlette.formparsers import MultiPartParser
     from streamlit import config
     from streamlit.web import server
 
+    MultiPartParser.spool_max_size = SPOOL  # an upload of more than 1 MB would pass through a file on disk
     START.begin()
     if not config.get_option("server.headless"):
         url = server.server_util.get_url("127.0.0.1")
@@ -87,9 +96,23 @@ async def lifespan(app: Any) -> AsyncIterator[None]:
     yield
 
 
+def public() -> bool:
+    """Whether strangers are served, who may neither train nor leave data behind, nor make the server download."""
+    return os.environ.get("CNNVIZ_PUBLIC", "") not in ("", "0")
+
+
 def rows() -> tuple[zoo.Row, ...]:
     """The nets that can be chosen, as `Engine.models` lists them, also before the engine is there."""
-    return START.engine().models() if START.ready() else zoo.rows()
+    return listing()[0]
+
+
+def listing() -> tuple[tuple[zoo.Row, ...], str]:
+    """The nets that can be chosen, and why those of the weights folder are not among them: "" where they are."""
+    try:
+        listed = engine.models() if (engine := START.loaded()) else zoo.rows()
+    except (RequestError, OSError) as error:  # the folder was never there, or went while the server was up
+        return zoo.spare(), str(error)
+    return tuple(row for row in listed if not (public() and row.where == "download")), ""
 
 
 def first(listed: tuple[zoo.Row, ...]) -> str:
@@ -99,21 +122,8 @@ def first(listed: tuple[zoo.Row, ...]) -> str:
 
 
 def stages(engine: Engine, key: str) -> tuple[str, ...]:
-    """At most six layers that tell a net's story: the last one at each size of its maps, pooling left out."""
-    kinds = {layer.name: layer for layer in engine.layers(key).layers}
-    last, kind = engine.default_layer(key), ""
-    size: tuple[int, ...] = (0, 0)
-    found: dict[tuple[int, ...], str] = {}
-    for name in engine.map_layers(key):  # a block comes after its layers, with the size of the last of them
-        if name in kinds:
-            kind, size = kinds[name].kind, kinds[name].shape[-2:]
-        if "Pool" not in kind and max(size) > 1:
-            found[size] = name
-        if name == last:
-            found[size] = name
-            break
-    order = {name: i for i, name in enumerate(engine.map_layers(key))}
-    return tuple(sorted(found.values(), key=order.__getitem__))[-STAGES:]
+    """At most six layers that tell a net's story."""
+    return engine.stages(key)
 
 
 def methods() -> dict[str, Any]:
@@ -130,4 +140,4 @@ def rehearse(engine: Engine) -> None:
     key, photo = first(engine.models()), Photo.sample(samples()[0])
     engine.predict(key, photo)
     picture.encode(picture.overlay(photo, engine.heatmap(key, photo)))
-    engine.all_activations(key, photo, stages(engine, key))
+    engine.all_activations(key, photo, engine.stages(key))

@@ -199,12 +199,12 @@ def test_thumbnails_are_small_jpegs():
 
 
 def test_stages_follow_the_net_and_skip_pooling(engine):
-    names = start.stages(engine, "lecture/cats_gap")
+    names = engine.stages("lecture/cats_gap")
     kinds = {layer.name: layer.kind for layer in engine.layers("lecture/cats_gap").layers}
     assert names == tuple(name for name in engine.map_layers("lecture/cats_gap") if name in names)
     assert names[-1] == engine.default_layer("lecture/cats_gap")
     assert not any("Pool" in kinds[name] for name in names)
-    assert 2 <= len(names) <= start.STAGES
+    assert 2 <= len(names) <= 6
 
 
 def test_an_engine_that_cannot_be_loaded_is_one_sentence(visit, monkeypatch):
@@ -212,10 +212,41 @@ def test_an_engine_that_cannot_be_loaded_is_one_sentence(visit, monkeypatch):
     failed._failed, failed._thread = ImportError("no torch"), object()
     failed._ready.set()
     monkeypatch.setattr(start, "START", failed)
-    monkeypatch.setattr(start, "rows", start.zoo.rows)
     at = visit()
     assert not at.exception
     assert ["check that torch is installed" in error.value for error in at.error] == [True]
+
+
+def test_a_device_that_is_not_there_is_told_alone(visit, monkeypatch):
+    from cnnviz.options import RequestError
+
+    failed = start.Start()
+    failed._failed, failed._thread = RequestError("There is no device 'mars' here; use auto or cpu."), object()
+    failed._ready.set()
+    monkeypatch.setattr(start, "START", failed)
+    at = visit()
+    assert not at.exception
+    (said,) = [error.value for error in at.error]
+    assert "mars" in said
+    assert "torch is installed" not in said
+
+
+@pytest.mark.parametrize("page", ["home", "activations", "class_activation", "filters"])
+def test_a_weights_folder_that_went_away_is_one_sentence_and_other_nets_serve(page, visit, engine, monkeypatch, words):
+    monkeypatch.setattr(engine, "weights", Path("gone") / "away")
+    at = visit(page, model="resnet18")
+    assert not at.exception
+    assert words(at).count("There are no weights at") == 1
+    assert not any("ResNet" in option for option in at.selectbox("model").options)
+    assert at.image or page == "filters"
+
+
+def test_strangers_cannot_make_the_server_download(visit, monkeypatch):
+    monkeypatch.setenv("CNNVIZ_PUBLIC", "1")
+    at = visit(model="vgg16")
+    assert not any("download" in option for option in at.selectbox("model").options)
+    assert at.selectbox("model").value != "vgg16"
+    assert not at.error
 
 
 @pytest.mark.parametrize(("headless", "wanted"), [(False, ["http://127.0.0.1:8501"]), (True, [])])
@@ -224,6 +255,7 @@ def test_the_server_loads_the_engine_as_it_comes_up_and_opens_a_browser_where_th
 ):
     import asyncio
 
+    from starlette.formparsers import MultiPartParser
     from streamlit import config
 
     opened, begun = [], []
@@ -240,3 +272,4 @@ def test_the_server_loads_the_engine_as_it_comes_up_and_opens_a_browser_where_th
     asyncio.run(life())
     assert begun == [True]
     assert opened == wanted
+    assert MultiPartParser.spool_max_size > 2**25  # no upload passes through a file on the way
