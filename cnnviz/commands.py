@@ -62,6 +62,7 @@ def command(function: Callable[..., None]) -> click.Command:
 @command
 @click.option("--public", is_flag=True, help="Serve the network, not this machine alone; strangers get less.")
 @click.option("--port", type=click.IntRange(1, 65535), default=8501, show_default=True)
+@DEVICE
 @click.pass_context
 def serve(context: click.Context, public: bool, port: int) -> None:
     """Start the dashboard in this process; stop it with Ctrl-C."""
@@ -130,6 +131,7 @@ def layers(context: click.Context, key: str, size: int | None, as_json: bool) ->
 @MODEL
 @click.option("--top", type=click.IntRange(1), default=5, show_default=True, help="How many classes.")
 @JSON
+@DEVICE
 @click.pass_context
 def predict(context: click.Context, photos: Sequence[Path], key: str, top: int, as_json: bool) -> None:
     """Say which classes a net sees in photos."""
@@ -160,6 +162,7 @@ def predict(context: click.Context, photos: Sequence[Path], key: str, top: int, 
 @click.option("--versus", metavar="NAME|INDEX", help="What spoke for the class rather than for this one.")
 @click.option("--out", required=True, type=PHOTO, help="A picture file; for several photos a folder.")
 @NPY
+@DEVICE
 @click.pass_context
 def heatmap(
     context: click.Context,
@@ -175,16 +178,19 @@ def heatmap(
 ) -> None:
     """Show which pixels spoke for a class: the photo under its heat map."""
     places = targets(photos, out)
-    if layer is not None and methods.method(method).reads == "pixels":
-        title = methods.METHODS[method].title
-        raise RequestError(f"{title} looks at the photo itself, not from a layer; leave --layer out.")
+    from cnnviz.explain import methods
+
+    row = methods.method(method)
+    if layer is not None and row.reads == "pixels":
+        raise RequestError(f"{row.title} looks at the photo itself, not from a layer; leave --layer out.")
     _look_for(photos)
     engine = _engine(context, key)
     from cnnviz import picture
 
     for path, target in zip(photos, places, strict=True):
         given = dict(setting.partition("=")[::2] for setting in settings)
-        heat = engine.heatmap(key, Photo.open(path), wanted, layer, method, given, versus=versus)
+        photo = Photo.open(path)
+        heat = engine.heatmap(key, photo, wanted, layer, method, given, versus=versus)
         write(target, picture.overlay(photo, heat), heat.values if npy else None)
         click.echo(f"{_shown(path)}: {heat.label}, {heat.method} at {heat.layer}, in {_shown(target)}")
 
@@ -195,6 +201,7 @@ def heatmap(
 @click.option("--layer", required=True, metavar="NAME", help="A layer that `layers` lists.")
 @click.option("--out", required=True, type=PHOTO, help="A picture file.")
 @NPY
+@DEVICE
 @click.pass_context
 def activations(context: click.Context, photo: Path, key: str, layer: str, out: Path, npy: bool) -> None:
     """Show all feature maps of a layer side by side."""
@@ -216,6 +223,7 @@ def activations(context: click.Context, photo: Path, key: str, layer: str, out: 
 @click.option("--devices", default=1, show_default=True, type=click.IntRange(1), help="Share all layers among devices.")
 @click.option("--out", required=True, type=PHOTO, help="A folder, for one PNG a filter and a contact sheet a layer.")
 @knob_options(Ascent)
+@DEVICE
 @click.pass_context
 def filters(context: click.Context, key: str, **asked: Any) -> None:
     """Grow the pictures that filters answer most to; what was grown before is remembered."""
@@ -229,6 +237,7 @@ def filters(context: click.Context, key: str, **asked: Any) -> None:
 @click.argument("data", type=click.Path(path_type=Path))
 @MODEL
 @JSON
+@DEVICE
 @click.pass_context
 def evaluate(context: click.Context, data: Path, key: str, as_json: bool) -> None:
     """Judge a net on a folder of photos with one subfolder per class (or on its val/)."""

@@ -33,6 +33,7 @@ def grow(
     channels: str,
     photo: Path | None,
     recipe: str,
+    device: str,
     devices: int,
     out: Path,
     **knobs: Any,
@@ -43,7 +44,7 @@ def grow(
     """
     if out.is_file():
         raise RequestError(f"{out.name} is a file; name a folder for the pictures.")
-    rank, world, device = _place(devices) if devices > 1 else (0, 1, os.environ.get("CNNVIZ_DEVICE", "auto"))
+    rank, world, device = _place(devices) if devices > 1 else (0, 1, device)
     cache = os.environ.get("CNNVIZ_CACHE") or Path.home() / ".cache" / "cnnviz"
     engine = Engine(device=device, cache_dir=cache, weights=weights)
     engine.model(key, progress)

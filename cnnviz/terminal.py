@@ -1,15 +1,21 @@
-"""What the command line prints: tables, JSON documents, progress."""
+"""What the command line prints and writes: tables, JSON documents, progress, pictures."""
 
 from __future__ import annotations
 
 import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from cnnviz.options import Options, knobs
+from cnnviz.options import Options, RequestError, knobs
+
+if TYPE_CHECKING:
+    import numpy as np
+
+FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
 
 
 def document(content: Any) -> None:
@@ -58,3 +64,34 @@ def knob_options(kind: type[Options]) -> Callable[[Callable[..., None]], Callabl
         return function
 
     return give
+
+
+def targets(photos: Sequence[Path], out: Path) -> list[Path]:
+    """The picture file for each photo: `out` itself, or in the folder `out` the photo's name as PNG."""
+    if out.suffix and not out.is_dir():
+        if out.suffix.lower() not in FORMATS:
+            raise RequestError(f"{out.name} would be no picture; end it in {', '.join(FORMATS)}, or name a folder.")
+        if len(photos) > 1:
+            raise RequestError(f"{len(photos)} photos do not fit in the one file {out.name}; name a folder.")
+        places = [out]
+    else:
+        places = []
+        for photo in photos:
+            names = (f"{photo.stem}{'' if n == 1 else f'-{n}'}.png" for n in range(1, len(photos) + 1))
+            places.append(next(out / name for name in names if out / name not in places))
+    own = {photo.resolve() for photo in photos}
+    if taken := next((target for target in places if target.resolve() in own), None):
+        raise RequestError(f"{taken} is the photo itself and would be lost; choose another --out.")
+    return places
+
+
+def write(target: Path, picture: Any, numbers: np.ndarray | None) -> None:
+    """The picture in its file and the numbers beside it as .npy, folders made on the way."""
+    from cnnviz.picture import encode
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(encode(picture, FORMATS[target.suffix.lower()]))  # type: ignore[arg-type]
+    if numbers is not None:
+        import numpy as np
+
+        np.save(target.with_suffix(".npy"), numbers)

@@ -195,6 +195,52 @@ def test_heat_maps_of_several_photos_go_to_a_folder(told, picture, tmp_path):
     assert made == {"blob.png", "blob.npy", "blob-2.png", "blob-2.npy"}
 
 
+@pytest.mark.parametrize("command", ["predict", "heatmap"])
+def test_photos_are_opened_one_at_a_time(told, picture, tmp_path, monkeypatch, command):
+    from cnnviz.engine import Engine
+
+    events: list[str] = []
+
+    def noted(name, function):
+        def call(*arguments, **more):
+            events.append(name)
+            return function(*arguments, **more)
+
+        return call
+
+    monkeypatch.setattr(commands.Photo, "open", noted("open", commands.Photo.open))
+    monkeypatch.setattr(Engine, command, noted("ask", getattr(Engine, command)))
+    out = ("--out", tmp_path / "maps") if command == "heatmap" else ()
+    assert told(command, picture, picture, picture, "--model", KEY, *out)[0] == 0
+    assert events == ["open", "ask"] * 3
+
+
+@pytest.mark.parametrize("command", ["predict", "heatmap"])
+def test_a_missing_photo_is_told_before_any_answer(refused, picture, tmp_path, command):
+    out = ("--out", tmp_path / "maps") if command == "heatmap" else ()
+    assert "gone.jpg" in refused(command, picture, tmp_path / "gone.jpg", "--model", KEY, *out)
+    assert not (tmp_path / "maps").exists()
+
+
+def test_a_pixel_method_given_a_layer_says_that_it_takes_none(refused, picture, tmp_path):
+    given = ("heatmap", picture, "--model", KEY, "--out", tmp_path / "o.png", "--layer", "conv1", "--method")
+    for method in ("saliency", "occlusion"):
+        assert "leave --layer out" in refused(*given, method)
+
+
+def test_the_device_is_the_one_that_was_asked_for(told, refused, picture, monkeypatch, tmp_path):
+    ask = ("predict", picture, "--model", KEY)
+    monkeypatch.setenv("CNNVIZ_DEVICE", "abacus")
+    assert "no device 'abacus'" in refused(*ask)
+    assert told(*ask, "--device", "cpu")[0] == 0
+    assert told("--device", "cpu", *ask)[0] == 0
+    monkeypatch.setenv("CNNVIZ_DEVICE", "")
+    assert "no device 'loom'" in refused(*ask, "--device", "loom")
+    assert "no device 'loom'" in refused("evaluate", tmp_path.parent, "--model", KEY, "--device", "loom")
+    grown = ("filters", "--model", KEY, "--layer", "conv1", "--out", tmp_path / "grown")
+    assert "no device 'loom'" in refused(*grown, "--device", "loom")
+
+
 def test_activations_are_one_mosaic_and_their_numbers(told, picture, tmp_path):
     out = tmp_path / "maps.png"
     code, said, err = told("activations", picture, "--model", KEY, "--layer", "relu2", "--out", out, "--npy")
@@ -367,6 +413,7 @@ def test_serve_stays_on_this_machine_unless_it_is_public(tmp_path):
     assert "--server.address=0.0.0.0" in arguments
     assert "--server.maxUploadSize=10" in arguments
     assert variables == {"CNNVIZ_PUBLIC": "1"}
+    assert commands.serving(False, 8501, None, "cuda:1")[1] == {"CNNVIZ_DEVICE": "cuda:1"}
 
 
 def test_serve_hands_over_to_streamlit(monkeypatch, told):
