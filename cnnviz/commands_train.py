@@ -91,6 +91,8 @@ def train(
 
     began = time.monotonic()
     state = fit(folder, attached=attached, weights=weights, finding=find_rate, heard=_quiet if as_json else _speak)
+    if int(os.environ.get("LOCAL_RANK", "0")) > 0:
+        return None  # the first process speaks for all
     done = run.read(folder)
     if find_rate:
         suggestion = done.last("finished").get("suggestion")

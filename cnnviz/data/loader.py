@@ -124,8 +124,10 @@ class Features:
 class Batches:
     """Batches of a source in a given order; what has to be decoded is begun a few batches ahead."""
 
-    def __init__(self, source: Source, order: Sequence[int] | Tensor, batch: int, skip: int = 0) -> None:
-        whole = torch.as_tensor(order, dtype=torch.int64).split(batch)
+    def __init__(self, source: Source, order: Tensor, batch: int, skip: int = 0, rank: int = 0, world: int = 1) -> None:
+        whole = order.split(batch)
+        if world > 1:  # each of several processes has its share of every batch
+            whole = tuple(part[rank::world] for part in whole if len(part) >= world)
         self.source, self.places = source, whole[skip:]
 
     def __len__(self) -> int:

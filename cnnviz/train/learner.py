@@ -34,7 +34,9 @@ class Fitting(L.LightningModule):
         self.task, self.keeper, self.say, self.stop_wanted = task, keeper, log, wanted
         self.net = task.learner
         self.plan = task.plan
-        self.per_epoch = math.ceil(len(task.train) / self.plan.batch)
+        whole, left = divmod(len(task.train), self.plan.batch)
+        everyone = left >= self.plan.devices * self.plan.nodes  # each process needs a picture of the last batch
+        self.per_epoch = max(1, whole + everyone)
         self.total = self.per_epoch * self.plan.epochs
         self.loss = task.loss()
         self.step = 0  # of the whole run, not of this process
@@ -62,13 +64,8 @@ class Fitting(L.LightningModule):
         """What is left of this epoch: an order drawn from the seed and the epoch, and this process's share of it."""
         rng = np.random.default_rng((self.plan.seed, self.epoch))
         order = torch.from_numpy(rng.permutation(len(self.task.train)))
-        world, rank = self.trainer.world_size, self.trainer.global_rank
-        skip = self.step % self.per_epoch
-        if world == 1:
-            return Batches(self.task.train, order, self.plan.batch, skip)
-        size = math.ceil(self.plan.batch / world)
-        mine = [part[rank::world] for part in order.split(self.plan.batch) if len(part) >= world]
-        return Batches(self.task.train, torch.cat([part[:size] for part in mine]), size, skip)
+        skip, trainer = self.step % self.per_epoch, self.trainer
+        return Batches(self.task.train, order, self.plan.batch, skip, trainer.global_rank, trainer.world_size)
 
     def on_train_epoch_start(self) -> None:
         """Training mode, except for what rests."""

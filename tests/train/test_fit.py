@@ -284,6 +284,18 @@ def test_the_command_line_trains_and_goes_on(circles, tmp_path):
     assert run.read(tmp_path / "one").plan.augment == Augment(flip=True)
 
 
+@pytest.mark.timeout(180)
+def test_two_processes_train_one_net(circles, tmp_path):
+    command = [sys.executable, "-m", "cnnviz", "train", str(circles), "--net", "lecture/mnist_gap", "--size", "32"]
+    options = ["--epochs", "1", "--batch", "7", "--threads", "1", "--device", "cpu", "--devices", "2"]
+    where = ["--out", str(tmp_path), "--name", "two", "--json"]
+    out = subprocess.run([*command, *options, *where], capture_output=True, text=True, check=True)
+    assert json.loads(out.stdout.strip())["state"] == "finished"
+    done = run.read(tmp_path / "two")
+    assert done.last("epoch")["step"] == done.last("start")["per_epoch"] == 5  # the 36th picture is left out
+    assert [p.name for p in tmp_path.iterdir() if p.is_dir()] == ["two"]
+
+
 def test_pictures_of_any_size_train_and_gray_ones_become_colour(tmp_path, rng, plan):
     for label in "ab":
         (tmp_path / "data" / label).mkdir(parents=True)
