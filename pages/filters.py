@@ -73,7 +73,8 @@ def asked() -> gallery.Request:
     ascent = gallery.with_knobs(chosen, turned)
     channels = sheet.channels(wanted, widths[layer], ascent.seed, answers)
     base = photo.digest if ascent.start == "photo" else None
-    return gallery.Request(key, model.fingerprint, layer, channels, ascent, base)
+    owner = gallery.owner(photo if base else None)
+    return gallery.Request(key, model.fingerprint, layer, channels, ascent, base, owner)
 
 
 request = show.asked("filters", asked)

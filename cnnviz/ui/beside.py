@@ -93,7 +93,7 @@ def other_recipe(engine: Engine, request: gallery.Request, channel: int, other: 
     ascent = replace(engine.recipe(request.model, other), seed=request.ascent.seed)
     if ascent.size is not None:
         ascent = replace(ascent, size=min(ascent.size, *engine.model(request.model).input_size[1:]))
-    return replace(request, channels=(channel,), ascent=ascent, photo=None)
+    return replace(request, channels=(channel,), ascent=ascent, photo=None, owner="")
 
 
 def fork(engine: Engine, second: gallery.Request, name: str) -> None:

@@ -9,13 +9,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import streamlit as st
 from PIL import Image
 
 from cnnviz import picture
 from cnnviz.explain import sheet
 from cnnviz.explain.ascent import Ascent, written
 from cnnviz.options import knobs
-from cnnviz.ui import controls
+from cnnviz.ui import controls, state
 from cnnviz.ui.jobs import JOBS, Job
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Request:
     channels: tuple[int, ...]
     ascent: Ascent
     photo: str | None = None  # digest of the one it starts from
+    owner: str = ""  # the visit whose own photo that is
 
 
 @dataclass
@@ -101,8 +103,17 @@ def job(engine: Engine, request: Request, photo: Photo | None) -> Job:
         return engine.filters(request.model, layer, request.channels, request.ascent, photo)
 
     title = f"{len(request.channels)} filters of {request.layer}, {request.model}"
-    personal = photo is not None and photo.personal
-    return JOBS.ask(request, title, lambda: Gallery(request.channels, request.ascent.steps), make, personal)
+    return JOBS.ask(request, title, lambda: Gallery(request.channels, request.ascent.steps), make, request.owner)
+
+
+def owner(photo: Photo | None) -> str:
+    """The visit that a person's own photo belongs to; what is made of it goes when the visit ends."""
+    return _visit() if photo is not None and photo.personal else ""
+
+
+@st.cache_resource(scope="session", show_spinner=False, on_release=lambda visit: JOBS.forget_personal(visit))
+def _visit() -> str:
+    return state.visit()
 
 
 def asked_knobs(recipe: Ascent, prefix: str, names: Sequence[str]) -> dict[str, Any]:

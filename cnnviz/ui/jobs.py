@@ -34,10 +34,13 @@ class Shelf(Protocol):
 
 
 class Job:
-    """One piece of work. `state` is queued, running, finished, stopped or failed; `error` says why it failed."""
+    """One piece of work. `state` is queued, running, finished, stopped or failed; `error` says why it failed.
 
-    def __init__(self, name: Hashable, title: str, shelf: Any, make: Callable[[], Generator], personal: bool) -> None:
-        self.name, self.title, self.shelf, self.personal = name, title, shelf, personal
+    `owner` is the visit whose own photo it was made of; empty for all others.
+    """
+
+    def __init__(self, name: Hashable, title: str, shelf: Any, make: Callable[[], Generator], owner: str) -> None:
+        self.name, self.title, self.shelf, self.owner = name, title, shelf, owner
         self.state, self.error = "queued", ""
         self.began, self.ended, self.seen = time.monotonic(), 0.0, time.monotonic()
         self._make, self._stop = make, threading.Event()
@@ -109,12 +112,12 @@ class Jobs:
         title: str,
         shelf: Callable[[], Shelf],
         make: Callable[[], Generator],
-        personal: bool = False,
+        owner: str = "",
     ) -> Job:
         """The job of that name; started where there is none. One that was stopped stays so until `again`."""
         with self._lock:
             if (job := self._jobs.get(name)) is None:
-                job = self._jobs[name] = Job(name, title, shelf(), make, personal)
+                job = self._jobs[name] = Job(name, title, shelf(), make, owner)
                 job._thread.start()
                 for old in [n for n, j in self._jobs.items() if not j.busy][:-KEPT]:
                     del self._jobs[old]
@@ -138,9 +141,9 @@ class Jobs:
         if job is not None:
             job.stop()
 
-    def forget_personal(self) -> None:
-        """Stop and forget what was made of people's own photos."""
-        for job in [job for job in self._jobs.values() if job.personal]:
+    def forget_personal(self, owner: str) -> None:
+        """Stop and forget what was made of one visitor's own photos."""
+        for job in [job for job in self._jobs.values() if owner and job.owner == owner]:
             self.drop(job.name)
 
     def close(self, patience: float = 3.0) -> None:

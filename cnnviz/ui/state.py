@@ -19,7 +19,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo, PhotoError, samples
-from cnnviz.ui import start
+from cnnviz.ui import jobs, start
 
 if TYPE_CHECKING:
     from cnnviz.engine import Engine
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
 SIDE = 2048  # px: what is kept of an uploaded photo; 12 MiB each at most
-MOST = 24  # photos of a visit
+MOST = 24  # photos of a visit; `luggage.ROOM` bounds those of all visits together
+BAGS = ("_mine", "_many")  # the photos of the sidebar, and those of the pages that take many
 DECODING = threading.BoundedSemaphore(2)  # 50 megapixels take 200 MiB while they are decoded
 
 
@@ -35,6 +36,7 @@ def enter() -> None:
     """Mark this run as having come through app.py; its first line."""
     start.START.begin()
     setattr(get_script_run_ctx(), "cnnviz_entered", True)  # noqa: B010
+    luggage.watched(*(luggage.bag(name) for name in BAGS))
 
 
 def guard() -> None:
@@ -68,7 +70,7 @@ def model() -> str:
 
 def model_picked() -> str:
     """The key of the net picked in the sidebar."""
-    return st.session_state.get("model") or start.first(start.rows())
+    return noted("model") or start.first(start.rows())
 
 
 def use_model(key: str | None) -> None:
@@ -78,43 +80,49 @@ def use_model(key: str | None) -> None:
 
 def photo() -> Photo:
     """The current photo: a sample, or one of the visitor's own."""
-    name = st.session_state.get("photo", samples()[0])
-    mine = own_photos()
+    name, mine = noted("photo"), own_photos()
     return mine[name] if name in mine else Photo.sample(name if name in samples() else samples()[0])
 
 
 def own_photos() -> dict[str, Photo]:
     """The photos this visit brought along, by the name they have in its link (mine-1, mine-2, ...)."""
-    return st.session_state.setdefault("_mine", {})
+    return dict(luggage.bag("_mine"))
 
 
 def bring(files: Sequence[Any]) -> list[str]:
-    """Take uploaded files in and make the last good one the current photo; a sentence for each that is refused."""
-    mine, refused = own_photos(), []
+    """Take uploaded files in and make the last good one the current photo; a sentence for each that is refused.
+
+    What is kept is pixels: the files themselves are let go, refused or not.
+    """
+    bag, refused = luggage.bag("_mine"), []
     for file in files:
         try:
-            if len(mine) >= MOST:
+            if len(bag) >= MOST:
                 raise PhotoError(f"{file.name}: {MOST} photos are kept at most; forget some first.")
             with DECODING:
                 taken = Photo.open(file, name=file.name, side=SIDE)
         except PhotoError as error:
             refused.append(str(error))
             continue
-        name = next((n for n, p in mine.items() if p.digest == taken.digest), None)
+        finally:
+            luggage.let_go(file)
+        name = next((n for n, p in list(bag.items()) if p.digest == taken.digest), None)
         if name is None:
             st.session_state["_brought"] = count = st.session_state.get("_brought", 0) + 1
-            mine[name := f"mine-{count}"] = taken
+            luggage.put(bag, name := f"mine-{count}", taken)
         st.session_state["photo"] = name
     return refused
 
 
 def forget_photos() -> None:
-    """Drop this visit's photos, the pictures made of them, and everything the engine derived from personal photos."""
-    st.session_state["_mine"] = {}
+    """Drop this visit's photos and files, the pictures made of them, and all the engine derived from personal photos."""
+    for name in BAGS:
+        luggage.bag(name).clear()
+    luggage.let_all_go()
     st.session_state["_kept"] = {}
     st.session_state["photo"] = samples()[0]
-    if start.START.ready():
-        start.START.engine().purge()
+    if engine := start.START.loaded():
+        engine.purge()
 
 
 def kept() -> dict[str, Any]:
@@ -140,11 +148,19 @@ def linked(key: str, default: T, allowed: Callable[[T], bool], parse: Callable[[
         st.session_state[key] = value if good else default
 
 
-def note(key: str, default: Any) -> None:
-    """After the widget `key`: keep its value over page switches, and put it in the link unless it is the default."""
+def noted(key: str) -> Any:
+    """The value of the widget `key`, also on a page or in a mode that does not draw it; None before it ever was."""
+    return st.session_state.get(key, st.session_state.get("_notes", {}).get(key, (None,))[0])
+
+
+def note(key: str, default: Any, secret: bool = False) -> None:
+    """After the widget `key`: keep its value over page switches, and put it in the link unless it is the default.
+
+    What is `secret` is kept for this visit alone and never stands in a link.
+    """
     value, notes = st.session_state[key], st.session_state.setdefault("_notes", {})
     url = st.query_params.get(key)
-    wanted = None if value == default else _text(value)
+    wanted = None if secret or value == default else _text(value)
     if notes.get(key, (None,))[0] != value or url != wanted:
         notes[key] = (value, url, time.monotonic())
     if wanted is None and url is not None:

@@ -111,10 +111,12 @@ def test_only_so_many_run_at_once_and_one_stopped_in_line_never_starts(some, mon
 
 def test_finished_jobs_are_forgotten_in_the_end_and_personal_ones_on_request(some):
     for i in range(jobs.KEPT + 8):
-        job = some.ask(i, "short", lambda: Counter(1), lambda: iter_one(), personal=i == jobs.KEPT + 7)
+        job = some.ask(i, "short", lambda: Counter(1), lambda: iter_one(), owner="me" if i == jobs.KEPT + 7 else "")
         wait(lambda job=job: not job.busy)
     assert len(some._jobs) <= jobs.KEPT + 2
-    some.forget_personal()
+    some.forget_personal("you")
+    assert some.get(jobs.KEPT + 7) is not None
+    some.forget_personal("me")
     assert some.get(jobs.KEPT + 7) is None
 
 
@@ -136,7 +138,7 @@ def test_a_job_nobody_looks_at_ends(some, monkeypatch):
 
 def test_time_left_follows_from_the_share_done():
     shelf = Counter(32)
-    job = Job("a", "count", shelf, lambda: iter_one(), False)
+    job = Job("a", "count", shelf, lambda: iter_one(), "")
     assert job.left() is None
     job.state, job.began = "running", time.monotonic() - 10
     shelf.laid = [1] * 8
@@ -255,6 +257,19 @@ def test_the_same_seed_by_another_recipe_stands_beside_it(visit, pictures):
     at = finish(at)
     assert not at.exception
     assert any("by recipe small" in alt for alt in pictures(at))
+
+
+def test_a_dream_from_my_photo_goes_with_my_photos(visit, jpeg):
+    at = visit("filters", **FEW, **{"auto-start": "photo"})
+    assert at.session_state["_gallery"].owner == ""  # a sample is nobody's
+    finish(at)
+    at.file_uploader[0].upload("mine.jpg", jpeg, "image/jpeg").run()
+    request = finish(at).session_state["_gallery"]
+    assert not at.exception
+    assert request.owner
+    assert JOBS.get(request).look().share() == 1
+    next(button for button in at.button if button.label == "Forget my photos").click().run()
+    assert JOBS.get(request) is None
 
 
 def test_classes_and_the_channels_of_my_photo(visit):
