@@ -7,18 +7,19 @@ import collections
 import functools
 import html
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import streamlit as st
 
-from cnnviz.options import Options, RequestError, knobs
+from cnnviz.options import Knob, Options, RequestError, knobs
 from cnnviz.photo import Photo, samples
-from cnnviz.ui import show, start, state
+from cnnviz.ui import luggage, show, start, state
 
 T = TypeVar("T")
 WHERE = {"bundled": "bundled", "on disk": "on disk", "run": "trained here", "untrained": "untrained"}
 THUMB = 96  # px
+STEPS = 1000  # the most that a slider may have
 
 
 def pick(
@@ -72,9 +73,26 @@ def options(kind: type[Options], prefix: str) -> Options:
         elif k.choices:
             values[k.name] = pick(label, key, list(k.choices), k.default, parse=k.kind, help=k.help)
         else:
-            low, high, step = (None if n is None else k.kind(n) for n in (k.low, k.high, k.step))
-            values[k.name] = slide(label, key, low, high, k.default, step, help=k.help)
+            values[k.name] = _number(label, key, k)
     return kind(**values)
+
+
+def _number(label: str, key: str, k: Knob) -> Any:
+    """A number between bounds as a slider; one without them, or with more steps than a hand can find, as a field."""
+    low, high, step = (None if n is None else k.kind(n) for n in (k.low, k.high, k.step))
+    if low is not None and high is not None and k.default is not None and (high - low) / (step or 1) <= STEPS:
+        return slide(label, key, low, high, k.default, step, help=k.help)
+
+    def fits(value: Any) -> bool:
+        return (low is None or value >= low) and (high is None or value <= high)
+
+    state.linked(key, k.default, fits, k.kind)
+    st.number_input(label, low, high, value=None, step=step, key=key, help=k.help, placeholder="none")
+    if st.session_state[key] is None and not k.optional:
+        st.session_state["_notes"].pop(key, None)
+        return k.default
+    state.note(key, k.default)
+    return st.session_state[key]
 
 
 def sidebar() -> Any:
@@ -108,14 +126,15 @@ def _words(row: Any) -> str:
 def _photos() -> None:
     mine = state.own_photos()
     options = [*reversed(mine), *samples()]
-    named = {**{name: Photo.sample(name) for name in samples()}, **mine}
-    st.html(f"<style>{''.join(_thumb(i, named[name]) for i, name in enumerate(options, 1))}</style>")
+    photos = {**{name: Photo.sample(name) for name in samples()}, **mine}
+    named = _named(photos)
+    st.html(f"<style>{''.join(_thumb(i, photos[name]) for i, name in enumerate(options, 1))}</style>")
     state.linked("photo", samples()[0], lambda value: value in options, str)
-    st.pills("Photo", options, key="photo", required=True, format_func=lambda name: _short(named[name].name))
-    if st.session_state["photo"] in mine:
-        st.query_params.pop("photo", None)  # nothing personal in a link, not even a name
-    else:
-        state.note("photo", samples()[0])
+    st.pills("Photo", options, key="photo", required=True, format_func=named.__getitem__)
+    state.note("photo", samples()[0], secret=st.session_state["photo"] in mine)
+    if luggage.bag("_mine").lost:
+        luggage.bag("_mine").lost = False
+        st.info("Photos of yours made room for newer ones of others; add them again.")
     turn = st.session_state.setdefault("_turn", 0)  # a fresh uploader after each upload: the strip shows the photos
 
     def bring(key: str) -> None:
@@ -135,18 +154,19 @@ def _photos() -> None:
         st.camera_input("Take a photo", key=key, on_change=bring, args=(key,), resolution="480p")
     if mine:
         st.button("Forget my photos", on_click=state.forget_photos, icon=":material/delete:", width="stretch")
-        released()
 
 
-@st.cache_resource(scope="session", show_spinner=False, on_release=lambda _: _purge())
-def released() -> object:
-    """Nothing but a place to hear that a visit is over, and what it brought along can go."""
-    return object()
+def unseen() -> None:
+    """What the sidebar does for the link, where there is no sidebar: net and photo are taken from it and kept."""
+    keys = [row.key for row in start.rows()]
+    first, mine = start.first(start.rows()), state.own_photos()
+    for key, allowed, default in (("model", keys, first), ("photo", [*mine, *samples()], samples()[0])):
+        state.linked(key, default, allowed.__contains__, str)
+        state.note(key, default, secret=st.session_state[key] in mine)
 
 
-def _purge() -> None:
-    if start.START.ready():
-        start.START.engine().purge()
+def released() -> None:
+    """Kept for pages that take photos of their own: every visit is watched from its first line on."""
 
 
 def foot() -> None:
@@ -168,6 +188,18 @@ def foot() -> None:
 def present() -> None:
     """The presenter's switch; it lives in the sidebar, and above the page while presenting."""
     tick("Present", "present", help="Big type and no sidebar, for a lecture hall; left and right change pages")
+
+
+def _named(photos: Mapping[str, Photo]) -> dict[str, str]:
+    """What each photo is called on the strip: shortened, and numbered where an earlier one is called the same."""
+    called: dict[str, str] = {}
+    for key, photo in photos.items():
+        short, again = _short(photo.name), 1
+        while short in called.values():
+            again += 1
+            short = f"{_short(photo.name)} ({again})"
+        called[key] = short
+    return called
 
 
 def _short(name: str) -> str:

@@ -47,12 +47,15 @@ def run() -> None:
     st.logo(ICON, size="large")
     st.html(f"<style>{STYLE.read_text()}{PRESENTING if presenting else ''}</style>")
     if presenting:
+        controls.unseen()
         _stage([p for group in pages.values() for p in group], page)
-        page.run()
+        with show.refusals():
+            page.run()
         return
     foot = controls.sidebar()
     try:
-        page.run()
+        with show.refusals():  # pages ask under this edge of their own accord, so that the rest of them stays
+            page.run()
     finally:  # also where a page stops early: by now the engine is loaded and can name its device
         with foot:
             controls.foot()
@@ -81,12 +84,13 @@ def _pages() -> dict[str, list]:
 
 def _stage(pages: list, page: object) -> None:
     """Presenter mode: the switch back, and pages under the arrow keys."""
+    view = {**state.view(), "present": "true"}
     here = next((i for i, p in enumerate(pages) if p == page), 0)
     with st.container(horizontal=True, horizontal_alignment="right", key="stage"):
         if st.button("Previous page", icon=":material/arrow_back:", shortcut="Left", type="tertiary", key="stage-back"):
-            st.switch_page(pages[(here - 1) % len(pages)], query_params={"present": "true"})
+            st.switch_page(pages[(here - 1) % len(pages)], query_params=view)
         if st.button("Next page", icon=":material/arrow_forward:", shortcut="Right", type="tertiary", key="stage-next"):
-            st.switch_page(pages[(here + 1) % len(pages)], query_params={"present": "true"})
+            st.switch_page(pages[(here + 1) % len(pages)], query_params=view)
         controls.present()
 
 

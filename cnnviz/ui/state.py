@@ -19,7 +19,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo, PhotoError, samples
-from cnnviz.ui import jobs, start
+from cnnviz.ui import jobs, luggage, start
 
 if TYPE_CHECKING:
     from cnnviz.engine import Engine
@@ -84,6 +84,11 @@ def photo() -> Photo:
     return mine[name] if name in mine else Photo.sample(name if name in samples() else samples()[0])
 
 
+def visit() -> str:
+    """What tells this visit from all others."""
+    return getattr(get_script_run_ctx(), "session_id", "")
+
+
 def own_photos() -> dict[str, Photo]:
     """The photos this visit brought along, by the name they have in its link (mine-1, mine-2, ...)."""
     return dict(luggage.bag("_mine"))
@@ -115,10 +120,11 @@ def bring(files: Sequence[Any]) -> list[str]:
 
 
 def forget_photos() -> None:
-    """Drop this visit's photos and files, the pictures made of them, and all the engine derived from personal photos."""
+    """Drop this visit's photos and files, pictures made of them, and all the engine derived from personal photos."""
     for name in BAGS:
         luggage.bag(name).clear()
     luggage.let_all_go()
+    jobs.JOBS.forget_personal(visit())
     st.session_state["_kept"] = {}
     st.session_state["photo"] = samples()[0]
     if engine := start.START.loaded():

@@ -1,0 +1,103 @@
+"""The photos people brought along, of all visits together: bounded in bytes, and gone soon after their visit."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from typing import Any
+
+import streamlit as st
+from streamlit import runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from cnnviz.photo import Photo
+from cnnviz.ui import start
+
+ROOM = 2**30  # bytes for the decoded photos of all visits together
+GRACE = 100.0  # seconds until a visit whose tab was closed is over; a network hiccup is shorter
+
+
+class Bag(dict[str, Photo]):
+    """One visit's photos by name; `lost` tells that photos had to make room for somebody's newer ones."""
+
+    lost = False
+
+    def bytes(self) -> int:
+        """Bytes of the pixels."""
+        return sum(photo.pixels.nbytes for photo in list(self.values()))
+
+
+_bags: list[weakref.ref[Bag]] = []  # the oldest visit first
+_lock = threading.Lock()
+
+
+def bag(name: str) -> Bag:
+    """The bag of that name of the present visit."""
+    if name not in st.session_state:
+        st.session_state[name] = made = Bag()
+        with _lock:
+            _bags[:] = [ref for ref in _bags if ref() is not None] + [weakref.ref(made)]
+    return st.session_state[name]
+
+
+def put(into: Bag, name: str, photo: Photo) -> None:
+    """Take a photo in; where there is no room, photos of the oldest visits go first, its own last."""
+    with _lock:
+        into[name] = photo
+        others = [found for ref in _bags if (found := ref()) is not None and found is not into]
+        for other in [*others, into]:
+            for old in list(other):
+                if sum(found.bytes() for found in (*others, into)) <= ROOM:
+                    return
+                if other is not into or old != name:
+                    other.pop(old, None)
+                    other.lost = True
+
+
+def let_go(file: Any) -> None:
+    """Forget the bytes of an uploaded file as they came, with all that a camera writes beside the pixels."""
+    context = get_script_run_ctx()
+    if context is not None and (ident := getattr(file, "file_id", None)):
+        files: Any = context.uploaded_file_mgr  # the one in memory, which has more than its protocol
+        files.remove_file(context.session_id, ident)
+
+
+def let_all_go() -> None:
+    """Forget the bytes of every file this visit uploaded."""
+    if (context := get_script_run_ctx()) is not None:
+        context.uploaded_file_mgr.remove_session_files(context.session_id)
+
+
+def watched(*bags: Bag) -> None:
+    """See to it that this visit's photos go when its tab has been closed for a while."""
+    if (context := get_script_run_ctx()) is not None:
+        _visit(Visit(bags, context.session_id, context.uploaded_file_mgr))
+
+
+class Visit:
+    """What a visit brought along: to be left behind by all others."""
+
+    def __init__(self, bags: tuple[Bag, ...], session: str, files: Any) -> None:
+        self.bags, self.session, self.files = bags, session, files
+
+    def leave(self) -> None:
+        """The tab is closed, or the network hiccups: give it a while, then clear up."""
+        timer = threading.Timer(GRACE, self.clear)
+        timer.daemon = True
+        timer.start()
+
+    def clear(self) -> None:
+        """Forget the photos, their files and what was computed from them, unless the visit goes on."""
+        if runtime.exists() and runtime.get_instance().is_active_session(self.session):
+            return
+        self.files.remove_session_files(self.session)
+        brought = any(self.bags)
+        for one in self.bags:
+            one.clear()
+        if brought and (engine := start.START.loaded()):
+            engine.purge()
+
+
+@st.cache_resource(scope="session", show_spinner=False, on_release=lambda visit: visit.leave())
+def _visit(_visit: Visit) -> Visit:
+    return _visit
