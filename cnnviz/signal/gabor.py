@@ -98,13 +98,14 @@ def responses(image: np.ndarray, gabors: Sequence[Gabor]) -> np.ndarray:
 
     def fill(share: slice) -> None:
         """Some of the filters, in buffers of their own: fresh memory for each would cost more than the FFT."""
-        product, answer = np.empty((tall, 2 * wide), np.float32), np.empty((tall, wide, 2), np.float32)
+        product = np.empty((tall, 2 * wide), np.float32)
+        answer = product.reshape(tall, wide, 2)
         real, imaginary = np.empty((tall, wide), np.float32), np.empty((tall, wide), np.float32)
         inner = np.s_[top : top + height, left : left + width]
         for target, gabor in zip(out[share], gabors[share], strict=True):
-            _doubled_spectrum(replace(gabor, phase=0.0), tall, wide, product)
+            _doubled_spectrum(gabor, tall, wide, product)
             np.multiply(spectrum.reshape(tall, 2 * wide), product, out=product)
-            cv2.idft(product.reshape(tall, wide, 2), dst=answer, flags=cv2.DFT_SCALE)
+            cv2.idft(answer, dst=answer, flags=cv2.DFT_SCALE)
             cv2.split(answer, [real, imaginary])
             cv2.magnitude(real[inner], imaginary[inner], target)
 
@@ -118,7 +119,7 @@ def responses(image: np.ndarray, gabors: Sequence[Gabor]) -> np.ndarray:
 
 
 def _doubled_spectrum(gabor: Gabor, tall: int, wide: int, out: np.ndarray) -> None:
-    """Into `out` (H, 2 W): the real spectrum of a kernel without phase, each column twice."""
+    """Into `out` (H, 2 W): the real spectrum of a kernel, its phase left out, each column twice."""
     up, left = reach(gabor)
     if gabor.gamma == 1:  # a round bell is a row times a column, and so is its spectrum
         theta = math.radians(gabor.theta)
@@ -127,7 +128,7 @@ def _doubled_spectrum(gabor: Gabor, tall: int, wide: int, out: np.ndarray) -> No
         np.multiply(column[:, None], np.repeat(row, 2), out=out)
         return
     wrapped = np.zeros((tall, wide), np.complex64)
-    wrapped[: 2 * up + 1, : 2 * left + 1] = kernel(gabor)
+    wrapped[: 2 * up + 1, : 2 * left + 1] = kernel(replace(gabor, phase=0.0))
     wrapped = np.roll(wrapped, (-up, -left), (0, 1))
     spectrum = cv2.dft(wrapped.view(np.float32).reshape(tall, wide, 2))
     out[:, ::2] = out[:, 1::2] = spectrum[..., 0]
