@@ -4,6 +4,8 @@ import base64
 import json
 
 import numpy as np
+from safetensors.torch import save_file
+from streamlit.proto.WidgetStates_pb2 import WidgetState
 
 from cnnviz.photo import Photo
 from cnnviz.ui.components.mapgrid import BUDGET, reduced
@@ -60,10 +62,34 @@ def test_every_layer_with_maps_can_be_chosen(visit, engine):
         assert component(at)["layer"] == name
 
 
+def click(at, key, **state):
+    """The page after a component of that key has told its new state, as the browser does."""
+    states = at._tree.get_widget_states()
+    states.widgets.append(WidgetState(id=at.get_by_key(key).proto.id, json_value=json.dumps(state)))
+    return at._run(states)
+
+
 def test_a_click_on_a_tile_chooses_its_channel(visit, words):
     at = visit("activations", sort="mean", channel="5")
     assert component(at)["chosen"] == 5
-    assert at.selectbox("channel").value == 5
+    for channel in (9, 2):
+        at = click(at, "maps", channel=channel)
+        assert not at.exception
+        assert component(at)["chosen"] == at.selectbox("channel").value == channel
+        assert f"Channel {channel} <small" in words(at)
+
+
+def test_a_click_on_a_stage_goes_to_its_layer(visit):
+    at = click(visit("activations"), "strip", place=2)
+    assert not at.exception
+    assert component(at)["layer"] == at.selectbox("layer").value
+    told = json.loads(at.get_by_key("strip").proto.json)
+    assert told["chosen"] == 2
+    assert told["names"][2].startswith(f"{component(at)['layer']} ·")
+
+
+def test_the_channel_chosen_in_the_list_is_chosen_in_the_grid(visit, words):
+    at = visit("activations", channel="5")
     at.selectbox("channel").set_value(9).run()
     assert component(at)["chosen"] == 9
     assert "Channel 9 <small" in words(at)
@@ -91,13 +117,16 @@ def test_one_scale_for_the_layer_says_its_range(visit, engine, words):
     )
 
 
-def test_dead_channels_are_named(visit, engine, words):
-    dead = [
-        (layer, maps.dead)
-        for layer in engine.map_layers(NET)
-        if len((maps := engine.activations(NET, Photo.sample("cat"), layer)).dead)
-    ]
-    for layer, channels in dead[:1]:
-        text = words(visit("activations", layer=layer))
-        assert f"{len(channels)} of" in text
-        assert str(channels[0]) in text
+def test_dead_channels_are_named(visit, engine, words, tmp_path, monkeypatch):
+    state = {name: value.clone().contiguous() for name, value in engine.model(NET).net.state_dict().items()}
+    state["conv1.bias"].fill_(1)
+    state["conv1.bias"][[3, 17]] = -1e3
+    state["conv2.bias"].fill_(1e3)
+    (tmp_path / "dead").mkdir()
+    (tmp_path / "dead" / "card.json").write_text(json.dumps({"net": NET, "title": "Two dead channels"}))
+    save_file(state, tmp_path / "dead" / "best.safetensors")
+    monkeypatch.setattr(engine, "runs", tmp_path)
+    monkeypatch.setenv("CNNVIZ_RUNS", str(tmp_path))
+    text = words(visit("activations", model="run/dead@best", layer="relu1"))
+    assert "2 of 32 channels stay at or below zero on this photo (crossed): 3, 17<" in text
+    assert "stay at or below zero" not in words(visit("activations", model="run/dead@best", layer="conv2"))
