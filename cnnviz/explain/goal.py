@@ -90,7 +90,8 @@ def _focused(answers: Tensor, goal: Goal, focus: float) -> Tensor:
         return own
     standard = answers / goal.typical
     aimed = (standard * goal.weights).sum(1)
-    rivals = standard.abs().clamp_min(1e-6).pow(RIVALS).sum(1).pow(1 / RIVALS)
+    most = standard.detach().abs().amax(1, keepdim=True).clamp_min(1e-30)  # kept out of the power, which would overflow
+    rivals = most[:, 0] * (standard / most).abs().clamp_min(1e-3).pow(RIVALS).sum(1).pow(1 / RIVALS)
     return aimed * (aimed / rivals).clamp_min(0.1) ** focus
 
 

@@ -189,6 +189,7 @@ def _grow(
 
 def _normalised(canvas: Canvas, parameters: Tensor, gradient: Tensor, rate: float, decay: float) -> Tensor:
     """The parameters one step up a gradient of unit length, so that a pixel moves by `rate` in the root mean square."""
+    gradient = gradient / gradient.flatten(1).abs().amax(1).clamp_min(1e-37).view(-1, *[1] * (gradient.ndim - 1))
     length = canvas.length(gradient).clamp_min(1e-20)
     return parameters * (1 - decay) + rate / length.view(-1, *[1] * (gradient.ndim - 1)) * gradient
 

@@ -122,6 +122,16 @@ def test_a_channel_behind_closed_relus_is_woken():
     assert not image.dead
 
 
+@pytest.mark.parametrize("strength", [1e-15, 1e12])
+def test_nets_whose_answers_are_tiny_or_huge_are_climbed_all_the_same(strength):
+    inner = net(relu=False)
+    (plain,), (scaled,) = (
+        images(place(trunk), [3], replace(SHORT, steps=12)) for trunk in (inner, lambda x: inner(x) * strength)
+    )
+    assert scaled.value > scaled.before
+    assert scaled.value == pytest.approx(plain.value * strength, rel=0.1)
+
+
 def test_a_dead_channel_is_called_dead():
     trunk = net()
     with torch.no_grad():
