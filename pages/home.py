@@ -5,7 +5,7 @@ from functools import partial
 import streamlit as st
 
 from cnnviz import picture
-from cnnviz.ui import show, start, state
+from cnnviz.ui import show, state
 
 state.guard()
 
@@ -26,30 +26,44 @@ place_said = show.waiting(side_said, "What it says", 215)
 with st.container(key="stages"):
     place_stages = show.waiting(st.container(), "On the way", 230)
 
+
 # compute
+def answers(key, photo):
+    """What the net says and where it looked, with the net and the photo that this is about."""
+    said = engine.predict(key, photo, top=5)
+    return engine.model(key), photo, said, engine.heatmap(key, photo), engine.layers(key)
+
+
+def stages(key, photo):
+    """The maps of the net's stages, with the net and the photo that they are of."""
+    return engine.model(key), photo, engine.all_activations(key, photo, engine.stages(key))
+
+
 with side_said:
     engine = state.engine()
 with place_trouble:
     key = show.net()
     if key is None:
         st.stop()
-    said = show.asked("home-said", partial(engine.predict, key, photo, top=5), "Asking the net")
-    heat = show.asked("home-heat", partial(engine.heatmap, key, photo)) if said else None
-    names = start.stages(engine, key)
-    maps = show.asked("home-stages", partial(engine.all_activations, key, photo, names), "Running the stages")
+    answered = show.asked("home", partial(answers, key, photo), "Asking the net", of=show.ITSELF)
+    staged = show.asked("home-stages", partial(stages, key, photo), "Running the stages", of=show.ITSELF)
 
 # show
-model = engine.model(key)
-if said and heat:
+old = False
+if answered:
+    model, asked_of, said, heat, table = answered
     with place_heat.container():
         show.section("Where it looked", f"for {heat.label}")
+        old = show.previous(key, photo, model, asked_of)
         show.image(
-            picture.overlay(photo, heat, 0.55, side=800), f"Heat map of {heat.label} over the photo", tallest=420
+            picture.overlay(asked_of, heat, 0.55, side=800),
+            f"Heat map of {heat.label} over the photo {asked_of.name}",
+            tallest=420,
         )
     with place_said.container():
         show.section("What it says", show.titled(model))
+        show.previous(key, photo, model, asked_of)
         show.bars(said, marked=heat.target)
-        table = engine.layers(key)
         show.facts(
             {
                 "Parameters": f"{table.total_parameters:,}",
@@ -63,9 +77,11 @@ if said and heat:
             query_params=state.view(),
             icon=":material/local_fire_department:",
         )
-if maps:
+if staged:
+    model, asked_of, maps = staged
     with place_stages.container():
         show.section("On the way", "the nine liveliest channels of each stage; black is zero, warm above, cold below")
+        show.previous(key, photo, model, asked_of)
         for column, shown in zip(st.columns(len(maps), gap="small"), maps, strict=True):
             with column:
                 lively = shown.maps.std(axis=(1, 2)).argsort()[::-1][:9]
@@ -76,9 +92,10 @@ if maps:
                     help="All channels of this layer", icon=":material/arrow_forward:", icon_position="right",
                 )  # fmt: skip
                 show.say(" × ".join(map(str, shown.maps.shape)))
-lines = f"import cnnviz\n\nengine = cnnviz.engine()\n{show.opening(photo)}\nengine.predict({key!r}, photo, top=5)\n"
-lines += f"heat = engine.heatmap({key!r}, photo)\ncnnviz.picture.overlay(photo, heat, 0.55).save('heat.png')"
-if heat:
+if answered and not old:
+    lines = f"import cnnviz\n\nengine = cnnviz.engine()\n{show.opening(photo)}\n"
+    lines += f"engine.predict({key!r}, photo, top=5)\n"
+    lines += f"heat = engine.heatmap({key!r}, photo)\ncnnviz.picture.overlay(photo, heat, 0.55).save('heat.png')"
     show.take_away(
         "home", picture=lambda: picture.overlay(photo, heat, 0.55), array=lambda: heat.values, python=lines,
         link=state.link(""),

@@ -15,8 +15,8 @@ import functools
 import html
 import io
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
@@ -24,6 +24,9 @@ import streamlit as st
 from cnnviz import picture
 from cnnviz.options import RequestError
 from cnnviz.ui import start, state
+from cnnviz.ui.asking import ITSELF, asked, paragraph, plain, say
+from cnnviz.ui.asking import previous as previous
+from cnnviz.ui.asking import refusals as refusals
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -32,13 +35,14 @@ if TYPE_CHECKING:
     from cnnviz.explain.predict import Prediction
     from cnnviz.photo import Photo
 
-T = TypeVar("T")
 WIDEST = 1460  # px: Streamlit shrinks and re-encodes anything wider
 
 
 def head(title: str, purpose: str) -> None:
     """The page's name and, unless somebody presents, one line on what it is for."""
-    st.html(f'<h1 class="cv-title">{html.escape(title)}</h1>' + ("" if presenting() else _p(purpose, "cv-purpose")))
+    st.html(
+        f'<h1 class="cv-title">{html.escape(title)}</h1>' + ("" if presenting() else paragraph(purpose, "cv-purpose"))
+    )
 
 
 def section(title: str, note: str = "") -> None:
@@ -65,31 +69,6 @@ def titled(model: Any) -> str:
 def presenting() -> bool:
     """Whether the view is for a lecture hall: big type, no sidebar, no prose."""
     return bool(st.session_state.get("present", False))
-
-
-@contextlib.contextmanager
-def refusals() -> Iterator[None]:
-    """Show a `RequestError` of the block as its one sentence, and go on after it."""
-    try:
-        yield
-    except RequestError as error:
-        st.error(plain(str(error)), icon=":material/error:")
-
-
-def asked(place: str, ask: Callable[[], T], waiting: str = "") -> T | None:
-    """What `ask` returns; where it is refused, one sentence, and what this place was told before (None at first).
-
-    A visit remembers its last good question and not the answer, which the engine's bounded memory has, or gives again:
-    so `ask` had better be a `partial` of values than a closure over answers.
-    """
-    kept = state.kept()
-    with refusals(), st.spinner(waiting, show_time=True) if waiting else contextlib.nullcontext():
-        answer = ask()
-        kept[place] = ask
-        return answer
-    with contextlib.suppress(RequestError):
-        return kept[place]() if place in kept else None
-    return None
 
 
 def progress(doing: str) -> Callable[[float], None]:
@@ -151,11 +130,6 @@ def facts(values: Mapping[str, Any]) -> None:
     """Numbers with their names, in one quiet row."""
     cells = (f"<div><dt>{html.escape(k)}</dt><dd>{html.escape(str(v))}</dd></div>" for k, v in values.items())
     st.html(f'<dl class="cv-facts">{"".join(cells)}</dl>')
-
-
-def say(text: str) -> None:
-    """One quiet line of plain text."""
-    st.html(_p(text, "cv-note"))
 
 
 def histogram(values: np.ndarray, bins: int = 48, label: str = "Histogram") -> None:
@@ -238,13 +212,13 @@ def net() -> str | None:
     def progress(done: int, total: int) -> None:
         place.progress(min(1.0, done / max(total, 1)), f"Downloading {done / 1e6:,.0f} of {total / 1e6:,.0f} MB")
 
-    key = asked("net", functools.partial(_loaded, engine, picked, progress))
+    key = asked("net", functools.partial(_loaded, engine, picked, progress), of=ITSELF)
     place.empty()
     if key is None:  # a link to a net that cannot be had: another will do meanwhile
         for other in (start.first(start.rows()), start.SPARE):
             with contextlib.suppress(RequestError):
                 key = _loaded(engine, other)
-                state.kept()["net"] = functools.partial(_loaded, engine, key)
+                state.kept()["net"] = ITSELF, functools.partial(_loaded, engine, key)
                 break
     state.use_model(key)
     return key
@@ -270,12 +244,3 @@ def _npy(values: np.ndarray) -> bytes:
     file = io.BytesIO()
     np.save(file, values, allow_pickle=False)
     return file.getvalue()
-
-
-def _p(text: str, kind: str) -> str:
-    return f'<p class="{kind}">{html.escape(text)}</p>'
-
-
-def plain(text: str) -> str:
-    """Text that markdown leaves alone: file names and labels are data."""
-    return "".join(f"\\{c}" if c in r"\`*_{}[]()#+-!|~$:<>" else c for c in text)

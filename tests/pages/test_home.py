@@ -1,17 +1,22 @@
 """Home: what it says is what the engine says."""
 
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
 from cnnviz.photo import Photo
+from cnnviz.ui import show
 
 NET = "lecture/cats_gap"
 
 
 def test_home_shows_photo_heat_and_every_stage_with_alternative_text(visit, engine, pictures):
-    from cnnviz.ui import start
-
     shown = pictures(visit())
     assert all(shown)
     assert "The photo cat" in shown
-    for name in start.stages(engine, NET):
+    for name in engine.stages(NET):
         assert f"Nine feature maps of the layer {name}" in shown
 
 
@@ -39,15 +44,105 @@ def test_a_net_without_a_head_still_shows_its_stages(visit, pictures):
     assert any(alt.startswith("Nine feature maps") for alt in pictures(at))
 
 
-def test_the_python_that_is_copied_draws_the_picture(visit, tmp_path, monkeypatch):
-    import numpy as np
-    from PIL import Image
-
-    from cnnviz import picture
-
+def test_after_a_refusal_the_old_answer_stands_under_its_own_name_and_photo(visit, engine, pictures, words):
     at = visit()
+    title, before = engine.model(NET).title, pictures(at)
+    at.selectbox("model").set_value("lecture/mnist_base").run()
+    assert len(at.error) == 1
+    text = words(at)
+    assert text.count(f"This is the previous answer: {title} on the photo cat.") == 2
+    assert f"What it says <small>{title}" in text
+    assert not at.code  # the Python of what is picked would raise
+    at.button_group("photo").set_value("coffee").run()
+    assert len(at.error) == 1
+    after = pictures(at)
+    (heat,) = [alt for alt in after if alt.startswith("Heat map")]
+    assert heat.endswith("over the photo cat")
+    assert after[heat] == before[heat]
+    assert "The photo coffee" in after
+    assert not at.code
+    at.selectbox("model").set_value(NET).run()
+    assert not at.error
+    assert "previous answer" not in words(at)
+    assert at.code
+
+
+def test_who_waits_sees_the_place_in_line_and_it_goes_afterwards(visit, engine, monkeypatch):
+    import threading
+
+    from cnnviz.ui import asking
+
+    at, told, held, free = visit(), [], threading.Event(), threading.Event()
+    words = asking.in_line
+
+    def in_line(position):
+        told.append(words(position))
+        if len(told) == 2:
+            free.set()
+        return words(position)
+
+    def hold():
+        with engine._gate.entered():
+            held.set()
+            free.wait(60)
+
+    monkeypatch.setattr(asking, "in_line", in_line)
+    holder = threading.Thread(target=hold)
+    holder.start()
+    held.wait(10)
+    at.button_group("photo").set_value("brick").run()
+    free.set()
+    holder.join()
+    assert told[:2] == ["1st in line, others are computing"] * 2
+    assert not at.exception
+    assert not at.caption
+    assert "The photo brick" in {image.proto.imgs[0].alt for image in at.image}
+
+
+def test_a_place_in_line_is_an_ordinal():
+    from cnnviz.ui.asking import in_line
+
+    assert [in_line(n).split()[0] for n in (1, 2, 3, 4, 11, 12, 13, 21, 112)] == (
+        ["1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "112th"]
+    )
+
+
+def test_an_answer_of_another_net_or_photo_is_not_given_for_the_current_one(visit):
+    def page():
+        import streamlit as st
+
+        from cnnviz.options import RequestError
+        from cnnviz.ui import show
+
+        def ask():
+            if st.session_state.get("refuse"):
+                st.session_state["asked"] = st.session_state.get("asked", 0) + 1
+                if st.session_state["asked"] % 2:
+                    raise RequestError("no")
+            return "answer"
+
+        st.session_state.setdefault("model", "lecture/cats_gap")
+        st.text(str(show.asked("place", ask)))
+
+    from streamlit.testing.v1 import AppTest
+
+    at = AppTest.from_function(page).run()
+    assert at.text[0].value == "answer"
+    at.session_state["refuse"] = True
+    at.run()
+    assert at.text[0].value == "answer"
+    assert "asked before" in at.get("html")[0].body
+    at.session_state["photo"] = "coffee"
+    at.run()
+    assert at.text[0].value == "None"
+
+
+@pytest.mark.parametrize("photo", ["cat", "motorcycle"])
+def test_the_python_that_is_copied_draws_the_picture_that_is_downloaded(visit, tmp_path, monkeypatch, photo):
+    given = {}
+    monkeypatch.setattr(show, "take_away", lambda name, **what: given.update(what))
+    visit(photo=photo)
     monkeypatch.chdir(tmp_path)
-    exec(at.code[0].value, {})
-    engine_heat = __import__("cnnviz").engine().heatmap(NET, Photo.sample("cat"))
-    drawn = picture.overlay(Photo.sample("cat"), engine_heat, 0.55)
-    assert np.array_equal(np.asarray(Image.open(tmp_path / "heat.png")), np.asarray(drawn))
+    exec(given["python"], {})
+    drawn = np.asarray(Image.open(io.BytesIO(show._png(given["picture"]()))))
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "heat.png")), drawn)
