@@ -10,7 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from cnnviz.photo import Photo, samples
-from cnnviz.ui import controls, shell, start, state
+from cnnviz.ui import controls, luggage, shell, start, state
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAVY = {"torch", "torchvision", "cv2", "pandas", "scipy", "skimage", "lightning"}
@@ -164,6 +164,160 @@ def test_presenting_hides_the_sidebar_and_the_prose(visit, words):
     assert "on its way through a net" not in words(at)
     at.toggle("present").set_value(False).run()
     assert at.sidebar.selectbox
+
+
+def test_presenting_keeps_net_and_photo_over_a_page_change(visit, jpeg, pictures):
+    at = visit(photo="coffee")
+    at.toggle("present").set_value(True).run()
+    assert "The photo coffee" in pictures(at)
+    for page in ("activations", "home"):
+        at.query_params = {"present": "true"}  # what an old link of an arrow key passed on
+        at.switch_page(f"pages/{page}.py").run()
+    assert "The photo coffee" in pictures(at)
+    at.toggle("present").set_value(False).run()
+    assert at.session_state["photo"] == "coffee"
+    assert at.selectbox("model").value == "lecture/cats_gap"
+
+
+def test_presenting_keeps_a_photo_of_ones_own_and_the_arrow_keys_name_the_net(visit, jpeg, pictures, monkeypatch):
+    at = visit()
+    at.file_uploader("upload-0").upload("holiday.jpg", jpeg, "image/jpeg").run()
+    at.toggle("present").set_value(True).run()
+    at.switch_page("pages/activations.py").run()
+    at.switch_page("pages/home.py").run()
+    assert "The photo holiday.jpg" in pictures(at)
+    gone = []
+    monkeypatch.setattr(shell.st, "switch_page", lambda page, query_params: gone.append(query_params))
+    next(button for button in at.button if button.label == "Next page").click().run()
+    assert gone == [{"model": "lecture/cats_gap", "present": "true"}]
+    at.toggle("present").set_value(False).run()
+    assert "The photo holiday.jpg" in pictures(at)
+
+
+def test_a_presenters_link_opens_its_net_and_photo(visit, pictures):
+    at = visit(present="true", photo="coffee")
+    assert "The photo coffee" in pictures(at)
+    assert at.session_state["model"] == "lecture/cats_gap"
+
+
+@pytest.fixture
+def files(monkeypatch):
+    """The manager that holds the uploads of all visits under test, as they came."""
+    from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
+
+    held = MemoryUploadedFileManager("/upload")
+    monkeypatch.setattr("streamlit.testing.v1.local_script_runner.MemoryUploadedFileManager", lambda _: held)
+    return held
+
+
+def held(files):
+    return [file.name for one in files.file_storage.values() for file in one.values()]
+
+
+def test_an_uploaded_file_is_let_go_as_soon_as_its_pixels_are_read(visit, jpeg, files):
+    at = visit()
+    at.file_uploader("upload-0").upload("holiday.jpg", jpeg, "image/jpeg").run()
+    assert held(files) == []
+    at.file_uploader("upload-1").upload("bad.jpg", b"no picture", "image/jpeg").run()
+    assert len(at.error) == 1
+    assert held(files) == []
+    at.toggle("camera-on").set_value(True).run()
+    at.camera_input("camera-2").upload("camera.jpg", jpeg, "image/jpeg").run()
+    assert not at.exception
+    assert held(files) == []
+
+
+def test_forgetting_photos_lets_go_of_every_file(visit, jpeg, files):
+    from streamlit.runtime.uploaded_file_manager import UploadedFileRec
+
+    at = visit()
+    at.file_uploader("upload-0").upload("holiday.jpg", jpeg, "image/jpeg").run()
+    session = next(iter(files.file_storage))
+    files.add_file(session, UploadedFileRec("id", "of another page.jpg", "image/jpeg", jpeg))
+    next(button for button in at.button if button.label == "Forget my photos").click().run()
+    assert held(files) == []
+
+
+def test_the_photos_of_all_visits_together_are_bounded_and_the_oldest_visit_gives_way(monkeypatch):
+    def some(name, value):
+        return Photo.of(__import__("numpy").full((10, 10, 3), value, "uint8"), name)
+
+    monkeypatch.setattr(luggage, "_bags", [])
+    monkeypatch.setattr(luggage, "ROOM", 4 * 300)
+    visits = []
+    for _ in range(3):
+        monkeypatch.setattr(luggage.st, "session_state", {})
+        visits.append(luggage.bag("_mine"))
+    old, middle, new = visits
+    for i, bag in enumerate((old, old, middle, new)):
+        luggage.put(bag, f"mine-{i}", some(str(i), i))
+    assert [len(bag) for bag in visits] == [2, 1, 1]
+    luggage.put(new, "mine-4", some("4", 4))
+    assert [list(bag) for bag in visits] == [["mine-1"], ["mine-2"], ["mine-3", "mine-4"]]
+    assert (old.lost, new.lost) == (True, False)
+    for i in range(5, 9):
+        luggage.put(new, f"mine-{i}", some(str(i), i))
+    assert [list(bag) for bag in visits] == [[], [], ["mine-5", "mine-6", "mine-7", "mine-8"]]
+
+
+def test_the_photos_go_when_the_tab_has_been_closed_for_a_while(monkeypatch, visit, jpeg, files, engine):
+    import time
+
+    at = visit()
+    at.file_uploader("upload-0").upload("holiday.jpg", jpeg, "image/jpeg").run()
+    bag = at.session_state["_mine"]
+    assert bag
+    assert luggage.GRACE <= 120
+    monkeypatch.setattr(luggage, "GRACE", 0.05)
+    luggage.Visit((bag,), "gone", files).leave()
+    time.sleep(0.5)
+    assert bag == {}
+    assert engine.personal_bytes() == 0
+
+
+def test_photos_of_one_name_are_told_apart(visit, jpeg, monkeypatch):
+    from PIL import Image
+
+    at = visit()
+    for i in range(3):
+        file = __import__("io").BytesIO()
+        Image.new("RGB", (40, 40), (i, 0, 0)).save(file, "PNG")
+        name = "a very long name of a photo.png" if i else "same.png"
+        at.file_uploader(f"upload-{i}").upload(name, file.getvalue(), "image/png").run()
+    called = controls._named({"same.png": Photo.sample("cat"), **at.session_state["_mine"]})
+    assert list(called.values())[1] == "same.png"
+    assert called["mine-3"] == f"{called['mine-2']} (2)"
+    strip = next(group for group in at.button_group if group.key == "photo").options
+    assert len(set(strip)) == len(strip)
+
+
+def test_options_without_bounds_or_with_a_wide_range_are_number_fields():
+    def page():
+        from dataclasses import dataclass
+
+        import streamlit as st
+
+        from cnnviz.options import Options, knob
+        from cnnviz.ui import controls
+
+        @dataclass(frozen=True)
+        class Some(Options):
+            seed: int = knob(0, "a seed", low=0, high=2**31 - 1, step=1)
+            free: float = knob(0.5, "no bounds")
+            share: float = knob(0.5, "a share", low=0.0, high=1.0, step=0.05)
+
+        st.write(repr(controls.options(Some, "x")))
+
+    at = AppTest.from_function(page).run()
+    assert not at.exception
+    assert [one.label for one in at.number_input] == ["Seed", "Free"]
+    assert [one.label for one in at.slider] == ["Share"]
+    at.number_input("x-seed").set_value(2**31 - 1).run()
+    assert f"seed={2**31 - 1}" in at.markdown[0].value
+    assert at.query_params["x-seed"] in (str(2**31 - 1), [str(2**31 - 1)])
+    at.number_input("x-seed").set_value(None).run()
+    assert not at.exception
+    assert "seed=0" in at.markdown[0].value
 
 
 def test_many_photos_are_bounded(jpeg, monkeypatch):
