@@ -172,7 +172,7 @@ def spelled_out(now: Arithmetic) -> None:
     )
     rows = []
     for i in some:
-        tables = (_grid(now.patch[i], True), "×", _grid(now.weights[i], True), "=", _grid(now.products[i], False))
+        tables = (_grid(now.patch[i]), "×", _grid(now.weights[i], picture.WEIGHT), "=", _grid(now.products[i]))
         rows.append(f"<div><em>channel {now.inputs[i]}</em>{' '.join(tables)}<b>{products[i]:+.5g}</b></div>")
     if len(rest):
         rows.append(f"<div><em>{len(rest)} more channels</em><b>{products[rest].sum():+.5g}</b></div>")
@@ -185,10 +185,10 @@ def spelled_out(now: Arithmetic) -> None:
     st.html(f'<div class="cv-sum">{"".join(rows)}</div><ol class="cv-steps">{"".join(steps)}{shown}</ol>')
 
 
-def _grid(values: np.ndarray, tinted: bool) -> str:
+def _grid(values: np.ndarray, colour_map: str = picture.ACTIVATION) -> str:
     """A k x k table of numbers, coloured around zero; large windows show colours only."""
     reach = float(np.abs(values).max()) or 1.0
-    colours = picture.diverging(values, reach) if tinted else picture.diverging(values, reach, picture.WEIGHT)
+    colours = picture.diverging(values, reach, colour_map)
     cells = []
     for row, inks in zip(values, colours, strict=True):
         for value, ink in zip(row, inks, strict=True):

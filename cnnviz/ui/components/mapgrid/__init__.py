@@ -51,8 +51,9 @@ def mapgrid(
     """
     first = shown[0]
     count, height, width = first.maps.shape
-    small = [reduced(one.maps, BUDGET // len(shown)) for one in shown]
-    reaches = np.abs(np.stack([one.maps for one in shown])).max(axis=(0, 2, 3)).astype(np.float32)  # (C,)
+    maps_of = [np.nan_to_num(one.maps, posinf=0, neginf=0) for one in shown]
+    small = [reduced(maps, BUDGET // len(shown)) for maps in maps_of]
+    reaches = np.abs(np.stack(maps_of)).max(axis=(0, 2, 3)).astype(np.float32)  # (C,)
     safe = np.where(reaches > 0, reaches, 1)[:, None, None]
     data: dict[str, Any] = {
         "pictures": [
