@@ -7,7 +7,7 @@ import streamlit as st
 
 from cnnviz import picture
 from cnnviz.photo import Photo, samples
-from cnnviz.ui import controls, drilling, proof, show, start, state
+from cnnviz.ui import controls, drilling, proof, show, state
 from cnnviz.ui.components.mapgrid import SCOPES, SORTS, mapgrid
 from cnnviz.ui.components.mosaic import mosaic
 
@@ -24,17 +24,24 @@ if key is None:
     st.stop()
 
 
+def layers_of(key: str) -> tuple:
+    """The net's layers with maps, all its layers in their table, and those that tell its story."""
+    return engine.map_layers(key), engine.layers(key).layers, engine.stages(key)
+
+
 @st.fragment
+@show.refusals()
 def layer_of_maps() -> None:
     """The stages of the net, all channels of one layer, and one channel of it."""
     # ask
-    names = engine.map_layers(key)
-    shapes = {layer.name: layer for layer in engine.layers(key).layers}
+    if (found := show.asked("layers", partial(layers_of, key))) is None:
+        return
+    names, table, stages = found
+    shapes = {layer.name: layer for layer in table}
 
     def words(name: str) -> str:
         return f"{name} · {shapes[name].kind} {' × '.join(map(str, shapes[name].shape))}" if name in shapes else name
 
-    stages = start.stages(engine, key)
     strip = st.container()
     one, two, three, four = st.columns([2, 1, 1.5, 1.2], vertical_alignment="bottom")
     with one:
@@ -60,13 +67,14 @@ def layer_of_maps() -> None:
         second = show.asked("beside", partial(engine.activations, key, other, layer))
 
     # show
+    current, layer = shown.layer == layer, shown.layer  # where the layer was refused, the one before is shown
     with strip:
         through_the_net(staged, layer)
     pair, called = [shown], [photo.name]
     if second is not None and second.maps.shape == shown.maps.shape:
         pair, called = [shown, second], [photo.name, titles.get(beside, beside)]
     count, height, width = shown.maps.shape
-    show.section(f"All {count} channels", f"{height} × {width} each; point at a number, click a channel")
+    show.section(f"All {count} channels of {layer}", f"{height} × {width} each; point at a number, click a channel")
     liveliest = int(shown.maps.std(axis=(1, 2)).argmax())
     state.linked("channel", liveliest, lambda value: 0 <= value < count, int)
     reach = max(float(np.abs(one.maps).max()) for one in (*pair, *staged))
@@ -84,19 +92,25 @@ def layer_of_maps() -> None:
         show.say(f"{len(shown.dead)} of {count} channels stay at or below zero on this photo (crossed): {listed}")
     channel = controls.pick("Channel", "channel", list(range(count)), liveliest, parse=int, width=240)
     close_up(shown, channel, scope)
-    lines = f"import cnnviz\n\nengine = cnnviz.engine()\n{show.opening(photo)}\n"
-    lines += f"maps = engine.activations({key!r}, photo, {layer!r}).maps  # {shown.maps.shape}\n"
+    if not current:
+        return
+    like = f", like={channel}" if sort == "similarity" else ""
     wide = picture.wide(count, height / width, 1.5)
     tile = min(240, max(4, show.WIDEST // wide - 2))
     within = SCOPES[0] if scope == SCOPES[0] else SCOPES[1]
+    lines = f"import pathlib\n\nimport cnnviz\n\nengine = cnnviz.engine()\n{show.opening(photo)}\n"
+    lines += f"shown = engine.activations({key!r}, photo, {layer!r})\n"
+    lines += f"maps = shown.maps[shown.order({sort!r}{like})]  # {shown.maps.shape}\n"
     lines += f"tiles = cnnviz.picture.mosaic(maps, columns={wide}, scope={within!r}, tile={tile}, gap=2)\n"
-    lines += "open('maps.png', 'wb').write(cnnviz.picture.encode(tiles, 'png'))"
+    lines += "pathlib.Path('maps.png').write_bytes(cnnviz.picture.encode(tiles, 'png'))"
+
+    def tiles() -> np.ndarray:
+        maps = shown.maps[shown.order(sort, channel)]
+        return picture.mosaic(maps, columns=wide, scope=within, tile=tile, gap=2)
+
     view = {"layer": layer, "sort": sort, "scale": scope, "channel": channel, "unit": st.session_state.get("unit", "")}
     link = state.link("activations", **view, **({} if beside in mine else {"beside": beside}))
-    show.take_away(
-        "activations", picture=lambda: picture.mosaic(shown.maps, columns=wide, scope=within, tile=tile, gap=2),
-        array=lambda: shown.maps, python=lines, link=link,
-    )  # fmt: skip
+    show.take_away("activations", picture=tiles, array=lambda: shown.maps, python=lines, link=link)
 
 
 def through_the_net(staged, layer: str) -> None:

@@ -27,6 +27,18 @@ class Activations:
         """Channels (n,) that are 0 or less everywhere on this photo."""
         return np.flatnonzero(self.alive == 0)
 
+    def order(self, by: str, like: int = 0) -> np.ndarray:
+        """Channels (C,) with the largest "mean", "max" or "share above 0" first; any other word leaves them so.
+
+        "similarity" begins with channel `like` and goes on by the cosine between the maps.
+        """
+        values = {"mean": self.mean, "max": self.max, "share above 0": self.alive}.get(by)
+        if by == "similarity":
+            flat = self.maps.reshape(len(self.maps), -1)  # (C, H, W) -> (C, H*W)
+            sizes = np.linalg.norm(flat, axis=1) * np.linalg.norm(flat[like])
+            values = np.divide(flat @ flat[like], sizes, out=np.zeros_like(sizes), where=sizes > 0)
+        return np.arange(len(self.maps)) if values is None else np.argsort(-values, kind="stable")
+
 
 def activations(layer: str, out: Tensor, seen: np.ndarray) -> Activations:
     """The activations in one layer's output (1, C, H, W); `LayerError` where that is no stack of maps."""

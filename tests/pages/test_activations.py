@@ -1,14 +1,19 @@
 """Activations: the numbers shown are the tensor's own."""
 
 import base64
+import io
 import json
 
 import numpy as np
+import pytest
+from PIL import Image
 from safetensors.torch import save_file
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
+from cnnviz.options import RequestError
 from cnnviz.photo import Photo
-from cnnviz.ui.components.mapgrid import BUDGET, reduced
+from cnnviz.ui import show
+from cnnviz.ui.components.mapgrid import BUDGET, SORTS, reduced
 
 NET = "lecture/cats_gap"
 
@@ -130,3 +135,51 @@ def test_dead_channels_are_named(visit, engine, words, tmp_path, monkeypatch):
     text = words(visit("activations", model="run/dead@best", layer="relu1"))
     assert "2 of 32 channels stay at or below zero on this photo (crossed): 3, 17<" in text
     assert "stay at or below zero" not in words(visit("activations", model="run/dead@best", layer="conv2"))
+
+
+@pytest.mark.parametrize("sort", SORTS)
+def test_the_python_that_is_copied_draws_the_picture_that_is_downloaded(visit, engine, sort, tmp_path, monkeypatch):
+    given = {}
+    monkeypatch.setattr(show, "take_away", lambda name, **what: given.update(what))
+    assert not visit("activations", layer="relu2", sort=sort, channel="5", photo="coffee").exception
+    monkeypatch.chdir(tmp_path)
+    exec(given["python"], {})
+    drawn = np.asarray(Image.open(io.BytesIO(show._png(given["picture"]()))))
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "maps.png")), drawn)
+    maps = engine.activations(NET, Photo.sample("coffee"), "relu2")
+    order = maps.order(sort, 5)
+    assert sorted(order) == list(range(len(maps.maps)))
+    by = {"mean": maps.mean, "max": maps.max, "share above 0": maps.alive}.get(sort, -order)
+    assert sort == "similarity" or (np.diff(by[order]) <= 0).all()
+    assert sort != "similarity" or order[0] == 5
+
+
+def test_a_refused_layer_leaves_the_one_before_under_its_own_name_and_without_python(visit, engine, monkeypatch, words):
+    at = visit("activations", layer="relu2")
+    real = type(engine).activations
+
+    def refuse(self, key, photo, layer):
+        if layer == "relu3":
+            raise RequestError("not this layer")
+        return real(self, key, photo, layer)
+
+    monkeypatch.setattr(type(engine), "activations", refuse)
+    at.selectbox("layer").set_value("relu3").run()
+    assert len(at.error) == 1
+    assert component(at)["layer"] == "relu2"
+    assert "channels of relu2" in words(at)
+    assert not at.code
+    at.button_group("photo").set_value("coffee").run()
+    assert len(at.error) == 1
+    with pytest.raises(KeyError):  # never one photo's maps under another's name
+        component(at)
+
+
+def test_what_cannot_be_listed_is_one_sentence(visit, engine, monkeypatch):
+    def refuse(self, key):
+        raise RequestError("no weights any more")
+
+    monkeypatch.setattr(type(engine), "map_layers", refuse)
+    at = visit("activations")
+    assert not at.exception
+    assert len(at.error) == 1
