@@ -165,10 +165,6 @@ def unseen() -> None:
         state.note(key, default, secret=st.session_state[key] in mine)
 
 
-def released() -> None:
-    """Kept for pages that take photos of their own: every visit is watched from its first line on."""
-
-
 def foot() -> None:
     """The device in words, and what becomes of people's photos."""
     words = "Loading PyTorch"

@@ -18,13 +18,26 @@ GRACE = 100.0  # seconds until a visit whose tab was closed is over; a network h
 
 
 class Bag(dict[str, Photo]):
-    """One visit's photos by name; `lost` tells that photos had to make room for somebody's newer ones."""
+    """One visit's photos by name; `lost` tells that photos had to make room for somebody's newer ones.
 
-    lost = False
+    `kept` is what the visit remembers beside them: its last questions, which hold photos too, and thumbnails.
+    """
+
+    def __init__(self, kept: dict[str, Any]) -> None:
+        super().__init__()
+        self.kept, self.lost = kept, False
 
     def bytes(self) -> int:
         """Bytes of the pixels."""
         return sum(photo.pixels.nbytes for photo in list(self.values()))
+
+    def give_up(self, name: str) -> None:
+        """Lose a photo to somebody's newer one, and every question that may hold it."""
+        self.pop(name, None)
+        self.lost = True
+        for key, value in list(self.kept.items()):
+            if key.startswith("thumbnail") or (isinstance(value, tuple) and len(value) == 2 and callable(value[1])):
+                self.kept.pop(key, None)
 
 
 _bags: list[weakref.ref[Bag]] = []  # the oldest visit first
@@ -34,7 +47,7 @@ _lock = threading.Lock()
 def bag(name: str) -> Bag:
     """The bag of that name of the present visit."""
     if name not in st.session_state:
-        st.session_state[name] = made = Bag()
+        st.session_state[name] = made = Bag(st.session_state.setdefault("_kept", {}))
         with _lock:
             _bags[:] = [ref for ref in _bags if ref() is not None] + [weakref.ref(made)]
     return st.session_state[name]
@@ -50,8 +63,7 @@ def put(into: Bag, name: str, photo: Photo) -> None:
                 if sum(found.bytes() for found in (*others, into)) <= ROOM:
                     return
                 if other is not into or old != name:
-                    other.pop(old, None)
-                    other.lost = True
+                    other.give_up(old)
 
 
 def let_go(file: Any) -> None:
@@ -94,6 +106,7 @@ class Visit:
         brought = any(self.bags)
         for one in self.bags:
             one.clear()
+            one.kept.clear()
         if brought and (engine := start.START.loaded()):
             engine.purge()
 

@@ -12,7 +12,7 @@ import streamlit as st
 
 from cnnviz import picture
 from cnnviz.photo import Photo, PhotoError, samples
-from cnnviz.ui import controls, show, start, state
+from cnnviz.ui import controls, luggage, show, start, state
 
 if TYPE_CHECKING:
     from cnnviz.engine import Engine
@@ -77,19 +77,21 @@ def _drop() -> None:
     name = f"many-{turn}"
 
     def take() -> None:
-        refused, mine = [], _brought()
+        refused, mine = [], luggage.bag("_many")
         for file in st.session_state[name]:
             try:
                 if len(mine) >= MOST:
                     raise PhotoError(f"{file.name}: {MOST} photos are the most; forget some first.")
-                photo = Photo.open(file, name=file.name, side=SIDE)
+                with state.DECODING:
+                    photo = Photo.open(file, name=file.name, side=SIDE)
             except PhotoError as error:
                 refused.append(str(error))
                 continue
-            if all(photo.digest != other.digest for other in mine):
-                mine.append(photo)
+            finally:
+                luggage.let_go(file)
+            luggage.put(mine, photo.digest, photo)
         st.session_state["_many-refused"] = refused
-        st.session_state["_many-turn"] = turn + 1  # the uploader lets go of the files themselves
+        st.session_state["_many-turn"] = turn + 1
 
     st.file_uploader(
         f"Up to {MOST} photos", accept_multiple_files=True, key=name, on_change=take,
@@ -99,14 +101,13 @@ def _drop() -> None:
         st.error(show.plain(sentence), icon=":material/error:")
     if _brought():
         st.button("Forget my photos", key="many-forget", on_click=state.forget_photos, icon=":material/delete:")
-        controls.released()
     else:
         show.say("These are the samples; drop your own to see them instead. They stay in this server's memory.")
 
 
 def _brought() -> list[Photo]:
     """The photos dropped here during this visit; gone with all others when they are forgotten."""
-    return state.kept().setdefault("many-photos", [])
+    return list(luggage.bag("_many").values())
 
 
 def _tile(case: Case) -> str:

@@ -125,7 +125,7 @@ def forget_photos() -> None:
         luggage.bag(name).clear()
     luggage.let_all_go()
     jobs.JOBS.forget_personal(visit())
-    st.session_state["_kept"] = {}
+    kept().clear()
     st.session_state["photo"] = samples()[0]
     if engine := start.START.loaded():
         engine.purge()

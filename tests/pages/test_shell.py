@@ -227,6 +227,14 @@ def test_an_uploaded_file_is_let_go_as_soon_as_its_pixels_are_read(visit, jpeg, 
     assert held(files) == []
 
 
+def test_the_gallery_of_many_photos_keeps_pixels_only_and_shares_the_bound(visit, jpeg, files):
+    at = visit("class_activation", **{"how-many": "Many photos"})
+    at.file_uploader("many-0").upload("holiday.jpg", jpeg, "image/jpeg").run()
+    assert not at.exception
+    assert held(files) == []
+    assert [photo.name for photo in at.session_state["_many"].values()] == ["holiday.jpg"]
+
+
 def test_forgetting_photos_lets_go_of_every_file(visit, jpeg, files):
     from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
@@ -252,7 +260,9 @@ def test_the_photos_of_all_visits_together_are_bounded_and_the_oldest_visit_give
     for i, bag in enumerate((old, old, middle, new)):
         luggage.put(bag, f"mine-{i}", some(str(i), i))
     assert [len(bag) for bag in visits] == [2, 1, 1]
+    old.kept.update({"home": ("itself", lambda: 1), "thumbnail x": "data", "gabor": 7})
     luggage.put(new, "mine-4", some("4", 4))
+    assert old.kept == {"gabor": 7}
     assert [list(bag) for bag in visits] == [["mine-1"], ["mine-2"], ["mine-3", "mine-4"]]
     assert (old.lost, new.lost) == (True, False)
     for i in range(5, 9):
@@ -267,11 +277,13 @@ def test_the_photos_go_when_the_tab_has_been_closed_for_a_while(monkeypatch, vis
     at.file_uploader("upload-0").upload("holiday.jpg", jpeg, "image/jpeg").run()
     bag = at.session_state["_mine"]
     assert bag
+    assert any("thumbnail" in name for name in at.session_state["_kept"])
     assert luggage.GRACE <= 120
     monkeypatch.setattr(luggage, "GRACE", 0.05)
     luggage.Visit((bag,), "gone", files).leave()
     time.sleep(0.5)
     assert bag == {}
+    assert at.session_state["_kept"] == {}
     assert engine.personal_bytes() == 0
 
 
