@@ -72,7 +72,14 @@ def evidence() -> None:
     with right:
         show.section("Overlay", f"{heat.label}, {row.title}" + ("" if heat.layer == "input" else f", {heat.layer}"))
         begin = proof.looking("camcanvas", photo)
-        look = camcanvas(photo, heat, proof.caption(heat), begin, big=show.presenting(), key="camcanvas")
+        others = ()
+        if row.reads == "maps" and other is None:  # all from one more pass through the head, if not known already
+            likely = list(dict.fromkeys([*(p.index for p in said[:5]), heat.target]))
+            others = engine.heatmaps(key, photo, likely, layer, method, given, against=against)
+        look = camcanvas(
+            photo, heat, proof.caption(heat), begin, others=others, big=show.presenting(), key="camcanvas",
+            on_class=lambda target: st.session_state.update({"class": target}),
+        )  # fmt: skip
         stands = proof.looked("camcanvas", look)
         proof.findings(engine, key, photo, heat)
     erased = proof.erased(engine, key, photo, heat, look.strokes) if look.strokes else None

@@ -6,6 +6,7 @@ Python hears of a change when the finger lifts.
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -25,6 +26,7 @@ HERE = Path(__file__).parent
 MODES = ("overlay", "split", "blink")
 VIEWS = ("photo", "seen")
 SIDE = 900  # px: how large the photo travels
+SMALL = 4096  # numbers of a raw map that travel
 LONGEST = 1500  # characters of strokes in a link
 
 _canvas = st.components.v2.component(
@@ -48,11 +50,23 @@ class Look:
     strokes: tuple[tuple[tuple[float, float, float], ...], ...] = ()
 
 
-def camcanvas(photo: Photo, heat: Heatmap, caption: str, begin: Look, *, big: bool = False, key: str) -> Look:
+def camcanvas(
+    photo: Photo,
+    heat: Heatmap,
+    caption: str,
+    begin: Look,
+    *,
+    others: Sequence[Heatmap] = (),
+    on_class: Callable[[int], None] = lambda _: None,
+    big: bool = False,
+    key: str,
+) -> Look:
     """The canvas; returns how it was left. `caption` is its sentence for those who cannot see it.
 
-    A new photo takes the strokes away; another `begin` sets the look anew.
+    A new photo takes the strokes away; another `begin` sets the look anew. `others` are maps of other classes by the
+    same method and layer, which the browser shows by itself; then `on_class` hears which class.
     """
+    chips = [one for one in others if one.raw.size <= SMALL and np.isfinite(one.raw).all()]
     left, top, width, height = heat.box
     data = {
         "photo": _jpeg(picture.fit(photo, SIDE)),
@@ -62,14 +76,22 @@ def camcanvas(photo: Photo, heat: Heatmap, caption: str, begin: Look, *, big: bo
         "box": [left / photo.width, top / photo.height, width / photo.width, height / photo.height],
         "heat": convlab.text(np.rint(heat.values * 255)),
         "shape": list(heat.values.shape),
-        "raw": base64.b64encode(heat.raw.astype("<f4").tobytes()).decode() if heat.raw.size <= 4096 else "",
+        "raw": _floats(heat.raw) if heat.raw.size <= SMALL else "",
+        "target": heat.target,
+        "classes": [{"target": one.target, "label": one.label, "raw": _floats(one.raw)} for one in chips],
         "rawShape": list(heat.raw.shape),
         "luts": _luts(),
         "caption": caption,
         "begin": {**vars(begin), "stamp": str(begin)},
         "big": big,
     }
-    result = _canvas(key=key, data=data, on_look_change=lambda: None)
+
+    def chosen() -> None:
+        target = st.session_state[key].get("target")
+        if target in [one.target for one in chips]:
+            on_class(target)
+
+    result = _canvas(key=key, data=data, on_look_change=lambda: None, on_target_change=chosen)
     said = getattr(result, "look", None)
     fresh = isinstance(said, dict) and said.get("stamp") == str(begin)
     return read(said, photo.digest) if fresh else begin
@@ -123,6 +145,10 @@ def _share(value: Any, otherwise: float) -> float:
 
 def _one_of(value: Any, choices: tuple[str, ...], otherwise: str) -> str:
     return value if value in choices else otherwise
+
+
+def _floats(values: np.ndarray) -> str:
+    return base64.b64encode(np.ascontiguousarray(values, "<f4").tobytes()).decode()
 
 
 def _jpeg(pixels: np.ndarray) -> str:

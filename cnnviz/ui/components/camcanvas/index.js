@@ -56,7 +56,8 @@ function build(root) {
       range("opacity", "Opacity"), range("threshold", "Threshold"),
       make("div", { class: "camrow" }, make("label", { class: "colourpick" }, "Colours ", cam.colours), check("contours", "Contours"), check("boxes", "Boxes"), cam.otsu),
       make("div", { class: "camrow" }, make("label", { class: "check" }, cam.brush, "Brush: erase and predict"), cam.radius, cam.undo, cam.clear)));
-  element.append(canvas, say, bar);
+  cam.chips = make("div", { class: "camchips", role: "group", "aria-label": "Map of another class, at once" });
+  element.append(cam.chips, canvas, say, bar);
   root.append(element);
   hands(cam);
   cam.watch = new ResizeObserver(() => cam.look && draw(cam));
@@ -66,11 +67,17 @@ function build(root) {
 
 function update(cam, data) {
   cam.data = data;
+  if (cam.pending === data.target) cam.pending = null;
   cam.theme = theme(cam.element);
   cam.element.classList.toggle("big", Boolean(data.big));
-  cam.heat = bytes(data.heat);
-  cam.raw = data.raw ? new Float32Array(bytes(data.raw).buffer) : null;
-  cam.lines = null;
+  chips(cam);
+  if (cam.pending == null) {
+    cam.target = data.target;
+    cam.heat = bytes(data.heat);
+    cam.raw = data.raw ? new Float32Array(bytes(data.raw).buffer) : null;
+    cam.caption = data.caption;
+    cam.lines = null;
+  }
   if (!cam.luts) {
     cam.luts = Object.fromEntries(Object.entries(data.luts).map(([name, text]) => [name, palette(text)]));
     for (const name of Object.keys(data.luts)) cam.colours.append(make("option", { value: name }, name));
@@ -91,6 +98,23 @@ function update(cam, data) {
     }
   }
   draw(cam);
+}
+
+/** A button for each class whose map is here already: the picture changes now, Python follows. */
+function chips(cam) {
+  const { data } = cam;
+  cam.chips.replaceChildren(...data.classes.map((one) => make("button", { type: "button", class: "chip", "data-target": one.target, onclick: () => {
+    cam.pending = cam.target = one.target;
+    cam.raw = new Float32Array(bytes(one.raw).buffer);
+    cam.heat = spread(cam.raw, ...data.rawShape, ...data.shape);
+    cam.caption = `Heat map of ${one.label}`;
+    cam.lines = null;
+    draw(cam);
+    clearTimeout(cam.late);
+    cam.late = setTimeout(() => cam.trigger("target", one.target), 120);
+    clearTimeout(cam.patience);
+    cam.patience = setTimeout(() => (cam.pending = null), 5000); // Python did not follow: believe it again
+  } }, one.label)));
 }
 
 /** Tell Python, once the hand rests. */
@@ -147,7 +171,7 @@ function draw(cam) {
   }
   controls(cam);
   blink(cam);
-  cam.canvas.setAttribute("aria-label", data.caption);
+  cam.canvas.setAttribute("aria-label", cam.caption);
 }
 
 /** The heat, its colours as opaque as asked, none below the threshold. */
@@ -215,6 +239,7 @@ function controls(cam) {
   for (const name of ["contours", "boxes"]) cam[`${name}Check`].checked = look[name];
   cam.modes[look.mode].checked = cam.views[look.view].checked = true;
   cam.colours.value = look.colours;
+  for (const chip of cam.chips.children) chip.setAttribute("aria-pressed", String(Number(chip.dataset.target) === cam.target));
   cam.undo.disabled = cam.clear.disabled = !cam.strokes.length;
   cam.radius.disabled = !cam.brush.checked;
   cam.canvas.style.cursor = look.mode === "split" && !cam.brush.checked ? "ew-resize" : "crosshair";
@@ -238,7 +263,7 @@ function read(cam) {
       return `box ${i + 1} at (${x}, ${y}), ${Math.round(((b.right - b.left) / across) * w * width)} × ${Math.round(((b.low - b.top) / down) * h * height)} px, mean heat ${(b.sum / b.area / 255).toFixed(2)}`;
     });
     words.push(listed.length ? listed.join("; ") : "No piece is warm enough for a box");
-  } else words.push(data.caption);
+  } else words.push(cam.caption);
   cam.say.textContent = words.join(", ");
 }
 

@@ -70,3 +70,28 @@ function otsu(heat) {
   }
   return at;
 }
+
+/** A signed map as heat 0..255 of another size, as the engine spreads it: cold is 0, bilinear, the hottest place 255. */
+function spread(raw, rows, columns, height, width) {
+  let top = 0;
+  for (const value of raw) if (value > top) top = value;
+  const heat = new Float32Array(height * width), out = new Uint8Array(heat.length);
+  if (!top) return out;
+  const along = (n, side) => Array.from({ length: n }, (_, i) => {
+    const at = Math.min(side - 1, Math.max(0, ((i + 0.5) * side) / n - 0.5)), low = Math.floor(at);
+    return [low, Math.min(side - 1, low + 1), at - low];
+  });
+  const ys = along(height, rows), xs = along(width, columns), warm = (y, x) => Math.max(0, raw[y * columns + x]) / top;
+  let peak = 0;
+  for (let y = 0; y < height; y++) {
+    const [a, b, v] = ys[y];
+    for (let x = 0; x < width; x++) {
+      const [c, d, u] = xs[x];
+      const value = (warm(a, c) * (1 - u) + warm(a, d) * u) * (1 - v) + (warm(b, c) * (1 - u) + warm(b, d) * u) * v;
+      heat[y * width + x] = value;
+      if (value > peak) peak = value;
+    }
+  }
+  for (let i = 0; i < heat.length; i++) out[i] = Math.round((heat[i] / peak) * 255);
+  return out;
+}

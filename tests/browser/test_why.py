@@ -1,0 +1,96 @@
+"""The canvas of the class activation page and the grid of the activations page, in the hands of a person."""
+
+from __future__ import annotations
+
+import re
+import statistics
+
+from playwright.sync_api import Page
+
+# Finds an element inside the components' shadow roots.
+FIND = """(name) => { const find = (root) => { for (const e of root.querySelectorAll('*')) {
+  if (e.classList.contains(name)) return e;
+  const inner = e.shadowRoot && find(e.shadowRoot);
+  if (inner) return inner; } return null; }; return find(document); }"""
+# A number that changes with the picture.
+SUM = (
+    """() => { const c = ("""
+    + FIND
+    + """)('cam').querySelector('canvas');
+  const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data;
+  let s = 0; for (let i = 0; i < d.length; i += 97) s = (s * 31 + d[i]) >>> 0; return s; }"""
+)
+
+
+def opened(page: Page, link: str) -> None:
+    page.goto(link)
+    page.locator(".cam canvas").wait_for()
+    page.get_by_text("strongest").first.wait_for()
+    page.wait_for_timeout(500)
+
+
+def test_another_class_and_opacity_are_there_within_150_ms(page: Page):
+    """The picture itself, not the page around it, which follows."""
+    opened(page, "/class_activation?photo=cat")
+    times = page.evaluate(
+        "async () => { const find = "
+        + FIND
+        + """; const cam = find('cam'), times = [];
+        const frame = () => new Promise((done) => requestAnimationFrame(done));
+        for (let i = 0; i < 6; i++) {
+          const range = cam.querySelector('input[aria-label=Opacity]'), start = performance.now();
+          range.value = 0.3 + i / 20; range.dispatchEvent(new Event('input')); await frame();
+          times.push(performance.now() - start); }
+        return times; }"""
+    )
+    assert statistics.median(times) < 150
+    before = page.evaluate(SUM)
+    times = page.evaluate(
+        "async () => { const sum = "
+        + SUM
+        + ", find = "
+        + FIND
+        + """; const times = [];
+        const frame = () => new Promise((done) => requestAnimationFrame(done));
+        for (let i = 0; i < 6; i++) {
+          const chips = [...find('cam').querySelectorAll('.camchips button')], was = sum();
+          const other = chips.find((c) => c.getAttribute('aria-pressed') !== 'true'), start = performance.now();
+          other.click(); while (sum() === was) await frame();
+          times.push(performance.now() - start); }
+        return times; }"""
+    )
+    assert statistics.median(times) < 150
+    page.get_by_role("button", name="dog", exact=True).click()
+    page.get_by_role("heading", name=re.compile("Overlay.*dog")).wait_for()  # Python has followed
+    assert page.evaluate(SUM) != before
+
+
+def test_what_is_erased_is_predicted_again(page: Page):
+    opened(page, "/class_activation?photo=cat")
+    page.get_by_role("checkbox", name="Brush: erase and predict").check()
+    box = page.locator(".cam canvas").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x - 60, y)
+    page.mouse.down()
+    page.mouse.move(x + 60, y, steps=6)
+    page.mouse.up()
+    page.get_by_role("heading", name=re.compile("Without what you erased")).wait_for()
+    assert "look=" in page.url
+    page.get_by_role("button", name="Clear").click()
+    page.get_by_role("heading", name=re.compile("Without what you erased")).wait_for(state="hidden")
+
+
+def test_the_grid_answers_to_hover_click_and_keys(page: Page):
+    page.goto("/activations?photo=cat")
+    grid = page.locator(".maps .scroll")
+    grid.wait_for()
+    page.wait_for_timeout(500)
+    box = grid.bounding_box()
+    page.mouse.move(box["x"] + 30, box["y"] + 30)
+    page.get_by_text(re.compile(r"about .* at row \d+, column \d+")).wait_for()
+    page.mouse.click(box["x"] + 30, box["y"] + 30)
+    page.get_by_role("heading", name=re.compile("^Channel 0")).wait_for()
+    grid.focus()
+    page.keyboard.press("ArrowRight")
+    page.get_by_role("heading", name=re.compile("^Channel 1")).wait_for()
+    page.get_by_role("heading", name=re.compile("came about")).wait_for()
