@@ -23,6 +23,7 @@ if key is None:
 
 
 @st.fragment
+@show.refusals()
 def evidence() -> None:
     """Predictions and controls on the left, the map over the photo on the right, its proof beneath."""
     said = show.asked("cam-said", partial(engine.predict, key, photo, top=1_000_000), "Asking the net")
@@ -72,13 +73,16 @@ def evidence() -> None:
     with right:
         show.section("Overlay", f"{heat.label}, {row.title}" + ("" if heat.layer == "input" else f", {heat.layer}"))
         begin = proof.looking("camcanvas", photo)
-        others = ()
+        others, ways = (), {}
         if row.reads == "maps" and other is None:  # all from one more pass through the head, if not known already
             likely = list(dict.fromkeys([*(p.index for p in said[:5]), heat.target]))
             others = engine.heatmaps(key, photo, likely, layer, method, given, against=against)
+            quick = {name: way.title for name, way in methods.items() if way.reads == "maps"}
+            ask = partial(engine.heatmap, key, photo, heat.target, layer, against=against)
+            ways = {title: ask(method=name) for name, title in quick.items()}
         look = camcanvas(
-            photo, heat, proof.caption(heat), begin, others=others, big=show.presenting(), key="camcanvas",
-            on_class=lambda target: st.session_state.update({"class": target}),
+            photo, heat, proof.caption(heat), begin, others=others, methods=ways, big=show.presenting(),
+            on_choose=lambda target, name: st.session_state.update({"class": target, "method": name}), key="camcanvas",
         )  # fmt: skip
         stands = proof.looked("camcanvas", look)
         proof.findings(engine, key, photo, heat)

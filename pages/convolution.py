@@ -81,6 +81,7 @@ def layer() -> None:
 
 
 @st.fragment
+@show.refusals()
 def fields() -> None:
     """How far one unit sees: a stack to build, and the layers of the current net."""
     field.fieldlab(pictures.square(photo, 224), photo.digest, big=show.presenting())

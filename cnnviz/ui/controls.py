@@ -177,7 +177,7 @@ def foot() -> None:
             words = "No engine"
     st.html(
         f'<p class="cv-foot"><b>{html.escape(words)}</b><br>Your photos stay in this server’s memory: never on its '
-        "disk, never passed on, gone when you close this tab.</p>"
+        "disk, never passed on, gone within two minutes after you close this tab.</p>"
     )
 
 

@@ -121,11 +121,6 @@ def first(listed: tuple[zoo.Row, ...]) -> str:
     return best or SPARE
 
 
-def stages(engine: Engine, key: str) -> tuple[str, ...]:
-    """At most six layers that tell a net's story."""
-    return engine.stages(key)
-
-
 def methods() -> dict[str, Any]:
     """The ways to make a heat map, by name: title, what it says, what it reads, its options."""
     from cnnviz.explain.methods import METHODS  # brings in torch, so only once somebody asks

@@ -407,6 +407,25 @@ def test_a_weights_folder_that_went_away_is_one_sentence_and_other_nets_serve(pa
     assert at.image or page == "filters"
 
 
+@pytest.mark.parametrize("page", ["home", "activations", "class_activation"])
+def test_weights_deleted_while_the_page_is_open_are_one_sentence(page, visit, engine, monkeypatch):
+    from cnnviz.options import RequestError
+
+    def gone(self, key):
+        raise RequestError("There are no weights any more.")
+
+    at = visit(page)
+    for ask in ("map_layers", "layers", "stages", "default_layer"):
+        with monkeypatch.context() as patch:
+            patch.setattr(type(engine), ask, gone)
+            at.button_group("photo").set_value("galaxies" if at.session_state["photo"] != "galaxies" else "coins").run()
+            assert not at.exception
+
+
+def test_what_becomes_of_photos_is_said_as_it_is(visit, words):
+    assert "gone within two minutes after you close this tab" in words(visit())
+
+
 def test_strangers_cannot_make_the_server_download(visit, monkeypatch):
     monkeypatch.setenv("CNNVIZ_PUBLIC", "1")
     at = visit(model="vgg16")
