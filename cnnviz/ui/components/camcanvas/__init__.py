@@ -6,7 +6,8 @@ Python hears of a change when the finger lifts.
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Sequence
+import types
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -57,16 +58,19 @@ def camcanvas(
     begin: Look,
     *,
     others: Sequence[Heatmap] = (),
-    on_class: Callable[[int], None] = lambda _: None,
+    methods: Mapping[str, Heatmap] = types.MappingProxyType({}),
+    on_choose: Callable[[int, str], None] = lambda target, method: None,
     big: bool = False,
     key: str,
 ) -> Look:
     """The canvas; returns how it was left. `caption` is its sentence for those who cannot see it.
 
     A new photo takes the strokes away; another `begin` sets the look anew. `others` are maps of other classes by the
-    same method and layer, which the browser shows by itself; then `on_class` hears which class.
+    same method and layer, `methods` maps of the same class by other methods' titles: the browser shows them by itself,
+    then `on_choose` hears which class, and which method's name.
     """
-    chips = [one for one in others if one.raw.size <= SMALL and np.isfinite(one.raw).all()]
+    chips = [_chip(one, one.label) for one in others if _small(one)]
+    ways = [_chip(one, title) for title, one in methods.items() if _small(one)]
     left, top, width, height = heat.box
     data = {
         "photo": _jpeg(picture.fit(photo, SIDE)),
@@ -78,7 +82,9 @@ def camcanvas(
         "shape": list(heat.values.shape),
         "raw": _floats(heat.raw) if heat.raw.size <= SMALL else "",
         "target": heat.target,
-        "classes": [{"target": one.target, "label": one.label, "raw": _floats(one.raw)} for one in chips],
+        "method": heat.method,
+        "classes": chips,
+        "methods": ways,
         "rawShape": list(heat.raw.shape),
         "luts": _luts(),
         "caption": caption,
@@ -87,11 +93,11 @@ def camcanvas(
     }
 
     def chosen() -> None:
-        target = st.session_state[key].get("target")
-        if target in [one.target for one in chips]:
-            on_class(target)
+        said = st.session_state[key].get("choice") or {}
+        if any((said.get("target"), said.get("method")) == (one["target"], one["method"]) for one in (*chips, *ways)):
+            on_choose(said["target"], said["method"])
 
-    result = _canvas(key=key, data=data, on_look_change=lambda: None, on_target_change=chosen)
+    result = _canvas(key=key, data=data, on_look_change=lambda: None, on_choice_change=chosen)
     said = getattr(result, "look", None)
     fresh = isinstance(said, dict) and said.get("stamp") == str(begin)
     return read(said, photo.digest) if fresh else begin
@@ -145,6 +151,14 @@ def _share(value: Any, otherwise: float) -> float:
 
 def _one_of(value: Any, choices: tuple[str, ...], otherwise: str) -> str:
     return value if value in choices else otherwise
+
+
+def _small(heat: Heatmap) -> bool:
+    return heat.raw.size <= SMALL and bool(np.isfinite(heat.raw).all())
+
+
+def _chip(heat: Heatmap, title: str) -> dict[str, Any]:
+    return {"target": heat.target, "method": heat.method, "title": title, "raw": _floats(heat.raw)}
 
 
 def _floats(values: np.ndarray) -> str:

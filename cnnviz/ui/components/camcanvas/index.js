@@ -56,7 +56,7 @@ function build(root) {
       range("opacity", "Opacity"), range("threshold", "Threshold"),
       make("div", { class: "camrow" }, make("label", { class: "colourpick" }, "Colours ", cam.colours), check("contours", "Contours"), check("boxes", "Boxes"), cam.otsu),
       make("div", { class: "camrow" }, make("label", { class: "check" }, cam.brush, "Brush: erase and predict"), cam.radius, cam.undo, cam.clear)));
-  cam.chips = make("div", { class: "camchips", role: "group", "aria-label": "Map of another class, at once" });
+  cam.chips = make("div", { class: "camchips" });
   element.append(cam.chips, canvas, say, bar);
   root.append(element);
   hands(cam);
@@ -67,12 +67,12 @@ function build(root) {
 
 function update(cam, data) {
   cam.data = data;
-  if (cam.pending === data.target) cam.pending = null;
+  if (same(cam.pending, data)) cam.pending = null;
   cam.theme = theme(cam.element);
   cam.element.classList.toggle("big", Boolean(data.big));
   chips(cam);
   if (cam.pending == null) {
-    cam.target = data.target;
+    cam.shown = { target: data.target, method: data.method };
     cam.heat = bytes(data.heat);
     cam.raw = data.raw ? new Float32Array(bytes(data.raw).buffer) : null;
     cam.caption = data.caption;
@@ -100,22 +100,30 @@ function update(cam, data) {
   draw(cam);
 }
 
-/** A button for each class whose map is here already: the picture changes now, Python follows. */
+/** A button for each class and method whose map is here already: the picture changes now, Python follows. */
 function chips(cam) {
   const { data } = cam;
-  cam.chips.replaceChildren(...data.classes.map((one) => make("button", { type: "button", class: "chip", "data-target": one.target, onclick: () => {
-    cam.pending = cam.target = one.target;
-    cam.raw = new Float32Array(bytes(one.raw).buffer);
-    cam.heat = spread(cam.raw, ...data.rawShape, ...data.shape);
-    cam.caption = `Heat map of ${one.label}`;
-    cam.lines = null;
-    draw(cam);
-    clearTimeout(cam.late);
-    cam.late = setTimeout(() => cam.trigger("target", one.target), 120);
-    clearTimeout(cam.patience);
-    cam.patience = setTimeout(() => (cam.pending = null), 5000); // Python did not follow: believe it again
-  } }, one.label)));
+  const row = (name, list) => {
+    const buttons = list.map((one) => make("button", { type: "button", class: "chip", "data-target": one.target, "data-method": one.method, onclick: () => choose(cam, one) }, one.title));
+    return list.length > 1 ? make("div", { role: "group", "aria-label": name }, ...buttons) : null;
+  };
+  cam.chips.replaceChildren(...[row("Another class, at once", data.classes), row("Another method, at once", data.methods)].filter(Boolean));
 }
+
+function choose(cam, one) {
+  cam.pending = cam.shown = { target: one.target, method: one.method };
+  cam.raw = new Float32Array(bytes(one.raw).buffer);
+  cam.heat = spread(cam.raw, ...cam.data.rawShape, ...cam.data.shape);
+  cam.caption = `Heat map of ${one.title}`;
+  cam.lines = null;
+  draw(cam);
+  clearTimeout(cam.late);
+  cam.late = setTimeout(() => cam.trigger("choice", cam.shown), 120);
+  clearTimeout(cam.patience);
+  cam.patience = setTimeout(() => (cam.pending = null), 5000); // Python did not follow: believe it again
+}
+
+const same = (a, b) => a != null && a.target === b.target && a.method === b.method;
 
 /** Tell Python, once the hand rests. */
 function tell(cam, later) {
@@ -239,7 +247,9 @@ function controls(cam) {
   for (const name of ["contours", "boxes"]) cam[`${name}Check`].checked = look[name];
   cam.modes[look.mode].checked = cam.views[look.view].checked = true;
   cam.colours.value = look.colours;
-  for (const chip of cam.chips.children) chip.setAttribute("aria-pressed", String(Number(chip.dataset.target) === cam.target));
+  for (const chip of cam.chips.querySelectorAll("button")) {
+    chip.setAttribute("aria-pressed", String(same(cam.shown, { target: Number(chip.dataset.target), method: chip.dataset.method })));
+  }
   cam.undo.disabled = cam.clear.disabled = !cam.strokes.length;
   cam.radius.disabled = !cam.brush.checked;
   cam.canvas.style.cursor = look.mode === "split" && !cam.brush.checked ? "ew-resize" : "crosshair";
