@@ -164,7 +164,7 @@ class Store:
             return make()
         path = self.cache_dir / (hashlib.blake2b(repr(key).encode(), digest_size=20).hexdigest() + ".npz")
         with contextlib.suppress(Exception):  # absent, cut short, damaged, foreign: compute anew
-            with np.load(path, allow_pickle=False) as arrays:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 value = codec.unpack({name: arrays[name] for name in arrays.files})
             with contextlib.suppress(OSError):  # a read-only disk serves all the same
                 os.utime(path)

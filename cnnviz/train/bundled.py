@@ -131,7 +131,7 @@ class Student(L.LightningModule):
         return next(side for limit, side in PHASES if share <= limit + 1e-9)
 
     def augment(self, pixels: Tensor, side: int) -> Tensor:
-        """Rotated to 20 degrees, zoomed, shifted, flipped, recoloured (N, 3, side, side) in 0..255, in one resampling."""
+        """Turned up to 20 degrees, zoomed, shifted, flipped, recoloured (N, 3, side, side) in 0..255, sampled once."""
         n = len(pixels)
         angle, zoom = (torch.rand(n) - 0.5) * 0.7, 1 + (torch.rand(n) - 0.5) * 0.3
         flip = torch.where(torch.rand(n) < 0.5, -1.0, 1.0)

@@ -143,14 +143,14 @@ def spawn(folder: Path, *extra: str) -> subprocess.Popen:
         (folder / STOP).unlink()
     home = str(Path(__file__).resolve().parent.parent.parent)
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))}
-    errors = (folder / "errors.txt").open("ab")
-    return subprocess.Popen(
-        [sys.executable, "-m", "cnnviz", "train", str(folder), "--attached", *extra],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=errors,
-        env=environment,
-    )
+    with (folder / "errors.txt").open("ab") as errors:
+        return subprocess.Popen(
+            [sys.executable, "-m", "cnnviz", "train", str(folder), "--attached", *extra],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=errors,
+            env=environment,
+        )
 
 
 def stop(folder: Path) -> None:

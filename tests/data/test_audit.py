@@ -22,8 +22,8 @@ def data(tmp_path):
             (tmp_path / split / label).mkdir(parents=True)
             for i in range(count if label == "a" else count // 2):
                 scene(hash((split == "val", label == "a", i)) % 2**31).save(tmp_path / split / label / f"{i}.jpg")
-    original = Image.open(tmp_path / "train" / "a" / "3.jpg")
-    original.resize((120, 93)).save(tmp_path / "val" / "b" / "copy.jpg", quality=60)
+    with Image.open(tmp_path / "train" / "a" / "3.jpg") as original:
+        original.resize((120, 93)).save(tmp_path / "val" / "b" / "copy.jpg", quality=60)
     (tmp_path / "train" / "b" / "broken.png").write_bytes(b"\x89PNG....")
     return folder.read(tmp_path)
 

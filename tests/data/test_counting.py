@@ -43,7 +43,8 @@ def test_the_same_seed_writes_the_same_pictures_and_another_does_not(tmp_path):
     data = folder.read(one)
     assert data.classes == ("1", "2", "3")
     assert data.val.counts(3) == (1, 1, 1)
-    assert Image.open(one / name).size == (48, 48)
+    with Image.open(one / name) as drawn:
+        assert drawn.size == (48, 48)
 
 
 def test_what_does_not_fit_is_said_before_anything_is_drawn(tmp_path):
