@@ -69,7 +69,8 @@ def looked(place: str, look: Look) -> str:
 def findings(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
     """What the doctor has to say; nothing about a sound map."""
     for found in show.asked("cam-doctor", partial(engine.diagnose, key, photo, heat)) or ():
-        st.warning(show.plain(f"{found.cause} {found.fix}"), icon=":material/stethoscope:")
+        say = st.info if found.name == "saturated" else st.warning  # which is no illness
+        say(show.plain(f"{found.cause} {found.fix}"), icon=":material/stethoscope:")
 
 
 def erased(engine: Engine, key: str, photo: Photo, heat: Heatmap, strokes: Sequence[Any]) -> Erasure | None:
