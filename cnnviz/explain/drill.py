@@ -105,7 +105,7 @@ def witnesses(e: Evidence) -> tuple[Witness, ...]:
 
     Where the rest of the net is linear (a pooling and one layer), these are exactly the terms of the score.
     """
-    part = (e.gradient * e.maps).double()  # (C, h, w)
+    part = (e.gradient * e.maps).cpu().double()  # (C, h, w); not every GPU has doubles
     sums, best = part.sum((1, 2)), part.flatten(1).argmax(1)  # (C,)
     means, tops, wide = e.maps.mean((1, 2)), e.maps.amax((1, 2)), e.maps.shape[2]
     found = [
@@ -142,7 +142,7 @@ def arithmetic(net: nn.Module, x: Tensor, layer: str, channel: int, place: tuple
     conv, seen = walk.parts[str(source.target)], values[source.all_input_nodes[0]]
     assert isinstance(conv, nn.Conv2d)  # where every walk ends
     patch, weights, inputs, bias = _window(conv, seen[0], at)
-    products = patch.double() * weights.double()
+    products = patch.cpu().double() * weights.cpu().double()
     value = float(products.sum()) + bias
     size = float(products.abs().sum()) + abs(bias)  # sums that cancel are as exact as what was summed
     written = f"{products.numel():,} products" + (f" {float(products.sum()):+.6g}, bias {bias:+.6g}" if bias else "")

@@ -131,8 +131,8 @@ class Walk:
         before = _known(node.all_input_nodes[0])
         maps = self.values[before][0, at[0]]  # (H, W)
         count, y, x = _largest(maps.abs(), ys, xs)
-        window = maps[ys][:, xs].double()
-        rest, reach = float(window.sum() - maps[y, x].double()), float(window.abs().sum())
+        window = maps[ys][:, xs].cpu().double()
+        rest, reach = float(window.sum() - maps[y, x].cpu().double()), float(window.abs().sum())
 
         def go(value: float, size: float) -> tuple[str, float, float]:
             words = f"with the {count - 1} others of the window {rest:+.6g}, divided by {divisor}"
