@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from cnnviz.explain import cam, methods
+from cnnviz.explain import methods
 from cnnviz.explain.activations import Activations
 from cnnviz.explain.cam import Heatmap, Question
 from cnnviz.explain.ladder import Ladder, evidences
@@ -90,7 +90,7 @@ class Inquiry:
         def compute(missing: tuple[Goal, ...], told: Progress | None) -> list[Heatmap]:
             asked, box = self._question(model, photo, layer), model.preprocess.box(photo)
             with self._computing():
-                quick = cam.evidence(asked, missing) if row.reads == "maps" else (None,) * len(missing)
+                quick = methods.gather(method, asked, missing) if row.reads == "maps" else (None,) * len(missing)
             made = []
             for i, (goal, evidence) in enumerate(zip(missing, quick, strict=True)):
                 steps = methods.explain(method, asked, goal, given, evidence)

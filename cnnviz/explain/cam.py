@@ -60,7 +60,7 @@ class Question:
     """One photo run up to a layer, ready to be asked about any class.
 
     `x` (1, C, H, W) went in; `values` are what lives at the cut, the map (1, C, h, w) first and differentiable;
-    `logits` (1, K) hang on it.
+    `logits` (1, K) hang on it, and on a `shift` (C,) of its channels where the cut carries one.
     """
 
     x: Tensor
@@ -68,6 +68,7 @@ class Question:
     logits: Tensor
     cut: Cut
     nbytes: int
+    shift: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """The logits (N, K) of other inputs (N, C, H, W), through the folded trunk."""
@@ -98,17 +99,28 @@ def question(cut: Cut, x: Tensor, layer: str) -> Question:
         return saved
 
     with torch.autograd.graph.saved_tensors_hooks(weigh, lambda saved: saved):
-        logits = cut.head(leaf, *rest)
-    return Question(x, (leaf, *rest), logits, cut, held + size((x, leaf, *rest, logits)))
+        shift = leaf.new_zeros(leaf.shape[1], requires_grad=True) if cut.carries else None
+        logits = cut.head(leaf, *rest, shift=shift)
+    return Question(x, (leaf, *rest), logits, cut, held + size((x, leaf, *rest, logits)), shift)
 
 
 @torch.inference_mode(False)
 @torch.enable_grad()
-def evidence(asked: Question, goals: Sequence[Goal | int]) -> tuple[Evidence, ...]:
-    """The evidence for each goal: one by a backward through the kept graph, several by one batched head."""
+def evidence(asked: Question, goals: Sequence[Goal | int], means: bool = False) -> tuple[Evidence, ...]:
+    """The evidence for each goal: one by a backward through the kept graph, several by one batched head.
+
+    With `means` each channel's gradient may come as its mean at every place, which is had for much less.
+    """
     wanted = [Goal(goal) if isinstance(goal, int) else goal for goal in goals]
     leaf, *rest = asked.values
     found: list[Evidence] = []
+    if means and asked.shift is not None:
+        for goal in wanted:
+            score = goal.score(asked.logits)[0]
+            (total,) = torch.autograd.grad(score, asked.shift, retain_graph=True)
+            mean = (total / leaf[0, 0].numel())[:, None, None].expand(leaf.shape[1:])  # (C,) -> (C, h, w)
+            found.append(Evidence(leaf.detach()[0], mean, float(score.detach())))
+        return tuple(found)
     if len(wanted) == 1 or not all(isinstance(value, Tensor) for value in rest):
         for goal in wanted:
             score = goal.score(asked.logits)[0]

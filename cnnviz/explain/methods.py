@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -74,7 +74,7 @@ def explain(
     """The signed map (h, w), each channel's weight (C,) or nothing, and the score; yields the share done."""
     row = method(name)
     if row.reads == "maps":
-        found = evidence or cam.evidence(asked, (goal,))[0]
+        found = evidence or gather(name, asked, (goal,))[0]
         with torch.no_grad():
             raw, weights = row.run(found)
         return array(raw), array(weights), found.score
@@ -84,6 +84,11 @@ def explain(
         return array(answer[0]), array(answer[1]), score
     raw = answer.sum(0) if row.whole else answer.abs().amax(0)  # (C, H, W) -> (H, W)
     return array(raw), np.empty(0, np.float32), score
+
+
+def gather(name: str, asked: Question, goals: Sequence[Goal]) -> tuple[Evidence, ...]:
+    """The evidence that a method which reads maps needs; Grad-CAM asks for no more than each channel's mean."""
+    return cam.evidence(asked, goals, means=METHODS[name].run is cam.grad_cam)
 
 
 def heatmap(

@@ -20,10 +20,16 @@ from cnnviz.nets.tap import LayerError, module
 
 @dataclass(frozen=True)
 class Cut:
-    """`trunk(x)` gives what lives at the cut, the layer's map first; `head(map, *rest)` gives the logits."""
+    """`trunk(x)` gives what lives at the cut, the layer's map first; `head(map, *rest)` gives the logits.
+
+    Where it `carries`, `head(map, shift=s)` answers as if s (C,) had been added to the map's channels everywhere, but
+    adds it only at the next layer with weights: pooling passes a constant on as it is. The derivative by s, the sum of
+    the gradient over the positions, is then had without going back through that layer.
+    """
 
     trunk: Callable[[Tensor], tuple[Tensor, ...]]
     head: Callable[..., Tensor]
+    carries: bool
 
 
 def cut(net: nn.Module, layer: str) -> Cut:
@@ -104,20 +110,55 @@ def _split(net: nn.Module, graph: fx.Graph, ends: dict[str, int], layer: str) ->
     for node in before:
         if node.op == "get_attr" and node in later:
             seen[node] = head.node_copy(node)
+    carrier = _carrier(nodes[at], net) if len(alive) == 1 else None
+    shift = head.placeholder("shift")
     for node in after:
-        seen[node] = head.node_copy(node, seen.__getitem__)
+        copied = head.node_copy(node, seen.__getitem__)
+        seen[node] = head.call_function(torch.add, (copied, shift)) if node is carrier else copied
+    part = None if carrier is None else net.get_submodule(str(carrier.target))
     folded = _fold(fx.GraphModule(net, trunk), _FOLDED.setdefault(net, {}))
     rest = fx.GraphModule(net, head)
 
     def run_trunk(x: Tensor) -> tuple[Tensor, ...]:
         return folded(x.contiguous(memory_format=torch.channels_last))
 
-    def run_head(*values: Tensor) -> Tensor:
-        return rest(
-            *(value.clone() if isinstance(value, Tensor) else value for value in values)
-        )  # it may write in place
+    carried: list[Tensor] = []  # how the next layer answers a shift of each channel, made when first asked for
 
-    return Cut(run_trunk, run_head)
+    def run_head(*values: Tensor, shift: Tensor | None = None) -> Tensor:
+        own = [value.clone() if isinstance(value, Tensor) else value for value in values]  # it may write in place
+        if shift is None or part is None:
+            return rest(*own, 0.0)
+        if not carried:
+            carried.append(_summed(part, len(shift)))
+        moved = carried[0] @ shift  # (C,) -> (out,)
+        return rest(*own, moved[:, None, None] if isinstance(part, nn.Conv2d) else moved)
+
+    return Cut(run_trunk, run_head, part is not None)
+
+
+_POOLS = (nn.MaxPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.Flatten, nn.Dropout, nn.Identity)
+
+
+def _carrier(node: fx.Node, net: nn.Module) -> fx.Node | None:
+    """The layer with weights behind a map, where nothing but pooling and flattening lies between; else None."""
+    while len(node.users) == 1:
+        (node,) = node.users
+        part = net.get_submodule(str(node.target)) if node.op == "call_module" else None
+        if isinstance(part, nn.Linear) or (isinstance(part, nn.Conv2d) and part.groups == 1 and part.padding == (0, 0)):
+            return node
+        passes = isinstance(part, _POOLS) or (node.target is torch.flatten and node.args[1:] == (1,))
+        if not passes:
+            return None
+    return None
+
+
+def _summed(part: nn.Module, channels: int) -> Tensor:
+    """A layer's weights, summed over the positions of each input channel: (out, channels)."""
+    weight = part.weight
+    assert isinstance(weight, Tensor)
+    if isinstance(part, nn.Conv2d):
+        return weight.sum((2, 3))  # (out, C, k, k) -> (out, C)
+    return weight.view(len(weight), channels, -1).sum(2)  # (out, C * h * w) -> (out, C)
 
 
 def _fold(trunk: fx.GraphModule, folded: dict[str, nn.Conv2d]) -> fx.GraphModule:

@@ -89,3 +89,34 @@ def test_a_layer_that_does_not_run_is_named():
     net = lecture.build(lecture.NETS["mnist_gap"]).eval()
     with pytest.raises(LayerError, match="conv7"):
         cut(net, "conv7")
+
+
+CARRIERS = [
+    ("squeezenet1_1", "features.12"),
+    ("resnet18", "layer4"),
+    ("alexnet", "features.11"),
+    ("vgg11", "features.19"),
+]
+
+
+@pytest.mark.parametrize(("name", "layer"), [*CARRIERS, ("mobilenet_v3_small", "features.12")])
+def test_a_shift_is_carried_past_the_pooling_to_the_next_weights(name, layer):
+    """What the head answers to a shifted map, and its derivative, equal those of really shifting the map."""
+    net = untrained(name)
+    parts = cut(net, layer)
+    assert parts.carries
+    (maps,) = parts.trunk(torch.randn(1, 3, 96, 96, generator=torch.Generator().manual_seed(1)))
+    shift = torch.randn(maps.shape[1], generator=torch.Generator().manual_seed(2)).requires_grad_()
+    leaf = (maps + shift.detach()[:, None, None]).requires_grad_()
+    carried, really = parts.head(maps, shift=shift), parts.head(leaf)
+    torch.testing.assert_close(carried, really, rtol=1e-3, atol=1e-3 * float(really.detach().abs().max()))
+    (total,) = torch.autograd.grad(carried[0, 3], shift)
+    (truth,) = torch.autograd.grad(really[0, 3], leaf)
+    torch.testing.assert_close(total, truth.sum((2, 3))[0], rtol=1e-3, atol=1e-3 * float(truth.abs().max() + 1e-12))
+
+
+@pytest.mark.parametrize(
+    ("name", "layer"), [("resnet18", "layer3"), ("densenet121", "features"), ("vgg11", "features.18")]
+)
+def test_where_more_than_pooling_lies_between_no_shift_is_carried(name, layer):
+    assert not cut(untrained(name), layer).carries
