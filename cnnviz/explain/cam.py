@@ -60,7 +60,8 @@ class Question:
     """One photo run up to a layer, ready to be asked about any class.
 
     `x` (1, C, H, W) went in; `values` are what lives at the cut, the map (1, C, h, w) first and differentiable;
-    `logits` (1, K) hang on it, and on a `shift` (C,) of its channels where the cut carries one.
+    `logits` (1, K) hang on it, and on a `shift` (out,) of the next layer's output where the cut carries one; `gains`
+    (K,) is how much a shift moves its own logit, where it moves no other.
     """
 
     x: Tensor
@@ -69,6 +70,7 @@ class Question:
     cut: Cut
     nbytes: int
     shift: Tensor | None = None
+    gains: Tensor | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         """The logits (N, K) of other inputs (N, C, H, W), through the folded trunk."""
@@ -99,9 +101,10 @@ def question(cut: Cut, x: Tensor, layer: str) -> Question:
         return saved
 
     with torch.autograd.graph.saved_tensors_hooks(weigh, lambda saved: saved):
-        shift = leaf.new_zeros(leaf.shape[1], requires_grad=True) if cut.carries else None
+        shift = leaf.new_zeros(len(cut.carry(leaf.shape[1])), requires_grad=True) if cut.carry else None
         logits = cut.head(leaf, *rest, shift=shift)
-    return Question(x, (leaf, *rest), logits, cut, held + size((x, leaf, *rest, logits)), shift)
+    gains = torch.autograd.grad(logits.sum(), shift, retain_graph=True)[0] if cut.direct and shift is not None else None
+    return Question(x, (leaf, *rest), logits, cut, held + size((x, leaf, *rest, logits)), shift, gains)
 
 
 @torch.inference_mode(False)
@@ -115,12 +118,7 @@ def evidence(asked: Question, goals: Sequence[Goal | int], means: bool = False) 
     leaf, *rest = asked.values
     found: list[Evidence] = []
     if means and asked.shift is not None:
-        for goal in wanted:
-            score = goal.score(asked.logits)[0]
-            (total,) = torch.autograd.grad(score, asked.shift, retain_graph=True)
-            mean = (total / leaf[0, 0].numel())[:, None, None].expand(leaf.shape[1:])  # (C,) -> (C, h, w)
-            found.append(Evidence(leaf.detach()[0], mean, float(score.detach())))
-        return tuple(found)
+        return tuple(_mean(asked, goal) for goal in wanted)
     if len(wanted) == 1 or not all(isinstance(value, Tensor) for value in rest):
         for goal in wanted:
             score = goal.score(asked.logits)[0]
@@ -136,6 +134,22 @@ def evidence(asked: Question, goals: Sequence[Goal | int], means: bool = False) 
                 raise
             some //= 2
     return tuple(found)
+
+
+def _mean(asked: Question, goal: Goal) -> Evidence:
+    """The evidence for one goal with each channel's mean gradient in place of the gradient."""
+    leaf, carry = asked.values[0].detach(), asked.cut.carry
+    assert carry is not None
+    assert asked.shift is not None
+    if asked.gains is None:
+        score = goal.score(asked.logits)[0]
+        (by_shift,) = torch.autograd.grad(score, asked.shift, retain_graph=True)
+    else:
+        logits = asked.logits.detach().requires_grad_()
+        score = goal.score(logits)[0]
+        by_shift = torch.autograd.grad(score, logits)[0][0] * asked.gains  # (1, K) -> (K,)
+    mean = by_shift @ carry(leaf.shape[1]) / leaf[0, 0].numel()  # (out,) -> (C,)
+    return Evidence(leaf[0], mean[:, None, None].expand(leaf.shape[1:]), float(score.detach()))
 
 
 def _together(asked: Question, goals: Sequence[Goal]) -> list[Evidence]:

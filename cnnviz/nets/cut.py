@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -22,14 +22,17 @@ from cnnviz.nets.tap import LayerError, module
 class Cut:
     """`trunk(x)` gives what lives at the cut, the layer's map first; `head(map, *rest)` gives the logits.
 
-    Where it `carries`, `head(map, shift=s)` answers as if s (C,) had been added to the map's channels everywhere, but
-    adds it only at the next layer with weights: pooling passes a constant on as it is. The derivative by s, the sum of
-    the gradient over the positions, is then had without going back through that layer.
+    A constant added to a channel everywhere passes pooling as it is. Where nothing else lies between the map and the
+    next layer with weights, `carry` holds those weights summed over the positions, (out, C), and `head(map, shift=s)`
+    adds s (out,) to that layer's output: the gradient by s times `carry` is the gradient by the map summed over the
+    positions, had without going back through that layer. `direct` says that each output of that layer then makes its
+    own logit, and no other.
     """
 
     trunk: Callable[[Tensor], tuple[Tensor, ...]]
     head: Callable[..., Tensor]
-    carries: bool
+    carry: Callable[[int], Tensor] | None
+    direct: bool
 
 
 def cut(net: nn.Module, layer: str) -> Cut:
@@ -116,40 +119,69 @@ def _split(net: nn.Module, graph: fx.Graph, ends: dict[str, int], layer: str) ->
         copied = head.node_copy(node, seen.__getitem__)
         seen[node] = head.call_function(torch.add, (copied, shift)) if node is carrier else copied
     part = None if carrier is None else net.get_submodule(str(carrier.target))
+    direct = carrier is not None and _ends(carrier, net)
     folded = _fold(fx.GraphModule(net, trunk), _FOLDED.setdefault(net, {}))
     rest = fx.GraphModule(net, head)
 
     def run_trunk(x: Tensor) -> tuple[Tensor, ...]:
         return folded(x.contiguous(memory_format=torch.channels_last))
 
-    carried: list[Tensor] = []  # how the next layer answers a shift of each channel, made when first asked for
+    spread = isinstance(part, nn.Conv2d)
 
     def run_head(*values: Tensor, shift: Tensor | None = None) -> Tensor:
         own = [value.clone() if isinstance(value, Tensor) else value for value in values]  # it may write in place
-        if shift is None or part is None:
+        if shift is None:
             return rest(*own, 0.0)
-        if not carried:
-            carried.append(_summed(part, len(shift)))
-        moved = carried[0] @ shift  # (C,) -> (out,)
-        return rest(*own, moved[:, None, None] if isinstance(part, nn.Conv2d) else moved)
+        return rest(*own, shift[:, None, None] if spread else shift)
 
-    return Cut(run_trunk, run_head, part is not None)
+    carried: list[Tensor] = []
+
+    def carry(channels: int) -> Tensor:
+        assert part is not None
+        if not carried:
+            carried.append(_summed(part, channels))
+        return carried[0]
+
+    return Cut(run_trunk, run_head, None if part is None else carry, direct)
 
 
 _POOLS = (nn.MaxPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.Flatten, nn.Dropout, nn.Identity)
 
 
-def _carrier(node: fx.Node, net: nn.Module) -> fx.Node | None:
+def _carrier(start: fx.Node, net: nn.Module) -> fx.Node | None:
     """The layer with weights behind a map, where nothing but pooling and flattening lies between; else None."""
-    while len(node.users) == 1:
-        (node,) = node.users
-        part = net.get_submodule(str(node.target)) if node.op == "call_module" else None
+    for node in _chain(start):
+        part = _part(node, net)
         if isinstance(part, nn.Linear) or (isinstance(part, nn.Conv2d) and part.groups == 1 and part.padding == (0, 0)):
             return node
-        passes = isinstance(part, _POOLS) or (node.target is torch.flatten and node.args[1:] == (1,))
-        if not passes:
+        if not (isinstance(part, _POOLS) or _flattens(node)):
             return None
     return None
+
+
+def _ends(start: fx.Node, net: nn.Module) -> bool:
+    """Whether each channel of a layer's output goes its own way, through nothing with weights, to its own logit."""
+    for node in _chain(start):
+        if node.op == "output":
+            return True
+        if not (isinstance(_part(node, net), (*_POOLS, nn.ReLU)) or _flattens(node)):
+            return False
+    return False
+
+
+def _chain(node: fx.Node) -> Iterator[fx.Node]:
+    """The operations behind one, as long as each is the only one to read the last."""
+    while len(node.users) == 1:
+        (node,) = node.users
+        yield node
+
+
+def _part(node: fx.Node, net: nn.Module) -> nn.Module | None:
+    return net.get_submodule(str(node.target)) if node.op == "call_module" else None
+
+
+def _flattens(node: fx.Node) -> bool:
+    return node.target is torch.flatten and node.args[1:] == (1,)
 
 
 def _summed(part: nn.Module, channels: int) -> Tensor:

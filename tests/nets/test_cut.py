@@ -104,19 +104,29 @@ def test_a_shift_is_carried_past_the_pooling_to_the_next_weights(name, layer):
     """What the head answers to a shifted map, and its derivative, equal those of really shifting the map."""
     net = untrained(name)
     parts = cut(net, layer)
-    assert parts.carries
     (maps,) = parts.trunk(torch.randn(1, 3, 96, 96, generator=torch.Generator().manual_seed(1)))
-    shift = torch.randn(maps.shape[1], generator=torch.Generator().manual_seed(2)).requires_grad_()
-    leaf = (maps + shift.detach()[:, None, None]).requires_grad_()
+    carry = parts.carry(maps.shape[1])  # (out, C)
+    move = torch.randn(maps.shape[1], generator=torch.Generator().manual_seed(2))
+    shift = (carry @ move).requires_grad_()
+    leaf = (maps + move[:, None, None]).requires_grad_()
     carried, really = parts.head(maps, shift=shift), parts.head(leaf)
     torch.testing.assert_close(carried, really, rtol=1e-3, atol=1e-3 * float(really.detach().abs().max()))
-    (total,) = torch.autograd.grad(carried[0, 3], shift)
-    (truth,) = torch.autograd.grad(really[0, 3], leaf)
-    torch.testing.assert_close(total, truth.sum((2, 3))[0], rtol=1e-3, atol=1e-3 * float(truth.abs().max() + 1e-12))
+    for target in (3, int(really.argmax())):
+        (by_shift,) = torch.autograd.grad(carried[0, target], shift, retain_graph=True)
+        (truth,) = torch.autograd.grad(really[0, target], leaf, retain_graph=True)
+        total = truth.sum((2, 3))[0]
+        torch.testing.assert_close(by_shift @ carry, total, rtol=1e-3, atol=1e-3 * float(total.abs().max() + 1e-12))
+        if parts.direct:
+            assert set(by_shift.nonzero().flatten().tolist()) <= {target}
+
+
+def test_direct_is_where_each_output_of_the_next_layer_is_a_logit():
+    direct = {name: cut(untrained(name), layer).direct for name, layer in CARRIERS}
+    assert direct == {"squeezenet1_1": True, "resnet18": True, "alexnet": False, "vgg11": False}
 
 
 @pytest.mark.parametrize(
     ("name", "layer"), [("resnet18", "layer3"), ("densenet121", "features"), ("vgg11", "features.18")]
 )
 def test_where_more_than_pooling_lies_between_no_shift_is_carried(name, layer):
-    assert not cut(untrained(name), layer).carries
+    assert cut(untrained(name), layer).carry is None
