@@ -24,7 +24,6 @@ if sets:
         if st.button("Train", type="primary", icon=":material/play_arrow:", disabled=wanted is None):
             with show.refusals():
                 st.session_state["run"] = runs.begin(wanted)
-                st.query_params["run"] = st.session_state["run"]
         if st.button("Find a rate", icon=":material/query_stats:", disabled=wanted is None):
             with show.refusals():
                 st.session_state["_rate_folder"] = str(runs.find_rate(wanted))
@@ -53,7 +52,7 @@ if listing:
     watch.compare(listing)
     ids = [one.id for one in listing]
     with show.refusals():
-        chosen = controls.pick("Run", "run", ids, ids[0])
+        chosen = controls.pick("Run", "run", ids, ids[0], always=True)
         watch.live(chosen)
         if not runs.busy(chosen):
             watch.afterwards(chosen)

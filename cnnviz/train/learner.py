@@ -43,7 +43,7 @@ class Fitting(L.LightningModule):
         self.best, self.worse = math.inf, 0
         self.sums = [0.0, 0.0, 0.0]  # of this epoch: loss, right answers, pictures
         self.recent: list[Tensor] = []
-        self.spoken = self.saved = self.began = time.monotonic()
+        self.spoken = self.looked = self.saved = self.began = time.monotonic()
         self.seen_since = 0
         self.stopped = False
 
@@ -100,6 +100,8 @@ class Fitting(L.LightningModule):
         now = time.monotonic()
         if now - self.spoken >= SPOKEN or self.step in (1, self.total):
             self._tell(now)
+        if now - self.looked >= SPOKEN:  # by a clock of its own: an epoch may end, and tell, more often than that
+            self.looked = now
             if self.stop_wanted():
                 self.stopped = self.trainer.should_stop = True
         if self.step in self.keeper.due:

@@ -30,12 +30,16 @@ def pick(
     *,
     parse: Callable[[str], T] = str,  # type: ignore[assignment]
     words: Callable[[T], str] = str,
+    always: bool = False,
     **how: Any,
 ) -> T:
-    """A searchable list whose value stands in the link under `key`; returns the value picked."""
+    """A searchable list whose value stands in the link under `key`; returns the value picked.
+
+    The default stands in the link too where it `always` has to: where tomorrow's default is another one.
+    """
     state.linked(key, default, lambda value: value in options, parse)
     st.selectbox(label, options, key=key, format_func=words, **how)
-    state.note(key, default)
+    state.note(key, None if always else default)
     return st.session_state[key]
 
 

@@ -19,7 +19,7 @@ def test_a_run_survives_leaving_and_reloading_is_stopped_and_opens_on_activation
     page.get_by_text("Another batch").wait_for()
 
     page.goto("/train?set=counting_1_5&net=lecture/mnist_gap")
-    page.get_by_label("Epochs", exact=True).fill("400")
+    page.get_by_label("Epochs", exact=True).fill("1000")
     page.get_by_label("Epochs", exact=True).press("Enter")
     page.wait_for_timeout(1500)
     page.get_by_role("button", name="Train", exact=True).click()
@@ -28,7 +28,9 @@ def test_a_run_survives_leaving_and_reloading_is_stopped_and_opens_on_activation
 
     page.get_by_role("link", name="Convolution lab").click()  # leave while it learns
     page.get_by_role("heading", name="Convolution lab").wait_for()
-    page.go_back()
+    page.get_by_role("link", name="Train", exact=True).click()
+    page.get_by_role("heading", name="Train", exact=True).wait_for()
+    page.wait_for_url("**/train?**run=**")
     page.reload()
     page.get_by_text("Pictures a second").wait_for(timeout=120_000)
     shown = page.locator("[data-testid=stProgress]")

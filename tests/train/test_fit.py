@@ -145,7 +145,9 @@ def test_closing_standard_input_stops_a_run_that_is_attached(plan, tmp_path):
     process.wait(timeout=60)  # the interpreter takes its time to end, the training does not
     done = run.read(folder)
     assert done.state == "stopped"
-    assert done.last("stopped")["time"] - closed < 45  # a batch takes milliseconds; the rest is a busy machine
+    assert (
+        done.last("stopped")["time"] - closed < 15
+    )  # short epochs must not keep it from looking; the rest is a busy machine
 
 
 def test_a_full_disk_is_said_once_and_the_run_goes_on(plan, tmp_path, monkeypatch):
