@@ -47,6 +47,11 @@ def hover(page: Page, found: Locator, canvas: str, row: int, column: int, rows: 
     settled(found)
 
 
+def told(found: Locator, words: str) -> None:
+    """Waits for what a screen reader is told: when the pointer rests, so a little later than what is drawn."""
+    found.locator(".told", has_text=words).wait_for(state="attached", timeout=10_000)
+
+
 def levels(found: Locator, rows: int, columns: int) -> np.ndarray:
     """The colour in the middle of each cell of the output canvas, uint8 (rows, columns, 3)."""
     values = found.locator("canvas.out").evaluate(
@@ -106,7 +111,7 @@ def test_ten_places_hovered_show_the_engines_numbers_on_both_pictures(page: Page
         total = found.locator(".total").inner_text()
         assert near(total, truth.total), (case, row, column, total, truth.total)
         assert abs(number(total) - answer[row, column]) < 0.01
-        assert f"row {row + 1}, column {column + 1}:" in found.locator(".told").inner_text()
+        told(found, f"row {row + 1}, column {column + 1}:")
 
 
 @pytest.mark.parametrize("look", ["magnitude", "picture"])
@@ -182,7 +187,7 @@ def test_keys_alone_reach_everything(page: Page):
     for key in ("Home", "ArrowDown", "ArrowDown", "ArrowRight"):
         page.keyboard.press(key)
     settled(found)
-    assert "row 3, column 2" in found.locator(".told").inner_text()
+    told(found, "row 3, column 2")
     page.keyboard.press(" ")
     assert found.locator(".play").get_attribute("aria-label") == "Pause"
     page.keyboard.press(" ")
@@ -212,7 +217,7 @@ def test_playing_fills_the_output_and_stops_at_its_end(page: Page):
     assert int(found.locator(".scrub").input_value()) == at + 1
     found.locator(".scrub").fill("675")
     settled(found)
-    assert "row 26, column 26" in found.locator(".told").inner_text()
+    told(found, "row 26, column 26")
 
 
 def test_illegal_combinations_cannot_be_reached(page: Page, rng):
@@ -299,7 +304,7 @@ def test_a_finger_moves_the_window_and_reduced_motion_goes_row_by_row(browser, s
         assert box["x"] + box["width"] <= 390
         page.touchscreen.tap(box["x"] + box["width"] * 10.5 / 28, box["y"] + box["height"] * 6.5 / 28)
         settled(found)
-        assert "row 7, column 11: 765" in found.locator(".told").inner_text()
+        told(found, "row 7, column 11: 765")
         found.locator(".scrub").fill("0")
         found.locator(".play").tap()
         page.wait_for_timeout(1300)
