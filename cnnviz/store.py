@@ -62,6 +62,7 @@ class Store:
         self.dropped, self.newest = dropped, newest
         self.bytes = 0
         self._entries: OrderedDict[Key, _Entry] = OrderedDict()  # least recently used first
+        self._personal: OrderedDict[Key, None] = OrderedDict()  # those that are somebody's own, in the same order
         self._flights: dict[Key, Future] = {}
         self._epoch = 0  # raised by purge: what was started before it is handed over but not kept
         self._lock = threading.Lock()
@@ -82,8 +83,7 @@ class Store:
         off the answer itself is not remembered either; it only goes to everyone who asked meanwhile.
         """
         with self._lock:
-            if (entry := self._entries.get(key)) is not None:
-                self._entries.move_to_end(key)
+            if (entry := self._recall(key)) is not None:
                 return entry.value
             flight, epoch = self._flights.get(key), self._epoch
             if mine := flight is None:
@@ -118,10 +118,7 @@ class Store:
         """The answers under (*ident, w) for each w wanted; `make` gets those that are missing, all at once."""
         with self._lock:
             epoch = self._epoch
-            found = {w: self._entries.get((*ident, w)) for w in wanted}
-            for w in wanted:
-                if found[w] is not None:
-                    self._entries.move_to_end((*ident, w))
+            found = {w: self._recall((*ident, w)) for w in wanted}
         missing = tuple(w for w, entry in found.items() if entry is None)
 
         def make_missing() -> dict[Hashable, Any]:
@@ -144,7 +141,7 @@ class Store:
         with self._lock:
             self._epoch += 1
             before = self.bytes
-            for key in [k for k, entry in self._entries.items() if entry.personal]:
+            for key in list(self._personal):
                 self._drop(key)
             return before - self.bytes
 
@@ -157,7 +154,7 @@ class Store:
     def personal_bytes(self) -> int:
         """Bytes in memory that come from people's own photos."""
         with self._lock:
-            return sum(entry.bytes for entry in self._entries.values() if entry.personal)
+            return sum(self._entries[key].bytes for key in self._personal)
 
     def _find(self, key: Key, make: Callable[[], Any], personal: bool, codec: Codec | None) -> Any:
         if codec is None or personal or self.cache_dir is None:
@@ -193,21 +190,28 @@ class Store:
             total -= old.stat().st_size
             old.unlink(missing_ok=True)
 
+    def _recall(self, key: Key) -> _Entry | None:
+        """What lies in memory under `key`, which counts as used."""
+        if (entry := self._entries.get(key)) is not None:
+            self._entries.move_to_end(key)
+            if entry.personal:
+                self._personal.move_to_end(key)
+        return entry
+
     def _put(self, key: Key, entry: _Entry) -> None:
         self._drop(key)
         if entry.bytes > self.memory_limit and not self.newest:
             return
+        while self.bytes + entry.bytes > self.memory_limit and self._entries:
+            self._drop(next(iter(self._personal or self._entries)))
         self._entries[key] = entry
         self.bytes += entry.bytes
-        personal = [k for k, e in self._entries.items() if e.personal] if self.bytes > self.memory_limit else []
-        for old in [*personal, *self._entries]:
-            if self.bytes <= self.memory_limit:
-                break
-            if old != key:
-                self._drop(old)
+        if entry.personal:
+            self._personal[key] = None
 
     def _drop(self, key: Key) -> None:
         if (entry := self._entries.pop(key, None)) is not None:
+            self._personal.pop(key, None)
             self.bytes -= entry.bytes
             self.dropped(entry.value)
 

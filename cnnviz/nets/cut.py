@@ -1,7 +1,7 @@
 """A net cut in two at a layer: a trunk that is run once per photo, and a head that is asked many questions.
 
-The trunk never needs gradients, so it may be rewritten for speed: batch norm folded into the convolution before it.
-The head stays the net's own modules and can be differentiated.
+The trunk's weights never need gradients, so it may be rewritten for speed: batch norm folded into the convolution before
+it, weights packed for the processor. The head stays the net's own modules and can be differentiated.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from cnnviz.nets.packed import Packed, pack
 from cnnviz.nets.tap import LayerError, module
 
 
@@ -61,6 +62,7 @@ def traced(net: nn.Module, layer: str) -> tuple[fx.Graph, int]:
 _LOCK = threading.Lock()
 _CUTS: weakref.WeakKeyDictionary[nn.Module, dict[str, Cut]] = weakref.WeakKeyDictionary()
 _FOLDED: weakref.WeakKeyDictionary[nn.Module, dict[str, nn.Conv2d]] = weakref.WeakKeyDictionary()  # shared by all cuts
+_PACKED: weakref.WeakKeyDictionary[nn.Module, dict[str, Packed]] = weakref.WeakKeyDictionary()
 _GRAPHS: weakref.WeakKeyDictionary[nn.Module, tuple[fx.Graph, dict[str, int]]] = weakref.WeakKeyDictionary()
 
 
@@ -120,7 +122,7 @@ def _split(net: nn.Module, graph: fx.Graph, ends: dict[str, int], layer: str) ->
         seen[node] = head.call_function(torch.add, (copied, shift)) if node is carrier else copied
     part = None if carrier is None else net.get_submodule(str(carrier.target))
     direct = carrier is not None and _ends(carrier, net)
-    folded = _fold(fx.GraphModule(net, trunk), _FOLDED.setdefault(net, {}))
+    folded = _fold(fx.GraphModule(net, trunk), _FOLDED.setdefault(net, {}), _PACKED.setdefault(net, {}))
     rest = fx.GraphModule(net, head)
 
     def run_trunk(x: Tensor) -> tuple[Tensor, ...]:
@@ -193,8 +195,8 @@ def _summed(part: nn.Module, channels: int) -> Tensor:
     return weight.view(len(weight), channels, -1).sum(2)  # (out, C * h * w) -> (out, C)
 
 
-def _fold(trunk: fx.GraphModule, folded: dict[str, nn.Conv2d]) -> fx.GraphModule:
-    """The trunk with every batch norm that directly follows a convolution folded into it."""
+def _fold(trunk: fx.GraphModule, folded: dict[str, nn.Conv2d], packed: dict[str, Packed]) -> fx.GraphModule:
+    """The trunk with every batch norm that directly follows a convolution folded into it, and its weights packed."""
     parts = dict(trunk.named_modules())
     for node in list(trunk.graph.nodes):
         source = node.args[0] if node.op == "call_module" else None
@@ -211,6 +213,7 @@ def _fold(trunk: fx.GraphModule, folded: dict[str, nn.Conv2d]) -> fx.GraphModule
             node.replace_all_uses_with(fused)
             trunk.graph.erase_node(node)
             trunk.graph.erase_node(source)
+    pack(trunk, packed)
     trunk.recompile()
     trunk.delete_all_unused_submodules()
     return trunk.requires_grad_(False)
