@@ -141,14 +141,15 @@ def _mean(asked: Question, goal: Goal) -> Evidence:
     leaf, carry = asked.values[0].detach(), asked.cut.carry
     assert carry is not None
     assert asked.shift is not None
+    score = goal.score(asked.logits)[0]
     if asked.gains is None:
-        score = goal.score(asked.logits)[0]
         (by_shift,) = torch.autograd.grad(score, asked.shift, retain_graph=True)
+        mean = by_shift @ carry(leaf.shape[1])  # (out,) -> (C,)
     else:
-        logits = asked.logits.detach().requires_grad_()
-        score = goal.score(logits)[0]
-        by_shift = torch.autograd.grad(score, logits)[0][0] * asked.gains  # (1, K) -> (K,)
-    mean = by_shift @ carry(leaf.shape[1]) / leaf[0, 0].numel()  # (out,) -> (C,)
+        by_logit = goal.slope(asked.logits.shape[1])
+        some = list(by_logit)
+        mean = (asked.gains[some] * asked.gains.new_tensor(list(by_logit.values()))) @ carry(leaf.shape[1])[some]
+    mean = mean / leaf[0, 0].numel()
     return Evidence(leaf[0], mean[:, None, None].expand(leaf.shape[1:]), float(score.detach()))
 
 
@@ -213,5 +214,5 @@ def spread(raw: np.ndarray, shape: tuple[int, int], clip: float = 1.0) -> np.nda
     if top > 0:
         warm = np.minimum(warm / top, 1)
     heat = cv2.resize(warm, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
-    peak = float(heat.max())
-    return np.clip(heat / peak if peak > 0 else heat, 0, 1)
+    peak = heat.max()
+    return np.divide(heat, peak, out=heat) if peak > 0 else heat  # in place: fresh memory costs more than the rest

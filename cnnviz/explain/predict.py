@@ -42,6 +42,17 @@ class Goal:
         found = rows[:, self.target] if self.versus is None else rows[:, self.target] - rows[:, self.versus]
         return -found if self.against else found
 
+    def slope(self, classes: int) -> dict[int, float]:
+        """How the score moves with each logit, of the `classes` there are, that it depends on."""
+        units = torch.zeros(2, classes)
+        asked = [self.target, *(() if self.versus is None else (self.versus,))]
+        found: dict[int, float] = {}
+        for logit in dict.fromkeys(0 if classes == 1 else index for index in asked):
+            units[1] = 0
+            units[1, logit] = 1
+            found[logit] = float(self.score(units)[1])  # linear: its slope is its value at the unit
+        return found
+
 
 def scores(logits: Tensor) -> Tensor:
     """One score a class (N, K). A single logit z (N, 1) becomes the two scores -z and z."""
