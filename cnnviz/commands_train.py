@@ -85,7 +85,8 @@ def train(
     elif "CNNVIZ_RUN" in os.environ and int(os.environ.get("LOCAL_RANK", "0")) > 0:
         folder = Path(os.environ["CNNVIZ_RUN"])  # one of several processes that Lightning started for the same run
     else:
-        folder = run.create(_plan(target, changes, preset), runs, name)
+        plan = _plan(target, changes, preset)
+        folder = run.trial(plan, runs) if find_rate else run.create(plan, runs, name)
     os.environ["CNNVIZ_RUN"] = str(folder)
     from cnnviz.train.fit import fit
 

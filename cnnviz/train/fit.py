@@ -142,7 +142,9 @@ def _find(
 
     def heard(at: float, value: float) -> bool:
         log("rate", rate=float(f"{at:.4g}"), loss=round(value, 6))
-        return wanted()
+        if wanted():
+            raise Stopped
+        return False
 
     opt = rate.optimizer(plan.optimizer, rate.parameters(net, task.groups, plan.rate), plan.rate, plan.weight_decay)
     shares = [share for _, share in task.groups]
@@ -200,7 +202,9 @@ def _device(plan: plans.Plan) -> str:
 
 
 def _listen(folder: Path, attached: bool) -> Callable[[], bool]:
-    """Whether somebody wants the run to stop: a file named stop, or, if attached, a closed standard input."""
+    """Whether somebody wants the run to stop: a file named stop, a folder that went away, or, if attached, a closed
+    standard input.
+    """
     with contextlib.suppress(OSError):
         (folder / run.STOP).unlink()
     closed = threading.Event()
@@ -213,4 +217,4 @@ def _listen(folder: Path, attached: bool) -> Callable[[], bool]:
             closed.set()
 
         threading.Thread(target=wait, daemon=True).start()
-    return lambda: closed.is_set() or (folder / run.STOP).exists()
+    return lambda: closed.is_set() or (folder / run.STOP).exists() or not folder.is_dir()

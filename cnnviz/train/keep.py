@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import os
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -44,21 +46,32 @@ class Keeper:
 
     def snapshot(self, step: int) -> None:
         """Keeps the weights after a step."""
-        path = self.folder / SNAPSHOTS / f"{step}.safetensors"
-        if self._write(path, lambda draft: save_file(self._state(), draft)):
+        state = self._state()
+        if self._write({self.folder / SNAPSHOTS / f"{step}.safetensors": lambda draft: save_file(state, draft)}):
             self.log("snapshot", step=step)
 
-    def best(self, step: int, loss: float, accuracy: float) -> None:
-        """Keeps the weights as the best so far, with a card that says what they are."""
+    def best(self, step: int, loss: float, accuracy: float) -> bool:
+        """Keeps the weights as the best so far, with a card that says what they are; whether they could be kept."""
+        before, state = self.said, self._state()
         self.said = {"best_step": step, "valid_loss": round(loss, 6), "accuracy": round(accuracy, 6)}
-        self._write(self.folder / CARD, lambda draft: draft.write_text(json.dumps(self.card(), indent=2) + "\n"))
-        if self._write(self.folder / BEST, lambda draft: save_file(self._state(), draft)):
+        card = json.dumps(self.card(), indent=2) + "\n"
+        kept = self._write(
+            {
+                self.folder / BEST: lambda draft: save_file(state, draft),
+                self.folder / CARD: lambda draft: draft.write_text(card),
+            }
+        )
+        if kept:
             self.log("best", step=step, valid_loss=round(loss, 6), accuracy=round(accuracy, 6))
+        else:
+            self.said = before
+        return kept
 
     def save(self, progress: dict[str, Any], optimizer: dict[str, Any]) -> None:
         """Keeps everything that going on from here needs."""
         state = {"net": self._state(), "optimizer": optimizer, "progress": progress | {"said": self.said}}
-        self._write(self.folder / RESUME, lambda draft: torch.save(state, draft))
+        if self._write({self.folder / RESUME: lambda draft: torch.save(state, draft)}):
+            self.log("saved", step=progress["step"])
 
     def card(self) -> dict[str, Any]:
         """What the weights are, how they came about and how good they are, as plain values."""
@@ -83,7 +96,9 @@ class Keeper:
             return
         path = self.folder / BEST
         if not path.is_file():
-            raise RequestError(f"The best weights of run {self.folder.name} could not be kept; free some space.")
+            raise RequestError(
+                f"The best weights of run {self.folder.name} could not be kept; free some space, then go on."
+            )
         net = self.task.recipe.net
         net.load_state_dict(load_file(path, device=str(self.task.device)))
         net.eval()
@@ -96,32 +111,33 @@ class Keeper:
                     net, pictures, lambda p: self.task.input(p.to(device)), 64, torch.arange(len(pictures))
                 )
                 found[name] = judge.verdict(judged, pictures, self.task.data.root, self.task.classes)
-        self._write(self.folder / run.VERDICT, lambda draft: draft.write_text(json.dumps(found)))
+        self._write({self.folder / run.VERDICT: lambda draft: draft.write_text(json.dumps(found))})
         if "test" in found:
             self.said["test_accuracy"] = round(found["test"]["accuracy"], 6)
 
     def _state(self) -> dict[str, Tensor]:
         return {key: value.detach().cpu().contiguous() for key, value in self.task.recipe.net.state_dict().items()}
 
-    def _write(self, path: Path, write: Callable[[Path], Any]) -> bool:
-        """Whether a file was written, whole; the first time it was not, an event says why."""
+    def _write(self, files: dict[Path, Callable[[Path], Any]]) -> bool:
+        """Whether the files were written, all of them and whole; the first time they were not, an event says why."""
         if not self.writes:
-            return False
-        draft = path.with_name(f".{path.name}.draft")
-        try:
-            path.parent.mkdir(exist_ok=True)
-            write(draft)
-            os.replace(draft, path)
             return True
-        except Exception as error:  # safetensors and torch have their own words for a full disk
-            draft.unlink(missing_ok=True)
-            full = getattr(error, "errno", None) == errno.ENOSPC or "space" in str(error).lower()
-            if not (full or isinstance(error, OSError) or "write" in str(error).lower()):
-                raise
+        drafts = {path: path.with_name(f".{path.name}.draft") for path in files}
+        try:
+            for path, write in files.items():
+                path.parent.mkdir(exist_ok=True)
+                write(drafts[path])
+            for path, draft in drafts.items():
+                os.replace(draft, path)
+            return True
+        except (OSError, RuntimeError, SafetensorError) as error:  # torch tells of a full disk in words of its own
+            for draft in drafts.values():
+                with contextlib.suppress(OSError):
+                    draft.unlink(missing_ok=True)
             if not self.warned:
                 self.warned = True
-                why = "The disk is full" if full else f"The run's folder cannot be written ({error})"
-                self.log("warning", message=f"{why}: training goes on, but {path.name} was not kept; free some space.")
+                left = next(iter(files)).name
+                self.log("warning", message=f"{_reason(error)}: training goes on, but {left} was not kept.")
             return False
 
     def _read(self) -> dict[str, Any]:
@@ -136,3 +152,13 @@ class Keeper:
             return {}
         self.said = state["progress"].pop("said", {})
         return {"optimizer": state["optimizer"], "progress": state["progress"]}
+
+
+def _reason(error: Exception) -> str:
+    """Why a file could not be written, and what to do."""
+    number, words = getattr(error, "errno", None), str(error)
+    short = number in (errno.ENOSPC, getattr(errno, "EDQUOT", None)) or "no space" in words.lower()
+    if short or "unexpected pos" in words:  # what torch calls a file cut short
+        return "The disk is full, free some space"
+    words = os.strerror(number) if number else words.rpartition(": ")[2]
+    return f"The run's folder cannot be written ({words})"

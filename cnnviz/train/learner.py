@@ -41,6 +41,7 @@ class Fitting(L.LightningModule):
         self.loss = task.loss()
         self.step = 0  # of the whole run, not of this process
         self.best, self.worse = math.inf, 0
+        self.kept = math.inf  # the loss of the best weights on the disk, which may have been full
         self.sums = [0.0, 0.0, 0.0]  # of this epoch: loss, right answers, pictures
         self.recent: list[Tensor] = []
         self.spoken = self.looked = self.saved = self.began = time.monotonic()
@@ -122,10 +123,14 @@ class Fitting(L.LightningModule):
         )
         sums = torch.stack([judged.losses.double().sum(), judged.right.sum(), torch.tensor(float(len(places)))])
         loss, right, count = self.trainer.strategy.reduce(sums.to(self.device, torch.float32), reduce_op="sum").tolist()
-        loss, accuracy = loss / max(count, 1), right / max(count, 1)
+        if not count:
+            raise RequestError("None of the validation pictures can be read any more; bring them back, then go on.")
+        loss, accuracy = loss / count, right / count
+        trained, told, seen = self.sums
+        if not seen:
+            raise RequestError("None of the training pictures can be read any more; bring them back, then go on.")
         better = loss < self.best
         self.best, self.worse = (loss, 0) if better else (self.best, self.worse + 1)
-        trained, told, seen = self.sums
         self.say(
             "epoch",
             epoch=self.epoch,
@@ -138,8 +143,8 @@ class Fitting(L.LightningModule):
             seconds=round(time.monotonic() - self.began, 3),
         )
         self.sums, self.began = [0.0, 0.0, 0.0], time.monotonic()
-        if better:
-            self.keeper.best(self.step, loss, accuracy)
+        if loss < self.kept and self.keeper.best(self.step, loss, accuracy):
+            self.kept = loss
         if self.step >= self.total or time.monotonic() - self.saved > 2:
             self._save()
         if self.plan.patience and self.worse >= self.plan.patience:
@@ -149,11 +154,12 @@ class Fitting(L.LightningModule):
         """Goes back to where the run that is resumed was saved."""
         if progress := self.keeper.resumed.get("progress"):
             self.step, self.best, self.worse = progress["step"], progress["best"], progress["worse"]
+            self.kept = progress.get("kept", self.best)
             self.sums = list(progress["sums"])
 
     def _save(self) -> None:
         self.saved = time.monotonic()
-        progress = {"step": self.step, "best": self.best, "worse": self.worse, "sums": self.sums}
+        progress = {"step": self.step, "best": self.best, "kept": self.kept, "worse": self.worse, "sums": self.sums}
         self.keeper.save(progress, self.optimizers().state_dict())  # type: ignore[union-attr]
 
     def finish(self) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from cnnviz.nets import checkpoint, lecture, transfer, zoo
+from cnnviz.nets import checkpoint, lecture, recognise, transfer, zoo
 from cnnviz.nets.preprocess import Preprocess
 from cnnviz.train.plan import Plan, PlanError
 
@@ -48,25 +48,46 @@ def prepare(plan: Plan, classes: int, weights: Path | str | None = None, runs: P
 
     The first weights of what is new are drawn with the plan's seed. Raises `RequestError`.
     """
-    if classes < 2:
-        raise PlanError("A net learns to tell at least two classes apart; add a folder of pictures.")
-    single = classes == 2 and plan.single_logit
-    outputs = 1 if single else classes
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.seed)
         if plan.net.startswith("lecture/"):
-            net, spec, head, preprocess = _lecture(plan, outputs)
+            net, spec, head, preprocess = _lecture(plan, _outputs(plan, classes))
         else:
-            net, spec, head, preprocess = _torchvision(plan, outputs, weights, runs)
+            net, own = _begun(plan, weights, runs)
+            spec, head, preprocess = _headed(net, own, plan, _outputs(plan, classes))
     if plan.start:
         begun = zoo.load(plan.start, weights, runs)
         checkpoint.fit(net, begun.net.state_dict(), plan.start)
         preprocess = begun.preprocess
+    return _marked(net, spec, head, preprocess, plan)
+
+
+def blueprint(plan: Plan, classes: int) -> Recipe:
+    """The same net without its weights, on the meta device: nothing is read, drawn or downloaded for it.
+
+    Raises `RequestError`.
+    """
+    if plan.net.startswith("lecture/"):
+        with recognise.Weightless():
+            return _marked(*_lecture(plan, _outputs(plan, classes)), plan)
+    side = _entry(plan).side
+    net = recognise.torchvision_net(plan.net)
+    return _marked(net, *_headed(net, Preprocess(side, side), plan, _outputs(plan, classes)), plan)
+
+
+def _outputs(plan: Plan, classes: int) -> int:
+    if classes < 2:
+        raise PlanError("A net learns to tell at least two classes apart; add a folder of pictures.")
+    return 1 if classes == 2 and plan.single_logit else classes
+
+
+def _marked(net: nn.Module, spec: dict[str, Any], head: tuple[str, ...], preprocess: Preprocess, plan: Plan) -> Recipe:
+    """The recipe, once the weights that learn are marked."""
     groups, resting = _learning(net, plan, head)
     wanted = {name for names, _ in groups for name in names}
     for name, parameter in net.named_parameters():
         parameter.requires_grad_(name in wanted)
-    pretrained = plan.recipe != "scratch"
+    single, pretrained = spec["outputs"] == 1, plan.recipe != "scratch"
     return Recipe(net, plan.net, spec, head, groups, resting, single, pretrained, preprocess)
 
 
@@ -115,12 +136,31 @@ def _lecture(plan: Plan, outputs: int) -> tuple[nn.Module, dict[str, Any], tuple
     return net, spec, head, _square(plan, described.size, described.size, zeros, ones, described.channels)
 
 
-def _torchvision(
-    plan: Plan, outputs: int, weights: Path | str | None, runs: Path | str | None
-) -> tuple[nn.Module, dict[str, Any], tuple[str, ...], Preprocess]:
-    known = zoo.entry(plan.net)
-    if known is None:
+def _entry(plan: Plan, weights: Path | str | None = None, runs: Path | str | None = None) -> zoo.Entry:
+    if (known := zoo.entry(plan.net)) is None:
         raise zoo.unknown(plan.net, weights, runs)
+    return known
+
+
+def _begun(plan: Plan, weights: Path | str | None, runs: Path | str | None) -> tuple[nn.Module, Preprocess]:
+    """A torchvision net with its own head, and how it sees pictures: pretrained, unless its weights come from a run."""
+    known = _entry(plan, weights, runs)
+    if plan.recipe != "scratch" and not plan.start:
+        loaded = zoo.load(plan.net, weights, runs)
+        return loaded.net, loaded.preprocess
+    from torchvision.models import get_model
+
+    extra: dict[str, Any] = {}
+    if plan.net in ("googlenet", "inception_v3"):
+        extra = {"aux_logits": False, "init_weights": True, "transform_input": True}
+    return get_model(plan.net, weights=None, **extra), Preprocess(resize=known.side, crop=known.side)
+
+
+def _headed(
+    net: nn.Module, own: Preprocess, plan: Plan, outputs: int
+) -> tuple[dict[str, Any], tuple[str, ...], Preprocess]:
+    """Gives a torchvision net the head of the plan, in place."""
+    known = _entry(plan)
     for name in ("pools", "batch_norm"):
         if getattr(plan, name) is not None:
             raise PlanError(f"{name} is a switch of the lecture nets; leave it out for {plan.net}.")
@@ -133,21 +173,10 @@ def _torchvision(
         "dropout": plan.dropout or 0.0,
         "size": plan.size or known.side,
     }
-    if plan.recipe == "scratch" or plan.start:
-        from torchvision.models import get_model
-
-        extra: dict[str, Any] = {}
-        if plan.net in ("googlenet", "inception_v3"):
-            extra = {"aux_logits": False, "init_weights": True, "transform_input": True}
-        net = get_model(plan.net, weights=None, **extra)
-        own = Preprocess(resize=known.side, crop=known.side)
-    else:
-        loaded = zoo.load(plan.net, weights, runs)
-        net, own = loaded.net, loaded.preprocess
     place = transfer.graft(net, plan.net, transfer.Head(**spec))
     side, short = plan.size or known.side, own.resize if isinstance(own.resize, int) else known.side
     crop = own.crop if isinstance(own.crop, int) else known.side
-    return net, spec, (place,), _square(plan, max(side, round(side * short / crop)), side, own.mean, own.std, 3)
+    return spec, (place,), _square(plan, max(side, round(side * short / crop)), side, own.mean, own.std, 3)
 
 
 def _square(

@@ -26,6 +26,7 @@ from cnnviz.train.plan import Plan
 PLAN, EVENTS, STOP, ALIVE, VERDICT = "plan.json", "events.jsonl", "stop", "alive", "verdict.json"
 ENDS = ("finished", "stopped", "failed")
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,80}")
+ABANDONED = 3600.0  # seconds after which nobody comes back to a search for a rate
 
 Event = dict[str, Any]
 
@@ -68,15 +69,34 @@ def create(plan: Plan, runs: Path | str, name: str | None = None) -> Path:
     name = name or f"{stamp}-{title}-{secrets.token_hex(2)}"
     if not NAME.fullmatch(name):
         raise RunError(f"{name!r} is no name for a run; use small letters, digits and - . _ alone.")
-    folder = Path(runs) / name
+    return _made(plan, Path(runs) / name)
+
+
+def trial(plan: Plan, runs: Path | str) -> Path:
+    """The folder of a search for a learning rate: hidden among the runs, so that it waits for the same device and finds
+    the run it starts from. Those left by visitors who went away are removed. Raises `RunError`.
+    """
+    for old in Path(runs).glob(".trial-*"):
+        with contextlib.suppress(OSError):
+            if time.time() - old.stat().st_mtime > ABANDONED and not alive(old):
+                shutil.rmtree(old)
+    return _made(plan, Path(runs) / f".trial-{secrets.token_hex(4)}")
+
+
+def _made(plan: Plan, folder: Path) -> Path:
     try:
         folder.mkdir(parents=True)
-        (folder / PLAN).write_text(plan.json(), encoding="utf-8")
+        try:
+            (folder / PLAN).write_text(plan.json(), encoding="utf-8")
+        except OSError:
+            shutil.rmtree(folder, ignore_errors=True)  # whole or not at all
+            raise
     except FileExistsError:
-        raise RunError(f"There is already a run {name}; choose another name.") from None
+        raise RunError(f"There is already a run {folder.name}; choose another name.") from None
     except OSError as error:
         raise RunError(
-            f"Nothing can be written to the runs folder {runs} ({error.strerror}); choose another with CNNVIZ_RUNS."
+            f"Nothing can be written to the runs folder {folder.parent} ({error.strerror}); free some space, or choose "
+            "another with CNNVIZ_RUNS."
         ) from None
     return folder
 
@@ -94,7 +114,7 @@ def folders(runs: Path | str) -> list[Path]:
     runs = Path(runs)
     if not runs.is_dir():
         return []
-    found = [p for p in runs.iterdir() if (p / PLAN).is_file() and not p.is_symlink()]
+    found = [p for p in runs.iterdir() if p.name[0] != "." and (p / PLAN).is_file() and not p.is_symlink()]
     return sorted(found, key=lambda p: ((p / PLAN).stat().st_mtime, p.name), reverse=True)
 
 
@@ -117,10 +137,10 @@ def events_of(folder: Path) -> list[Event]:
 
 
 def standing(events: Sequence[Event]) -> Iterator[Event]:
-    """The events without those that a resumed run went back behind."""
+    """The events without those that a run went back behind when it was resumed, or had to begin anew."""
     kept: list[Event] = []
     for event in events:
-        if event.get("event") == "resume":
+        if event.get("event") in ("resume", "start"):
             kept = [old for old in kept if old.get("step", 0) <= event["step"] and old.get("event") not in ENDS]
         kept.append(event)
     yield from kept
@@ -137,20 +157,23 @@ def verdict(folder: Path) -> dict[str, Any] | None:
 def spawn(folder: Path, *extra: str) -> subprocess.Popen:
     """The process that trains a run, or goes on with it; it ends by itself when this process does.
 
-    Keep it: when it is forgotten, its standard input closes, and that stops it after one batch.
+    Keep it: when it is forgotten, its standard input closes, and that stops it after one batch. Raises `RunError`.
     """
     with contextlib.suppress(OSError):
         (folder / STOP).unlink()
     home = str(Path(__file__).resolve().parent.parent.parent)
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))}
-    with (folder / "errors.txt").open("ab") as errors:
-        return subprocess.Popen(
-            [sys.executable, "-m", "cnnviz", "train", str(folder), "--attached", *extra],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=errors,
-            env=environment,
-        )
+    try:
+        with (folder / "errors.txt").open("ab") as errors:
+            return subprocess.Popen(
+                [sys.executable, "-m", "cnnviz", "train", str(folder), "--attached", *extra],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                env=environment,
+            )
+    except OSError as error:
+        raise RunError(f"Run {folder.name} cannot be trained here ({error.strerror}); check the runs folder.") from None
 
 
 def stop(folder: Path) -> None:

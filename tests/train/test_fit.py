@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import errno
+import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from cnnviz.nets import zoo
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo
 from cnnviz.train import fit as fitting
-from cnnviz.train import keep, learner, run
+from cnnviz.train import learner, run
 from cnnviz.train.fit import fit
 
 
@@ -40,6 +41,15 @@ def same(one, other) -> bool:
 def spoken(monkeypatch):
     """Every step is told and looks whether to stop."""
     monkeypatch.setattr(learner, "SPOKEN", 0.0)
+
+
+@pytest.fixture
+def remembering(monkeypatch):
+    """A function: pictures are decoded once only where they fit in so many bytes."""
+    from cnnviz.data.loader import Pictures
+
+    defaults = Pictures.__init__.__kwdefaults__
+    return lambda memory: monkeypatch.setattr(Pictures.__init__, "__kwdefaults__", defaults | {"memory": memory})
 
 
 def test_a_run_is_a_directory_that_tells_everything(plan, tmp_path, spoken):
@@ -150,42 +160,71 @@ def test_closing_standard_input_stops_a_run_that_is_attached(plan, tmp_path):
     )  # short epochs must not keep it from looking; the rest is a busy machine
 
 
-def test_a_full_disk_is_said_once_and_the_run_goes_on(plan, tmp_path, monkeypatch):
-    real = keep.save_file
-
-    def full(state, path):
-        if "best" in str(path):
-            return real(state, path)
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(keep, "save_file", full)
-    done = trained(plan, tmp_path)
-    assert done.state == "finished"
-    assert len(done.of("warning")) == 1
-    assert "disk is full" in done.last("warning")["message"]
-    assert not list((done.folder / "snapshots").iterdir())
-    assert zoo.load(f"run/{done.id}@best", runs=tmp_path)
+@contextlib.contextmanager
+def full_disk(most: int):
+    """A disk on which no file can grow beyond so many bytes: the system itself refuses to write on."""
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def test_a_run_whose_best_weights_cannot_be_kept_fails_in_one_sentence(plan, tmp_path, monkeypatch):
-    def full(state, path):
-        raise OSError(errno.ENOSPC, "No space left on device")
+def test_a_disk_that_is_full_from_the_start_fails_in_one_sentence_and_goes_on_once_there_is_room(plan, tmp_path):
+    folder = run.create(plan.but(epochs=1), tmp_path, "full")
+    with full_disk(100_000), pytest.raises(RequestError, match="free some space, then go on") as caught:
+        fit(folder)
+    assert "\n" not in str(caught.value)
+    failed = run.read(folder)
+    assert failed.state == "failed"
+    assert len(failed.of("warning")) == 1
+    assert not list(folder.rglob("*.safetensors"))
+    assert not list(folder.rglob("*.draft"))
+    assert fit(folder) == "finished"
+    assert zoo.load("run/full@best", runs=tmp_path)
 
-    monkeypatch.setattr(keep, "save_file", full)
-    with pytest.raises(RequestError, match="free some space"):
-        trained(plan.but(epochs=1), tmp_path, "full")
-    assert run.read(tmp_path / "full").state == "failed"
+
+def test_a_disk_that_fills_up_on_the_way_costs_nothing_that_was_saved_nor_the_training(plan, tmp_path, spoken):
+    folder, kept = run.create(plan.but(epochs=6, patience=0), tmp_path, "crowded"), []
+
+    with contextlib.ExitStack() as crowd:
+
+        def heard(kind, values):
+            if kind == "epoch" and values["epoch"] == 2:
+                kept.extend((folder / name).read_bytes() for name in ("best.safetensors", "card.json"))
+                crowd.enter_context(full_disk(100_000))
+            if kind == "step" and values["step"] == 18:  # in the fourth epoch: what was said before stands untouched
+                assert kept == [(folder / name).read_bytes() for name in ("best.safetensors", "card.json")]
+                crowd.close()
+
+        assert fit(folder, heard=heard) == "finished"
+    done = run.read(folder)
+    assert [e["epoch"] for e in done.of("epoch")] == [1, 2, 3, 4, 5, 6]
+    card, best = json.loads((folder / "card.json").read_text()), done.last("best")
+    assert card["accuracy"]["val"] == pytest.approx(best["accuracy"], abs=1e-4)
+    assert run.verdict(folder)["val"]["loss"] == pytest.approx(best["valid_loss"], abs=1e-4)
+    assert not list(folder.rglob("*.draft"))
+
+
+def test_torchs_own_words_for_a_full_disk_are_understood(plan, tmp_path, monkeypatch):
+    monkeypatch.setattr(learner, "SAVED", 0.0)
+    told = []
+
+    def heard(kind, values):
+        told.append(values["message"]) if kind == "warning" else None
+
+    folder = run.create(plan.but(epochs=1, optimizer="adam"), tmp_path)
+    with full_disk(300_000):  # the weights fit, a state to resume from does not
+        assert fit(folder, heard=heard) == "finished"
+    assert told == ["The disk is full, free some space: training goes on, but resume.pt was not kept."]
+    assert zoo.load(f"run/{folder.name}@best", runs=tmp_path)
 
 
 @pytest.mark.parametrize("memory", [1 << 30, 0], ids=["decoded once", "decoded as needed"])
-def test_a_corrupt_picture_in_the_middle_costs_that_picture_alone(circles, plan, tmp_path, memory, monkeypatch):
-    import shutil
-
-    from cnnviz.data import loader
-
-    monkeypatch.setattr(
-        loader.Pictures.__init__, "__kwdefaults__", loader.Pictures.__init__.__kwdefaults__ | {"memory": memory}
-    )
+def test_a_corrupt_picture_costs_that_picture_alone(circles, plan, tmp_path, memory, remembering):
+    remembering(memory)
     data = shutil.copytree(circles, tmp_path / "data")
     next((data / "train" / "1").iterdir()).write_bytes(b"\x89PNG\r\n")
     done = trained(plan.but(data=str(data), epochs=2), tmp_path / "runs")
@@ -194,13 +233,63 @@ def test_a_corrupt_picture_in_the_middle_costs_that_picture_alone(circles, plan,
     assert ".png" in done.last("unreadable")["message"]
 
 
-def test_decoding_once_or_as_needed_trains_the_same(plan, tmp_path, monkeypatch):
-    from cnnviz.data import loader
+def test_pictures_that_break_or_vanish_in_the_middle_of_an_epoch_cost_themselves_alone(
+    circles, plan, tmp_path, remembering, spoken
+):
+    remembering(0)  # decoded as needed, so that the epoch meets what happens to the files
+    data = shutil.copytree(circles, tmp_path / "data")
+    cut, gone, unseen = sorted((data / "train" / "2").iterdir())[:3]
+    val = next((data / "val" / "1").iterdir())
+    folder = run.create(plan.but(data=str(data), epochs=3), tmp_path, "broken")
 
+    def heard(kind, values):
+        if kind == "step" and values["step"] == 7:  # of the second epoch's five
+            cut.write_bytes(cut.read_bytes()[:60])
+            val.write_bytes(b"no picture")
+            gone.unlink()
+            unseen.unlink()
+            unseen.mkdir()
+
+    assert fit(folder, heard=heard) == "finished"
+    done = run.read(folder)
+    assert [e["epoch"] for e in done.of("epoch")] == [1, 2, 3]
+    assert {e["path"] for e in done.of("unreadable")} == {cut.name, gone.name, unseen.name, val.name}
+    assert all("\n" not in e["message"] for e in done.of("unreadable"))
+    assert run.verdict(folder)["val"]["images"] == 11
+
+
+def test_a_data_set_that_goes_away_ends_the_run_in_one_sentence_and_it_goes_on_once_it_is_back(
+    circles, plan, tmp_path, remembering
+):
+    remembering(0)
+    data = shutil.copytree(circles, tmp_path / "data")
+    folder = run.create(plan.but(data=str(data)), tmp_path, "unplugged")
+
+    def heard(kind, values):
+        if kind == "epoch" and values["epoch"] == 1:
+            data.rename(tmp_path / "away")
+
+    with pytest.raises(RequestError, match="bring them back"):
+        fit(folder, heard=heard)
+    assert run.read(folder).state == "failed"
+    assert zoo.load("run/unplugged@best", runs=tmp_path)
+    (tmp_path / "away").rename(data)
+    assert fit(folder) == "finished"
+    done = run.read(folder)
+    assert [e["epoch"] for e in done.of("epoch")] == [1, 2, 3]
+    assert all(e["valid_loss"] > 0 for e in done.of("epoch"))
+
+
+def test_a_run_whose_folder_is_taken_away_ends(plan, tmp_path, spoken):
+    folder = run.create(plan.but(epochs=1000), tmp_path, "taken")
+    state = fit(folder, heard=lambda kind, v: shutil.rmtree(folder) if (kind, v.get("step")) == ("step", 12) else None)
+    assert state == "stopped"
+    assert not list(tmp_path.glob("taken/**/*.safetensors"))
+
+
+def test_decoding_once_or_as_needed_trains_the_same(plan, tmp_path, remembering):
     once = trained(plan.but(epochs=1), tmp_path, "once")
-    monkeypatch.setattr(
-        loader.Pictures.__init__, "__kwdefaults__", loader.Pictures.__init__.__kwdefaults__ | {"memory": 0}
-    )
+    remembering(0)
     each = trained(plan.but(epochs=1), tmp_path, "each")
     assert same(once.folder / "best.safetensors", each.folder / "best.safetensors")
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -40,6 +42,45 @@ def test_a_runs_folder_that_cannot_be_written_is_one_sentence(tmp_path):
     with pytest.raises(run.RunError, match="CNNVIZ_RUNS") as caught:
         run.create(Plan("x"), tmp_path / "file")
     assert "\n" not in str(caught.value)
+
+
+def test_a_disk_that_is_full_leaves_no_half_a_run(tmp_path, monkeypatch):
+    def full(*_args, **_how):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as crowded:
+        crowded.setattr(Path, "write_text", full)
+        with pytest.raises(run.RunError, match="free some space"):
+            run.create(Plan("x"), tmp_path, "full")
+    assert not list(tmp_path.iterdir())
+    folder = run.create(Plan("x"), tmp_path, "full")
+    monkeypatch.setattr(Path, "open", full)
+    with pytest.raises(run.RunError, match="No space left"):
+        run.spawn(folder)
+
+
+def test_a_search_for_a_rate_is_hidden_among_the_runs_and_old_ones_are_swept(tmp_path):
+    old = run.trial(Plan("x"), tmp_path)
+    assert run.folders(tmp_path) == []
+    assert run.read(old).state == "waiting"
+    os.utime(old, (0, 0))
+    with run.holding(old):
+        new = run.trial(Plan("x"), tmp_path)
+        os.utime(old, (0, 0))
+        assert old.exists()  # somebody works on it
+    assert run.trial(Plan("x"), tmp_path).exists()
+    assert (old.exists(), new.exists()) == (False, True)
+
+
+def test_a_run_killed_before_anything_was_saved_begins_anew_with_clean_curves(tmp_path):
+    folder = run.create(Plan("x"), tmp_path)
+    log = run.Log(folder)
+    log("start", step=0)
+    log("snapshot", step=0)
+    log("step", step=5)
+    log("start", step=0)
+    log("step", step=3)
+    assert [e["step"] for e in run.read(folder).of("step")] == [3]
 
 
 def test_events_survive_broken_lines_and_a_resume_goes_back(tmp_path):
