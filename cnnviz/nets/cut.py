@@ -1,7 +1,7 @@
 """A net cut in two at a layer: a trunk that is run once per photo, and a head that is asked many questions.
 
-The trunk's weights never need gradients, so it may be rewritten for speed: batch norm folded into the convolution before
-it, weights packed for the processor. The head stays the net's own modules and can be differentiated.
+The trunk's weights never need gradients, so it may be rewritten for speed: batch norm folded into the convolution
+before it, weights packed for the processor. The head stays the net's own modules and can be differentiated.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The small nets of the lectures: 3 x 3 convolutions without padding, max pooling, and one of two heads.
 
-They are plain `nn.Sequential`s, so every layer has a readable name: conv1, relu1, pool1, ..., gap, hidden, out.
+They are plain `nn.Sequential`s, so every layer has a readable name: conv1, relu1, pool1, ..., gap, flatten,
+hidden, out.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ class LectureNet(Options):
     size: int = knob(28, "Side of the square input", low=16, high=512, unit="px")
     dropout: float = knob(0.0, "Share of the features dropped while training", low=0.0, high=0.9, step=0.05)
     batch_norm: bool = knob(False, "Normalise each channel over the batch after its convolution")
+    head_norm: bool = knob(False, "Normalise the features over the batch before the head")
 
 
 def build(spec: LectureNet) -> nn.Sequential:
@@ -55,6 +57,8 @@ def build(spec: LectureNet) -> nn.Sequential:
         if spec.head == "gap":
             parts["gap"] = nn.AdaptiveAvgPool2d(1)  # (N, C, h, w) -> (N, C, 1, 1)
         parts["flatten"] = nn.Flatten()
+        if spec.head_norm:  # means of whole maps differ little from picture to picture; this brings the difference out
+            parts["norm"] = nn.BatchNorm1d(features)
         if spec.dropout:
             parts["dropout"] = nn.Dropout(spec.dropout)
         if spec.hidden:
@@ -65,7 +69,7 @@ def build(spec: LectureNet) -> nn.Sequential:
 
 
 def fold(net: nn.Sequential) -> nn.Sequential:
-    """A copy in evaluation mode without batch norm, each folded into its convolution: same logits, fewer layers."""
+    """A copy in evaluation mode with each batch norm folded into its convolution: same logits, fewer layers."""
     parts: OrderedDict[str, nn.Module] = OrderedDict()
     last = ""
     for name, part in net.eval().named_children():

@@ -1,37 +1,120 @@
 """Convolutions that keep their weights in the order in which the processor reads them.
 
 PyTorch's own convolution puts its weights into oneDNN's blocked order again at every call, which on small maps costs as
-much as the arithmetic. A frozen net needs that once; the ReLU that follows is done while the result is at hand.
+much as the arithmetic. A frozen net needs that once; the sum and the ReLU that follow are done while the result is at
+hand. Gradients go back to the input only.
 """
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
+from torch.overrides import has_torch_function
 
 
 class Packed(nn.Module):
-    """A frozen convolution, with or without the ReLU behind it; equal to it up to rounding."""
+    """A frozen convolution, equal to PyTorch's up to rounding, with what is done to its result at once."""
 
     def __init__(self, conv: nn.Conv2d) -> None:
         super().__init__()
         self.conv = conv
+        self.shortcut = _Shortcut(conv) if _narrow(conv) else None
         self._weight: Tensor | None = None
 
-    def forward(self, x: Tensor, relu: bool = False) -> Tensor:
-        """The maps (N, out, h, w) of x (N, in, H, W)."""
-        conv = self.conv
-        if torch.is_grad_enabled() and x.requires_grad:  # these operations know no gradient
-            out = conv(x)
+    def forward(self, x: Tensor, relu: bool = False, other: Tensor | None = None) -> Tensor:
+        """The maps (N, out, h, w) of x (N, in, H, W), with `other` (N, out, h, w) added and the negatives cut off."""
+        if has_torch_function((x,)):  # somebody listens to the operations: ReLUs that leak, guided gradients
+            out = self.conv(x)
+            out = out if other is None else out + other
             return F.relu_(out) if relu else out
+        if torch.is_grad_enabled() and (x.requires_grad or (other is not None and other.requires_grad)):
+            return _Convolved.apply(x, other, self, relu)
+        return self.run(x, relu, other)
+
+    def run(self, x: Tensor, relu: bool, other: Tensor | None) -> Tensor:
+        """As `forward`, with no gradient."""
+        conv = self.conv
         where = conv.padding, conv.stride, conv.dilation, conv.groups
         if self._weight is None:  # two threads may do so at once, to the same end
             self._weight = torch.ops.mkldnn._reorder_convolution_weight(conv.weight, *where, list(x.shape))
         after = "relu" if relu else "none"
-        return torch.ops.mkldnn._convolution_pointwise(x, self._weight, conv.bias, *where, after, [], "")
+        if other is None:
+            return torch.ops.mkldnn._convolution_pointwise(x, self._weight, conv.bias, *where, after, [], "")
+        return torch.ops.mkldnn._convolution_pointwise.binary(
+            x, other, self._weight, conv.bias, *where, "add", 1.0, after if relu else None, [], None
+        )
+
+    def back(self, gradient: Tensor, x: Tensor) -> Tensor:
+        """The gradient by x (N, in, H, W) for the gradient by the maps (N, out, h, w)."""
+        if self.shortcut is not None:
+            return self.shortcut(gradient, x.shape[2], x.shape[3])
+        conv = self.conv
+        where = conv.stride, conv.padding, conv.dilation, False, (0, 0), conv.groups
+        return torch.ops.aten.convolution_backward(gradient, x, conv.weight, None, *where, (True, False, False))[0]
+
+
+class _Convolved(torch.autograd.Function):
+    @staticmethod
+    def forward(context: Any, x: Tensor, other: Tensor | None, packed: Packed, relu: bool) -> Tensor:
+        out = packed.run(x, relu, other)
+        context.packed, context.relu, context.add = packed, relu, other is not None
+        context.save_for_backward(x, out if relu else None)
+        return out
+
+    @staticmethod
+    @once_differentiable
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        x, out = context.saved_tensors
+        if context.relu:
+            gradient = torch.ops.aten.threshold_backward(gradient, out, 0)
+        by_x = context.packed.back(gradient, x) if context.needs_input_grad[0] else None
+        return by_x, gradient if context.add else None, None, None
+
+
+class _Shortcut:
+    """The gradient by the few input channels of a large kernel with a stride: one convolution without a stride.
+
+    The pixels of one residue modulo the stride meet every stride-th weight, so all residues together are a small
+    kernel with stride times stride as many channels (Shi et al., 2016, Real-time single image super-resolution).
+    """
+
+    def __init__(self, conv: nn.Conv2d) -> None:
+        weight, step, pad = conv.weight.detach(), int(conv.stride[0]), int(conv.padding[0])
+        out, channels, side, _ = weight.shape
+        taps = [
+            [((r + pad) // step - j, (r + pad) % step + step * j) for j in range(-(-(side - (r + pad) % step) // step))]
+            for r in range(step)
+        ]  # for each residue: where in the gradient, and which weight
+        ahead = [place for row in taps for place, _ in row]
+        self.first, self.last, self.step = min(ahead), max(ahead), step
+        small = self.last - self.first + 1
+        kernel = weight.new_zeros(channels, step, step, out, small, small)
+        for a, down in enumerate(taps):
+            for b, across in enumerate(taps):
+                for y, k in down:
+                    for x, m in across:
+                        kernel[:, a, b, :, y - self.first, x - self.first] = weight[:, :, k, m].t()
+        self.kernel = kernel.flatten(0, 2).contiguous(memory_format=torch.channels_last)
+
+    def __call__(self, gradient: Tensor, height: int, width: int) -> Tensor:
+        """The gradient (N, in, height, width)."""
+        rows, columns = (-(-side // self.step) - 1 + self.last for side in (height, width))
+        room = -self.first, columns - gradient.shape[3] + 1, -self.first, rows - gradient.shape[2] + 1
+        residues = F.conv2d(F.pad(gradient, room), self.kernel)  # (N, in * step * step, h, w)
+        return F.pixel_shuffle(residues, self.step)[..., :height, :width]
+
+
+def _narrow(conv: nn.Conv2d) -> bool:
+    """Whether a convolution has few input channels and a kernel much larger than its stride, square all of it."""
+    sizes = (conv.kernel_size, conv.stride, conv.padding, conv.dilation)
+    square = all(len(set(size)) == 1 for size in sizes) and conv.dilation[0] == 1
+    return square and conv.in_channels <= 4 and conv.kernel_size[0] > 2 * conv.stride[0] > 2
 
 
 def pack(graph: fx.GraphModule, packed: dict[str, Packed]) -> None:
@@ -40,13 +123,16 @@ def pack(graph: fx.GraphModule, packed: dict[str, Packed]) -> None:
     for node, conv in _convolutions(graph, parts):
         name = f"packed_{node.name}"
         graph.add_submodule(name, packed.setdefault(name, Packed(conv)))
-        relu = _relu(node, parts)
-        last = relu or node
+        add, relu = _sum(node, parts), _relu(node, parts)
+        other = None if add is None else next(source for source in add.all_input_nodes if source is not node)
+        relu = relu if add is None else _relu(add, parts)
+        last = relu or add or node
         with graph.graph.inserting_before(last):
-            one = graph.graph.call_module(name, (*node.args, relu is not None))
+            one = graph.graph.call_module(name, (*node.args, relu is not None, other))
         last.replace_all_uses_with(one)
-        for old in dict.fromkeys((last, node)):
-            graph.graph.erase_node(old)
+        for old in (relu, add, node):
+            if old is not None:
+                graph.graph.erase_node(old)
 
 
 def _convolutions(graph: fx.GraphModule, parts: dict[str, nn.Module]) -> Iterator[tuple[fx.Node, nn.Conv2d]]:
@@ -61,11 +147,20 @@ def _convolutions(graph: fx.GraphModule, parts: dict[str, nn.Module]) -> Iterato
                 yield node, conv
 
 
-def _relu(node: fx.Node, parts: dict[str, nn.Module]) -> fx.Node | None:
-    """The ReLU that alone reads a convolution, if there is one."""
-    if len(node.users) != 1:
+def _sum(node: fx.Node, parts: dict[str, nn.Module]) -> fx.Node | None:
+    """The sum before a ReLU of a convolution and other maps, if nothing else reads either: a residual block's end."""
+    (add,) = node.users if len(node.users) == 1 else (None,)
+    if add is None or add.target not in (operator.add, operator.iadd, torch.add) or len(add.all_input_nodes) != 2:
         return None
-    (after,) = node.users
+    maps = all(source.op != "get_attr" for source in add.all_input_nodes) and not add.kwargs
+    return add if maps and _relu(add, parts) is not None else None
+
+
+def _relu(node: fx.Node, parts: dict[str, nn.Module]) -> fx.Node | None:
+    """The ReLU that alone reads an operation, if there is one."""
+    (after,) = node.users if len(node.users) == 1 else (None,)
+    if after is None:
+        return None
     if after.op == "call_module":
         return after if isinstance(parts.get(str(after.target)), nn.ReLU) else None
     return after if after.op == "call_function" and after.target is F.relu else None
