@@ -26,6 +26,7 @@ class Packed(nn.Module):
         self.conv = conv
         self.shortcut = _Shortcut(conv) if _narrow(conv) else None
         self._weight: Tensor | None = None
+        self._turned: Tensor | None = None
 
     def forward(self, x: Tensor, relu: bool = False, other: Tensor | None = None) -> Tensor:
         """The maps (N, out, h, w) of x (N, in, H, W), with `other` (N, out, h, w) added and the negatives cut off."""
@@ -55,8 +56,19 @@ class Packed(nn.Module):
         if self.shortcut is not None:
             return self.shortcut(gradient, x.shape[2], x.shape[3])
         conv = self.conv
+        if set(conv.stride) == {1} and all(margin >= 0 for margin in _margins(conv)):
+            return self._turned_back(gradient)
         where = conv.stride, conv.padding, conv.dilation, False, (0, 0), conv.groups
         return torch.ops.aten.convolution_backward(gradient, x, conv.weight, None, *where, (True, False, False))[0]
+
+    def _turned_back(self, gradient: Tensor) -> Tensor:
+        """Without a stride the way back is a convolution too, with the kernels turned and channels exchanged."""
+        conv = self.conv
+        where = _margins(conv), conv.stride, conv.dilation, 1
+        if self._turned is None:
+            turned = conv.weight.flip(2, 3).transpose(0, 1).contiguous(memory_format=torch.channels_last)
+            self._turned = torch.ops.mkldnn._reorder_convolution_weight(turned, *where, list(gradient.shape))
+        return torch.ops.mkldnn._convolution_pointwise(gradient, self._turned, None, *where, "none", [], "")
 
 
 class _Convolved(torch.autograd.Function):
@@ -108,6 +120,13 @@ class _Shortcut:
         room = -self.first, columns - gradient.shape[3] + 1, -self.first, rows - gradient.shape[2] + 1
         residues = F.conv2d(F.pad(gradient, room), self.kernel)  # (N, in * step * step, h, w)
         return F.pixel_shuffle(residues, self.step)[..., :height, :width]
+
+
+def _margins(conv: nn.Conv2d) -> list[int]:
+    """The padding of the way back, down and across."""
+    assert not isinstance(conv.padding, str)
+    sides = zip(conv.kernel_size, conv.padding, conv.dilation, strict=True)
+    return [gap * (side - 1) - pad for side, pad, gap in sides]
 
 
 def _narrow(conv: nn.Conv2d) -> bool:
