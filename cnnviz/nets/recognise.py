@@ -111,8 +111,8 @@ def _adapted(spec: lecture.LectureNet, shapes: Shapes) -> lecture.LectureNet:
     hidden = (shapes.get("hidden.weight") or (0,))[0]
     if spec.head == "none" or not 1 <= out <= 10_000 or hidden > 4096:
         return dataclasses.replace(spec, batch_norm="bn1.weight" in shapes)
-    norms = {"batch_norm": "bn1.weight" in shapes, "head_norm": "norm.weight" in shapes}
-    return dataclasses.replace(spec, outputs=out, hidden=hidden, **norms)
+    conv, head = "bn1.weight" in shapes, "norm.weight" in shapes
+    return dataclasses.replace(spec, outputs=out, hidden=hidden, batch_norm=conv, head_norm=head)
 
 
 def _replace_head(net: nn.Module, shapes: Shapes) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import lightning as L
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from cnnviz.data.loader import Batches
 from cnnviz.options import RequestError
@@ -33,6 +33,8 @@ class Fitting(L.LightningModule):
         super().__init__()
         self.task, self.keeper, self.say, self.stop_wanted = task, keeper, log, wanted
         self.net = task.learner
+        # A single vector of features has nothing to be normalised by.
+        self.least = 2 if any(isinstance(part, nn.BatchNorm1d) for part in self.net.modules()) else 1
         self.plan = task.plan
         whole, left = divmod(len(task.train), self.plan.batch)
         everyone = left >= self.plan.devices * self.plan.nodes  # each process needs a picture of the last batch
@@ -86,8 +88,8 @@ class Fitting(L.LightningModule):
     def training_step(self, batch: tuple[Tensor, Tensor, Tensor], batch_idx: int) -> Tensor | None:
         """The loss of one batch."""
         pixels, labels, _ = batch
-        if not len(labels):
-            return None  # not one of its pictures could be read
+        if len(labels) < self.least:
+            return None  # not enough of its pictures could be read, or an epoch left one over
         logits = self.net(self.task.input(pixels, self.step))
         loss = self.loss(logits, labels)
         right = (judge.scores(logits.detach()).argmax(1) == labels).sum()

@@ -51,6 +51,7 @@ class Plan(Options):
     hidden: int | None = knob(None, "Units of the hidden layer; 0 for none", low=0, high=4096)
     dropout: float | None = knob(None, "Share of the features dropped while training", low=0.0, high=0.9, step=0.05)
     batch_norm: bool | None = knob(None, "Normalise each channel over the batch (lecture nets)")
+    head_norm: bool | None = knob(None, "Normalise the features before the head over the batch (lecture nets)")
     single_logit: bool = knob(True, "Two classes share one logit")
     augment: Augment = field(default_factory=Augment)
     share: float = knob(0.2, "Share that validates, where the folder has no val", low=0.01, high=0.9)
@@ -71,6 +72,10 @@ class Plan(Options):
             raise PlanError("Features are computed once, so pictures cannot change; choose frozen to augment them.")
         if self.recipe in ("partial", "full") and not self.backbone_rate:
             raise PlanError("A backbone rate of 0 trains the head alone; choose frozen, or a rate above 0.")
+        if self.head_norm and self.batch < 2:
+            raise PlanError(
+                "One picture has nothing to be normalised by; choose a batch of 2 or more, or no head_norm."
+            )
         if self.recipe != "scratch" and self.net.startswith("lecture/") and not self.start:
             raise PlanError(f"{self.net} has no trained weights to keep; train it from scratch, or start from a run.")
 

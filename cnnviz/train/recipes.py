@@ -15,7 +15,7 @@ from cnnviz.nets import checkpoint, lecture, recognise, transfer, zoo
 from cnnviz.nets.preprocess import Preprocess
 from cnnviz.train.plan import Plan, PlanError
 
-HEAD_LAYERS = ("flatten", "dropout", "hidden", "relu", "out")  # of a lecture net, behind its maps
+HEAD_LAYERS = ("flatten", "norm", "dropout", "hidden", "relu", "out")  # of a lecture net, behind its maps
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,6 +123,7 @@ def _lecture(plan: Plan, outputs: int) -> tuple[nn.Module, dict[str, Any], tuple
         "hidden": plan.hidden,
         "dropout": plan.dropout,
         "batch_norm": plan.batch_norm,
+        "head_norm": plan.head_norm,
         "channels": plan.channels,
         "size": plan.size,
     }
@@ -161,7 +162,7 @@ def _headed(
 ) -> tuple[dict[str, Any], tuple[str, ...], Preprocess]:
     """Gives a torchvision net the head of the plan, in place."""
     known = _entry(plan)
-    for name in ("pools", "batch_norm"):
+    for name in ("pools", "batch_norm", "head_norm"):
         if getattr(plan, name) is not None:
             raise PlanError(f"{name} is a switch of the lecture nets; leave it out for {plan.net}.")
     if plan.channels == 1:

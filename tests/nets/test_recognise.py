@@ -53,9 +53,9 @@ def test_every_family_of_the_zoo_has_a_mark():
 
 
 @pytest.mark.parametrize("name", lecture.NETS)
-@pytest.mark.parametrize("batch_norm", [False, True])
-def test_lecture_nets_are_recognised(name, batch_norm):
-    spec = dataclasses.replace(lecture.NETS[name], batch_norm=batch_norm)
+@pytest.mark.parametrize("norms", [{}, {"batch_norm": True}, {"head_norm": True}], ids=str)
+def test_lecture_nets_are_recognised(name, norms):
+    spec = dataclasses.replace(lecture.NETS[name], **norms)
     if spec.head != "none":
         spec = dataclasses.replace(spec, outputs=7)
     state = state_of(recognise.lecture_net(spec))

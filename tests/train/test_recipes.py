@@ -93,6 +93,7 @@ def test_the_last_layers_can_be_counted_instead(no_weights):
     {"net": "mobilenet_v3_small", "size": 64, "pooling": "flatten"},
     {"net": "lecture/mnist_flatten", "size": 40, "channels": 3, "pools": 1, "hidden": 32, "batch_norm": True},
     {"net": "lecture/cats_flatten", "size": 64, "pooling": "gap", "dropout": 0.0},
+    {"net": "lecture/mnist_gap", "pools": 0, "head_norm": True},
 ], ids=lambda v: v["net"])  # fmt: skip
 def test_a_saved_net_is_found_again_by_its_card(tmp_path, values):
     made = prepared(3, **values)
@@ -116,13 +117,24 @@ def test_a_saved_net_is_found_again_by_its_card(tmp_path, values):
     assert model.labels == ("a", "b", "c")
 
 
-def test_features_and_head_make_the_net(no_weights):
-    made = prepared(net="lecture/cats_gap", size=64)
+@pytest.mark.parametrize("head_norm", [False, True])
+def test_features_and_head_make_the_net(no_weights, head_norm):
+    made = prepared(net="lecture/cats_gap", size=64, head_norm=head_norm)
     made.net.eval()
     trunk, head = recipes.split(made)
     x = torch.rand(2, 3, 64, 64)
     torch.testing.assert_close(head(trunk(x)), made.net(x))
     assert trunk(x).shape[1] == 128
+
+
+def test_normalised_features_bring_out_what_differs_little():
+    made = prepared(6, net="lecture/mnist_gap", head_norm=True)
+    assert made.parameters == prepared(6, net="lecture/mnist_gap").parameters + 2 * 64
+    little = 1 + torch.linspace(-0.02, 0.02, 16)[:, None].expand(
+        16, 64
+    )  # as means over fifty circles, one more or less
+    out = made.net.norm.train()(little)
+    assert out.std() > 0.9
 
 
 def test_every_torchvision_net_takes_a_new_head():
@@ -141,6 +153,8 @@ def test_every_torchvision_net_takes_a_new_head():
         ({"net": "lecture/nothing"}, "no net"),
         ({"net": "densenet121", "pooling": "flatten"}, "gap"),
         ({"net": "resnet18", "pools": 2}, "lecture nets"),
+        ({"net": "resnet18", "head_norm": True}, "lecture nets"),
+        ({"net": "lecture/mnist_gap", "head_norm": True, "batch": 1}, "nothing to be normalised by"),
         ({"net": "resnet18", "channels": 1}, "colour"),
         ({"net": "lecture/cats_gap", "size": 20}, "too few"),
         ({"net": "lecture/mnist_base"}, "head"),
