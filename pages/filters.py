@@ -6,9 +6,9 @@ import streamlit as st
 from cnnviz import picture
 from cnnviz.explain import sheet
 from cnnviz.explain.ascent import RECIPES, in_words
-from cnnviz.ui import beside, controls, gallery, show, state
+from cnnviz.ui import beside, closeup, controls, gallery, show, state
 from cnnviz.ui.components.mosaic import mosaic
-from cnnviz.ui.jobs import JOBS
+from cnnviz.ui.jobs import JOBS, remaining
 
 state.guard()
 
@@ -60,6 +60,17 @@ with st.expander("Knobs"):
             turned.update(gallery.asked_knobs(chosen, f"{recipe}", [str(name) for name in part]))
 
 
+def link_of(whole: bool = False) -> dict[str, str]:
+    """What a link to this view holds: layer, channels, recipe and the knobs that were turned, or the `whole` of them.
+
+    The whole is for a visit that has turned others since.
+    """
+    knobs = {f"{recipe}-{name}": v or 0 for name, v in turned.items() if whole or v != getattr(chosen, name)}
+    channels = {"channels": wanted} if kind == "list" else {"many": many}
+    view = {"layer": layer, "which": kind, "recipe": recipe, **channels, **knobs}
+    return {name: str(v).lower() if isinstance(v, bool) else str(v) for name, v in view.items()}
+
+
 def answers() -> list[int]:
     """All channels, the one that answers the photo most first."""
     if layer == "logits":
@@ -88,37 +99,49 @@ base = photo if request.photo else None
 compared = st.session_state.get("fork", "none")  # another recipe for the same channel and seed
 seen = st.session_state.get("_filter") if st.session_state.get("_filter") in request.channels else request.channels[0]
 second = None if compared == "none" else beside.other_recipe(engine, request, seen, compared)
-running = gallery.job(engine, request, base).busy or (second is not None and gallery.job(engine, second, None).busy)
+view = state.view() | link_of(whole=True)
+running = gallery.job(engine, request, base, view).busy
+running = running or (second is not None and gallery.job(engine, second, None, view).busy)
 
 
 # show
 @st.fragment(run_every=POLL if running else None)
+@show.refusals()
 def grown() -> None:
-    """All pictures as they are now, and one of them close up."""
-    job = gallery.job(engine, request, base)
+    """All pictures as they are now, and one of them close up; after a refusal those of the gallery before."""
+    what, job = request, gallery.job(engine, request, base, view)
     shelf = job.look()
-    other = None if second is None else gallery.job(engine, second, None)
+    other = None if second is None else gallery.job(engine, second, None, view)
     if running != (job.busy or (other is not None and other.busy)):
         st.rerun()  # begin or end looking every moment
     if job.error:
         st.error(show.plain(job.error), icon=":material/error:")
+        if not shelf.begun:
+            what = st.session_state.get("_gallery_good")
+            if what is None or (job := JOBS.get(what)) is None:
+                return
+            shelf = job.look()
+            show.say(f"These are the pictures from before: {job.title}.")
     elif job.busy:
         bar, button = st.columns([5, 1], vertical_alignment="center")
-        left = job.left()
-        words = "Waits for its turn" if job.state == "queued" else "Growing" + (f", {left:.0f} s left" if left else "")
+        words = "Waits for its turn" if job.state == "queued" else "Growing" + remaining(job.left())
         bar.progress(shelf.share(), words)
         button.button("Stop", icon=":material/stop:", on_click=job.stop, width="stretch")
     elif job.state == "stopped" and st.button("Go on", icon=":material/play_arrow:"):
         JOBS.drop(request)  # what was finished is remembered
         st.rerun()
-    channels = list(request.channels)
+    if shelf.begun:
+        st.session_state["_gallery_good"] = what
+    layer, channels = what.layer, list(what.channels)
+    labels = engine.model(what.model).labels
+    called = lambda channel: labels[channel] if layer == "logits" else f"channel {channel}"  # noqa: E731
     all_of_them, one_of_them = st.columns([2.1, 1], gap="large")
     with one_of_them:
         place = st.session_state.get("_filter")
         channel = place if place in channels else channels[0]
-        close_up(shelf.tracks[channel], channel)
+        closeup.close_up(shelf.tracks[channel], layer, channel, called(channel))
         now = controls.pick("Compare with recipe", "fork", ["none", *RECIPES], "none")
-        if now != compared or (second is not None and second.channels != (channel,)):
+        if now != compared or (second is not None and what == request and second.channels != (channel,)):
             st.rerun()
         if second is not None:
             beside.fork(engine, second, compared)
@@ -133,73 +156,24 @@ def grown() -> None:
             "filter-tiles", shelf.tiles(side, columns), columns=columns, names=[called(c) for c in channels], gap=2,
             chosen=channels.index(channel), alt=f"Filter images of {layer}", on_choose=choose,
         )  # fmt: skip
-        show.say(f"Recipe {recipe}: {in_words(request.ascent)}.")
+        show.say(f"Recipe{f' {recipe}' if what == request else ''}: {in_words(what.ascent)}.")
         if dead := [c for c, t in shelf.tracks.items() if t.image is not None and t.image.dead]:
             show.say(f"Nothing was found that these channels answer to: {', '.join(map(str, dead))}")
-    link = state.link("filters", **linked())
-    track = shelf.tracks[channel]
-    done = track.image is not None
+    image = shelf.tracks[channel].image
+    take = (lambda: image.picture) if image is not None else None
     show.take_away(
-        sheet.file_name(layer, channel), picture=(lambda: track.image.picture) if done else None,
-        array=(lambda: track.image.picture) if done else None, link=link,
-        python=gallery.python(request, show.opening(photo)),
+        sheet.file_name(layer, channel), picture=take, array=take,
+        link=state.link("filters", **link_of()) if what == request else "",
+        python=gallery.python(what, show.opening(photo)),
     )  # fmt: skip
-    if not running and layer != "logits":
+    if running:
+        return
+    closeup.exports(what, shelf, channel, columns)
+    if layer != "logits":
         if controls.tick("Tuning curves", "tuning", help="What the channel answers to stripes, colours, discs, places"):
-            beside.tuning(engine, key, layer, channel)
+            beside.tuning(engine, what.model, layer, channel)
         if controls.tick("Photos that please it", "patches", help="Nine photos, and where in them the channel looks"):
-            beside.patches(engine, key, layer, channel)
-    if not running and not show.presenting():
-        with st.container(horizontal=True, gap="small"):
-            st.download_button(
-                "Contact sheet", lambda: picture.encode(shelf.tiles(160, columns), "png"), f"{layer}_sheet.png",
-                "image/png", on_click="ignore", icon=":material/grid_view:",
-            )  # fmt: skip
-            if done:
-                st.download_button(
-                    "GIF", lambda: sheet.animation(gallery.decoded(track.way)),
-                    f"{sheet.file_name(layer, channel)}.gif", "image/gif", on_click="ignore", icon=":material/movie:",
-                )  # fmt: skip
-
-
-def linked() -> dict[str, object]:
-    """What a link to this view holds: layer, channels, recipe and the knobs that were turned."""
-    knobs = {f"{recipe}-{name}": value for name, value in turned.items() if value != getattr(chosen, name)}
-    channels = {"channels": wanted} if kind == "list" else {"many": many}
-    return {"layer": layer, "which": kind, "recipe": recipe, **channels, **knobs}
-
-
-def called(channel: int) -> str:
-    """A channel's number, or a class's name."""
-    return model.labels[channel] if layer == "logits" else f"channel {channel}"
-
-
-def close_up(track: gallery.Track, channel: int) -> None:
-    """One filter large: its newest picture or a step of the way, before and after, and the objective."""
-    show.section(called(channel).capitalize(), layer)
-    if track.picture is None:
-        st.skeleton(height=320)
-        return
-    if track.image is None:
-        show.image(sheet.fitted(track.picture, 420), f"Filter image of {called(channel)} of {layer} while it grows")
-        return
-    view = controls.switch("View", "view", ["after", "before", "every step"], "after", label_visibility="collapsed")
-    if view == "every step":
-        last = len(track.way)
-        step = st.slider("Step", 1, last, last, key=f"step-{channel}") if last > 1 else 1
-        shown = gallery.decoded([track.way[step - 1]])[0]
-    else:
-        shown = track.image.picture if view == "after" else track.image.start
-    show.image(sheet.fitted(shown, 420), f"Filter image of {called(channel)} of {layer}, {view}", quality=95)
-    show.facts(
-        {
-            "Objective before": f"{track.image.before:.4g}",
-            "after": f"{track.image.value:.4g}",
-            "Side": f"{len(track.image.picture)} px",
-            "Steps": str(len(track.values)),
-        }
-    )
-    st.line_chart({"objective": track.values}, height=140, x_label="step", y_label="", alt="Objective at each step")
+            beside.patches(engine, what.model, layer, channel)
 
 
 grown()

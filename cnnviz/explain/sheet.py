@@ -1,15 +1,17 @@
-"""Which channels are asked for, and filter images side by side or one after another. Needs no torch."""
+"""Which channels are asked for, and filter images side by side or in one archive. Needs no torch."""
 
 from __future__ import annotations
 
 import io
 import re
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from PIL import Image
 
 from cnnviz.options import RequestError
+from cnnviz.picture import encode
 
 PLAIN = ("ReLU", "Pool", "Dropout", "Norm", "Hardswish", "SiLU", "Sigmoid", "Identity", "Permute")  # nothing learned
 
@@ -65,12 +67,12 @@ def fitted(picture: np.ndarray, side: int) -> np.ndarray:
     return np.asarray(Image.fromarray(picture).resize((side, side), Image.Resampling.BICUBIC))
 
 
-def animation(frames: Sequence[np.ndarray], milliseconds: int = 80) -> bytes:
-    """Frames uint8 (H, W, 3) as an endless GIF that rests on the last one."""
-    stills = [Image.fromarray(frame) for frame in frames]
+def archive(pictures: Mapping[str, np.ndarray]) -> bytes:
+    """Pictures uint8 (H, W, 3) by name as PNGs in one zip."""
     file = io.BytesIO()
-    times = [milliseconds] * (len(stills) - 1) + [1500]
-    stills[0].save(file, "GIF", save_all=True, append_images=stills[1:], duration=times, loop=0)
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as packed:  # a PNG is compressed already
+        for name, pixels in pictures.items():
+            packed.writestr(f"{name}.png", encode(pixels, "png"))
     return file.getvalue()
 
 

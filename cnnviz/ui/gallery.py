@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from cnnviz import picture
 from cnnviz.explain import sheet
 from cnnviz.explain.ascent import Ascent, written
 from cnnviz.options import knobs
-from cnnviz.ui import controls, state
+from cnnviz.ui import controls, running, state
 from cnnviz.ui.jobs import JOBS, Job
 
 if TYPE_CHECKING:
@@ -79,6 +79,11 @@ class Gallery:
             way = track.way or [picture.encode(frame, "jpeg", 85) for frame in event.image.frames]
             track.way = [*way, picture.encode(event.picture, "jpeg", 95)]
 
+    @property
+    def begun(self) -> bool:
+        """Whether there is any picture yet."""
+        return any(track.picture is not None for track in self.tracks.values())
+
     def share(self) -> float:
         """How much is done, 0..1."""
         return min(1.0, self.done / self.total)
@@ -95,15 +100,20 @@ class Gallery:
         return sheet.contact_sheet(now, columns, gap=2, side=side)
 
 
-def job(engine: Engine, request: Request, photo: Photo | None) -> Job:
-    """The job that grows a request, started where nobody has asked for it yet."""
+def job(engine: Engine, request: Request, photo: Photo | None, view: Mapping[str, str] | None = None) -> Job:
+    """The job that grows a request, started where nobody has asked for it yet; `view` is what a link to it holds."""
 
     def make() -> Generator[FilterEvent]:
         layer = None if request.layer == "logits" else request.layer
         return engine.filters(request.model, layer, request.channels, request.ascent, photo)
 
-    title = f"{len(request.channels)} filters of {request.layer}, {request.model}"
-    return JOBS.ask(request, title, lambda: Gallery(request.channels, request.ascent.steps), make, request.owner)
+    title = ""
+    if JOBS.get(request) is None:
+        what = f"{many} filters" if (many := len(request.channels)) > 1 else f"Filter {request.channels[0]}"
+        title = f"{what} of {request.layer}, {engine.model(request.model).title}"
+    running.asked(request)
+    shelf = lambda: Gallery(request.channels, request.ascent.steps)  # noqa: E731
+    return JOBS.ask(request, title, shelf, make, request.owner, view)
 
 
 def owner(photo: Photo | None) -> str:

@@ -7,10 +7,11 @@ another browser. Streamlit is not needed here.
 from __future__ import annotations
 
 import atexit
+import itertools
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Generator, Hashable
+from collections.abc import Callable, Generator, Hashable, Mapping
 from typing import Any, Protocol
 
 from cnnviz.options import RequestError
@@ -18,6 +19,15 @@ from cnnviz.options import RequestError
 KEPT = 12  # finished jobs that can still be looked at
 AT_ONCE = 2  # jobs that run; the others wait
 UNWATCHED = 600.0  # seconds after which a job that nobody looks at is stopped
+
+
+def remaining(seconds: float | None) -> str:
+    """The time left as it is put behind what is done: ", 40 s left"; empty where it cannot be told."""
+    if not seconds:
+        return ""
+    if seconds < 100:
+        return f", {seconds:.0f} s left"
+    return f", {seconds / 60:.0f} min left" if seconds < 6000 else f", {seconds / 3600:,.0f} h left"
 
 
 class Shelf(Protocol):
@@ -36,11 +46,21 @@ class Shelf(Protocol):
 class Job:
     """One piece of work. `state` is queued, running, finished, stopped or failed; `error` says why it failed.
 
-    `owner` is the visit whose own photo it was made of; empty for all others.
+    `owner` is the visit whose own photo it was made of; empty for all others. `number` tells it from all other jobs,
+    `view` is what a link to it holds.
     """
 
-    def __init__(self, name: Hashable, title: str, shelf: Any, make: Callable[[], Generator], owner: str) -> None:
-        self.name, self.title, self.shelf, self.owner = name, title, shelf, owner
+    def __init__(
+        self,
+        name: Hashable,
+        title: str,
+        shelf: Any,
+        make: Callable[[], Generator],
+        owner: str = "",
+        view: Mapping[str, str] | None = None,
+    ) -> None:
+        self.name, self.title, self.shelf, self.owner, self.view = name, title, shelf, owner, dict(view or {})
+        self.number = next(_NUMBERS)
         self.state, self.error = "queued", ""
         self.began, self.ended, self.seen = time.monotonic(), 0.0, time.monotonic()
         self._make, self._stop = make, threading.Event()
@@ -113,11 +133,12 @@ class Jobs:
         shelf: Callable[[], Shelf],
         make: Callable[[], Generator],
         owner: str = "",
+        view: Mapping[str, str] | None = None,
     ) -> Job:
         """The job of that name; started where there is none. One that was stopped stays so until `again`."""
         with self._lock:
             if (job := self._jobs.get(name)) is None:
-                job = self._jobs[name] = Job(name, title, shelf(), make, owner)
+                job = self._jobs[name] = Job(name, title, shelf(), make, owner, view)
                 job._thread.start()
                 for old in [n for n, j in self._jobs.items() if not j.busy][:-KEPT]:
                     del self._jobs[old]
@@ -157,5 +178,6 @@ class Jobs:
                 job._thread.join(max(0.0, end - time.monotonic()))
 
 
+_NUMBERS = itertools.count(1)
 _PLACES = threading.BoundedSemaphore(AT_ONCE)
 JOBS = Jobs()

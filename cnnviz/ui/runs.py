@@ -126,8 +126,7 @@ def look(name: str) -> Run:
     events = folder / run.EVENTS
     stamp = events.stat().st_size if events.exists() else 0
     found = _look(str(folder), stamp, run.alive(folder))
-    process = _processes.get(name)
-    if process is not None and process.poll() is None and found.state in ("waiting", "interrupted"):
+    if spawned(name) and found.state in ("waiting", "interrupted"):
         return Run(found.id, found.folder, found.plan, "starting", found.events)  # importing torch takes seconds
     return found
 
@@ -135,6 +134,12 @@ def look(name: str) -> Run:
 def busy(name: str) -> bool:
     """Whether a process works on a run, or will in a moment."""
     return look(name).state in ("starting", "queued", "running")
+
+
+def spawned(name: str) -> bool:
+    """Whether a process that this server started for a run is there, also while it still imports torch."""
+    process = _processes.get(name)
+    return process is not None and process.poll() is None
 
 
 def begin(plan: Plan) -> str:

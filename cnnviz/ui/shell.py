@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from cnnviz.ui import controls, show, state
+from cnnviz.ui import controls, running, show, state
 
 STYLE = Path(__file__).with_name("style.css")
 ICON = (
@@ -52,11 +52,16 @@ def run() -> None:
         with show.refusals():
             page.run()
         return
+    with st.sidebar:
+        top = st.container()
+    drawn = running.draw(top)
     foot = controls.sidebar()
     try:
         with show.refusals():  # pages ask under this edge of their own accord, so that the rest of them stays
             page.run()
     finally:  # also where a page stops early: by now the engine is loaded and can name its device
+        if not drawn:  # what the page itself began
+            running.draw(top)
         with foot:
             controls.foot()
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+import zipfile
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from cnnviz.explain.sheet import animation, channels, contact_sheet, file_name, layers
+from cnnviz.explain.sheet import archive, channels, contact_sheet, file_name, layers
 from cnnviz.options import RequestError
 
 
@@ -42,9 +43,11 @@ def test_a_contact_sheet_holds_every_picture_where_it_belongs():
     assert (sheet[10:18, 10:18] == 255).all()
 
 
-def test_an_animation_plays_all_frames():
-    frames = [np.full((8, 8, 3), value, np.uint8) for value in (0, 100, 200)]
-    assert Image.open(io.BytesIO(animation(frames))).n_frames == 3
+def test_an_archive_holds_every_picture_exactly_under_its_name():
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    with zipfile.ZipFile(io.BytesIO(archive({"conv1_0": pixels, "conv1_1": 255 - pixels}))) as packed:
+        assert packed.namelist() == ["conv1_0.png", "conv1_1.png"]
+        assert np.array_equal(np.asarray(Image.open(packed.open("conv1_0.png"))), pixels)
 
 
 def test_files_are_named_layer_filter():

@@ -1,0 +1,34 @@
+"""A gallery in the browser: it goes on while another page is open, is stopped from there, and its film plays."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+NET = "lecture/cats_gap"
+
+
+def test_a_gallery_goes_on_under_other_pages_and_a_reload_and_is_stopped_there_within_a_second(page: Page):
+    main, sidebar = page.get_by_test_id("stMain"), page.get_by_test_id("stSidebar")
+    stop = sidebar.get_by_role("button", name="Stop")
+    page.goto(f"/filters?model={NET}&layer=conv4&many=128&auto-steps=512")
+    stop.wait_for()
+    sidebar.get_by_role("link", name="Gabor lab").click()
+    page.get_by_role("heading", name="Gabor lab").wait_for()
+    page.reload()  # of a page that has nothing to do with it
+    sidebar.get_by_role("link", name="128 filters of conv4").click()
+    main.get_by_role("button", name="Stop").wait_for()
+    page.wait_for_url("**/filters?**auto-steps=512**")
+    assert stop.count() == 1  # it is the same gallery, not another one
+    sidebar.get_by_role("link", name="Convolution lab").click()
+    page.get_by_role("heading", name="Convolution lab").wait_for()
+    page.get_by_text("Stride", exact=True).first.wait_for()
+    began = time.monotonic()
+    stop.click()
+    stop.wait_for(state="detached")
+    assert time.monotonic() - began < 2.0  # 0.3 s on a quiet machine
+    sidebar.get_by_role("link", name="Filters").click()
+    main.get_by_role("button", name="Go on").wait_for()
