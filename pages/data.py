@@ -1,5 +1,7 @@
 """Data: what a net learns from, looked at before it is learned from."""
 
+from functools import partial
+
 import numpy as np
 import streamlit as st
 
@@ -176,21 +178,35 @@ def playground(name: str | None) -> None:
         seed = st.number_input("Seed", 0, 10_000, 0, key="aug-seed")
     wanted = Augment(**values)
     state.engine()  # by then PyTorch is loaded
-    pixels = state.photo().pixels
-    if name is not None:
-        some, _ = runs.batch(runs.data_set(name), "train", 1, st.session_state.get("_batch", 0), 192)
-        pixels = some[0] if len(some) else pixels
-    side = min(pixels.shape[:2])
-    top, west = (pixels.shape[0] - side) // 2, (pixels.shape[1] - side) // 2
-    small = picture.resize(pixels[top : top + side, west : west + side], 192, 192)
     with right:
-        many = show.asked("augmented", lambda: runs.varied(small, wanted, int(seed)))
-        if many is not None:
-            show.image(sheet(many, 4), "The picture itself, then eleven variants of it")
-            show.say("Top left is the picture itself.")
+        small = picked(name, st.session_state.get("_batch", 0))
+        many = show.asked("augmented", partial(runs.varied, small, wanted, int(seed)))
+        if many is None:
+            return
+        show.image(sheet(many, 4), "The picture itself, then eleven variants of it")
+        show.say("Top left is the picture itself.")
     lines = "import torch\nfrom cnnviz.data.augment import Augment, variants\n\n"
     lines += f"changed = variants(pixels, {wanted}, count=11, seed={int(seed)})  # uint8 (11, C, H, W)"
     show.take_away("augmentation", picture=lambda: sheet(many, 4), array=lambda: many, python=lines)
+
+
+def picked(name: str | None, turn: int) -> np.ndarray:
+    """A picture of a data set, uint8 (192, 192, 3); without one, the current photo's middle.
+
+    Where the data set cannot be read any more, a sentence, and the picture that was shown before.
+    """
+    of, kept = st.session_state.get("_sample", ((None,), None))
+    if name is not None:
+        with show.refusals():
+            if of != (now := (name, turn, runs.stamp(name))):
+                some, _ = runs.batch(runs.data_set(name), "train", 3, turn, 192)
+                of, kept = st.session_state["_sample"] = now, some[0] if len(some) else None
+        if kept is not None and of[0] == name:
+            return kept
+    pixels = state.photo().pixels
+    side = min(pixels.shape[:2])
+    top, west = (pixels.shape[0] - side) // 2, (pixels.shape[1] - side) // 2
+    return picture.resize(pixels[top : top + side, west : west + side], 192, 192)
 
 
 # ask

@@ -1,11 +1,8 @@
 """Train: a plan becomes a run, the run is watched while it learns, and its net opens on every other page."""
 
-from pathlib import Path
-
 import streamlit as st
 
-from cnnviz.train import run as runfolder
-from cnnviz.ui import controls, curves, plan, runs, show, state, watch
+from cnnviz.ui import controls, finding, layertable, plan, runs, show, state, watch
 
 state.guard()
 
@@ -26,18 +23,15 @@ if sets:
                 st.session_state["run"] = runs.begin(wanted)
         if st.button("Find a rate", icon=":material/query_stats:", disabled=wanted is None):
             with show.refusals():
-                st.session_state["_rate_folder"] = str(runs.find_rate(wanted))
-                st.rerun()
+                finding.begin(wanted)
         if wanted is not None:
             st.download_button(
                 "Plan file", wanted.json(), "plan.json", on_click="ignore", icon=":material/download:", key="plan-file",
                 help="python -m cnnviz train plan.json does the same on any machine",
             )  # fmt: skip
-    if st.session_state.get("_rate_folder"):
-        plan.rate_search()
-    elif done := st.session_state.get("_rate_done"):
-        found = runfolder.read(Path(done))
-        curves.rates([(e["rate"], e["loss"]) for e in found.of("rate")], found.last("finished").get("suggestion"))
+    finding.draw()
+    if wanted is not None:
+        layertable.draw(wanted, st.session_state["set"])
 else:
     st.info("There is no data set yet: draw circles to count, or upload a zip.", icon=":material/photo_library:")
     st.page_link("pages/data.py", label="Add a data set", icon=":material/photo_library:")

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import shutil
 import stat
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -14,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from cnnviz.data.arrival import arriving
 from cnnviz.data.folder import SUFFIXES
 from cnnviz.options import RequestError
 from cnnviz.photo import MAX_BYTES
@@ -51,15 +48,8 @@ def unpack(
     `progress` hears (entries done, entries in all).
     """
     folder = Path(folder)
-    if folder.exists():
-        raise ArchiveError(f"There is already a folder {folder.name}; choose another name or delete it.")
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=".unpacking-", dir=folder.parent))
-    except OSError as error:
-        raise ArchiveError(f"Nothing can be written to {folder.parent} ({error.strerror}); choose another.") from None
-    try:
-        with zipfile.ZipFile(source) as archive:
+        with arriving(folder, ArchiveError) as draft, zipfile.ZipFile(source) as archive:
             entries = _checked(archive, max_total)
             written = total = 0
             for done, entry in enumerate(entries, start=1):
@@ -70,9 +60,8 @@ def unpack(
                     written += 1
                 if progress and (done % 100 == 0 or done == len(entries)):
                     progress(done, len(entries))
-        if not written:
-            raise ArchiveError("This archive holds no pictures; put them in one folder per class and zip that.")
-        os.replace(draft, folder)
+            if not written:
+                raise ArchiveError("This archive holds no pictures; put them in one folder per class and zip that.")
         return Unpacked(folder, written, len(entries) - written)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as error:
         if isinstance(error, ArchiveError):
@@ -80,9 +69,6 @@ def unpack(
         raise ArchiveError("This is no whole zip archive; make or upload it again.") from None
     except OSError as error:
         raise ArchiveError(f"The archive could not be unpacked ({error.strerror or error}); free some space.") from None
-    finally:
-        with contextlib.suppress(OSError):
-            shutil.rmtree(draft)
 
 
 def _checked(archive: zipfile.ZipFile, max_total: int) -> list[zipfile.ZipInfo]:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import io
-import os
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +13,10 @@ from typing import Any
 
 from PIL import Image
 
+from cnnviz.data.arrival import arriving
 from cnnviz.options import RequestError
+
+RAW = ".raw"  # what torchvision downloads, until the pictures are written
 
 
 class CatalogError(RequestError):
@@ -55,24 +56,16 @@ def fetch(
     Raises `CatalogError` where there is no network, with what to do by hand.
     """
     known, folder = entry(name), Path(folder)
-    if folder.exists():
-        raise CatalogError(f"There is already a folder {folder.name}; choose another name or delete it.")
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=".loading-", dir=folder.parent))
-    except OSError as error:
-        raise CatalogError(f"Nothing can be written to {folder.parent} ({error.strerror}); choose another.") from None
-    try:
-        _write(known, draft, per_class, progress)
-        os.replace(draft / "pictures", folder)
+        with arriving(folder, CatalogError) as draft:
+            _write(known, draft, per_class, progress)
+            shutil.rmtree(draft / RAW, ignore_errors=True)
     except (OSError, http.client.HTTPException, RuntimeError) as error:
         reason = str(getattr(error, "reason", None) or error).splitlines()[0]
         raise CatalogError(
             f"{known.title} cannot be downloaded ({reason}); try again with a network, "
             "or upload the pictures as a zip with one folder per class."
         ) from None
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return folder
 
 
@@ -82,14 +75,14 @@ def _write(known: Entry, draft: Path, per_class: int | None, progress: Callable[
     done = 0
     for split, arguments in known.splits:
         with contextlib.redirect_stdout(io.StringIO()):  # some of them print
-            source = getattr(datasets, known.source)(draft / "raw", download=True, **dict(arguments))
+            source = getattr(datasets, known.source)(draft / RAW, download=True, **dict(arguments))
         names = [str(n) for n in getattr(source, "classes", range(10))]
         taken = dict.fromkeys(range(len(names)), 0)
         for index, (picture, label) in enumerate(_pairs(source)):
             done += 1
             if per_class is None or taken[label] < per_class:
                 taken[label] += 1
-                place = draft / "pictures" / split / _plain(names[label])
+                place = draft / split / _plain(names[label])
                 place.mkdir(parents=True, exist_ok=True)
                 if max(picture.size) > 64:
                     picture.convert("RGB").save(place / f"{index:05d}.jpg", quality=92)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from cnnviz.data.arrival import arriving
 from cnnviz.options import Options, RequestError, knob
 
 STYLES = ("discs", "rings", "colours", "noise")
@@ -102,33 +100,22 @@ def write(folder: Path | str, options: Counting, progress: Callable[[int, int], 
     import cv2
 
     folder = Path(folder)
-    if folder.exists():
-        raise CountingError(f"There is already a folder {folder.name}; choose another name or delete it.")
     place(options.high, options, np.random.default_rng(options.seed))  # fails at once if it fails at all
     numbers = range(options.low, options.high + 1)
     val = max(1, round(options.per_class * options.val_share))
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix=".drawing-", dir=folder.parent))
-    except OSError as error:
-        raise CountingError(f"Nothing can be written to {folder.parent} ({error.strerror}); choose another.") from None
-    try:
-        for done, number in enumerate(numbers, start=1):
-            for split in ("train", "val"):
-                (draft / split / str(number)).mkdir(parents=True)
-            for i in range(options.per_class):
-                picture = draw(number, options, np.random.default_rng((options.seed, number, i)))
-                path = draft / ("val" if i < val else "train") / str(number) / f"{i:05d}.png"
-                path.write_bytes(
-                    cv2.imencode(".png", picture[..., ::-1], (cv2.IMWRITE_PNG_COMPRESSION, 4))[1].tobytes()
-                )
-            if progress:
-                progress(done, len(numbers))
-        os.replace(draft, folder)
+        with arriving(folder, CountingError) as draft:
+            for done, number in enumerate(numbers, start=1):
+                for split in ("train", "val"):
+                    (draft / split / str(number)).mkdir(parents=True)
+                for i in range(options.per_class):
+                    drawn = draw(number, options, np.random.default_rng((options.seed, number, i)))[..., ::-1]
+                    path = draft / ("val" if i < val else "train") / str(number) / f"{i:05d}.png"
+                    path.write_bytes(cv2.imencode(".png", drawn, (cv2.IMWRITE_PNG_COMPRESSION, 4))[1].tobytes())
+                if progress:
+                    progress(done, len(numbers))
     except OSError as error:
         raise CountingError(
             f"The pictures could not be written ({error.strerror or error}); free some space."
         ) from None
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return folder

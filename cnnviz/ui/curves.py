@@ -11,6 +11,7 @@ import streamlit as st
 from cnnviz.train.run import Run
 
 POINTS = 400  # of a curve on the screen
+HEIGHT = 300  # px
 COLOURS = ("#3b7dd8", "#d9822b", "#3a9d6b", "#b0559d", "#8a8f98", "#c74440")
 
 
@@ -98,7 +99,7 @@ def _chart(
         "series": lines,
         "animation": False,
     }
-    st.echarts_chart(spec, height=300, key=key, alt=alt)
+    st.echarts_chart(spec, height=HEIGHT, key=key, alt=alt)
 
 
 def _thin(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -11,7 +11,6 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 import threading
 from pathlib import Path
 
@@ -30,6 +29,7 @@ from cnnviz.train.plan import Plan
 from cnnviz.train.run import Run
 from cnnviz.ui import start
 
+ROOM = 4 << 20  # bytes: with fewer, not even a small net is kept
 _processes: dict[str, subprocess.Popen] = {}
 _lock = threading.Lock()
 public = start.public
@@ -52,7 +52,16 @@ def data_set(name: str) -> DataSet:
     """A data set on the shelf; the name is looked up and never joined to a path. Raises `RequestError`."""
     if name not in data_sets():
         raise RequestError(f"There is no data set {name!r} any more; choose another.")
-    return _read(str(shelf() / name), _stamp(shelf() / name))
+    return _read(str(shelf() / name), stamp(name))
+
+
+def stamp(name: str) -> float:
+    """When a data set, or a folder right inside it, last changed; 0 where it is gone."""
+    root = shelf() / name
+    try:
+        return max([root.stat().st_mtime, *(p.stat().st_mtime for p in root.iterdir())])
+    except OSError:
+        return 0.0
 
 
 def place_for(name: str) -> Path:
@@ -103,7 +112,7 @@ def _audited(root: str, stamp: float) -> Audit:
 
 def audited(name: str) -> Audit:
     """The audit of a data set, remembered until the folder changes."""
-    return _audited(str(shelf() / name), _stamp(shelf() / name))
+    return _audited(str(shelf() / name), stamp(name))
 
 
 def runs_folder() -> Path:
@@ -122,8 +131,12 @@ def listing() -> list[Run]:
 
 def look(name: str) -> Run:
     """One run as it stands. Raises `RequestError`."""
-    folder = run.find(name, runs_folder())
-    events = folder / run.EVENTS
+    return look_at(run.find(name, runs_folder()))
+
+
+def look_at(folder: Path) -> Run:
+    """The run in a folder as it stands. Raises `RequestError`."""
+    events, name = folder / run.EVENTS, folder.name
     stamp = events.stat().st_size if events.exists() else 0
     found = _look(str(folder), stamp, run.alive(folder))
     if spawned(name) and found.state in ("waiting", "interrupted"):
@@ -155,10 +168,18 @@ def go_on(name: str) -> None:
 
 
 def find_rate(plan: Plan) -> Path:
-    """Starts looking for a learning rate; the folder to watch."""
-    folder = run.create(plan, Path(tempfile.mkdtemp(prefix="cnnviz-rate-")))
+    """Starts looking for a learning rate; the folder to watch. Raises `RequestError`."""
+    folder = run.trial(plan, runs_folder())
     _start(folder, "--find-rate")
     return folder
+
+
+def crowded(folder: Path) -> str:
+    """Where there is no room left to write a run: one sentence that says so; else nothing."""
+    with contextlib.suppress(OSError):
+        if (free := shutil.disk_usage(folder).free) < ROOM:
+            return f"The disk with the runs is full ({free / 2**20:.1f} MiB are free): free some space, then go on."
+    return ""
 
 
 def complaint(folder: Path) -> str:
@@ -187,14 +208,6 @@ def _look(folder: str, _size: int, _alive: bool) -> Run:
 @functools.lru_cache(maxsize=32)
 def _read(root: str, _stamp: float) -> DataSet:
     return folders.read(root)
-
-
-def _stamp(root: Path) -> float:
-    """When a folder or one right inside it last changed."""
-    try:
-        return max([root.stat().st_mtime, *(p.stat().st_mtime for p in root.iterdir())])
-    except OSError:
-        return 0.0
 
 
 def varied(small: np.ndarray, wanted: Augment, seed: int) -> np.ndarray:

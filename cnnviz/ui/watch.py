@@ -8,10 +8,11 @@ import numpy as np
 import streamlit as st
 
 from cnnviz import picture
+from cnnviz.options import RequestError
 from cnnviz.photo import Photo
 from cnnviz.train import run as runfolder
 from cnnviz.train.run import Run
-from cnnviz.ui import controls, curves, runs, show, state
+from cnnviz.ui import controls, curves, plan, runs, show, state
 
 WORDS = {
     "waiting": "not begun", "starting": "starting", "queued": "waits for the device", "running": "learning",
@@ -47,7 +48,10 @@ def live(name: str) -> None:
 
     @st.fragment(run_every=POLL if busy else None)
     def draw() -> None:
-        now = runs.look(name)
+        try:
+            now = runs.look(name)
+        except RequestError:
+            st.rerun()  # deleted meanwhile: the page without it
         if busy and not runs.busy(name):
             st.rerun()  # the last full look, without polling
         status(now)
@@ -77,12 +81,16 @@ def status(now: Run) -> None:
             if st.button("Stop", icon=":material/stop:", shortcut="S", key=f"stop-{now.id}"):
                 with show.refusals():
                     runfolder.stop(now.folder)
-        elif now.state in ("stopped", "interrupted", "waiting") and st.button(
-            "Go on", icon=":material/play_arrow:", key=f"go-{now.id}"
+        elif now.state != "finished" and st.button(
+            "Go on" if now.of("saved") or now.state == "stopped" else "Begin again",
+            icon=":material/play_arrow:",
+            key=f"go-{now.id}",
         ):
             with show.refusals():
                 runs.go_on(now.id)
-            st.rerun()
+                st.rerun()
+        if not runs.busy(now.id):
+            _filling(now)
     if now.state == "queued":
         show.say("Another run has the device; this one begins when that one ends.")
     elif now.state == "running" and not first:
@@ -94,12 +102,15 @@ def status(now: Run) -> None:
         pace = (tail[-1]["step"] - tail[0]["step"]) / spent if spent else 0
         left = f" · about {(of - step) / pace:,.0f} s left" if pace else ""
         st.progress(min(1.0, step / of), f"Step {step:,} of {of:,}{left}")
-    if message := now.last("failed").get("message") if now.state == "failed" else None:
-        st.error(show.plain(message), icon=":material/error:")
-        if offer := now.last("failed").get("offer"):
-            st.session_state["_batch_offer"] = offer["batch"]
-    elif now.state in ("waiting", "interrupted") and (why := runs.complaint(now.folder)):
-        st.error(show.plain(why), icon=":material/error:")
+    if trouble := ended_badly(now):
+        st.error(show.plain(trouble), icon=":material/error:")
+    if now.state == "failed" and (offer := now.last("failed").get("offer")):
+        count = offer["batch"]
+        if st.button(
+            f"Use batches of {count}", icon=":material/compress:", key="take-batch",
+            on_click=plan.fill, args=(now.plan.but(batch=count),),
+        ):  # fmt: skip
+            st.rerun()
     for warning in now.of("warning") + now.of("unreadable")[:5]:
         st.warning(show.plain(warning["message"]), icon=":material/warning:")
     if first:
@@ -111,6 +122,39 @@ def status(now: Run) -> None:
                 "Device": first["device"],
             }
         )
+
+
+def _filling(now: Run) -> None:
+    """Buttons that fill the plan at the top of the page, which is outside of what is drawn here."""
+    filled = bool(now.of("best")) and st.button(
+        plan.NEXT[now.plan.recipe][0], icon=":material/lock_open:", key=f"next-{now.id}",
+        type="primary" if now.state == "finished" else "secondary", on_click=plan.next_stage, args=(now,),
+        help="Fills the plan above: these weights, unfrozen, at a gentler rate",
+    )  # fmt: skip
+    filled |= st.button(
+        "Its plan", icon=":material/tune:", key=f"same-{now.id}", on_click=plan.fill, args=(now.plan,),
+        help="Fills the plan above with this run's own",
+    )  # fmt: skip
+    if filled:
+        st.rerun()
+
+
+def ended_badly(now: Run) -> str:
+    """Why a run does not go on, or what is in its way, in one sentence; nothing where all is well."""
+    if now.state in ("running", "queued", "starting"):
+        return runs.crowded(now.folder)
+    if now.state == "failed":
+        return now.last("failed").get("message", "")
+    if now.state not in ("waiting", "interrupted"):
+        return ""
+    if full := runs.crowded(now.folder):
+        return full
+    why = runs.complaint(now.folder)
+    if now.state == "waiting":
+        return why
+    at, saved = now.last("step").get("step", 0), now.last("saved").get("step", 0)
+    again = f"it goes on from step {saved:,}" if saved else "it has to begin again"
+    return f"Its process ended at step {at:,} without a word{f' ({why})' if why else ''}; {again}."
 
 
 def afterwards(name: str) -> None:

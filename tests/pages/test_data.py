@@ -8,6 +8,8 @@ import zipfile
 import pytest
 
 from cnnviz.data.counting import Counting, write
+from cnnviz.options import RequestError
+from cnnviz.ui import runs
 
 
 @pytest.fixture
@@ -101,6 +103,40 @@ def test_every_knob_of_the_augmentation_changes_the_variants(visit, circles, pic
         fine(at.run())
         assert pictures(at)[alt] not in seen
         seen.add(pictures(at)[alt])
+
+
+def test_a_data_set_that_goes_away_is_one_sentence_in_the_playground_and_its_picture_stays(
+    visit, circles, pictures, words, monkeypatch
+):
+    at = fine(visit("data", set="circles", preset="circles"))
+    shown = "The picture itself, then eleven variants of it"
+    before, whole = pictures(at)[shown], runs.batch
+
+    def gone(data, split, count, seed, side=96):
+        if side == 192:  # the playground's own rerun finds the folder deleted, the page before it did not
+            raise RequestError("There is no data set 'circles' any more; choose another.")
+        return whole(data, split, count, seed, side)
+
+    monkeypatch.setattr(runs, "batch", gone)
+    monkeypatch.setattr(runs, "stamp", lambda _: 0.0)
+    fine(at.run())
+    assert len(at.error) == 1
+    assert "any more; choose another" in words(at)
+    assert pictures(at)[shown] == before
+    at.slider(key="aug-circles-rotate").set_value(90.0)
+    fine(at.run())
+    assert pictures(at)[shown] != before  # and it still turns
+    assert len(at.error) == 1
+
+
+def test_a_shelf_that_cannot_be_written_is_one_sentence(visit, tmp_path, monkeypatch, words):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("CNNVIZ_DATA", str(tmp_path / "file" / "shelf"))
+    at = fine(visit("data"))
+    next(b for b in at.button if b.label == "Draw them all").click()
+    fine(at.run())
+    assert "Nothing can be written to" in words(at)
+    assert len(at.error) == 1
 
 
 def test_strangers_leave_nothing_behind(visit, circles, monkeypatch):

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
+import signal
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import torch
 
+from cnnviz.data.augment import Augment
 from cnnviz.data.counting import Counting, write
+from cnnviz.nets import zoo
+from cnnviz.options import RequestError
 from cnnviz.train import run
 from cnnviz.train.fit import fit
 from cnnviz.train.plan import Plan
+from cnnviz.ui import plan, runs
 
 
 @pytest.fixture
@@ -75,27 +84,156 @@ def test_the_widgets_spell_a_plan_and_impossible_ones_cannot_be_chosen(visit, ci
     assert len(at.selectbox(key="recipe").options) == 5
     at.selectbox(key="recipe").set_value("features")
     fine(at.run())
-    assert "augment" not in {s.key for s in at.selectbox}
+    assert "plan-augment" not in {s.key for s in at.selectbox}
 
 
-def test_the_page_starts_a_run_and_stops_it(visit, circles):
+@pytest.fixture
+def at_once(monkeypatch):
+    """What a process of its own would do is done here, before the page goes on."""
+
+    def spawn(folder, *extra):
+        with contextlib.suppress(RequestError):
+            fit(folder, finding="--find-rate" in extra)
+        return SimpleNamespace(poll=lambda: 0)
+
+    monkeypatch.setattr(run, "spawn", spawn)
+
+
+def press(at, label):
+    next(b for b in at.button if b.label == label).click()
+    return fine(at.run())
+
+
+def test_stage_by_stage_the_head_is_fitted_all_is_unfrozen_a_rate_is_found_and_it_goes_on(
+    visit, trained, at_once, words
+):
+    shelf = Path(os.environ["CNNVIZ_RUNS"])
+    augment = Augment(flip=True)
+    first = run.read(trained).plan.but(start="run/first@best", recipe="frozen", rate=0.004, augment=augment, epochs=1)
+    fit(run.create(first, shelf, "head"))
+
+    at = press(visit("train", run="head"), "Unfreeze and go on")
+    assert "The next stage of run/head@best" in words(at)
+    spelt = {w.key: w.value for w in [*at.selectbox, *at.number_input, *at.toggle]}
+    wanted = {
+        "set": "circles", "net": "lecture/mnist_gap", "begin": "run/head@best", "recipe": "full", "plan-rate": 0.0004,
+        "plan-backbone_rate": 0.1, "plan-size": 32, "plan-batch": 8, "plan-batch_norm": True, "plan-augment": plan.OWN,
+    }  # fmt: skip
+    assert {key: spelt[key] for key in wanted} == wanted
+
+    press(at, "Find a rate")
+    fine(at.run())
+    suggestion = at.session_state["_rate_curve"][1]
+    assert 1e-6 < suggestion < 1
+    assert f"{suggestion:.1e}" in words(at)
+    assert not list(shelf.glob(".trial-*"))  # nothing is left of the search
+    press(at, f"Use {suggestion:.1e}")
+    assert at.number_input(key="plan-rate").value == suggestion
+
+    at.number_input(key="plan-epochs").set_value(2)
+    fine(at.run())
+    press(at, "Train")
+    done = run.read(run.folders(shelf)[0])
+    assert done.state == "finished"
+    assert (done.plan.start, done.plan.recipe, done.plan.rate) == ("run/head@best", "full", suggestion)
+    assert (done.plan.backbone_rate, done.plan.augment) == (0.1, augment)
+    assert done.last("start")["trainable"] == done.last("start")["parameters"]
+
+
+def test_the_plan_stays_while_other_pages_are_looked_at_and_a_runs_own_comes_back(visit, trained):
+    at = visit("train", run="first")
+    at.number_input(key="plan-epochs").set_value(77)
+    fine(at.run())
+    at.switch_page("pages/gabor.py")
+    at.run()
+    at.switch_page("pages/train.py")
+    assert fine(at.run()).number_input(key="plan-epochs").value == 77
+    press(at, "Its plan")
+    assert at.number_input(key="plan-epochs").value == 2
+    assert at.selectbox(key="begin").value == ""
+
+
+def test_the_layers_are_counted_once_they_are_asked_for(visit, circles, words):
+    at = fine(visit("train", net="resnet18", recipe="partial"))
+    assert not any("mult-adds" in frame.value.columns for frame in at.dataframe)
+    at.session_state["layers-open"] = True
+    fine(at.run())
+    table = next(frame.value for frame in at.dataframe if "mult-adds" in frame.value.columns)
+    assert {"layer", "kind", "output", "parameters", "mult-adds", "trainable", "memory"} == set(table.columns)
+    learning = table[table["trainable"] == "yes"]["layer"]
+    assert all(name.startswith(("layer4", "fc")) for name in learning)
+    assert "11,177,025" in words(at)
+    assert "8,394,241" in words(at)
+
+
+def test_a_runs_folder_that_cannot_be_written_is_one_sentence_and_the_plan_stays(visit, circles, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("CNNVIZ_RUNS", str(tmp_path / "file" / "runs"))
+    at = visit("train")
+    at.number_input(key="plan-epochs").set_value(3)
+    fine(at.run())
+    for label in ("Train", "Find a rate"):
+        press(at, label)
+        assert [e.value for e in at.error if "CNNVIZ\\_RUNS" in e.value]
+        assert len(at.error) == 1
+        assert at.number_input(key="plan-epochs").value == 3
+
+
+def test_a_full_disk_and_a_run_gone_and_too_large_a_batch_are_one_sentence_each(visit, trained, words, monkeypatch):
+    at = fine(visit("train", run="first"))
+    assert not at.error
+    log = run.Log(trained)
+    log("failed", message="The GPU has too little memory for batches of 8; try 4.", offer={"batch": 4})
+    press(fine(at.run()), "Use batches of 4")
+    assert at.number_input(key="plan-batch").value == 4
+    log("start", step=0, steps=4, trainable=1, parameters=1, device="CPU")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
+    fine(at.run())
+    assert len(at.error) == 1
+    assert "disk with the runs is full" in words(at)
+    run.delete(trained)
+    fine(at.run())
+    assert "first" not in words(at)
+
+
+@pytest.mark.timeout(180)
+def test_kill_9_of_the_training_process_is_one_sentence_and_resuming_loses_at_most_what_was_not_saved(visit, circles):
     at = visit("train")
     at.selectbox(key="net").set_value("lecture/mnist_gap")
-    at.number_input(key="epochs").set_value(1000)
+    at.number_input(key="plan-epochs").set_value(1000)
     fine(at.run())
-    next(b for b in at.button if b.label == "Train").click()
-    fine(at.run())
+    press(at, "Train")
     name = at.selectbox(key="run").value
     folder = run.find(name, os.environ["CNNVIZ_RUNS"])
     limit = time.monotonic() + 100
-    while not run.read(folder).of("step") and time.monotonic() < limit:
-        time.sleep(0.2)
+    while not run.read(folder).of("saved") and time.monotonic() < limit:
+        time.sleep(0.1)
     again = fine(visit("train", run=name))  # another visitor, or the same after a reload
-    again.button(key=f"stop-{name}").click()
+    assert again.button(key=f"stop-{name}")
+    with pytest.raises(RequestError, match="still training"):
+        run.delete(folder)
+
+    os.kill(run.read(folder).last("start")["pid"], signal.SIGKILL)
+    while run.alive(folder) or runs.spawned(name):
+        time.sleep(0.05)
+    with (folder / "events.jsonl").open("ab") as file:
+        file.write(b'{"event": "step", "st')  # a line that the crash broke off
     fine(again.run())
-    while run.read(folder).state != "stopped" and time.monotonic() < limit:
-        time.sleep(0.2)
-    assert run.read(folder).state == "stopped"
-    while run.alive(folder) and time.monotonic() < limit:
-        time.sleep(0.2)
-    assert any(b.key == f"go-{name}" for b in fine(visit("train", run=name)).button)
+    before = run.read(folder)
+    assert before.state == "interrupted"
+    saved = torch.load(folder / "resume.pt", weights_only=True)["progress"]["step"]
+    said = next(e.value for e in again.error).replace("\\", "")
+    assert "without a word" in said
+    assert f"goes on from step {saved:,}." in said
+    assert again.button(key=f"go-{name}").label == "Go on"
+    assert zoo.load(f"run/{name}@best", runs=folder.parent)
+
+    events = []
+    fit(folder, heard=lambda kind, v: (events.append((kind, v)), run.stop(folder) if kind == "step" else None))
+    kind, values = next(e for e in events if e[0] in ("start", "resume"))
+    assert (kind, values["step"]) == ("resume", saved)
+    after = run.read(folder)
+    assert after.state == "stopped"
+    steps, epochs = ([e[k] for e in after.of(k)] for k in ("step", "epoch"))
+    assert steps == sorted(steps)
+    assert epochs == sorted(set(epochs))
