@@ -35,6 +35,7 @@ def hold(filter: gabor.Gabor, target: firstlayer.Target | None = None) -> None:
 
 
 @st.fragment
+@show.refusals()
 def one() -> None:
     """The filter in the hand; Python hears of it on release."""
     # ask
@@ -69,6 +70,7 @@ def one() -> None:
 
 
 @st.fragment
+@show.refusals()
 def bank() -> None:
     """Direction x frequency x width over several pictures."""
     # ask
@@ -100,6 +102,7 @@ def bank() -> None:
 
 
 @st.fragment
+@show.refusals()
 def first_layer() -> None:
     """A Gabor for every first-layer filter of the net; take one by hand, or put them all in its place."""
     layer = firstlayer.layer()

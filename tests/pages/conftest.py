@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +37,22 @@ def visit(engine):
         return at.run()
 
     return open_page
+
+
+@pytest.fixture
+def fragment(monkeypatch):
+    """A function that runs a page's fragments again and nothing else, as a click or a timer inside of them does."""
+    from streamlit.testing.v1 import local_script_runner as runner
+
+    whole = runner.RerunData
+
+    def again(at: AppTest) -> AppTest:
+        alone = partial(whole, fragment_id_queue=list(at._fragment_storage._fragments))
+        with monkeypatch.context() as patch:
+            patch.setattr(runner, "RerunData", alone)
+            return at.run()
+
+    return again
 
 
 @pytest.fixture

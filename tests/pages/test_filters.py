@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import time
+import zipfile
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from cnnviz.options import RequestError
-from cnnviz.ui import gallery, jobs
+from cnnviz.ui import closeup, gallery, jobs
 from cnnviz.ui.jobs import JOBS, Job, Jobs
 
 FEW = {"layer": "conv2", "which": "list", "channels": "1,5", "auto-steps": "3"}
@@ -222,6 +225,74 @@ def test_channels_that_are_not_there_are_refused_and_the_last_gallery_stays(visi
     at.text_input("channels").set_value("1,9999").run()
     assert "channels 0 to" in words(at)
     assert at.session_state["_gallery"] == before
+
+
+def test_a_layer_that_cannot_be_maximised_is_one_sentence_and_the_pictures_before_stay(visit, words, engine):
+    at = finish(visit("filters", **FEW))
+    before = at.session_state["_gallery"]
+    tiles = at.get_by_key("filter-tiles").proto.json
+
+    def refused(*asked):
+        raise RequestError("This layer has no map on a canvas this small; choose a larger one.")
+        yield
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(engine), "filters", refused)
+        at.text_input("channels").set_value("7").run()
+        at = finish(at)
+    assert not at.exception
+    assert words(at).count("no map on a canvas this small") == 1
+    assert at.get_by_key("filter-tiles").proto.json == tiles
+    assert gallery.python(before, "") in [code.value for code in at.code]  # what is offered belongs to what is shown
+    assert JOBS.get(before).title in words(at)
+
+
+def test_the_first_gallery_refused_leaves_no_gray_squares(visit, words):
+    at = finish(visit("filters", **{**FEW, "layer": "conv4", "auto-size": "28", "channels": "3"}))
+    assert not at.exception
+    assert len(at.error) == 1
+    assert not [part for part in at.main if part.type == "bidi_component"]
+
+
+def test_what_fails_in_a_rerun_of_the_gallery_alone_is_one_sentence_below_the_pictures(visit, fragment, words, engine):
+    at = finish(visit("filters", **FEW, patches="true"))
+
+    def gone(self, key, *more):
+        raise RequestError("There are no weights any more.")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(engine), "model", gone)
+        fragment(at)
+    assert not at.exception
+    assert words(at).count("There are no weights any more.") >= 1
+
+
+def test_files_of_the_gallery_open_again(visit, monkeypatch):
+    files = {}
+    monkeypatch.setattr(closeup, "_file", lambda label, name, kind, make, help: files.update({name: make}))
+    at = finish(visit("filters", **FEW))
+    shelf = JOBS.get(at.session_state["_gallery"]).look()
+    assert set(files) == {
+        "conv2_1.gif", "conv2_1.mp4", "conv2_filters.zip", "conv2_sheet.png", "conv2_growth.mp4"
+    }  # fmt: skip
+    with zipfile.ZipFile(io.BytesIO(files["conv2_filters.zip"]())) as packed:
+        assert packed.namelist() == ["conv2_1.png", "conv2_5.png"]
+        found = np.asarray(Image.open(packed.open("conv2_5.png")))
+    assert np.array_equal(found, shelf.tracks[5].image.picture)
+    assert Image.open(io.BytesIO(files["conv2_1.gif"]())).n_frames == len(shelf.tracks[1].way)
+    assert Image.open(io.BytesIO(files["conv2_sheet.png"]())).size == (2 * 162 + 2, 164)
+    assert all(files[f"conv2_{name}.mp4"]()[4:8] == b"ftyp" for name in ("1", "growth"))
+
+
+def test_no_film_is_made_of_a_photo_of_ones_own_for_it_would_pass_through_a_file(visit, jpeg, monkeypatch):
+    files = []
+    monkeypatch.setattr(closeup, "_file", lambda label, *more: files.append(label))
+    at = visit("filters", **FEW, **{"auto-start": "photo"})
+    at.file_uploader[0].upload("mine.jpg", jpeg, "image/jpeg").run()
+    files.clear()
+    finish(at)
+    assert "GIF" in files
+    assert not [label for label in files if "MP4" in label]
 
 
 def test_before_after_and_every_step(visit, pictures):

@@ -8,6 +8,7 @@ import json
 import numpy as np
 import pytest
 
+from cnnviz.options import RequestError
 from cnnviz.photo import Photo
 from cnnviz.signal import gabor, gaborfit, learned, pictures
 from cnnviz.ui.components.gaborlab import read
@@ -106,3 +107,24 @@ def test_nothing_from_outside_is_believed():
     good = read({"frequency": 0.1, "theta": 0, "sigma": 1, "gamma": 1, "phase": 0, "picture": 99, "view": "x"}, 3)
     assert good is not None
     assert good[1:3] == (2, "response")
+
+
+@pytest.mark.parametrize(
+    ("view", "broken"),
+    [
+        ("One filter", (pictures, "beside")),
+        ("Filter bank", (pictures, "beside")),
+        ("Learned filters", (learned, "told")),
+    ],
+)
+def test_what_a_view_cannot_do_in_a_rerun_of_its_own_is_one_sentence(visit, fragment, monkeypatch, words, view, broken):
+    at = visit("gabor", **{"gabor-view": view})
+    assert not at.error
+
+    def gone(*args, **more):
+        raise RequestError("The photo cannot be read any more; choose another.")
+
+    monkeypatch.setattr(*broken, gone)
+    fragment(at)
+    assert not at.exception
+    assert words(at).count("The photo cannot be read any more") == 1
