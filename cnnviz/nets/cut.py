@@ -6,7 +6,6 @@ before it, weights packed for the processor. The head stays the net's own module
 
 from __future__ import annotations
 
-import threading
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from cnnviz.nets.packed import Packed, pack
 from cnnviz.nets.tap import LayerError, module
+from cnnviz.nets.tracing import LOCK
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def cut(net: nn.Module, layer: str) -> Cut:
     `head(*trunk(x))` equals `net(x)` up to rounding. Raises `LayerError` for a layer the net does not run on its own.
     """
     module(net, layer)
-    with _LOCK:  # tracing patches torch globally
+    with LOCK:
         cuts = _CUTS.setdefault(net, {})
         if layer not in cuts:
             cuts[layer] = _split(net, *_graph(net), layer)
@@ -52,14 +52,13 @@ def cut(net: nn.Module, layer: str) -> Cut:
 def traced(net: nn.Module, layer: str) -> tuple[fx.Graph, int]:
     """The net's operations in order, and the position of a layer's last output among them; as `cut` refuses."""
     module(net, layer)
-    with _LOCK:
+    with LOCK:
         graph, ends = _graph(net)
     if layer not in ends:
         raise LayerError(f"Layer {layer!r} does not run on its own in this net; choose another one.")
     return graph, ends[layer]
 
 
-_LOCK = threading.Lock()
 _CUTS: weakref.WeakKeyDictionary[nn.Module, dict[str, Cut]] = weakref.WeakKeyDictionary()
 _FOLDED: weakref.WeakKeyDictionary[nn.Module, dict[str, nn.Conv2d]] = weakref.WeakKeyDictionary()  # shared by all cuts
 _PACKED: weakref.WeakKeyDictionary[nn.Module, dict[str, Packed]] = weakref.WeakKeyDictionary()

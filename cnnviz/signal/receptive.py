@@ -100,8 +100,11 @@ def of_net(net: Any) -> Mapping[str, Field]:
     """
     import torch.fx  # only here: the formulas need no torch
 
+    from cnnviz.nets.tracing import LOCK
+
     try:
-        graph = torch.fx.symbolic_trace(net).graph
+        with LOCK:
+            graph = torch.fx.symbolic_trace(net).graph
     except Exception as error:
         raise ReceptiveError("This net's structure depends on its input, so its fields cannot be told.") from error
     modules = dict(net.named_modules())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from torch import nn
 from cnnviz.nets import lecture
 from cnnviz.nets.cut import cut
 from cnnviz.nets.tap import LayerError, tap
+from cnnviz.signal.receptive import of_net
 
 PLACES = [
     ("squeezenet1_1", "features.12", 64),
@@ -130,3 +132,15 @@ def test_direct_is_where_each_output_of_the_next_layer_is_a_logit():
 )
 def test_where_more_than_pooling_lies_between_no_shift_is_carried(name, layer):
     assert cut(untrained(name), layer).carry is None
+
+
+def test_threads_that_trace_at_once_do_not_disturb_each_other():
+    torchvision = pytest.importorskip("torchvision")
+    nets = [torchvision.models.squeezenet1_1(weights=None).eval() for _ in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        fields = [pool.submit(of_net, net) for net in nets[:3]]
+        cuts = [pool.submit(cut, net, "features.6.squeeze") for net in nets[3:]]
+        assert len({tuple(field.result()) for field in fields}) == 1
+        for net, made in zip(nets[3:], cuts, strict=True):
+            x = torch.rand(1, 3, 48, 48)
+            assert torch.allclose(made.result().head(*made.result().trunk(x)), net(x), atol=1e-4)
