@@ -264,12 +264,16 @@ class Log:
 
 
 def _state(folder: Path, events: Sequence[Event]) -> str:
-    last = next((e["event"] for e in reversed(events) if e.get("event") in (*ENDS, "queued", "start", "resume")), "")
-    if last in ENDS:
-        return last
+    if not events:
+        return "running" if alive(folder) else "waiting"
+    last = next(
+        (e["event"] for e in reversed(events) if e.get("event") in ("queued", "prepare", "start", "resume")), ""
+    )
+    if events[-1].get("event") in ENDS:  # nothing follows an end but going on
+        return events[-1]["event"]
     if alive(folder):
         return "queued" if last == "queued" else "running"
-    return "interrupted" if events else "waiting"
+    return "interrupted"
 
 
 def _lock(file: BinaryIO) -> bool:

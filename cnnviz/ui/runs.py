@@ -31,6 +31,7 @@ from cnnviz.ui import start
 
 ROOM = 4 << 20  # bytes: with fewer, not even a small net is kept
 _processes: dict[str, subprocess.Popen] = {}
+_begun: dict[str, int] = {}  # bytes of its events when a run's process was started
 _lock = threading.Lock()
 public = start.public
 
@@ -136,12 +137,17 @@ def look(name: str) -> Run:
 
 def look_at(folder: Path) -> Run:
     """The run in a folder as it stands. Raises `RequestError`."""
-    events, name = folder / run.EVENTS, folder.name
-    stamp = events.stat().st_size if events.exists() else 0
+    name, stamp = folder.name, _size(folder)
     found = _look(str(folder), stamp, run.alive(folder))
-    if spawned(name) and found.state in ("waiting", "interrupted"):
+    if spawned(name) and stamp == _begun.get(name) and not found.active:
         return Run(found.id, found.folder, found.plan, "starting", found.events)  # importing torch takes seconds
     return found
+
+
+def _size(folder: Path) -> int:
+    """Bytes of a run's events."""
+    events = folder / run.EVENTS
+    return events.stat().st_size if events.exists() else 0
 
 
 def busy(name: str) -> bool:
@@ -197,6 +203,7 @@ def _start(folder: Path, *extra: str) -> None:
                 del _processes[name]
         if (old := _processes.get(folder.name)) is not None and old.poll() is None:
             raise RequestError(f"Run {folder.name} is training already.")
+        _begun[folder.name] = _size(folder)
         _processes[folder.name] = run.spawn(folder, *extra)
 
 

@@ -93,7 +93,7 @@ def status(now: Run) -> None:
             _filling(now)
     if now.state == "queued":
         show.say("Another run has the device; this one begins when that one ends.")
-    elif now.state == "running" and not first:
+    elif now.state == "running" and (not first or now.events[-1].get("event") == "prepare"):
         at = now.last("prepare")
         st.progress(at.get("done", 0) / max(1, at.get("of", 1)), f"Preparing {at.get('stage', '')}")
     elif now.state == "running":

@@ -38,38 +38,60 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.e2e)
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a running dashboard, started as a person starts it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    places = tmp_path_factory.mktemp("server")
-    environment = {**os.environ, "TORCH_HOME": str(places / "torch")}
-    for name in ("CACHE", "RUNS", "WEIGHTS", "DATA"):
-        (places / name.lower()).mkdir()
-        environment[f"CNNVIZ_{name}"] = str(places / name.lower())
-    command = [sys.executable, "-m", "cnnviz", "serve", "--port", str(port)]
-    with (places / "log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
-    address = f"http://127.0.0.1:{port}"
-    try:
+class Dashboard:
+    """A running dashboard, started as a person starts it; it can be killed and started again where it was."""
+
+    def __init__(self, places: Path) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self.address, self.places = f"http://127.0.0.1:{self.port}", places
+        self.environment = {**os.environ, "TORCH_HOME": str(places / "torch")}
+        for name in ("CACHE", "RUNS", "WEIGHTS", "DATA"):
+            (places / name.lower()).mkdir()
+            self.environment[f"CNNVIZ_{name}"] = str(places / name.lower())
+        self.start()
+
+    def start(self) -> None:
+        """Starts the server and waits until it answers."""
+        command = [sys.executable, "-m", "cnnviz", "serve", "--port", str(self.port)]
+        with (self.places / "log").open("ab") as log:
+            self.process = subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=log, stderr=log)
         for _ in range(300):
             try:
-                urllib.request.urlopen(f"{address}/_stcore/health", timeout=1).close()
-                break
+                urllib.request.urlopen(f"{self.address}/_stcore/health", timeout=1).close()
+                return
             except OSError:
                 time.sleep(0.2)
-        else:
-            pytest.fail(f"the dashboard did not start: {(places / 'log').read_text()[-2000:]}")
-        yield address
-    finally:
-        process.terminate()
+        self.end()
+        pytest.fail(f"the dashboard did not start: {(self.places / 'log').read_text()[-2000:]}")
+
+    def kill(self) -> None:
+        """Kill -9: the server has no chance to say or save anything."""
+        self.process.kill()
+        self.process.wait()
+
+    def end(self) -> None:
+        """Ends the server as Ctrl-C does, or else by force."""
+        self.process.terminate()
         try:
-            process.wait(10)
+            self.process.wait(10)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            self.kill()
+
+
+@pytest.fixture(scope="session")
+def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+    """The dashboard of this test process."""
+    running = Dashboard(tmp_path_factory.mktemp("server"))
+    yield running
+    running.end()
+
+
+@pytest.fixture(scope="session")
+def server(dashboard: Dashboard) -> str:
+    """Its address."""
+    return dashboard.address
 
 
 @pytest.fixture(scope="session")

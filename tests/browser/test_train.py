@@ -1,4 +1,4 @@
-"""A net learns to count in the browser: begun, left, reloaded, watched, stopped, and opened on Activations."""
+"""A net learns to count in the browser: begun, left, reloaded, its server killed, and opened on Activations."""
 
 from __future__ import annotations
 
@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cnnviz.train import run
+
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 
 @pytest.mark.timeout(300)
-def test_a_run_survives_leaving_and_reloading_is_stopped_and_opens_on_activations(page: Page):
+def test_a_run_survives_leaving_reloading_and_kill_9_of_the_server_and_opens_on_activations(page: Page, dashboard):
     main, sidebar = page.get_by_test_id("stMain"), page.get_by_test_id("stSidebar")
+    bar = "document.querySelector('[data-testid=stMain] [data-testid=stProgress]')"
     page.goto("/data")
     page.get_by_label("Pictures of each number").fill("60")
     page.get_by_label("Pictures of each number").press("Enter")
@@ -38,10 +41,27 @@ def test_a_run_survives_leaving_and_reloading_is_stopped_and_opens_on_activation
     shown = main.get_by_test_id("stProgress")
     shown.wait_for()
     before = shown.inner_text()
-    page.wait_for_function(
-        "old => document.querySelector('[data-testid=stMain] [data-testid=stProgress]')?.innerText !== old", arg=before
-    )
+    page.wait_for_function(f"old => {bar}?.innerText !== old", arg=before)
 
+    (folder,) = run.folders(dashboard.places / "runs")
+    while not run.read(folder).of("saved"):
+        page.wait_for_timeout(100)
+    dashboard.kill()
+    while run.alive(folder):  # what it trained for nobody ends by itself, and is saved where it was
+        page.wait_for_timeout(100)
+    ended = run.read(folder)
+    step = ended.last("step")["step"]
+    assert (ended.state, ended.last("saved")["step"]) == ("stopped", step)
+
+    dashboard.start()
+    page.goto(f"/train?run={folder.name}")
+    page.get_by_text("Best on val").wait_for()
+    page.get_by_role("button", name="Go on").click()
+    shown.wait_for(timeout=120_000)
+    page.wait_for_function(
+        f"step => Number({bar}?.innerText.match(/Step ([0-9,]+)/)?.[1].replaceAll(',', '')) > step", arg=step
+    )
+    assert run.read(folder).last("resume")["step"] == step
     main.get_by_role("button", name="Stop").click()
     page.get_by_role("button", name="Go on").wait_for()
     page.get_by_role("link", name="Its activations").click()
