@@ -28,7 +28,7 @@ Peer = Callable[[Photo, tuple[int, ...]], list[np.ndarray]]
 
 
 @functools.cache
-def _weights(name: str) -> Path:
+def weights(name: str) -> Path:
     """A folder with random weights for one net."""
     import torchvision
 
@@ -130,7 +130,7 @@ def _agree(name: str, engine: Engine, peers: dict[str, Peer]) -> None:
 
 
 def _contest(name: str, kind: str) -> dict[str, Callable[[], object]]:
-    engine = Engine(device="cpu", weights=_weights(name))
+    engine = Engine(device="cpu", weights=weights(name))
     peers = _peers(name, engine)
     _agree(name, engine, peers)
     photos, seen, classes = _photos(), next(_photos()), itertools.cycle(range(1000))

@@ -79,14 +79,14 @@ def drag(path: str, lab: str, control: str) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def serving() -> Iterator[str]:
-    """The address of a dashboard of its own, gone afterwards."""
+def serving(**more: str) -> Iterator[str]:
+    """The address of a dashboard of its own, with `more` in its environment, gone afterwards."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     address = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryDirectory() as places:
-        environment = {**os.environ, "CNNVIZ_CACHE": places, "CNNVIZ_RUNS": places}
+        environment = {**os.environ, "CNNVIZ_CACHE": places, "CNNVIZ_RUNS": places, **more}
         server = subprocess.Popen(
             [sys.executable, "-m", "cnnviz", "serve", "--port", str(port)],
             cwd=ROOT,

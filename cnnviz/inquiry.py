@@ -9,9 +9,10 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 
-from cnnviz.explain import methods
+from cnnviz.explain import cam, methods
 from cnnviz.explain.activations import Activations
 from cnnviz.explain.cam import Heatmap, Question
 from cnnviz.explain.ladder import Ladder, evidences
@@ -20,7 +21,7 @@ from cnnviz.nets.layers import LayerTable
 from cnnviz.nets.zoo import Model
 from cnnviz.options import Options, RequestError, flat
 from cnnviz.photo import Photo
-from cnnviz.store import Key, Store
+from cnnviz.store import Key, Store, read_only
 
 T = TypeVar("T")
 Progress = Callable[[float], None]
@@ -106,6 +107,22 @@ class Inquiry:
                 ident, goals, lambda missing: compute(missing, told), personal=photo.personal
             ),
         )
+
+    def every_class(self, key: str, photo: Photo, layer: str | None = None) -> np.ndarray | None:
+        """Grad-CAM's raw maps float32 (K, h, w) of all classes at a layer, for the price of one.
+
+        None where they would cost one each: where another layer follows before the logits.
+        """
+        model, at = self.model(key), layer or self.default_layer(key)
+
+        def compute() -> np.ndarray | None:
+            asked = self._question(model, photo, at)
+            with self._computing(), torch.no_grad():
+                maps = cam.every_class(asked)
+            return None if maps is None else read_only(methods.array(maps))
+
+        ident = (*ident_of(model), "every class", photo.digest, at)
+        return self._store.get(ident, compute, personal=photo.personal)
 
     def ladder(
         self,

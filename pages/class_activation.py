@@ -7,7 +7,8 @@ import streamlit as st
 
 from cnnviz import picture
 from cnnviz.ui import controls, drilling, many, proof, show, start, state
-from cnnviz.ui.components.camcanvas import Look, camcanvas
+from cnnviz.ui.components import camcanvas
+from cnnviz.ui.components.camcanvas.look import Look
 
 state.guard()
 
@@ -35,10 +36,14 @@ def evidence() -> None:
     with left:
         bars = st.container()
         label = {p.index: p.label for p in said}
-        target = controls.pick(
-            "Class", "class", [-1, *label], -1, parse=int,
-            words=lambda i: f"Most probable ({said[0].label})" if i < 0 else f"{label[i]} · {i}",
+        classes = {-1: f"Most probable ({said[0].label})", **{i: f"{name} · {i}" for i, name in label.items()}}
+        state.linked("class", -1, classes.__contains__, int)
+        target = st.session_state["class"]
+        camcanvas.classpick(
+            classes, target, said[0].index, "camcanvas", key="classpick",
+            on_choose=lambda index: st.session_state.update({"class": index}),
         )  # fmt: skip
+        state.note("class", -1)
         names = engine.map_layers(key)
         methods = start.methods()
         method = controls.pick("Method", "method", list(methods), "gradcam", words=lambda name: methods[name].title)
@@ -51,7 +56,7 @@ def evidence() -> None:
         with st.expander("More", icon=":material/tune:"):
             versus = controls.pick(
                 "Rather than", "versus", [-1, *label], -1, parse=int, help="What spoke for the class, not for this one",
-                words=lambda i: "No other class" if i < 0 else f"{label[i]} · {i}",
+                words=lambda i: "No other class" if i < 0 else classes[i],
             )  # fmt: skip
             against = controls.tick("Evidence against", "against", help="What speaks against the class instead")
             given = controls.options(row.options, method) if row.options else None
@@ -73,19 +78,25 @@ def evidence() -> None:
     with right:
         show.section("Overlay", f"{heat.label}, {row.title}" + ("" if heat.layer == "input" else f", {heat.layer}"))
         begin = proof.looking("camcanvas", photo)
-        others, ways = (), {}
-        if row.reads == "maps" and other is None:  # all from one more pass through the head, if not known already
-            likely = list(dict.fromkeys([*(p.index for p in said[:5]), heat.target]))
-            others = engine.heatmaps(key, photo, likely, layer, method, given, against=against)
+        likely, quick = {}, {}
+        if row.reads == "maps" and other is None:
+            likely = {i: label[i] for i in dict.fromkeys([*(p.index for p in said[:5]), heat.target])}
             quick = {name: way.title for name, way in methods.items() if way.reads == "maps"}
-            ask = partial(engine.heatmap, key, photo, heat.target, layer, against=against)
-            ways = {title: ask(method=name) for name, title in quick.items()}
-        look = camcanvas(
-            photo, heat, proof.caption(heat), begin, others=others, methods=ways, big=show.presenting(),
-            on_choose=lambda target, name: st.session_state.update({"class": target, "method": name}), key="camcanvas",
+        camcanvas.pictures(photo, heat, state.kept(), "camcanvas")
+        subject = f"{engine.model(key).fingerprint} {photo.digest} {layer} {against}"
+        look = camcanvas.camcanvas(
+            photo, heat, proof.caption(heat), begin, classes=likely, methods=quick, subject=subject,
+            big=show.presenting(), key="camcanvas",
+            on_choose=lambda target, name: st.session_state.update({"class": target, "method": name}),
         )  # fmt: skip
         stands = proof.looked("camcanvas", look)
         proof.findings(engine, key, photo, heat)
+        if likely:  # after the picture, which shall not wait for them
+            others = engine.heatmaps(key, photo, [*likely], layer, method, given, against=against)
+            ask = partial(engine.heatmap, key, photo, heat.target, layer, against=against)
+            camcanvas.at_hand([*others, *(ask(method=name) for name in quick)], subject, "camcanvas")
+            every = None if against or method != "gradcam" else engine.every_class(key, photo, layer)
+            camcanvas.all_at_hand(every, method, subject, "camcanvas")
     erased = proof.erased(engine, key, photo, heat, look.strokes) if look.strokes else None
     if not show.presenting():
         beneath(heat, layer, given, look, [p.index for p in said[:3]])

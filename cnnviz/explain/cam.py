@@ -153,6 +153,18 @@ def _mean(asked: Question, goal: Goal) -> Evidence:
     return Evidence(leaf[0], mean[:, None, None].expand(leaf.shape[1:]), float(score.detach()))
 
 
+def every_class(asked: Question) -> Tensor | None:
+    """Grad-CAM's signed maps (K, h, w) of all classes from one product; None where the next layer is not the last.
+
+    Where it is, what a shift of its output does to a logit tells how each channel's mean gradient weighs.
+    """
+    leaf, carry = asked.values[0].detach()[0], asked.cut.carry
+    if asked.gains is None or carry is None or asked.logits.shape[1] < 2:
+        return None
+    weights = asked.gains[:, None] * carry(len(leaf)) / leaf[0].numel()  # (K,), (K, C) -> (K, C)
+    return torch.einsum("kc,chw->khw", weights, leaf)
+
+
 def _together(asked: Question, goals: Sequence[Goal]) -> list[Evidence]:
     """The evidence for several goals from one batched run of the head."""
     leaf = asked.values[0].detach()

@@ -73,8 +73,9 @@ def ranked(logits: np.ndarray, labels: tuple[str, ...], top: int) -> tuple[Predi
         raise RequestError(f"{top} classes cannot be listed; ask for 1 or more.")
     row = torch.from_numpy(np.array(logits, dtype=np.float32))[None]
     chance, score = probabilities(row)[0], scores(row)[0]
-    order = torch.argsort(chance, descending=True, stable=True)[:top].tolist()
-    return tuple(Prediction(i, label(labels, i), float(chance[i]), float(score[i])) for i in order)
+    order = torch.argsort(chance, descending=True, stable=True)[:top]
+    found = zip(order.tolist(), chance[order].tolist(), score[order].tolist(), strict=True)  # not number by number
+    return tuple(Prediction(i, label(labels, i), share, logit) for i, share, logit in found)
 
 
 def label(labels: tuple[str, ...], index: int) -> str:

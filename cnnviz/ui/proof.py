@@ -18,7 +18,7 @@ from PIL import Image
 
 from cnnviz import picture
 from cnnviz.ui import show, state
-from cnnviz.ui.components.camcanvas import Look, from_link, to_link
+from cnnviz.ui.components.camcanvas.look import Look, from_link, to_link, too_long
 
 if TYPE_CHECKING:
     from cnnviz.engine import Engine
@@ -63,6 +63,8 @@ def looked(place: str, look: Look) -> str:
         st.query_params["look"] = text
     elif "look" in st.query_params:
         del st.query_params["look"]
+    if too_long(look):
+        show.say("You erased more than a link holds: whoever opens it sees the photo whole.")
     return text
 
 

@@ -5,15 +5,30 @@ import json
 
 import numpy as np
 import pytest
+from streamlit.proto.WidgetStates_pb2 import WidgetState
 
 from cnnviz.photo import Photo
+from cnnviz.ui.components.camcanvas.look import Look, from_link, to_link, too_long
 
 NET = "lecture/cats_gap"
 
 
-def canvas(at) -> dict:
-    """What the canvas was given."""
-    return json.loads(at.get_by_key("camcanvas").proto.json)
+def canvas(at, key: str = "camcanvas") -> dict:
+    """What the canvas was given, or what was laid on the shelf beside it."""
+    return json.loads(at.get_by_key(key).proto.json)
+
+
+def chosen(at, key: str, value):
+    """The page after a component has told a choice, as the browser does."""
+    ident = f"$$STREAMLIT_INTERNAL_KEY_{at.get_by_key(key).proto.id}__events"
+    states = at._tree.get_widget_states()
+    told = json.dumps([{"event": "choice", "value": value}])
+    states.widgets.append(WidgetState(id=ident, json_trigger_value=told))
+    return at._run(states)
+
+
+def floats(text: str) -> np.ndarray:
+    return np.frombuffer(base64.b64decode(text), "<f4")
 
 
 def test_the_first_sight_explains_the_most_probable_class(visit, engine, words):
@@ -38,10 +53,49 @@ def test_any_class_can_be_asked_for_and_stands_in_the_link(visit, engine, pictur
     at = visit("class_activation")
     before = canvas(at)
     worst = engine.predict(NET, Photo.sample("cat"), top=1000)[-1]
-    at.selectbox("class").set_value(worst.index).run()
+    at = chosen(at, "classpick", worst.index)
     assert at.query_params["class"] == str(worst.index)
     assert canvas(at)["caption"].startswith(f"Heat map of {worst.label}")
     assert canvas(at)["raw"] != before["raw"]
+    assert canvas(chosen(at, "classpick", 5000))["raw"] == canvas(at)["raw"]  # not believed
+
+
+def test_every_class_is_listed_the_most_probable_first(visit, engine):
+    said = engine.predict(NET, Photo.sample("cat"), top=1000)
+    listed = canvas(visit("class_activation"), "classpick-list")["list"]
+    assert listed[0] == [-1, f"Most probable ({said[0].label})"]
+    assert [index for index, _ in listed[1:]] == [p.index for p in said]
+
+
+def test_the_maps_at_hand_are_the_engines_own(visit, engine):
+    net, photo = "lecture/mnist_gap", Photo.sample("cat")
+    at = visit("class_activation", model=net)
+    there = canvas(at, "camcanvas-maps")["maps"]
+    assert len(there) == 5 + 4  # the likely classes, and this one by the other methods
+    for said, raw in there.items():
+        target, method = said.split()
+        np.testing.assert_array_equal(floats(raw), engine.heatmap(net, photo, int(target), method=method).raw.ravel())
+    given = canvas(at, "camcanvas-all")
+    assert given["subject"] == canvas(at)["subject"]
+    sizes, rows = floats(given["sizes"]), np.frombuffer(base64.b64decode(given["numbers"]), "<i2")
+    maps = rows.reshape(len(sizes), *canvas(at)["rawShape"]) * sizes[:, None, None]
+    assert len(maps) == 10
+    for target, raw in enumerate(maps):
+        np.testing.assert_allclose(raw, engine.heatmap(net, photo, target).raw, atol=sizes[target])
+
+
+def test_a_net_whose_classes_cost_one_map_each_has_only_some_at_hand(visit, engine):
+    assert engine.every_class("lecture/mnist_flatten", Photo.sample("cat")) is None
+    at = visit("class_activation", model="lecture/mnist_flatten")
+    assert canvas(at, "camcanvas-all")["method"] == ""
+    assert not at.exception
+
+
+def test_what_the_maps_at_hand_are_of_differs_with_all_that_changes_them(visit):
+    links = ({}, {"photo": "coffee"}, {"at": "relu1"}, {"against": "true"}, {"model": "lecture/cats_flatten"})
+    subjects = [canvas(visit("class_activation", **link))["subject"] for link in links]
+    assert len(set(subjects)) == len(links)
+    assert canvas(visit("class_activation", against="true"), "camcanvas-all")["method"] == ""
 
 
 def test_the_eight_weightiest_channels_are_named_with_their_weights(visit, engine, words):
@@ -78,7 +132,8 @@ def test_every_view_of_the_proof_is_reached_by_its_link(visit, words):
 
 
 def test_a_look_with_strokes_travels_in_the_link(visit, words):
-    look = "0.4,0.25,viridis,split,seen,10,500.500.100_600.500.100"
+    strokes = (((0.5, 0.5, 0.1), (0.6, 0.5, 0.1)),)
+    look = to_link(Look(0.4, 0.25, "viridis", "split", "seen", True, False, strokes))
     at = visit("class_activation", look=look)
     begin = canvas(at)["begin"]
     assert (begin["opacity"], begin["threshold"], begin["colours"], begin["mode"]) == (0.4, 0.25, "viridis", "split")
@@ -88,8 +143,35 @@ def test_a_look_with_strokes_travels_in_the_link(visit, words):
     assert f"look={look.replace(',', '%2C')}" in at.code[1].value
 
 
+def test_long_strokes_fit_a_link_and_come_back_exactly(rng):
+    walk = np.cumsum(rng.normal(0, 0.012, (700, 2)), 0).clip(-0.5, 1.5)
+    walk[300] = (1.5, -0.5)  # a leap
+    stroke = tuple((round(x, 3), round(y, 3), 0.08) for x, y in walk.tolist())
+    look = Look(strokes=(stroke, ((0.0, 1.0, 0.3),)))
+    assert from_link(to_link(look)) == look
+    assert len(to_link(look)) < 1600
+    assert not too_long(look)
+
+
+def test_more_strokes_than_a_link_holds_are_said_to_stay_behind(visit, words, monkeypatch):
+    look = to_link(Look(strokes=(((0.5, 0.5, 0.1),),)))
+    assert "erased more than a link holds" not in words(visit("class_activation", look=look))
+    monkeypatch.setattr("cnnviz.ui.components.camcanvas.look.LONGEST", 3)
+    at = visit("class_activation", look=look)
+    assert "erased more than a link holds" in words(at)
+    assert "," not in at.query_params.get("look", [""])[0][30:]
+
+
 @pytest.mark.parametrize(
-    "wild", ["", "x", "2,9,magic,none,no,11,1.2", "nan,inf,inferno,split,seen,00,9.9.9~~__", "0.5,,,,,,"]
+    "wild",
+    [
+        "",
+        "x",
+        "2,9,magic,none,no,11,1.2",
+        "nan,inf,inferno,split,seen,00,9.9.9~~__",
+        "0.5,0,inferno,split,seen,00,abc~-a~~____-",
+        "0.5,,,,,,",
+    ],
 )
 def test_nothing_in_a_link_is_believed(visit, wild):
     at = visit("class_activation", look=wild)

@@ -1,14 +1,13 @@
 """A photo and its heat on one canvas: opacity, threshold, contours, boxes, split, blink, brush, all in the browser.
 
-Python hears of a change when the finger lifts.
+Python hears of a change when the finger lifts. The canvas is told little, so that another map is there at once: the
+pictures under it and the maps at hand lie on a shelf in the browser, filled by `pictures` and `at_hand`.
 """
 
 from __future__ import annotations
 
 import base64
-import types
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,37 +17,77 @@ import streamlit as st
 
 from cnnviz import picture
 from cnnviz.ui.components import convlab
+from cnnviz.ui.components.camcanvas.look import Look, read
 
 if TYPE_CHECKING:
     from cnnviz.explain.cam import Heatmap
     from cnnviz.photo import Photo
 
 HERE = Path(__file__).parent
-MODES = ("overlay", "split", "blink")
-VIEWS = ("photo", "seen")
 SIDE = 900  # px: how large the photo travels
 SMALL = 4096  # numbers of a raw map that travel
-LONGEST = 1500  # characters of strokes in a link
+MANY = 400_000  # numbers of the raw maps of all classes that travel
 
 _canvas = st.components.v2.component(
     "cnnviz_camcanvas",
-    js=convlab.script(convlab.HERE / "common.js", HERE / "model.js", HERE / "index.js"),
+    js=convlab.script(convlab.HERE / "common.js", HERE / "model.js", HERE / "draw.js", HERE / "index.js"),
     css=convlab.script(convlab.HERE / "style.css", HERE / "style.css"),
 )
+_pick = st.components.v2.component(
+    "cnnviz_campick",
+    js=convlab.script(convlab.HERE / "common.js", HERE / "pick.js"),
+    css=convlab.script(convlab.HERE / "style.css", HERE / "style.css"),
+)
+_shelf = st.components.v2.component("cnnviz_camshelf", js=convlab.script(HERE / "shelf.js"))
 
 
-@dataclass(frozen=True)
-class Look:
-    """How a map lies over its photo, and what has been wiped away: strokes of (x, y, radius) over what the net saw."""
+def pictures(photo: Photo, heat: Heatmap, kept: MutableMapping[str, Any], key: str) -> None:
+    """The photo, what the net saw of it, and the colour maps, laid on the shelf for the canvas `key`.
 
-    opacity: float = 0.55
-    threshold: float = 0.0
-    colours: str = picture.HEAT
-    mode: str = MODES[0]
-    view: str = VIEWS[0]
-    contours: bool = False
-    boxes: bool = False
-    strokes: tuple[tuple[tuple[float, float, float], ...], ...] = ()
+    Encoded once as long as `kept` lasts; a message that was sent before does not travel again.
+    """
+    stamp = _stamp(photo, heat)
+    name = f"thumbnail {key}"  # what is kept of photos is found by this name when they are forgotten
+    if kept.get(name, {}).get("stamp") != stamp:
+        seen = {"photo": _jpeg(picture.fit(photo, SIDE)), "seen": _jpeg(heat.seen), "luts": _luts()}
+        kept[name] = {"name": f"{key} pictures", "stamp": stamp, **seen}
+    _shelf(key=f"{key}-pictures", data=kept[name], height=1)
+
+
+def at_hand(heats: Sequence[Heatmap], subject: str, key: str) -> None:
+    """Other raw maps of the same `subject`, laid on the shelf: the canvas `key` shows them without asking."""
+    maps = {f"{one.target} {one.method}": _floats(one.raw) for one in heats if _small(one)}
+    _shelf(key=f"{key}-maps", data={"name": f"{key} maps", "subject": subject, "maps": maps}, height=1)
+
+
+def all_at_hand(maps: np.ndarray | None, method: str, subject: str, key: str) -> None:
+    """The raw maps (K, h, w) of every class by one method, laid on the shelf where they are not too many.
+
+    They travel once for a photo and a layer, in 16 bits each; the canvas shows them until Python has followed.
+    """
+    data: dict[str, Any] = {"name": f"{key} all", "subject": subject, "method": ""}
+    if maps is not None and maps.size <= MANY and maps[0].size <= SMALL and np.isfinite(maps).all():
+        sizes = np.abs(maps).max((1, 2)) / 32767  # (K,)
+        whole = np.rint(maps / np.where(sizes > 0, sizes, 1)[:, None, None]).astype("<i2")
+        data |= {"method": method, "sizes": _floats(sizes), "numbers": base64.b64encode(whole.tobytes()).decode()}
+    _shelf(key=f"{key}-all", data=data, height=1)
+
+
+def classpick(
+    classes: Mapping[int, str], chosen: int, best: int, canvas: str, on_choose: Callable[[int], None], key: str
+) -> None:
+    """A searchable list of classes (index -> words); -1 is the most probable one, whose index is `best`.
+
+    What is picked the canvas of the key `canvas` shows at once, where that map is at hand; then `on_choose` hears it.
+    """
+    _shelf(key=f"{key}-list", data={"name": f"{canvas} classes", "list": [*classes.items()]}, height=1)
+
+    def picked() -> None:
+        index = st.session_state[key].get("choice")
+        if isinstance(index, (int, float)) and index in classes:
+            on_choose(int(index))
+
+    _pick(key=key, data={"canvas": canvas, "chosen": chosen, "best": best}, on_choice_change=picked)
 
 
 def camcanvas(
@@ -57,25 +96,26 @@ def camcanvas(
     caption: str,
     begin: Look,
     *,
-    others: Sequence[Heatmap] = (),
-    methods: Mapping[str, Heatmap] = types.MappingProxyType({}),
+    classes: Mapping[int, str],
+    methods: Mapping[str, str],
+    subject: str = "",
     on_choose: Callable[[int, str], None] = lambda target, method: None,
     big: bool = False,
     key: str,
 ) -> Look:
     """The canvas; returns how it was left. `caption` is its sentence for those who cannot see it.
 
-    A new photo takes the strokes away; another `begin` sets the look anew. `others` are maps of other classes by the
-    same method and layer, `methods` maps of the same class by other methods' titles: the browser shows them by itself,
-    then `on_choose` hears which class, and which method's name.
+    A new photo takes the strokes away; another `begin` sets the look anew. There is a button for each of the `classes`
+    (index -> label) and `methods` (name -> title): where its map is `at_hand` of the same `subject` the browser shows
+    it by itself; then `on_choose` hears which class, and which method's name.
     """
-    chips = [_chip(one, one.label) for one in others if _small(one)]
-    ways = [_chip(one, title) for title, one in methods.items() if _small(one)]
     left, top, width, height = heat.box
+    chips = [{"target": target, "method": heat.method, "title": label} for target, label in classes.items()]
+    ways = [{"target": heat.target, "method": name, "title": title} for name, title in methods.items()]
     data = {
-        "photo": _jpeg(picture.fit(photo, SIDE)),
-        "seen": _jpeg(heat.seen),
+        "name": key,
         "stamp": photo.digest,
+        "pictures": _stamp(photo, heat),
         "size": [photo.width, photo.height],
         "box": [left / photo.width, top / photo.height, width / photo.width, height / photo.height],
         "heat": convlab.text(np.rint(heat.values * 255)),
@@ -85,8 +125,8 @@ def camcanvas(
         "method": heat.method,
         "classes": chips,
         "methods": ways,
+        "subject": subject,
         "rawShape": list(heat.raw.shape),
-        "luts": _luts(),
         "caption": caption,
         "begin": {**vars(begin), "stamp": str(begin)},
         "big": big,
@@ -103,62 +143,13 @@ def camcanvas(
     return read(said, photo.digest) if fresh else begin
 
 
-def read(said: Any, digest: str) -> Look:
-    """What the browser says, as far as it is a look; nothing from outside is believed."""
-    plain = Look()
-    if not isinstance(said, dict):
-        return plain
-    try:
-        strokes = tuple(tuple((float(x), float(y), float(r)) for x, y, r in stroke) for stroke in said["strokes"])
-    except (TypeError, ValueError, KeyError):
-        strokes = ()
-    return Look(
-        _share(said.get("opacity"), plain.opacity),
-        _share(said.get("threshold"), plain.threshold),
-        _one_of(said.get("colours"), picture.HEAT_MAPS, plain.colours),
-        _one_of(said.get("mode"), MODES, plain.mode),
-        _one_of(said.get("view"), VIEWS, plain.view),
-        said.get("contours") is True,
-        said.get("boxes") is True,
-        strokes if said.get("photo") == digest else (),
-    )
-
-
-def to_link(look: Look) -> str:
-    """A look in few characters, for a link; strokes come along while they are short."""
-    flags = f"{int(look.contours)}{int(look.boxes)}"
-    text = f"{look.opacity:g},{look.threshold:g},{look.colours},{look.mode},{look.view},{flags}"
-    drawn = "~".join("_".join(".".join(str(round(1000 * n)) for n in dab) for dab in s) for s in look.strokes)
-    return f"{text},{drawn}" if drawn and len(drawn) < LONGEST else text
-
-
-def from_link(text: str) -> Look:
-    """The look that a link asks for, as far as it makes sense."""
-    parts = (text.split(",") + [""] * 7)[:7]
-    try:
-        drawn = [[[int(n) / 1000 for n in dab.split(".")] for dab in s.split("_")] for s in parts[6].split("~") if s]
-        said = {"opacity": float(parts[0]), "threshold": float(parts[1]), "strokes": drawn, "photo": ""}
-    except ValueError:
-        return Look()
-    said |= {"colours": parts[2], "mode": parts[3], "view": parts[4]}
-    return read(said | {"contours": parts[5][:1] == "1", "boxes": parts[5][1:2] == "1"}, "")
-
-
-def _share(value: Any, otherwise: float) -> float:
-    good = isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1
-    return round(float(value), 3) if good else otherwise
-
-
-def _one_of(value: Any, choices: tuple[str, ...], otherwise: str) -> str:
-    return value if value in choices else otherwise
+def _stamp(photo: Photo, heat: Heatmap) -> str:
+    """What the pictures are of: the photo, and the part of it that the net saw at its size."""
+    return f"{photo.digest} {heat.box} {heat.seen.shape}"
 
 
 def _small(heat: Heatmap) -> bool:
     return heat.raw.size <= SMALL and bool(np.isfinite(heat.raw).all())
-
-
-def _chip(heat: Heatmap, title: str) -> dict[str, Any]:
-    return {"target": heat.target, "method": heat.method, "title": title, "raw": _floats(heat.raw)}
 
 
 def _floats(values: np.ndarray) -> str:

@@ -3,7 +3,6 @@
 const CANVASES = new WeakMap();
 const MODES = [["overlay", "Overlay"], ["split", "Split"], ["blink", "Blink"]];
 const VIEWS = [["photo", "Whole photo"], ["seen", "What the net saw"]];
-const FADED = "rgb(128 128 128 / .55)";
 
 export default function (args) {
   return mounted(CANVASES, args, build, update);
@@ -60,8 +59,13 @@ function build(root) {
   element.append(cam.chips, canvas, say, bar);
   root.append(element);
   hands(cam);
-  cam.watch = new ResizeObserver(() => cam.look && draw(cam));
-  cam.watch.observe(element);
+  const resized = new ResizeObserver(() => cam.look && draw(cam));
+  resized.observe(element);
+  const laid = () => { if (cam.data) { pictures(cam); draw(cam); } };
+  const picked = ({ detail }) => { if (cam.data && detail.canvas === cam.data.name) show(cam, { ...detail, method: cam.data.method }); };
+  addEventListener("cnnviz-shelf", laid);
+  addEventListener("cnnviz-class", picked);
+  cam.watch = { disconnect: () => { resized.disconnect(); removeEventListener("cnnviz-shelf", laid); removeEventListener("cnnviz-class", picked); } };
   return cam;
 }
 
@@ -73,14 +77,11 @@ function update(cam, data) {
   chips(cam);
   if (cam.pending == null) {
     cam.shown = { target: data.target, method: data.method };
+    cam.drawn = `${data.target} ${data.method}`;
     cam.heat = bytes(data.heat);
     cam.raw = data.raw ? new Float32Array(bytes(data.raw).buffer) : null;
     cam.caption = data.caption;
     cam.lines = null;
-  }
-  if (!cam.luts) {
-    cam.luts = Object.fromEntries(Object.entries(data.luts).map(([name, text]) => [name, palette(text)]));
-    for (const name of Object.keys(data.luts)) cam.colours.append(make("option", { value: name }, name));
   }
   if (cam.stamp !== data.begin.stamp || !cam.look) {
     cam.stamp = data.begin.stamp;
@@ -91,13 +92,28 @@ function update(cam, data) {
   if (cam.photoStamp !== data.stamp) {
     if (cam.photoStamp) cam.strokes = [];
     cam.photoStamp = data.stamp;
-    for (const which of ["photo", "seen"]) {
-      const image = new Image();
-      image.onload = () => { cam.images[which] = image; draw(cam); };
-      image.src = data[which];
-    }
   }
+  pictures(cam);
   draw(cam);
+}
+
+/** What lies on the page's shelf for this canvas; it may come before or after the canvas itself. */
+const shelf = (cam, name) => globalThis.cnnvizShelf?.get(`${cam.data.name} ${name}`);
+
+/** Take the photo, what the net saw of it, and the colour maps. */
+function pictures(cam) {
+  const given = shelf(cam, "pictures");
+  if (!given || given.stamp !== cam.data.pictures || cam.pictured === given.stamp) return;
+  cam.pictured = given.stamp;
+  if (!cam.luts) {
+    cam.luts = Object.fromEntries(Object.entries(given.luts).map(([name, text]) => [name, palette(text)]));
+    for (const name of Object.keys(given.luts)) cam.colours.append(make("option", { value: name }, name));
+  }
+  for (const which of ["photo", "seen"]) {
+    const image = new Image();
+    image.onload = () => { if (cam.pictured === given.stamp) { cam.images[which] = image; draw(cam); } };
+    image.src = given[which];
+  }
 }
 
 /** A button for each class and method whose map is here already: the picture changes now, Python follows. */
@@ -111,16 +127,38 @@ function chips(cam) {
 }
 
 function choose(cam, one) {
-  cam.pending = cam.shown = { target: one.target, method: one.method };
-  cam.raw = new Float32Array(bytes(one.raw).buffer);
-  cam.heat = spread(cam.raw, ...cam.data.rawShape, ...cam.data.shape);
-  cam.caption = `Heat map of ${one.title}`;
-  cam.lines = null;
-  draw(cam);
+  const there = show(cam, one);
   clearTimeout(cam.late);
-  cam.late = setTimeout(() => cam.trigger("choice", cam.shown), 120);
-  clearTimeout(cam.patience);
-  cam.patience = setTimeout(() => (cam.pending = null), 5000); // Python did not follow: believe it again
+  cam.late = setTimeout(() => cam.trigger("choice", cam.shown), there ? 120 : 0);
+}
+
+/** Draw the map of a class and method if it is at hand; whether it is. */
+function show(cam, one) {
+  const raw = found(cam, one);
+  cam.shown = { target: one.target, method: one.method };
+  if (raw) {
+    cam.pending = cam.shown;
+    cam.drawn = `${one.target} ${one.method}`;
+    cam.raw = raw;
+    cam.heat = spread(raw, ...cam.data.rawShape, ...cam.data.shape);
+    cam.caption = `Heat map of ${one.title}`;
+    cam.lines = null;
+    clearTimeout(cam.patience);
+    cam.patience = setTimeout(() => (cam.pending = null), 5000); // Python did not follow: believe it again
+  }
+  draw(cam);
+  return raw != null;
+}
+
+/** The raw map of a class and method, if it lies on the shelf: by itself, or among those of all classes. */
+function found(cam, { target, method }) {
+  const { subject, rawShape: [rows, columns] } = cam.data, maps = shelf(cam, "maps"), all = shelf(cam, "all");
+  const text = maps?.subject === subject && maps.maps[`${target} ${method}`];
+  if (text) return new Float32Array(bytes(text).buffer);
+  if (all?.subject !== subject || all.method !== method) return null;
+  if (cam.all?.from !== all) cam.all = { from: all, numbers: new Int16Array(bytes(all.numbers).buffer), sizes: new Float32Array(bytes(all.sizes).buffer) };
+  const { numbers, sizes } = cam.all, n = rows * columns;
+  return target < sizes.length ? Float32Array.from(numbers.subarray(target * n, (target + 1) * n), (v) => v * sizes[target]) : null;
 }
 
 const same = (a, b) => a != null && a.target === b.target && a.method === b.method;
@@ -129,112 +167,6 @@ const same = (a, b) => a != null && a.target === b.target && a.method === b.meth
 function tell(cam, later) {
   clearTimeout(cam.timer);
   cam.timer = setTimeout(() => cam.send("look", { ...cam.look, strokes: cam.strokes, photo: cam.photoStamp, stamp: cam.stamp }), later);
-}
-
-/** Where the net's pixels lie on the canvas, in CSS pixels. */
-function frame(cam, width, height) {
-  if (cam.look.view === "seen") return [0, 0, width, height];
-  const [left, top, across, down] = cam.data.box;
-  return [left * width, top * height, across * width, down * height];
-}
-
-function draw(cam) {
-  const { data, look, theme: { dark } } = cam;
-  const [down, across] = data.shape;
-  const ratio = look.view === "seen" ? down / across : data.size[1] / data.size[0];
-  const most = Math.min(cam.element.clientWidth, look.view === "seen" ? 560 / ratio : 640 / ratio);
-  const width = Math.max(120, Math.floor(most)), height = Math.round(width * ratio);
-  cam.canvas.style.width = `${width}px`;
-  cam.canvas.style.height = `${height}px`;
-  const context = sharp(cam.canvas, width, height), image = cam.images[look.view];
-  const [x, y, w, h] = frame(cam, width, height);
-  cam.at = [x, y, w, h, width, height];
-  context.imageSmoothingEnabled = true;
-  if (image) context.drawImage(image, 0, 0, width, height);
-  if (look.view === "photo" && (w < width - 1 || h < height - 1)) {
-    context.save();
-    context.beginPath();
-    context.rect(0, 0, width, height);
-    context.rect(x, y, w, h);
-    context.fillStyle = FADED;
-    context.fill("evenodd");
-    context.restore();
-  }
-  if (cam.strokes.length || cam.stroke) smear(cam, context, x, y, w, h);
-  if (look.mode !== "blink" || cam.blinkOn) warm(cam, context, x, y, w, h);
-  if (look.contours) outline(cam, context, x, y, w, h);
-  cam.found = look.boxes ? pieces(cam.heat, down, across, Math.max(1, Math.round((look.threshold || otsu(cam.heat) / 255) * 255)), 0.005) : [];
-  boxes(cam, context, x, y, w, h);
-  if (look.mode === "split") {
-    context.fillStyle = "#fff";
-    context.fillRect(x + cam.split * w - 1, y, 2, h);
-  }
-  if (cam.brush.checked) {
-    const r = Number(cam.radius.value) * Math.min(w, h);
-    context.strokeStyle = "#fff";
-    context.lineWidth = 1.5;
-    context.beginPath();
-    context.arc(x + cam.cursor[0] * w, y + cam.cursor[1] * h, r, 0, 7);
-    context.stroke();
-  }
-  controls(cam);
-  blink(cam);
-  cam.canvas.setAttribute("aria-label", cam.caption);
-}
-
-/** The heat, its colours as opaque as asked, none below the threshold. */
-function warm(cam, context, x, y, w, h) {
-  const { look, heat, data: { shape: [down, across] } } = cam;
-  const colours = cam.luts[look.colours], least = look.threshold * 255, words = cam.tile.size(across, down);
-  const alpha = Math.round(look.opacity * 255) << 24;
-  for (let i = 0; i < words.length; i++) words[i] = heat[i] < least ? 0 : (colours[heat[i]] & 0xffffff) | alpha;
-  context.save();
-  if (look.mode === "split") {
-    context.beginPath();
-    context.rect(x + cam.split * w, y, w, h);
-    context.clip();
-  }
-  context.drawImage(cam.tile.done(), x, y, w, h);
-  context.restore();
-}
-
-function outline(cam, context, x, y, w, h) {
-  const [down, across] = cam.data.shape;
-  cam.lines ??= [0.25, 0.5, 0.75].map((level) => contour(cam.heat, down, across, level * 255));
-  context.lineWidth = 1.5;
-  cam.lines.forEach((lines, i) => {
-    context.strokeStyle = ["rgb(255 255 255 / .55)", "rgb(255 255 255 / .8)", "#fff"][i];
-    context.beginPath();
-    for (const [a, b, c, d] of lines) { context.moveTo(x + a * w, y + b * h); context.lineTo(x + c * w, y + d * h); }
-    context.stroke();
-  });
-}
-
-function boxes(cam, context, x, y, w, h) {
-  const [down, across] = cam.data.shape;
-  context.lineWidth = 2;
-  cam.found.forEach((one, i) => {
-    context.strokeStyle = i ? "rgb(255 255 255 / .7)" : "#ffb02e";
-    context.strokeRect(x + (one.left / across) * w, y + (one.top / down) * h, ((one.right - one.left) / across) * w, ((one.low - one.top) / down) * h);
-  });
-}
-
-/** What is wiped away, as a grey veil. */
-function smear(cam, context, x, y, w, h) {
-  context.save();
-  context.beginPath();
-  context.rect(x, y, w, h);
-  context.clip();
-  context.strokeStyle = context.fillStyle = "rgb(124 116 104)";
-  context.lineCap = context.lineJoin = "round";
-  for (const stroke of [...cam.strokes, ...(cam.stroke ? [cam.stroke] : [])]) {
-    context.lineWidth = 2 * stroke[0][2] * Math.min(w, h);
-    context.beginPath();
-    context.moveTo(x + stroke[0][0] * w, y + stroke[0][1] * h);
-    for (const [a, b] of stroke) context.lineTo(x + a * w + 0.01, y + b * h);
-    context.stroke();
-  }
-  context.restore();
 }
 
 function controls(cam) {
@@ -298,7 +230,7 @@ function hands(cam) {
     return [(event.clientX - box.left - x) / w, (event.clientY - box.top - y) / h];
   };
   const inside = ([u, v]) => u >= 0 && u < 1 && v >= 0 && v < 1;
-  const dab = ([u, v]) => [Math.round(u * 1e4) / 1e4, Math.round(v * 1e4) / 1e4, Number(cam.radius.value)];
+  const dab = ([u, v]) => [Math.round(u * 1e3) / 1e3, Math.round(v * 1e3) / 1e3, Number(cam.radius.value)];
   canvas.addEventListener("pointerdown", (event) => {
     canvas.setPointerCapture(event.pointerId);
     if (cam.brush.checked && inside(spot(event))) cam.stroke = [dab(spot(event))];

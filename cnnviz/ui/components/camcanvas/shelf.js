@@ -1,0 +1,8 @@
+// Draws nothing: lays what it is given on the shelf of the page, from where the canvas takes it.
+
+export default function ({ data }) {
+  const shelf = (globalThis.cnnvizShelf ??= new Map());
+  shelf.set(data.name, data);
+  dispatchEvent(new CustomEvent("cnnviz-shelf", { detail: data.name }));
+  return () => { if (shelf.get(data.name) === data) shelf.delete(data.name); };
+}
