@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,8 @@ def prepare(plan: Plan, classes: int, weights: Path | str | None = None, runs: P
     if plan.start:
         begun = zoo.load(plan.start, weights, runs)
         checkpoint.fit(net, begun.net.state_dict(), plan.start)
-        preprocess = begun.preprocess
+        seen = begun.preprocess
+        preprocess = seen if plan.size is None else replace(preprocess, mean=seen.mean, std=seen.std)
     return _marked(net, spec, head, preprocess, plan)
 
 

@@ -267,6 +267,14 @@ def test_what_rests_keeps_its_statistics(plan, tmp_path):
     assert all(torch.equal(a[key], b[key]) for key in a if key.startswith(("conv", "bn")))
 
 
+def test_small_pictures_first_then_larger_ones(plan, tmp_path):
+    trained(plan, tmp_path, "small")
+    large = trained(plan.but(start="run/small@best", size=40, epochs=1), tmp_path, "large")
+    small, large = (zoo.load(f"run/{name}@best", runs=tmp_path).preprocess for name in ("small", large.id))
+    assert (small.size, large.size) == ((1, 32, 32), (1, 40, 40))
+    assert (small.mean, small.std) == (large.mean, large.std)
+
+
 def test_early_stopping_class_weights_smoothing_and_the_other_optimizers(plan, tmp_path):
     early = trained(plan.but(epochs=50, rate=1e-7, patience=2, schedule="constant"), tmp_path, "early")
     assert early.state == "finished"
