@@ -34,7 +34,8 @@ if not widths:
 names = list(widths)
 one, two, three, four = st.columns([2, 1.4, 1.2, 1.2], vertical_alignment="bottom")
 with one:
-    first = next((name for name in reversed(engine.stages(key)) if name in widths), names[0])
+    maps = [name for name in names if name != "logits"] or names
+    first = next((name for name in reversed(engine.stages(key)) if name in widths), maps[-1])  # the deepest says most
     words = lambda name: f"classes · {widths[name]}" if name == "logits" else f"{name} · {widths[name]} channels"  # noqa: E731
     layer = controls.pick("Layer", "layer", names, first, words=words)
 with two:
@@ -159,17 +160,16 @@ def grown() -> None:
         show.say(f"Recipe{f' {recipe}' if what == request else ''}: {in_words(what.ascent)}.")
         if dead := [c for c, t in shelf.tracks.items() if t.image is not None and t.image.dead]:
             show.say(f"Nothing was found that these channels answer to: {', '.join(map(str, dead))}")
-    image = shelf.tracks[channel].image
-    take = (lambda: image.picture) if image is not None else None
-    show.take_away(
-        sheet.file_name(layer, channel), picture=take, array=take,
-        link=state.link("filters", **link_of()) if what == request else "",
-        python=gallery.python(what, show.opening(photo)),
-    )  # fmt: skip
-    if running:
-        return
-    closeup.exports(what, shelf, channel, columns)
-    if layer != "logits":
+        image = shelf.tracks[channel].image
+        take = (lambda: image.picture) if image is not None else None
+        show.take_away(
+            sheet.file_name(layer, channel), picture=take, array=take,
+            link=state.link("filters", **link_of()) if what == request else "",
+            python=gallery.python(what, show.opening(photo)),
+        )  # fmt: skip
+        if not running:
+            closeup.exports(what, shelf, channel, columns)
+    if layer != "logits" and not running:
         if controls.tick("Tuning curves", "tuning", help="What the channel answers to stripes, colours, discs, places"):
             beside.tuning(engine, what.model, layer, channel)
         if controls.tick("Photos that please it", "patches", help="Nine photos, and where in them the channel looks"):

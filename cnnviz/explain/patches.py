@@ -91,14 +91,13 @@ def patches(
     )  # fmt: skip
 
 
-def drawn(seen: np.ndarray, box: Sequence[int]) -> np.ndarray:
-    """The pixels the net saw, uint8 (H, W, 3), dim outside of a receptive field and with its edge drawn."""
+def drawn(seen: np.ndarray, box: Sequence[int], edge: int = 0) -> np.ndarray:
+    """The pixels the net saw, uint8 (H, W, 3), dim outside of a receptive field and with its edge drawn around it."""
     left, top, right, bottom = box
+    edge = edge or max(1, len(seen) // 112)
     shown = (seen * 0.4).astype(np.uint8)
-    shown[top:bottom, left:right] = (255, 200, 40)
-    edge = max(1, len(seen) // 112)
-    inside = slice(top + edge, max(top + edge, bottom - edge)), slice(left + edge, max(left + edge, right - edge))
-    shown[inside] = seen[inside]
+    shown[max(0, top - edge) : bottom + edge, max(0, left - edge) : right + edge] = (255, 200, 40)
+    shown[top:bottom, left:right] = seen[top:bottom, left:right]
     return shown
 
 

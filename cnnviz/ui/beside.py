@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import colorsys
+import html
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,25 +38,27 @@ def tuning(engine: Engine, key: str, layer: str, channel: int) -> None:
     from cnnviz.explain import tuning as asked  # brings in torch, which is here by now
 
     show.section("Tuned to", found.badge(channel))
-    one, two, three, four = st.columns(4)
-    angles = {f"{a:03.0f}°": float(v) for a, v in zip(asked.ORIENTATIONS, found.orientation[channel], strict=True)}
-    periods = {f"{p:02.0f} px": float(v) for p, v in zip(asked.PERIODS, found.frequency[channel], strict=True)}
-    with one:
-        _bars(angles, "Stripes by direction")
-    with two:
-        _bars(periods, "Stripes by period")
-    with three:
-        names = [f"{i:02} {name}" for i, name in enumerate(asked.COLOURS)]
-        _bars(dict(zip(names, map(float, found.hue[channel]), strict=True)), "Plain colours")
-    with four:
-        place = found.place[channel]
-        low, high = float(place.min()), float(place.max())
-        heat = picture.colourise((place - low) / max(high - low, 1e-12))
-        show.image(
-            show.pixelated(heat, 140),
-            f"Answer of channel {channel} to a disc at each of 7 by 7 places",
-            "Disc by place",
-        )
+    colours = [hexed(colorsys.hsv_to_rgb(hue / 360, 1, 1)) for hue in asked.HUES]
+    grays = [hexed((gray, gray, gray)) for gray in asked.GRAYS]
+    curves = (
+        ("Stripes by direction", found.orientation[channel], [f"{a:.0f}°" for a in asked.ORIENTATIONS], None),
+        ("Stripes by period", found.frequency[channel], [f"{p:g} px" for p in asked.PERIODS], None),
+        ("Plain colours, plain grays", [*found.hue[channel], *found.gray[channel]],
+         [*asked.COLOURS, *(f"gray {g:.0%}" for g in asked.GRAYS)], [*colours, *grays]),
+        ("Discs by size", found.size[channel], [f"{s:g} px" for s in asked.SIZES], None),
+    )  # fmt: skip
+    *places, last = st.columns(5)
+    for place, (label, values, names, paint) in zip(places, curves, strict=True):
+        with place:
+            st.html(bars([float(v) for v in values], names, label, paint))
+    with last:
+        spot = found.place[channel]
+        low, high = float(spot.min()), float(spot.max())
+        heat = picture.colourise((spot - low) / max(high - low, 1e-12))
+        words = f"Answer of channel {channel} to a disc at each of 7 by 7 places, from {low:.3g} to {high:.3g}"
+        show.image(show.pixelated(heat, 140), words, width=110)
+        show.say("Discs by place")
+    show.say("Mean answer above the one to plain gray.")
     pairs = [int(other) for pair in found.twins for other in pair if channel in pair and other != channel]
     if pairs:
         show.say(f"Channel {channel} answers as {', '.join(map(str, pairs))} does: near-duplicates.")
@@ -80,7 +85,10 @@ def patches(engine: Engine, key: str, layer: str, channel: int) -> None:
     found = show.asked("patches", ask)
     if found is None or found.layer != layer:
         return
-    show.section(f"Pleased most by these of {len(found.photos)} photos", "bright: what it sees there")
+    show.section(
+        f"Pleased most by these of {len(found.photos)} photos",
+        "inside the frame: what it sees; around it, three times as much",
+    )
     tiles = [_tile(engine, key, found, channel, n) for n in range(found.photo.shape[1])]
     names = ", ".join(Path(found.photos[i]).name for i in found.photo[channel])
     show.image(
@@ -111,9 +119,26 @@ def fork(engine: Engine, second: gallery.Request, name: str) -> None:
         show.say(f"{in_words(second.ascent)}. Objective {track.values[-1]:.4g}.")
 
 
-def _bars(values: dict[str, float], label: str) -> None:
-    st.bar_chart(values, height=150, x_label="", y_label="", alt=label)
-    show.say(label)
+def bars(values: Sequence[float], names: Sequence[str], label: str, paint: Sequence[str] | None = None) -> str:
+    """Answers as upright bars about zero, as HTML; each tells its name and value, the strongest stands beneath."""
+    low, high = min(0.0, *values), max(0.0, *values)
+    reach = high - low or 1.0
+    best = max(range(len(values)), key=values.__getitem__)
+    columns = []
+    for i, (value, name) in enumerate(zip(values, names, strict=True)):
+        foot, tall = (min(value, 0.0) - low) / reach, abs(value) / reach
+        look = f"bottom:{foot:.2%};height:{max(tall, 0.01):.2%}" + (f";background:{paint[i]}" if paint else "")
+        columns.append(f'<i title="{html.escape(name)}: {value:.3g}"><u style="{look}"></u></i>')
+    most = f"most: {names[best]}, {values[best]:.3g}"
+    return (
+        f'<figure class="cv-tune"><div role="img" aria-label="{html.escape(f"{label}, {most}")}">{"".join(columns)}'
+        f"</div><figcaption>{html.escape(label)}<br><small>{html.escape(most)}</small></figcaption></figure>"
+    )
+
+
+def hexed(colour: tuple[float, float, float]) -> str:
+    """A colour of three shares 0..1 as #rrggbb."""
+    return "#" + "".join(f"{round(255 * part):02x}" for part in colour)
 
 
 def _tile(engine: Engine, key: str, found: Patches, channel: int, n: int) -> np.ndarray:
@@ -126,6 +151,15 @@ def _tile(engine: Engine, key: str, found: Patches, channel: int, n: int) -> np.
     except RequestError:  # gone since it was asked
         return np.full((SIDE, SIDE, 3), 128, np.uint8)
     seen = engine.model(key).preprocess.see(photo)
-    shown = drawn(seen, [int(v) for v in found.box[channel, n]])
-    short = min(shown.shape[:2])
-    return sheet.fitted(shown[:short, :short], SIDE)
+    box = [int(v) for v in found.box[channel, n]]
+    top, left, side = window(box, seen.shape[:2])
+    return sheet.fitted(drawn(seen, box, max(1, side // 75))[top : top + side, left : left + side], SIDE)
+
+
+def window(box: Sequence[int], shape: tuple[int, int]) -> tuple[int, int, int]:
+    """Top, left and side of a square of a photo (H, W) that shows a receptive field and twice as much around it."""
+    left, top, right, bottom = box
+    side = min(*shape, max(32, 3 * max(right - left, bottom - top)))
+    middles = ((top + bottom) // 2, (left + right) // 2)
+    corner = [min(max(0, m - side // 2), length - side) for m, length in zip(middles, shape, strict=True)]
+    return corner[0], corner[1], side

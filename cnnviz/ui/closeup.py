@@ -9,14 +9,15 @@ import streamlit as st
 
 from cnnviz import picture
 from cnnviz.explain import film, sheet
-from cnnviz.ui import controls, gallery, show
+from cnnviz.ui import gallery, show
+from cnnviz.ui.components.growth import growth
 
 LARGE = 420  # px
 GIF, MP4, TILE = 288, 480, 160  # px: a picture in an animation, in a film, and on a sheet
 
 
 def close_up(track: gallery.Track, layer: str, channel: int, title: str) -> None:
-    """One filter large: its newest picture or a step of the way, before and after, and the objective."""
+    """One filter large: its newest picture; once it is done every step of the way, and the objective."""
     show.section(title[:1].upper() + title[1:], layer)
     if track.picture is None:
         st.skeleton(height=320)
@@ -24,23 +25,12 @@ def close_up(track: gallery.Track, layer: str, channel: int, title: str) -> None
     if track.image is None:
         show.image(sheet.fitted(track.picture, LARGE), f"Filter image of {title} of {layer} while it grows")
         return
-    view = controls.switch("View", "view", ["after", "before", "every step"], "after", label_visibility="collapsed")
-    if view == "every step":
-        last = len(track.way)
-        step = st.slider("Step", 1, last, last, key=f"step-{channel}") if last > 1 else 1
-        shown = gallery.decoded([track.way[step - 1]])[0]
-    else:
-        shown = track.image.picture if view == "after" else track.image.start
-    show.image(sheet.fitted(shown, LARGE), f"Filter image of {title} of {layer}, {view}", quality=95)
+    start = picture.encode(track.image.start, "jpeg", 85)
+    values = [track.image.before, *track.values[:-1], track.image.value]  # at the ends that of the picture as it lies
+    growth("growth", [start, *track.way], values, alt=f"Filter image of {title} of {layer}")
     show.facts(
-        {
-            "Objective before": f"{track.image.before:.4g}",
-            "after": f"{track.image.value:.4g}",
-            "Side": f"{len(track.image.picture)} px",
-            "Steps": str(len(track.values)),
-        }
+        {"Objective": f"{track.image.before:.3g} to {track.image.value:.3g}", "Side": f"{len(track.picture)} px"}
     )
-    st.line_chart({"objective": track.values}, height=140, x_label="step", y_label="", alt="Objective at each step")
 
 
 def exports(request: gallery.Request, shelf: gallery.Gallery, channel: int, columns: int) -> None:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import time
 from typing import TYPE_CHECKING
+
+import numpy as np
+
+from cnnviz.explain import film
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -32,3 +37,33 @@ def test_a_gallery_goes_on_under_other_pages_and_a_reload_and_is_stopped_there_w
     assert time.monotonic() - began < 2.0  # 0.3 s on a quiet machine
     sidebar.get_by_role("link", name="Filters").click()
     main.get_by_role("button", name="Go on").wait_for()
+
+
+def test_every_step_lies_under_the_finger_and_the_film_plays(page: Page):
+    page.goto("/filters?model=bundled/cats_dogs&layer=conv2&many=1")
+    picture = page.get_by_role("img", name="Filter image of channel 0 of conv2")
+    scrubber = page.get_by_role("slider", name="Step")
+    scrubber.wait_for()
+    page.get_by_text("After 64 steps").wait_for()
+
+    def ink() -> int:
+        return picture.evaluate("c => c.getContext('2d').getImageData(0, 0, 420, 420).data.reduce((a, b) => a + b, 0)")
+
+    after = ink()
+    scrubber.press("Home")
+    page.get_by_text("Before: objective").wait_for()
+    assert ink() != after
+    page.get_by_role("button", name="Play").click()
+    page.get_by_text("After 64 steps").wait_for()
+    assert ink() == after
+
+    frames = [np.full((64, 64, 3), value, np.uint8) for value in range(0, 250, 25)]
+    source = "data:video/mp4;base64," + base64.b64encode(film.film(frames, rest=0.5)).decode()
+    played = """source => new Promise((done) => {
+        const video = Object.assign(document.createElement("video"), { muted: true, playbackRate: 8, src: source });
+        video.onerror = () => done(video.error.message);
+        video.onended = () => done([video.videoWidth, video.duration]);
+        document.body.append(video);
+        video.play();
+    })"""
+    assert page.evaluate(played, source) == [64, 3]

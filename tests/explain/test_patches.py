@@ -59,7 +59,10 @@ def test_the_box_is_drawn_bright():
     shown = drawn(seen, (10, 20, 40, 60))
     assert (shown[30, 20] == 200).all()
     assert (shown[5, 5] == 80).all()
-    assert (shown[20, 10] == (255, 200, 40)).all()
+    assert (shown[20:60, 10:40] == 200).all()  # the whole field, also one of three pixels
+    assert (shown[19, 10] == (255, 200, 40)).all()
+    assert (shown[60, 39] == (255, 200, 40)).all()
+    assert (drawn(seen, (0, 0, 112, 112)) == 200).all()
 
 
 def test_folders_without_photos_are_refused(tmp_path):

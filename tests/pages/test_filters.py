@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import io
+import json
+import re
 import threading
 import time
 import zipfile
@@ -12,7 +15,7 @@ import pytest
 from PIL import Image
 
 from cnnviz.options import RequestError
-from cnnviz.ui import closeup, gallery, jobs
+from cnnviz.ui import beside, closeup, gallery, jobs
 from cnnviz.ui.jobs import JOBS, Job, Jobs
 
 FEW = {"layer": "conv2", "which": "list", "channels": "1,5", "auto-steps": "3"}
@@ -295,14 +298,34 @@ def test_no_film_is_made_of_a_photo_of_ones_own_for_it_would_pass_through_a_file
     assert not [label for label in files if "MP4" in label]
 
 
-def test_before_after_and_every_step(visit, pictures):
+def test_before_after_and_every_step_lie_under_the_finger(visit):
     at = finish(visit("filters", **FEW))
-    seen = set()
-    for view in ("after", "before", "every step"):
-        at.segmented_control("view").set_value(view).run()
-        assert not at.exception
-        seen |= {address for alt, address in pictures(at).items() if "Filter image" in alt}
-    assert len(seen) >= 2
+    track = JOBS.get(at.session_state["_gallery"]).look().tracks[1]
+    sent = json.loads(at.get_by_key("growth").proto.json)
+    pictures = [np.asarray(Image.open(io.BytesIO(base64.b64decode(f.partition(",")[2])))) for f in sent["frames"]]
+    assert len(pictures) == 1 + 3  # before, and after each of three steps
+    for seen, exact in ((pictures[0], track.image.start), (pictures[-1], track.image.picture)):
+        assert np.abs(seen.astype(int) - exact).mean() < 8  # JPEG
+    assert sent["values"] == pytest.approx([track.image.before, *track.values[:-1], track.image.value], rel=1e-4)
+
+
+def test_bars_are_as_tall_as_their_answers_and_hang_below_zero():
+    drawn = beside.bars([1.0, -1.0, 3.0], ["a", "<b>", "c"], "Letters", ["#ff0000", "#00ff00", "#0000ff"])
+    found = re.findall(r"bottom:([\d.]+)%;height:([\d.]+)%;background:(#\w+)", drawn)
+    assert [(float(foot), float(tall), paint) for foot, tall, paint in found] == [
+        (25, 25, "#ff0000"), (0, 25, "#00ff00"), (25, 75, "#0000ff")
+    ]  # fmt: skip
+    assert "most: c, 3" in drawn
+    assert "<b>" not in drawn
+    assert "height:1.00%" in beside.bars([0.0, 0.0], ["a", "b"], "Nothing")
+
+
+@pytest.mark.parametrize(
+    ("box", "wanted"),
+    [((100, 50, 120, 70), (30, 80, 60)), ((0, 0, 3, 3), (0, 0, 32)), ((0, 0, 224, 224), (0, 0, 224))],
+)
+def test_a_patch_shows_its_field_and_what_is_around_it(box, wanted):
+    assert beside.window(box, (224, 224)) == wanted
 
 
 def test_tuning_and_patches_stand_beside_the_picture(visit, words, pictures, tmp_path):
