@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 NETS = ("squeezenet1_1", "resnet18")
 TIMES = 12
+SECONDS = 4.0
 
 # window.find(name): an element by its class, also inside the components. window.begin(event): from the next such event
 # to the frame in which the canvas has drawn another map, or the same at another opacity, in ms, in window.taken.
@@ -31,7 +32,7 @@ _TOOLS = """() => {
     const inner = e.shadowRoot && search(e.shadowRoot, name);
     if (inner) return inner; } return null; };
   window.find = (name) => search(document, name);
-  window.begin = (event) => { const drawn = () => find('cam').dataset.drawn, was = drawn();
+  window.begin = (event) => { const drawn = () => (find('cam') ?? find('maps')).dataset.drawn, was = drawn();
     window.taken = new Promise((done) => document.addEventListener(event, () => {
       const start = performance.now(), since = () => performance.now() - start;
       const look = () => drawn() !== was || since() > 5000 ? done(since()) : requestAnimationFrame(look);
@@ -112,6 +113,61 @@ def measured(run: Callable[[Page, int], float]) -> dict[str, Any]:
     return {**found, "load_average": round(os.getloadavg()[0], 2)}
 
 
+# Gaps between frames, in ms: while the grid scrolls from end to end and back, or while nothing is done to it.
+_FRAMES = """async ([seconds, scrolls]) => {
+  const scroll = find('maps').querySelector('.scroll'), most = scroll.scrollHeight - scroll.clientHeight, gaps = [];
+  const frame = () => new Promise(requestAnimationFrame), began = await frame();
+  for (let last = began; last - began < seconds * 1000;) {
+    if (scrolls) scroll.scrollTop = most * (0.5 - 0.5 * Math.cos((last - began) / 400));
+    const now = await frame();
+    gaps.push(now - last);
+    last = now;
+  }
+  return gaps;
+}"""
+
+
+@contextlib.contextmanager
+def grid() -> Iterator[Page]:
+    """The page of Activations on the 2,048 channels of resnet50's last stage, when nothing moves any more."""
+    with visiting(("resnet50",)) as (page, address):
+        page.goto(f"{address}/activations?model=resnet50&photo=cat&layer=layer4")
+        page.locator(".maps .scroll").wait_for(timeout=120_000)
+        page.wait_for_timeout(12_000)
+        page.evaluate(_TOOLS)
+        yield page
+
+
+def scrolling() -> dict[str, Any]:
+    """Gaps between frames while 2,048 channels scroll as fast as a hand can."""
+    with grid() as page:
+        gaps = page.evaluate(_FRAMES, [SECONDS, True])
+    return {**_of(gaps), "load_average": round(os.getloadavg()[0], 2)}
+
+
+def sorting() -> dict[str, Any]:
+    """How soon 2,048 channels stand in another order, the first time and later, and gaps between frames meanwhile."""
+    took, gaps = [], []
+    with grid() as page:
+        for order in ("mean", "max", "share above 0", "similarity", "in order") * 2:
+            box = page.get_by_role("combobox", name="Sort by")
+            box.click()
+            page.get_by_role("option", name=order, exact=True).wait_for()
+            page.wait_for_timeout(300)
+            page.evaluate("() => begin('click')")
+            page.evaluate(f"() => {{ window.gaps = ({_FRAMES})([1.5, false]); }}")
+            page.get_by_role("option", name=order, exact=True).click()
+            gaps += page.evaluate("() => window.gaps")
+            took.append(page.evaluate("() => window.taken"))
+    times = {"first_ms": round(took[0], 1), "median_ms_to_order": round(statistics.median(took), 1)}
+    return {**times, **_of(gaps), "load_average": round(os.getloadavg()[0], 2)}
+
+
+def _of(gaps: list[float]) -> dict[str, float]:
+    ordered = sorted(gaps)
+    return {"gap_p95_ms": round(ordered[int(0.95 * len(ordered))], 1), "longest_gap_ms": round(ordered[-1], 1)}
+
+
 MEASURES: dict[str, Callable[[], dict]] = {
     f"ui/class_activation/{name}": functools.partial(measured, run)
     for name, run in {
@@ -123,4 +179,4 @@ MEASURES: dict[str, Callable[[], dict]] = {
         ),
         "opacity": lambda page, _: opacity(page),
     }.items()
-}
+} | {"ui/activations/scroll": scrolling, "ui/activations/sort": sorting}

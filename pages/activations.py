@@ -70,16 +70,18 @@ def layer_of_maps() -> None:
     current, layer = shown.layer == layer, shown.layer  # where the layer was refused, the one before is shown
     with strip:
         through_the_net(staged, layer)
-    pair, called = [shown], [photo.name]
+    pair, called, of = [shown], [photo.name], [photo.digest]
     if second is not None and second.maps.shape == shown.maps.shape:
-        pair, called = [shown, second], [photo.name, titles.get(beside, beside)]
+        pair, called, of = [shown, second], [photo.name, titles.get(beside, beside)], [photo.digest, other.digest]
     count, height, width = shown.maps.shape
     show.section(f"All {count} channels of {layer}", f"{height} × {width} each; point at a number, click a channel")
     liveliest = int(shown.maps.std(axis=(1, 2)).argmax())
     state.linked("channel", liveliest, lambda value: 0 <= value < count, int)
-    reach = max(float(np.abs(one.maps).max()) for one in (*pair, *staged))
+    reach = max(max(float(one.maps.max()), -float(one.maps.min())) for one in (*pair, *staged))
+    reach = reach if np.isfinite(reach) else 1.0
     mapgrid(
-        "maps", pair, called, chosen=st.session_state["channel"], sort=sort, scope=scope, reach=reach,
+        "maps", pair, called, " ".join([engine.model(key).fingerprint, layer, *of]), state.kept(),
+        chosen=st.session_state["channel"], sort=sort, scope=scope, reach=reach,
         field=drilling.field(engine, key, layer), big=show.presenting(),
         on_choose=lambda: st.session_state.update(channel=int(st.session_state["maps"]["channel"])),
     )  # fmt: skip

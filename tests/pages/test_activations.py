@@ -19,8 +19,10 @@ NET = "lecture/cats_gap"
 
 
 def component(at):
-    """What the grid in the browser is told."""
-    return json.loads(at.get_by_key("maps").proto.json)
+    """What the grid in the browser is told, with the tiles that lie on the shelf for it."""
+    told, tiles = (json.loads(at.get_by_key(name).proto.json) for name in ("maps", "shelf-maps-tiles"))
+    assert tiles["subject"] == told["subject"]
+    return tiles | told
 
 
 def floats(text):

@@ -62,7 +62,7 @@ def test_any_class_can_be_asked_for_and_stands_in_the_link(visit, engine, pictur
 
 def test_every_class_is_listed_the_most_probable_first(visit, engine):
     said = engine.predict(NET, Photo.sample("cat"), top=1000)
-    listed = canvas(visit("class_activation"), "classpick-list")["list"]
+    listed = canvas(visit("class_activation"), "shelf-camcanvas-classes")["list"]
     assert listed[0] == [-1, f"Most probable ({said[0].label})"]
     assert [index for index, _ in listed[1:]] == [p.index for p in said]
 
@@ -70,12 +70,12 @@ def test_every_class_is_listed_the_most_probable_first(visit, engine):
 def test_the_maps_at_hand_are_the_engines_own(visit, engine):
     net, photo = "lecture/mnist_gap", Photo.sample("cat")
     at = visit("class_activation", model=net)
-    there = canvas(at, "camcanvas-maps")["maps"]
+    there = canvas(at, "shelf-camcanvas-maps")["maps"]
     assert len(there) == 5 + 4  # the likely classes, and this one by the other methods
     for said, raw in there.items():
         target, method = said.split()
         np.testing.assert_array_equal(floats(raw), engine.heatmap(net, photo, int(target), method=method).raw.ravel())
-    given = canvas(at, "camcanvas-all")
+    given = canvas(at, "shelf-camcanvas-all")
     assert given["subject"] == canvas(at)["subject"]
     sizes, rows = floats(given["sizes"]), np.frombuffer(base64.b64decode(given["numbers"]), "<i2")
     maps = rows.reshape(len(sizes), *canvas(at)["rawShape"]) * sizes[:, None, None]
@@ -87,7 +87,7 @@ def test_the_maps_at_hand_are_the_engines_own(visit, engine):
 def test_a_net_whose_classes_cost_one_map_each_has_only_some_at_hand(visit, engine):
     assert engine.every_class("lecture/mnist_flatten", Photo.sample("cat")) is None
     at = visit("class_activation", model="lecture/mnist_flatten")
-    assert canvas(at, "camcanvas-all")["method"] == ""
+    assert canvas(at, "shelf-camcanvas-all")["method"] == ""
     assert not at.exception
 
 
@@ -95,7 +95,7 @@ def test_what_the_maps_at_hand_are_of_differs_with_all_that_changes_them(visit):
     links = ({}, {"photo": "coffee"}, {"at": "relu1"}, {"against": "true"}, {"model": "lecture/cats_flatten"})
     subjects = [canvas(visit("class_activation", **link))["subject"] for link in links]
     assert len(set(subjects)) == len(links)
-    assert canvas(visit("class_activation", against="true"), "camcanvas-all")["method"] == ""
+    assert canvas(visit("class_activation", against="true"), "shelf-camcanvas-all")["method"] == ""
 
 
 def test_the_eight_weightiest_channels_are_named_with_their_weights(visit, engine, words):

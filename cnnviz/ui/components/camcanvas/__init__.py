@@ -16,7 +16,7 @@ import numpy as np
 import streamlit as st
 
 from cnnviz import picture
-from cnnviz.ui.components import convlab
+from cnnviz.ui.components import convlab, shelf
 from cnnviz.ui.components.camcanvas.look import Look, read
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ _pick = st.components.v2.component(
     js=convlab.script(convlab.HERE / "common.js", HERE / "pick.js"),
     css=convlab.script(convlab.HERE / "style.css", HERE / "style.css"),
 )
-_shelf = st.components.v2.component("cnnviz_camshelf", js=convlab.script(HERE / "shelf.js"))
 
 
 def pictures(photo: Photo, heat: Heatmap, kept: MutableMapping[str, Any], key: str) -> None:
@@ -50,14 +49,14 @@ def pictures(photo: Photo, heat: Heatmap, kept: MutableMapping[str, Any], key: s
     name = f"thumbnail {key}"  # what is kept of photos is found by this name when they are forgotten
     if kept.get(name, {}).get("stamp") != stamp:
         seen = {"photo": _jpeg(picture.fit(photo, SIDE)), "seen": _jpeg(heat.seen), "luts": _luts()}
-        kept[name] = {"name": f"{key} pictures", "stamp": stamp, **seen}
-    _shelf(key=f"{key}-pictures", data=kept[name], height=1)
+        kept[name] = {"stamp": stamp, **seen}
+    shelf.lay(f"{key} pictures", kept[name])
 
 
 def at_hand(heats: Sequence[Heatmap], subject: str, key: str) -> None:
     """Other raw maps of the same `subject`, laid on the shelf: the canvas `key` shows them without asking."""
     maps = {f"{one.target} {one.method}": _floats(one.raw) for one in heats if _small(one)}
-    _shelf(key=f"{key}-maps", data={"name": f"{key} maps", "subject": subject, "maps": maps}, height=1)
+    shelf.lay(f"{key} maps", {"subject": subject, "maps": maps})
 
 
 def all_at_hand(maps: np.ndarray | None, method: str, subject: str, key: str) -> None:
@@ -65,12 +64,12 @@ def all_at_hand(maps: np.ndarray | None, method: str, subject: str, key: str) ->
 
     They travel once for a photo and a layer, in 16 bits each; the canvas shows them until Python has followed.
     """
-    data: dict[str, Any] = {"name": f"{key} all", "subject": subject, "method": ""}
+    data: dict[str, Any] = {"subject": subject, "method": ""}
     if maps is not None and maps.size <= MANY and maps[0].size <= SMALL and np.isfinite(maps).all():
         sizes = np.abs(maps).max((1, 2)) / 32767  # (K,)
         whole = np.rint(maps / np.where(sizes > 0, sizes, 1)[:, None, None]).astype("<i2")
         data |= {"method": method, "sizes": _floats(sizes), "numbers": base64.b64encode(whole.tobytes()).decode()}
-    _shelf(key=f"{key}-all", data=data, height=1)
+    shelf.lay(f"{key} all", data)
 
 
 def classpick(
@@ -80,7 +79,7 @@ def classpick(
 
     What is picked the canvas of the key `canvas` shows at once, where that map is at hand; then `on_choose` hears it.
     """
-    _shelf(key=f"{key}-list", data={"name": f"{canvas} classes", "list": [*classes.items()]}, height=1)
+    shelf.lay(f"{canvas} classes", {"list": [*classes.items()]})
 
     def picked() -> None:
         index = st.session_state[key].get("choice")

@@ -6,7 +6,7 @@ Hover reads a number and draws what it can see on the photo; a click or the arro
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ import numpy as np
 import streamlit as st
 
 from cnnviz import picture
-from cnnviz.ui.components import convlab
+from cnnviz.ui.components import convlab, shelf
 
 if TYPE_CHECKING:
     from cnnviz.explain.activations import Activations
@@ -35,6 +35,8 @@ def mapgrid(
     key: str,
     shown: Sequence[Activations],
     names: Sequence[str],
+    subject: str,
+    kept: MutableMapping[str, Any],
     *,
     chosen: int,
     sort: str,
@@ -46,16 +48,37 @@ def mapgrid(
 ) -> None:
     """The channels of one photo's activations, or of two photos side by side on one scale.
 
+    `subject` tells these maps from all others; they are made ready once as long as `kept` lasts, and travel once.
     `reach` is the largest size of a value in all layers; `field` is a receptive field's size, jump, middle, and whether
     it sees everything. The channel chosen is `st.session_state[key]["channel"]`.
     """
+    name = f"thumbnail {key}"  # what is kept of photos is found by this name when they are forgotten
+    if kept.get(name, {}).get("subject") != subject:
+        kept[name] = {"subject": subject, **_maps(shown, names)}
+    shelf.lay(f"{key} tiles", kept[name])
+    data: dict[str, Any] = {
+        "name": key,
+        "subject": subject,
+        "reach": reach,
+        "lut": convlab.colours()["activation"],
+        "field": list(field),
+        "chosen": chosen,
+        "sort": sort,
+        "scope": scope,
+        "layer": shown[0].layer,
+        "big": big,
+    }
+    _grid(key=key, data=data, on_channel_change=on_choose)
+
+
+def _maps(shown: Sequence[Activations], names: Sequence[str]) -> dict[str, Any]:
+    """The tiles in 8 bits, each channel in its own reach, with the statistics and the photos they are of."""
     first = shown[0]
-    count, height, width = first.maps.shape
     maps_of = [np.nan_to_num(one.maps, posinf=0, neginf=0) for one in shown]
     small = [reduced(maps, BUDGET // len(shown)) for maps in maps_of]
     reaches = np.abs(np.stack(maps_of)).max(axis=(0, 2, 3)).astype(np.float32)  # (C,)
     safe = np.where(reaches > 0, reaches, 1)[:, None, None]
-    data: dict[str, Any] = {
+    return {
         "pictures": [
             {
                 "name": name,
@@ -67,22 +90,12 @@ def mapgrid(
             }
             for one, maps, name in zip(shown, small, names, strict=True)
         ],
-        "count": count,
-        "shape": [height, width],
+        "count": len(first.maps),
+        "shape": list(first.maps.shape[1:]),
         "small": list(small[0].shape[1:]),
         "side": list(first.seen.shape[:2]),
         "reaches": _floats(reaches),
-        "reach": reach,
-        "lut": convlab.colours()["activation"],
-        "field": list(field),
-        "chosen": chosen,
-        "sort": sort,
-        "scope": scope,
-        "layer": first.layer,
-        "stamp": f"{first.layer} {' '.join(names)} {float(first.mean.sum())}",
-        "big": big,
     }
-    _grid(key=key, data=data, on_channel_change=on_choose)
 
 
 def reduced(maps: np.ndarray, budget: int) -> np.ndarray:

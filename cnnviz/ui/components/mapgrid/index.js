@@ -22,23 +22,28 @@ function build(root) {
   size.addEventListener("input", () => { keep(grid, () => lay(grid)); });
   scroll.addEventListener("scroll", () => draw(grid), { passive: true });
   hands(grid);
-  grid.watch = new ResizeObserver(() => grid.data && lay(grid));
-  grid.watch.observe(scroll);
+  const resized = new ResizeObserver(() => grid.data && lay(grid));
+  resized.observe(scroll);
+  const laid = ({ detail }) => { if (grid.told && detail === `${grid.told.name} tiles`) update(grid, grid.told); };
+  addEventListener("cnnviz-shelf", laid);
+  grid.watch = { disconnect: () => { resized.disconnect(); removeEventListener("cnnviz-shelf", laid); } };
   return grid;
 }
 
-function update(grid, data) {
-  const old = grid.data;
-  grid.data = data;
+function update(grid, told) {
+  const given = globalThis.cnnvizShelf?.get(`${told.name} tiles`), old = grid.data;
+  grid.told = told;
+  if (!given || given.subject !== told.subject) return; // the tiles are on their way
+  const data = (grid.data = { ...given, ...told });
   grid.theme = theme(grid.element);
   grid.element.classList.toggle("big", Boolean(data.big));
   grid.lut ??= palette(data.lut);
-  const fresh = !old || old.stamp !== data.stamp;
+  const fresh = !old || old.subject !== data.subject;
   if (fresh) {
     grid.parts = data.pictures.map((p) => ({ name: p.name, maps: bytes(p.maps), mean: floats(p.mean), max: floats(p.max), alive: floats(p.alive) }));
     grid.reaches = floats(data.reaches);
     grid.most = Math.max(...grid.reaches) || 1;
-    grid.images = data.pictures.map((p, i) => {
+    grid.images = data.pictures.map((p) => {
       const image = new Image();
       image.onload = () => beside(grid);
       image.src = p.seen;
@@ -47,13 +52,14 @@ function update(grid, data) {
     grid.hover = null;
   }
   if (fresh || old.chosen !== data.chosen) grid.chosen = data.chosen;
-  if (fresh || old.scope !== data.scope) paint(grid);
+  if (fresh || old.scope !== data.scope || (data.scope === "all layers" && old.reach !== data.reach)) paint(grid);
   if (fresh || old.sort !== data.sort) {
     sort(grid);
     if (fresh) grid.scroll.scrollTop = 0;
   }
   lay(grid);
   if (fresh || old?.chosen !== data.chosen) show(grid);
+  grid.element.dataset.drawn = `${data.sort} ${data.scope} ${grid.order[0]}`; // for who measures
 }
 
 /** All channels, coloured within their scope, into one canvas: as many tiles in a row as fit in 4096 px. */

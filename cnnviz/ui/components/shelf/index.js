@@ -1,4 +1,4 @@
-// Draws nothing: lays what it is given on the shelf of the page, from where the canvas takes it.
+// Draws nothing: lays what it is given on the shelf of the page, from where other components take it.
 
 export default function ({ data }) {
   const shelf = (globalThis.cnnvizShelf ??= new Map());
