@@ -92,7 +92,9 @@ def layer_of_maps() -> None:
     if len(shown.dead):
         listed = ", ".join(map(str, shown.dead[:24])) + (" …" if len(shown.dead) > 24 else "")
         show.say(f"{len(shown.dead)} of {count} channels stay at or below zero on this photo (crossed): {listed}")
-    channel = controls.pick("Channel", "channel", list(range(count)), liveliest, parse=int, width=240)
+    st.number_input("Channel", 0, count - 1, key="channel", width=240)
+    state.note("channel", liveliest)
+    channel = st.session_state["channel"]
     close_up(shown, channel, scope)
     if not current:
         return

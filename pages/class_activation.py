@@ -36,14 +36,10 @@ def evidence() -> None:
     with left:
         bars = st.container()
         label = {p.index: p.label for p in said}
-        classes = {-1: f"Most probable ({said[0].label})", **{i: f"{name} · {i}" for i, name in label.items()}}
-        state.linked("class", -1, classes.__contains__, int)
-        target = st.session_state["class"]
-        camcanvas.classpick(
-            classes, target, said[0].index, "camcanvas", key="classpick",
-            on_choose=lambda index: st.session_state.update({"class": index}),
-        )  # fmt: skip
-        state.note("class", -1)
+        camcanvas.classes({i: f"{name} · {i}" for i, name in label.items()})
+        target = one_class(
+            "Class", "class", label, f"Most probable ({said[0].label})", canvas="camcanvas", best=said[0].index
+        )
         names = engine.map_layers(key)
         methods = start.methods()
         method = controls.pick("Method", "method", list(methods), "gradcam", words=lambda name: methods[name].title)
@@ -54,9 +50,11 @@ def evidence() -> None:
             help="Methods that look at the pixels themselves ask no layer." if row.reads == "pixels" else None,
         )  # fmt: skip
         with st.expander("More", icon=":material/tune:"):
-            versus = controls.pick(
-                "Rather than", "versus", [-1, *label], -1, parse=int, help="What spoke for the class, not for this one",
-                words=lambda i: "No other class" if i < 0 else classes[i],
+            mine = said[0].index if target < 0 else target
+            rest = {i: name for i, name in label.items() if i != mine}  # a class contrasted with itself says nothing
+            versus = one_class(
+                "Rather than", "versus", rest, "No other class", without=mine,
+                help="What spoke for the class and not for this one",
             )  # fmt: skip
             against = controls.tick("Evidence against", "against", help="What speaks against the class instead")
             given = controls.options(row.options, method) if row.options else None
@@ -101,6 +99,19 @@ def evidence() -> None:
     if not show.presenting():
         beneath(heat, layer, given, look, [p.index for p in said[:3]])
     take_away(heat, wanted, other, against, layer, method, given, look, stands, erased)
+
+
+def one_class(label: str, key: str, allowed, none: str, **how) -> int:
+    """One of the net's classes from a searchable list, linked under `key`; -1 for none of them."""
+    state.linked(key, -1, lambda index: index == -1 or index in allowed, int)
+    chosen = st.session_state[key]
+
+    def choose(index: int) -> None:
+        st.session_state[key] = index if index in allowed else -1
+
+    camcanvas.classpick(label, f"pick-{key}", chosen, none, choose, **how)
+    state.note(key, -1)
+    return chosen
 
 
 def beneath(heat, layer: str, given, look: Look, top: list[int]) -> None:

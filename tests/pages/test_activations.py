@@ -82,7 +82,7 @@ def test_a_click_on_a_tile_chooses_its_channel(visit, words):
     for channel in (9, 2):
         at = click(at, "maps", channel=channel)
         assert not at.exception
-        assert component(at)["chosen"] == at.selectbox("channel").value == channel
+        assert component(at)["chosen"] == at.number_input("channel").value == channel
         assert f"Channel {channel} <small" in words(at)
 
 
@@ -97,7 +97,7 @@ def test_a_click_on_a_stage_goes_to_its_layer(visit):
 
 def test_the_channel_chosen_in_the_list_is_chosen_in_the_grid(visit, words):
     at = visit("activations", channel="5")
-    at.selectbox("channel").set_value(9).run()
+    at.number_input("channel").set_value(9).run()
     assert component(at)["chosen"] == 9
     assert "Channel 9 <small" in words(at)
 

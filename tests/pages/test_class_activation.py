@@ -53,18 +53,34 @@ def test_any_class_can_be_asked_for_and_stands_in_the_link(visit, engine, pictur
     at = visit("class_activation")
     before = canvas(at)
     worst = engine.predict(NET, Photo.sample("cat"), top=1000)[-1]
-    at = chosen(at, "classpick", worst.index)
+    at = chosen(at, "pick-class", worst.index)
     assert at.query_params["class"] == str(worst.index)
     assert canvas(at)["caption"].startswith(f"Heat map of {worst.label}")
     assert canvas(at)["raw"] != before["raw"]
-    assert canvas(chosen(at, "classpick", 5000))["raw"] == canvas(at)["raw"]  # not believed
+    at = chosen(at, "pick-class", 5000)  # not believed
+    assert "class" not in at.query_params
+    assert canvas(at)["raw"] == before["raw"]
 
 
 def test_every_class_is_listed_the_most_probable_first(visit, engine):
     said = engine.predict(NET, Photo.sample("cat"), top=1000)
-    listed = canvas(visit("class_activation"), "shelf-camcanvas-classes")["list"]
-    assert listed[0] == [-1, f"Most probable ({said[0].label})"]
-    assert [index for index, _ in listed[1:]] == [p.index for p in said]
+    at = visit("class_activation")
+    listed = canvas(at, "shelf-classes")["list"]
+    assert listed == [[p.index, f"{p.label} · {p.index}"] for p in said]
+    assert canvas(at, "pick-class")["none"] == f"Most probable ({said[0].label})"
+
+
+def test_a_class_is_never_contrasted_with_itself(visit, engine):
+    best = engine.predict(NET, Photo.sample("cat"), top=1)[0].index
+    at = visit("class_activation", versus=str(best))
+    assert "versus" not in at.query_params
+    assert canvas(at, "pick-versus")["without"] == best
+    at = visit("class_activation", versus=str(1 - best))
+    assert at.query_params["versus"] == [str(1 - best)] or at.query_params["versus"] == str(1 - best)
+    at = chosen(at, "pick-class", 1 - best)  # now they would be the same
+    assert not at.exception
+    assert "versus" not in at.query_params
+    assert canvas(at)["target"] == 1 - best
 
 
 def test_the_maps_at_hand_are_the_engines_own(visit, engine):

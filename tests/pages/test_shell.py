@@ -60,7 +60,7 @@ def test_a_link_brings_back_net_photo_layer_and_channel(visit):
     at = visit("activations", photo="coffee", layer=names[1], channel="7", sort="mean")
     assert at.session_state["photo"] == "coffee"
     assert at.selectbox("layer").value == names[1]
-    assert at.selectbox("channel").value == 7
+    assert at.number_input("channel").value == 7
     assert at.selectbox("sort").value == "mean"
 
 

@@ -72,21 +72,36 @@ def all_at_hand(maps: np.ndarray | None, method: str, subject: str, key: str) ->
     shelf.lay(f"{key} all", data)
 
 
-def classpick(
-    classes: Mapping[int, str], chosen: int, best: int, canvas: str, on_choose: Callable[[int], None], key: str
-) -> None:
-    """A searchable list of classes (index -> words); -1 is the most probable one, whose index is `best`.
+def classes(listed: Mapping[int, str]) -> None:
+    """The classes (index -> words) that every `classpick` of the page offers, laid on the shelf."""
+    shelf.lay("classes", {"list": [*listed.items()]})
 
-    What is picked the canvas of the key `canvas` shows at once, where that map is at hand; then `on_choose` hears it.
+
+def classpick(
+    label: str,
+    key: str,
+    chosen: int,
+    none: str,
+    on_choose: Callable[[int], None],
+    *,
+    canvas: str = "",
+    best: int = -1,
+    without: int | None = None,
+    help: str = "",
+) -> None:
+    """A searchable list of the page's `classes`, `without` one of them; before them -1, which says `none`.
+
+    What is picked the canvas of that key shows at once, where its map is at hand (-1 stands for the class `best`);
+    then `on_choose` hears it.
     """
-    shelf.lay(f"{canvas} classes", {"list": [*classes.items()]})
 
     def picked() -> None:
         index = st.session_state[key].get("choice")
-        if isinstance(index, (int, float)) and index in classes:
+        if isinstance(index, (int, float)):
             on_choose(int(index))
 
-    _pick(key=key, data={"canvas": canvas, "chosen": chosen, "best": best}, on_choice_change=picked)
+    told = {"label": label, "none": none, "chosen": chosen, "canvas": canvas, "best": best, "without": without}
+    _pick(key=key, data={**told, "help": help}, on_choice_change=picked)
 
 
 def camcanvas(

@@ -1,4 +1,5 @@
-// A searchable list of classes: what is picked is shown by the canvas at once, where its map is at hand; Python follows.
+// A searchable list of up to thousands of classes. Where it chooses for a canvas, that shows the class at once if its map
+// is at hand; Python follows.
 
 const LISTS = new WeakMap();
 const MOST = 200; // rows that are drawn; typing narrows them
@@ -10,12 +11,12 @@ export default function (args) {
 function build(root) {
   const element = make("div", { class: "lab classpick" });
   const input = make("input", {
-    type: "text", role: "combobox", "aria-label": "Class", "aria-expanded": "false", "aria-controls": "classes",
+    type: "text", role: "combobox", "aria-expanded": "false", "aria-controls": "classes",
     "aria-autocomplete": "list", autocomplete: "off", spellcheck: "false",
   });
   const list = make("ul", { id: "classes", role: "listbox", "aria-label": "Classes", popover: "manual" });
-  const pick = { element, input, list, rows: [], at: 0 };
-  element.append(make("label", {}, make("span", {}, "Class"), input), list);
+  const label = make("span", {}), pick = { element, input, list, label, rows: [], at: 0 };
+  element.append(make("label", {}, label, input), list);
   root.append(element);
   input.addEventListener("focus", () => input.select());
   input.addEventListener("click", () => open(pick, ""));
@@ -46,7 +47,11 @@ function build(root) {
 function update(pick, data) {
   pick.data = data;
   theme(pick.element);
-  pick.classes = globalThis.cnnvizShelf?.get(`${data.canvas} classes`)?.list ?? [];
+  pick.label.textContent = data.label;
+  pick.input.setAttribute("aria-label", data.label);
+  pick.input.title = data.help;
+  const classes = globalThis.cnnvizShelf?.get("classes")?.list ?? [];
+  pick.classes = [[-1, data.none], ...classes.filter(([index]) => index !== data.without)];
   if (!pick.list.matches(":popover-open")) rest(pick);
 }
 
@@ -86,6 +91,6 @@ function take(pick, [index, words]) {
   pick.data = { ...pick.data, chosen: index };
   close(pick);
   const target = index < 0 ? pick.data.best : index, title = words.replace(/ · \d+$/, "");
-  dispatchEvent(new CustomEvent("cnnviz-class", { detail: { canvas: pick.data.canvas, target, title } }));
+  if (pick.data.canvas) dispatchEvent(new CustomEvent("cnnviz-class", { detail: { canvas: pick.data.canvas, target, title } }));
   requestAnimationFrame(() => pick.trigger("choice", index)); // the picture first
 }
