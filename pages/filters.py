@@ -154,8 +154,9 @@ def grown() -> None:
             st.session_state["_filter"] = channels[st.session_state["filter-tiles"]["place"]]
 
         mosaic(
-            "filter-tiles", shelf.tiles(side, columns), columns=columns, names=[called(c) for c in channels], gap=2,
-            chosen=channels.index(channel), alt=f"Filter images of {layer}", on_choose=choose,
+            "filter-tiles", shelf.tiles(side, columns, closeup.ground()), columns=columns, gap=2,
+            names=[called(c) for c in channels], chosen=channels.index(channel),
+            alt=f"Filter images of {layer}", on_choose=choose,
         )  # fmt: skip
         show.say(f"Recipe{f' {recipe}' if what == request else ''}: {in_words(what.ascent)}.")
         if dead := [c for c, t in shelf.tracks.items() if t.image is not None and t.image.dead]:

@@ -47,13 +47,15 @@ def layers(names: Sequence[str], kinds: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(name for name in names if not any(plain in kinds.get(name, "") for plain in PLAIN))
 
 
-def contact_sheet(pictures: Sequence[np.ndarray], columns: int = 0, gap: int = 4, side: int = 0) -> np.ndarray:
-    """Pictures uint8 (H, W, 3) in rows on white, each `side` px (its own largest where 0): uint8 (h, w, 3)."""
+def contact_sheet(
+    pictures: Sequence[np.ndarray], columns: int = 0, gap: int = 4, side: int = 0, ground: Sequence[int] = (255,) * 3
+) -> np.ndarray:
+    """Pictures uint8 (H, W, 3) in rows on a ground, each `side` px (its own largest where 0): uint8 (h, w, 3)."""
     side = side or max(len(picture) for picture in pictures)
     columns = columns or max(1, round(len(pictures) ** 0.5 * 1.25))
     rows = -(-len(pictures) // columns)
     pitch = side + gap
-    sheet = np.full((rows * pitch + gap, min(columns, len(pictures)) * pitch + gap, 3), 255, np.uint8)
+    sheet = np.full((rows * pitch + gap, min(columns, len(pictures)) * pitch + gap, 3), ground, np.uint8)
     for i, picture in enumerate(pictures):
         top, left = gap + i // columns * pitch, gap + i % columns * pitch
         sheet[top : top + side, left : left + side] = fitted(picture, side)

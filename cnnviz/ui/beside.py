@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import colorsys
 import html
 import os
@@ -89,11 +90,13 @@ def patches(engine: Engine, key: str, layer: str, channel: int) -> None:
         f"Pleased most by these of {len(found.photos)} photos",
         "inside the frame: what it sees; around it, three times as much",
     )
-    tiles = [_tile(engine, key, found, channel, n) for n in range(found.photo.shape[1])]
-    names = ", ".join(Path(found.photos[i]).name for i in found.photo[channel])
-    show.image(
-        sheet.contact_sheet(tiles, columns=9, side=SIDE), f"Photos that channel {channel} answers most to: {names}"
-    )
+    tiles = []
+    for n, place in enumerate(found.photo[channel]):
+        name = Path(found.photos[place]).name
+        words = html.escape(f"{name}: channel {channel} answers {found.value[channel, n]:.3g}")
+        data = base64.b64encode(picture.encode(_tile(engine, key, found, channel, n), "jpeg", 90)).decode()
+        tiles.append(f'<img alt="{words}" title="{words}" src="data:image/jpeg;base64,{data}">')
+    st.html(f'<div class="cv-strip">{"".join(tiles)}</div>')
 
 
 def other_recipe(engine: Engine, request: gallery.Request, channel: int, other: str) -> gallery.Request:

@@ -33,6 +33,11 @@ def close_up(track: gallery.Track, layer: str, channel: int, title: str) -> None
     )
 
 
+def ground() -> tuple[int, int, int]:
+    """The page's own colour, so that pictures stand apart by bare page."""
+    return (23, 25, 28) if st.context.theme.type == "dark" else (251, 251, 249)
+
+
 def exports(request: gallery.Request, shelf: gallery.Gallery, channel: int, columns: int) -> None:
     """Buttons for files: how this filter grew, and all filters, each made when it is asked for."""
     if show.presenting():

@@ -92,12 +92,12 @@ class Gallery:
         """Steps worked, not merely remembered, and steps to come."""
         return self.worked, self.total - self.done
 
-    def tiles(self, side: int, columns: int) -> np.ndarray:
+    def tiles(self, side: int, columns: int, ground: Sequence[int] = (255,) * 3) -> np.ndarray:
         """All newest pictures side by side, uint8 (h, w, 3); what has not begun is gray."""
         empty = np.full((side, side, 3), 128, np.uint8)
         with self._lock:
             now = [empty if track.picture is None else track.picture for track in self.tracks.values()]
-        return sheet.contact_sheet(now, columns, gap=2, side=side)
+        return sheet.contact_sheet(now, columns, gap=2, side=side, ground=ground)
 
 
 def job(engine: Engine, request: Request, photo: Photo | None, view: Mapping[str, str] | None = None) -> Job:

@@ -15,9 +15,11 @@ import pytest
 from PIL import Image
 
 from cnnviz.options import RequestError
+from cnnviz.photo import Photo, samples
 from cnnviz.ui import beside, closeup, gallery, jobs
 from cnnviz.ui.jobs import JOBS, Job, Jobs
 
+NET = "lecture/cats_gap"
 FEW = {"layer": "conv2", "which": "list", "channels": "1,5", "auto-steps": "3"}
 
 
@@ -328,12 +330,15 @@ def test_a_patch_shows_its_field_and_what_is_around_it(box, wanted):
     assert beside.window(box, (224, 224)) == wanted
 
 
-def test_tuning_and_patches_stand_beside_the_picture(visit, words, pictures, tmp_path):
+def test_tuning_and_patches_stand_beside_the_picture(visit, words, engine, tmp_path):
     at = finish(visit("filters", **FEW, tuning="true", patches="true"))
     assert not at.exception
     assert not at.error
     assert "Tuned to" in words(at)
-    assert any("answers most to" in alt for alt in pictures(at))
+    found = engine.patches(NET, "conv2", [Photo.sample(name) for name in samples()])
+    best = zip(found.photo[1], found.value[1], strict=True)
+    answers = [f"{found.photos[i]}: channel 1 answers {value:.3g}" for i, value in best]
+    assert re.findall(r'<img alt="([^"]+)"', words(at)) == answers
     at.text_input("patch-folder").set_value(str(tmp_path / "absent")).run()
     assert "no folder" in words(at)
 
