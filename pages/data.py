@@ -1,5 +1,6 @@
 """Data: what a net learns from, looked at before it is learned from."""
 
+import html
 from functools import partial
 
 import numpy as np
@@ -99,28 +100,42 @@ def sheet(pictures: np.ndarray, columns: int = COLUMNS) -> np.ndarray:
     return drawn
 
 
+def padded(pictures: np.ndarray) -> np.ndarray:
+    """A row of pictures (n, h, w, 3) filled up with grey ones to COLUMNS."""
+    missing = COLUMNS - len(pictures)
+    return np.concatenate([pictures, np.full((missing, *pictures.shape[1:]), picture.GAP, np.uint8)])
+
+
+def under(names: list[str]) -> None:
+    """A name under each picture of a row."""
+    cells = "".join(
+        f'<span style="overflow:hidden;text-overflow:ellipsis;white-space:nowrap">{html.escape(name)}</span>'
+        for name in names
+    )
+    grid = f"display:grid;grid-template-columns:repeat({COLUMNS},minmax(0,1fr));text-align:center;margin-top:-0.75rem"
+    st.html(f'<div class="cv-note" style="{grid}" aria-hidden="true">{cells}</div>')
+
+
 def look(name: str) -> None:
     """One data set: a batch of it, its classes, and what the audit finds."""
     data = runs.data_set(name)
     left, right = st.columns([1.9, 1], gap="large")
     with left:
-        one, two = st.columns([2, 1], vertical_alignment="bottom")
-        with one:
+        with st.container(horizontal=True, vertical_alignment="bottom"):
             split = controls.switch("Split", "split", list(data.splits()), "train")
-        with two:
             if st.button("Another batch", icon=":material/shuffle:"):
                 st.session_state["_batch"] = st.session_state.get("_batch", 0) + 1
         pictures, labels = runs.batch(data, split, 3 * COLUMNS, st.session_state.get("_batch", 0), TILE)
-        if len(pictures):
-            show.image(sheet(pictures), f"A batch of {split}: {', '.join(labels)}")
-            for row in range(0, len(labels), COLUMNS):
-                show.say(" · ".join(labels[row : row + COLUMNS]))
+        for row in range(0, len(labels), COLUMNS):
+            named = labels[row : row + COLUMNS]
+            show.image(sheet(padded(pictures[row : row + COLUMNS])), f"A batch of {split}: {', '.join(named)}")
+            under(named)
     with right:
         show.facts({"Classes": len(data.classes)} | {k: f"{len(v):,}" for k, v in data.splits().items()})
         counts = {k: v.counts(len(data.classes)) for k, v in data.splits().items()}
         st.dataframe(
             [{"class": c} | {k: n[i] for k, n in counts.items()} for i, c in enumerate(data.classes)],
-            hide_index=True, height=260, alt="Pictures per class and split",
+            hide_index=True, height=show.tall(len(data.classes), 9), alt="Pictures per class and split",
         )  # fmt: skip
         if not runs.public():
             with st.popover("Delete", icon=":material/delete:"):
@@ -163,19 +178,20 @@ def playground(name: str | None) -> None:
     left, right = st.columns([1, 1.6], gap="large")
     with left:
         preset = controls.switch("Begin with", "preset", list(PRESETS), "photos")
-        values = {}
-        for k in knobs(Augment):
+        values, sides = {}, st.columns(2, gap="medium")
+        for i, k in enumerate(knobs(Augment)):
+            place = sides[i % 2]
             default, key = getattr(PRESETS[preset], k.name), f"aug-{preset}-{k.name}"
             label = k.name.replace("_", " ").capitalize() + (f", {k.unit}" if k.unit else "")
             if k.kind is bool:
-                values[k.name] = st.toggle(label, default, key=key, help=k.help)
+                values[k.name] = place.toggle(label, default, key=key, help=k.help)
             elif k.choices:
-                values[k.name] = st.selectbox(label, k.choices, k.choices.index(default), key=key, help=k.help)
+                values[k.name] = place.selectbox(label, k.choices, k.choices.index(default), key=key, help=k.help)
             else:
-                values[k.name] = st.slider(
-                    label, float(k.low), float(k.high), float(default), float(k.step), key=key, help=k.help
+                values[k.name] = place.slider(
+                    label, float(k.low), float(k.high), float(default), float(k.step), format="%g", key=key, help=k.help
                 )
-        seed = st.number_input("Seed", 0, 10_000, 0, key="aug-seed")
+        seed = sides[len(knobs(Augment)) % 2].number_input("Seed", 0, 10_000, 0, key="aug-seed")
     wanted = Augment(**values)
     state.engine()  # by then PyTorch is loaded
     with right:

@@ -91,7 +91,8 @@ def find(
 def suggest(rates: list[float], losses: list[float]) -> float:
     """The rate where the loss falls fastest on the way to its lowest point, to two digits.
 
-    Raises `PlanError` where the loss never falls.
+    How fast is the slope of a line through a tenth of the curve, so that the noise of single batches, strongest over
+    the first steps, does not decide. Raises `PlanError` where the loss never falls.
     """
     if len(losses) < 6:
         raise PlanError("The loss exploded at once; check the data, or normalise over the batch.")
@@ -99,8 +100,11 @@ def suggest(rates: list[float], losses: list[float]) -> float:
     bottom = int(curve.argmin())
     if bottom < 3:
         raise PlanError("The loss never falls, at any rate; check the data and which weights learn.")
-    slope = np.gradient(curve[: bottom + 1], np.log(np.array(rates[: bottom + 1])))
-    return float(f"{rates[int(slope.argmin())]:.1e}")
+    half = max(1, bottom // 20)
+    middles = range(min(bottom // 5, 10) + half, bottom - half + 1)
+    offsets = np.arange(-half, half + 1)  # rates grow by a constant factor, so this is the slope times a constant
+    slopes = [float(offsets @ curve[i - half : i + half + 1]) for i in middles]
+    return float(f"{rates[middles[int(np.argmin(slopes))]]:.1e}")
 
 
 def parameters(net: nn.Module, groups: Iterable[tuple[tuple[str, ...], float]], rate: float) -> list[dict]:

@@ -25,10 +25,11 @@ def smooth(values: Sequence[float], weight: float = 0.9) -> list[float]:
 
 
 def losses(run: Run) -> None:
-    """Training loss, raw and smoothed, and validation loss over epochs."""
+    """Training loss, raw and smoothed (the longer the run, the more), and validation loss over epochs."""
     steps, epochs = run.of("step"), run.of("epoch")
     raw = [(e["epoch"], e["loss"]) for e in steps]
-    soft = list(zip([x for x, _ in raw], smooth([y for _, y in raw]), strict=True))
+    weight = max(0.0, min(0.9, 1 - 20 / max(1, len(raw))))
+    soft = list(zip([x for x, _ in raw], smooth([y for _, y in raw], weight), strict=True))
     _chart(
         [
             _line("train, each step", _thin(raw), COLOURS[4], 1, 0.45),
@@ -93,9 +94,9 @@ def _chart(
     spec = {
         "xAxis": {"type": axis, "name": under, "nameLocation": "middle", "nameGap": 26, "scale": axis != "value"},
         "yAxis": {"type": "value", "name": what, "scale": True},
-        "legend": {"top": 0},
+        "legend": {"top": 0, "show": len(lines) > 1},
         "tooltip": {"trigger": "axis"},
-        "grid": {"left": 52, "right": 18, "top": 42, "bottom": 42},
+        "grid": {"left": 8, "right": 18, "top": 42, "bottom": 24},
         "series": lines,
         "animation": False,
     }

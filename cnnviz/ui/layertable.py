@@ -42,7 +42,7 @@ def _table(found: Summary, batch: int) -> None:
             }
             for row in found.rows
         ],
-        hide_index=True, height=min(420, 38 + 35 * len(found.rows)), alt="The layers in the order they run",
+        hide_index=True, height=show.tall(len(found.rows), 11), alt="The layers in the order they run",
         column_config={
             "layer": st.column_config.TextColumn(pinned=True),
             "parameters": st.column_config.NumberColumn(format="localized"),

@@ -18,14 +18,14 @@ from cnnviz.train.plan import OPTIMIZERS, SCHEDULES, Plan
 from cnnviz.train.run import Run
 from cnnviz.ui import controls, runs, show, start
 
-RECIPES = {
-    "scratch": "From scratch: every weight begins at random",
-    "features": "Features once: the pretrained net is run a single time, a new head learns",
-    "frozen": "Frozen: pictures are augmented, the pretrained part rests, a new head learns",
-    "partial": "Partial: the last block learns, too",
-    "full": "Full: everything learns, the pretrained part gently",
+RECIPES = {  # name, and what it does
+    "scratch": ("From scratch", "Every weight begins at random and learns."),
+    "features": ("Features once", "The pretrained net is run a single time on each picture; a new head learns."),
+    "frozen": ("Frozen", "Pictures are augmented, the pretrained part rests, a new head learns."),
+    "partial": ("Partial", "The last block learns, too, more gently than the head."),
+    "full": ("Full", "Everything learns, the pretrained part more gently than the head."),
 }
-GOING_ON = "Go on: every weight learns from where it is"  # what scratch means for a net that begins with weights
+GOING_ON = ("Go on", "Every weight learns on from where it is.")  # what scratch means for weights of a run
 LINKED = ("set", "net", "begin", "recipe")  # pickers whose values stand in the link
 OWN = "as in the run"  # an augmentation that is none of the presets
 NEXT = {
@@ -39,7 +39,7 @@ DEFAULTS: dict[str, Any] = {  # by field of the plan; the widget of each has the
     "epochs": 10, "batch": 32, "rate": 2e-3, "augment": "none", "backbone_rate": 0.1, "last": 0, "optimizer": "adam",
     "schedule": "one_cycle", "weight_decay": 0.0, "smoothing": 0.0, "size": None, "fit": "crop", "patience": 0,
     "seed": 0, "pooling": None, "hidden": None, "dropout": None, "class_weights": False, "batch_norm": False,
-    "channels": None, "pools": None,
+    "head_norm": False, "channels": None, "pools": None,
 }  # fmt: skip
 EASY = 0.1  # of its rate is what a net goes on with that has learned before
 
@@ -47,7 +47,7 @@ EASY = 0.1  # of its rate is what a net goes on with that has learned before
 def fill(wanted: Plan) -> None:
     """Puts a plan into the widgets; what they have no place for stays out. For a callback, before they are drawn."""
     preset = next((name for name, one in PRESETS.items() if one == wanted.augment), OWN)
-    changed = {"augment": preset, "batch_norm": bool(wanted.batch_norm)}
+    changed = {"augment": preset, "batch_norm": bool(wanted.batch_norm), "head_norm": bool(wanted.head_norm)}
     kept = st.session_state["_plan"] = {name: getattr(wanted, name) for name in DEFAULTS} | changed
     for field in DEFAULTS:
         st.session_state[f"plan-{field}"] = kept[field]
@@ -81,7 +81,7 @@ def ask(names: tuple[str, ...]) -> Plan | None:
     for field, default in DEFAULTS.items():
         if f"plan-{field}" not in st.session_state:
             st.session_state[f"plan-{field}"] = kept.get(field, default)
-    one, two, three = st.columns([1, 1.2, 1.4], gap="medium")
+    one, two, three, four = st.columns([1, 1.35, 1.1, 0.75], gap="medium")
     with one:
         name = controls.pick("Data set", "set", list(names), names[0])
     with two:
@@ -94,9 +94,11 @@ def ask(names: tuple[str, ...]) -> Plan | None:
     with three:
         learned = [row.key for row in start.rows() if row.where == "run"]
         begun = controls.pick("Begin with the weights of", "begin", ["", *learned], "", words=lambda k: k or "nothing")
-        recipes = list(RECIPES) if not lecture or begun else ["scratch"]
+    with four:
+        allowed = list(RECIPES) if not lecture or begun else ["scratch"]
         words = RECIPES | ({"scratch": GOING_ON} if begun else {})
-        recipe = controls.pick("Recipe", "recipe", recipes, recipes[0], words=words.__getitem__)
+        recipe = controls.pick("Recipe", "recipe", allowed, allowed[0], words=lambda k: words[k][0])
+    show.say(words[recipe][1])
     values = numbers(recipe)
     with st.expander("More"):
         values |= more(lecture)
@@ -124,7 +126,9 @@ def numbers(recipe: str) -> dict[str, Any]:
     values: dict[str, Any] = {
         "epochs": int(next(columns).number_input("Epochs", 1, 1000, key="plan-epochs")),
         "batch": int(next(columns).number_input("Pictures in one step", 1, 1024, key="plan-batch")),
-        "rate": float(next(columns).number_input("Learning rate", 1e-7, 10.0, key="plan-rate", format="%.2e")),
+        "rate": float(
+            next(columns).number_input("Learning rate", 1e-7, 10.0, step=1e-4, key="plan-rate", format="%.2e")
+        ),
     }
     if gentle:
         values["backbone_rate"] = next(columns).number_input(
@@ -176,6 +180,7 @@ def more(lecture: bool) -> dict[str, Any]:
     }
     if lecture:
         values["batch_norm"] = d.toggle("Batch norm", key="plan-batch_norm") or None
+        values["head_norm"] = d.toggle("Norm before the head", key="plan-head_norm") or None
         values["channels"] = a.selectbox(
             "Pictures are",
             (None, 1, 3),

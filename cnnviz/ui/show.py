@@ -16,7 +16,7 @@ import html
 import io
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import streamlit as st
@@ -105,6 +105,11 @@ def image(
         pixels = picture.fit(pixels, max(width, tallest))
     data = picture.encode(pixels, "jpeg", quality)
     st.image(data, caption=caption and plain(caption), width=width, output_format="JPEG", alt=alt)
+
+
+def tall(rows: int, most: int) -> int | Literal["content"]:
+    """The height of a table: all of its rows, or, where they are many, so many of them in px."""
+    return "content" if rows <= most else 38 + 35 * most
 
 
 def pixelated(values: np.ndarray, side: int) -> np.ndarray:

@@ -34,7 +34,7 @@ def table(listed: list[Run]) -> None:
             }
         )  # fmt: skip
     st.dataframe(
-        rows, hide_index=True, height=min(240, 38 + 35 * len(rows)), alt="All runs",
+        rows, hide_index=True, height=show.tall(len(rows), 6), alt="All runs",
         column_config={
             "accuracy": st.column_config.NumberColumn(format="percent"),
             "loss": st.column_config.NumberColumn(format="%.4f"),
@@ -63,9 +63,15 @@ def live(name: str) -> None:
         if epochs := now.of("epoch"):
             keys = ("epoch", "train_loss", "valid_loss", "error_rate", "accuracy", "seconds")
             lines = [{key: e[key] for key in keys} for e in reversed(epochs)]
+            four = st.column_config.NumberColumn(format="%.4f")
             st.dataframe(
-                lines, hide_index=True, height=min(220, 38 + 35 * len(lines)), alt="Epochs, the last one first"
-            )
+                lines, hide_index=True, height=show.tall(len(lines), 6), alt="Epochs, the last one first",
+                column_config={
+                    "train_loss": four, "valid_loss": four, "error_rate": four,
+                    "accuracy": st.column_config.NumberColumn(format="percent"),
+                    "seconds": st.column_config.NumberColumn(format="%.1f"),
+                },
+            )  # fmt: skip
 
     draw()
 

@@ -78,7 +78,7 @@ def test_a_run_is_deleted_once_confirmed(visit, trained):
 
 def test_the_widgets_spell_a_plan_and_impossible_ones_cannot_be_chosen(visit, circles):
     at = fine(visit("train"))
-    assert at.selectbox(key="recipe").options == ["From scratch: every weight begins at random"]
+    assert at.selectbox(key="recipe").options == ["From scratch"]
     at.selectbox(key="net").set_value("squeezenet1_1")
     fine(at.run())
     assert len(at.selectbox(key="recipe").options) == 5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -42,6 +43,17 @@ def test_the_suggestion_is_where_the_loss_falls_fastest():
         rate.suggest(rates, list(range(60)))
     with pytest.raises(PlanError, match="exploded"):
         rate.suggest(rates[:3], losses[:3])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_noise_of_the_first_steps_does_not_decide(seed):
+    rng = np.random.default_rng(seed)
+    rates = [10 ** (-6 + i * 6 / 99) for i in range(100)]
+    losses = [0.12 / (1 + (r / 6e-4)) + max(0, math.log10(r) + 1) for r in rates]
+    noise = rng.normal(0, 0.02, 100) / np.sqrt(np.arange(1, 101))  # as smoothing leaves it
+    losses = [a + b for a, b in zip(losses, noise, strict=True)]
+    losses[1] += 0.03  # one batch was hard: a cliff behind it
+    assert 1e-4 < rate.suggest(rates, losses) < 4e-3
 
 
 @pytest.mark.parametrize("kind", ["adam", "sgd", "rmsprop"])
