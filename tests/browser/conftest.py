@@ -39,7 +39,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 class Dashboard:
-    """A running dashboard, started as a person starts it; it can be killed and started again where it was."""
+    """A running dashboard, started as a person starts it, and watched; it can be killed and started again where it was.
+
+    `places` is the only folder where it has a reason to write: home, caches, runs and temporary files.
+    """
 
     def __init__(self, places: Path) -> None:
         with socket.socket() as probe:
@@ -50,11 +53,16 @@ class Dashboard:
         for name in ("CACHE", "RUNS", "WEIGHTS", "DATA"):
             (places / name.lower()).mkdir()
             self.environment[f"CNNVIZ_{name}"] = str(places / name.lower())
+        for name, folder in {"HOME": "home", "TMPDIR": "tmp", "XDG_CACHE_HOME": "home/.cache"}.items():
+            (places / folder).mkdir()
+            self.environment[name] = str(places / folder)
+        (places / "watch").mkdir()
         self.start()
 
     def start(self) -> None:
         """Starts the server and waits until it answers."""
-        command = [sys.executable, "-m", "cnnviz", "serve", "--port", str(self.port)]
+        watched = Path(__file__).with_name("watched.py")
+        command = [sys.executable, str(watched), str(self.places / "watch"), str(self.port)]
         with (self.places / "log").open("ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=log, stderr=log)
         for _ in range(300):
