@@ -41,7 +41,9 @@ with one:
 with two:
     kind = controls.pick("Channels", "which", KINDS, KINDS[0])
 with three:
-    if kind == "list":
+    if kind == "list" and layer == "logits":
+        wanted = closeup.classes(model.labels)
+    elif kind == "list":
         state.linked("channels", "0-11", lambda value: True, str)
         st.text_input("Such as 3,7,20-25", key="channels")
         state.note("channels", "0-11")
@@ -67,7 +69,7 @@ def link_of(whole: bool = False) -> dict[str, str]:
     The whole is for a visit that has turned others since.
     """
     knobs = {f"{recipe}-{name}": v or 0 for name, v in turned.items() if whole or v != getattr(chosen, name)}
-    channels = {"channels": wanted} if kind == "list" else {"many": many}
+    channels = {"classes" if layer == "logits" else "channels": wanted} if kind == "list" else {"many": many}
     view = {"layer": layer, "which": kind, "recipe": recipe, **channels, **knobs}
     return {name: str(v).lower() if isinstance(v, bool) else str(v) for name, v in view.items()}
 
@@ -136,7 +138,7 @@ def grown() -> None:
     layer, channels = what.layer, list(what.channels)
     labels = engine.model(what.model).labels
     called = lambda channel: labels[channel] if layer == "logits" else f"channel {channel}"  # noqa: E731
-    all_of_them, one_of_them = st.columns([2.1, 1], gap="large")
+    all_of_them, one_of_them = st.columns([2.1 if len(channels) > 1 else 1, 1], gap="large")
     with one_of_them:
         place = st.session_state.get("_filter")
         channel = place if place in channels else channels[0]
@@ -147,7 +149,7 @@ def grown() -> None:
         if second is not None:
             beside.fork(engine, second, compared)
     with all_of_them:
-        columns = picture.wide(len(channels), 1.0, 1.5)
+        columns = len(channels) if len(channels) < 4 else picture.wide(len(channels), 1.0, 1.5)
         side = min(200, max(32, show.WIDEST // columns - 2))
 
         def choose() -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import streamlit as st
 
 from cnnviz import picture
 from cnnviz.explain import film, sheet
-from cnnviz.ui import gallery, show
+from cnnviz.ui import gallery, show, state
 from cnnviz.ui.components.growth import growth
 
 LARGE = 420  # px
@@ -18,7 +18,7 @@ GIF, MP4, TILE = 288, 480, 160  # px: a picture in an animation, in a film, and 
 
 def close_up(track: gallery.Track, layer: str, channel: int, title: str) -> None:
     """One filter large: its newest picture; once it is done every step of the way, and the objective."""
-    show.section(title[:1].upper() + title[1:], layer)
+    show.section(title[:1].upper() + title[1:], "the class" if layer == "logits" else layer)
     if track.picture is None:
         st.skeleton(height=320)
         return
@@ -31,6 +31,26 @@ def close_up(track: gallery.Track, layer: str, channel: int, title: str) -> None
     show.facts(
         {"Objective": f"{track.image.before:.3g} to {track.image.value:.3g}", "Side": f"{len(track.picture)} px"}
     )
+
+
+def classes(labels: Sequence[str]) -> str:
+    """The classes picked by name, as the numbers that a link holds: "207,281"."""
+
+    def known(text: str) -> bool:
+        numbers = text.split(",")
+        return all(n.isdecimal() and int(n) < len(labels) for n in numbers) and len(set(numbers)) == len(numbers)
+
+    def note() -> None:
+        st.session_state["classes"] = ",".join(map(str, st.session_state["class-names"])) or "0"
+
+    state.linked("classes", "0", known, str)
+    st.session_state["class-names"] = [int(n) for n in st.session_state["classes"].split(",")]
+    st.multiselect(
+        "Classes", range(len(labels)), key="class-names", format_func=labels.__getitem__, on_change=note,
+        placeholder="Type a name",
+    )  # fmt: skip
+    state.note("classes", "0")
+    return st.session_state["classes"]
 
 
 def ground() -> tuple[int, int, int]:

@@ -109,8 +109,12 @@ def job(engine: Engine, request: Request, photo: Photo | None, view: Mapping[str
 
     title = ""
     if JOBS.get(request) is None:
-        what = f"{many} filters" if (many := len(request.channels)) > 1 else f"Filter {request.channels[0]}"
-        title = f"{what} of {request.layer}, {engine.model(request.model).title}"
+        model, many, one = engine.model(request.model), len(request.channels), request.channels[0]
+        if request.layer == "logits":
+            what = f"{many} class images" if many > 1 else f"The image of {model.labels[one]}"
+        else:
+            what = f"{many} filters of {request.layer}" if many > 1 else f"Filter {one} of {request.layer}"
+        title = f"{what}, {model.title}"
     running.asked(request)
     shelf = lambda: Gallery(request.channels, request.ascent.steps)  # noqa: E731
     return JOBS.ask(request, title, shelf, make, request.owner, view)

@@ -91,7 +91,7 @@ def _stage(pages: list, page: object) -> None:
     """Presenter mode: the switch back, and pages under the arrow keys."""
     view = {**state.view(), "present": "true"}
     here = next((i for i, p in enumerate(pages) if p == page), 0)
-    with st.container(horizontal=True, horizontal_alignment="right", key="stage"):
+    with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", key="stage"):
         if st.button("Previous page", icon=":material/arrow_back:", shortcut="Left", type="tertiary", key="stage-back"):
             st.switch_page(pages[(here - 1) % len(pages)], query_params=view)
         if st.button("Next page", icon=":material/arrow_forward:", shortcut="Right", type="tertiary", key="stage-next"):

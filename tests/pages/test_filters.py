@@ -375,3 +375,19 @@ def test_classes_and_the_channels_of_my_photo(visit):
     at = finish(visit("filters", **{"layer": "logits", "which": "top for my photo", "many": "4", "auto-steps": "2"}))
     assert not at.exception
     assert sorted(at.session_state["_gallery"].channels) == [0, 1]
+
+
+def test_classes_are_picked_by_name_and_the_link_holds_their_numbers(visit, engine):
+    labels = engine.model(NET).labels
+    at = finish(visit("filters", layer="logits", which="list", classes="1", **{"auto-steps": "2"}))
+    assert at.session_state["_gallery"].channels == (1,)
+    (names,) = at.multiselect
+    assert names.options == list(labels)
+    at = finish(names.set_value([1, 0]).run())
+    assert at.session_state["_gallery"].channels == (1, 0)
+    assert at.query_params["classes"] == "1,0"
+    at = finish(at.multiselect[0].set_value([]).run())
+    assert at.session_state["_gallery"].channels == (0,)  # never none at all
+    assert not at.exception
+    for wrong in ("7", "1,1", "x", ""):
+        assert visit("filters", layer="logits", which="list", classes=wrong).session_state["_gallery"].channels == (0,)
