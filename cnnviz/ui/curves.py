@@ -58,15 +58,12 @@ def accuracies(runs: Sequence[Run]) -> None:
 
 def rates(points: Sequence[tuple[float, float]], chosen: float | None) -> None:
     """Smoothed loss over the learning rate on a logarithmic axis, with the suggestion marked."""
-    line = _line("loss", list(points), COLOURS[0], 2.5)
+    lines = [_line("loss", points, COLOURS[0], 2.5)]
     if chosen:
-        line["markLine"] = {
-            "symbol": "none",
-            "data": [{"xAxis": chosen}],
-            "label": {"formatter": f"{chosen:g}"},
-            "lineStyle": {"color": COLOURS[1], "width": 2},
-        }
-    _chart([line], "loss", "rate-chart", f"Loss over the learning rate; suggested {chosen}", "log", "learning rate")
+        on = min(points, key=lambda point: abs(np.log(point[0] / chosen)))[1]
+        low = min(loss for _, loss in points)
+        lines.append(_line(f"suggested {chosen:.1e}", [(chosen, on), (chosen, low)], COLOURS[1], 2, dots=True))
+    _chart(lines, "loss", "rate-chart", f"Loss over the learning rate; suggested {chosen}", "log", "learning rate")
 
 
 def _line(

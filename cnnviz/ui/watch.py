@@ -69,7 +69,7 @@ def live(name: str) -> None:
                 column_config={
                     "train_loss": four, "valid_loss": four, "error_rate": four,
                     "accuracy": st.column_config.NumberColumn(format="percent"),
-                    "seconds": st.column_config.NumberColumn(format="%.1f"),
+                    "seconds": st.column_config.NumberColumn(format="%.2f"),
                 },
             )  # fmt: skip
 
