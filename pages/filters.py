@@ -41,18 +41,18 @@ with one:
 with two:
     kind = controls.pick("Channels", "which", KINDS, KINDS[0])
 with three:
-    if kind == "list" and layer == "logits":
-        wanted = closeup.classes(model.labels)
-    elif kind == "list":
+    if kind == "list" and layer != "logits":
         state.linked("channels", "0-11", lambda value: True, str)
         st.text_input("Such as 3,7,20-25", key="channels")
         state.note("channels", "0-11")
         wanted = st.session_state["channels"]
-    else:
+    elif kind != "list":
         many = controls.pick("How many", "many", [1, 4, 6, 9, 12, 16, 32, 64, 128, 512], 12, parse=int)
         wanted = {"first": f"0-{min(many, widths[layer]) - 1}", "random": f"random:{many}"}.get(kind, f"top:{many}")
 with four:
     recipe = controls.pick("Recipe", "recipe", ["auto", *RECIPES], "auto")
+if kind == "list" and layer == "logits":
+    wanted = closeup.classes(model.labels)
 chosen = engine.recipe(key, recipe)
 with st.expander("Knobs"):
     turned = {}

@@ -13,6 +13,7 @@ from cnnviz.ui import gallery, show, state
 from cnnviz.ui.components.growth import growth
 
 LARGE = 420  # px
+CLASSES = 64  # that can be picked by name
 GIF, MP4, TILE = 288, 480, 160  # px: a picture in an animation, in a film, and on a sheet
 
 
@@ -38,7 +39,8 @@ def classes(labels: Sequence[str]) -> str:
 
     def known(text: str) -> bool:
         numbers = text.split(",")
-        return all(n.isdecimal() and int(n) < len(labels) for n in numbers) and len(set(numbers)) == len(numbers)
+        good = all(n.isdecimal() and int(n) < len(labels) for n in numbers)
+        return good and len(numbers) <= CLASSES and len(set(map(int, numbers))) == len(numbers)
 
     def note() -> None:
         st.session_state["classes"] = ",".join(map(str, st.session_state["class-names"])) or "0"
@@ -47,7 +49,7 @@ def classes(labels: Sequence[str]) -> str:
     st.session_state["class-names"] = [int(n) for n in st.session_state["classes"].split(",")]
     st.multiselect(
         "Classes", range(len(labels)), key="class-names", format_func=labels.__getitem__, on_change=note,
-        placeholder="Type a name",
+        placeholder="Type a name", max_selections=CLASSES,
     )  # fmt: skip
     state.note("classes", "0")
     return st.session_state["classes"]

@@ -389,5 +389,5 @@ def test_classes_are_picked_by_name_and_the_link_holds_their_numbers(visit, engi
     at = finish(at.multiselect[0].set_value([]).run())
     assert at.session_state["_gallery"].channels == (0,)  # never none at all
     assert not at.exception
-    for wrong in ("7", "1,1", "x", ""):
+    for wrong in ("7", "1,1", "1,01", "x", ""):
         assert visit("filters", layer="logits", which="list", classes=wrong).session_state["_gallery"].channels == (0,)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -84,6 +85,16 @@ def test_what_a_page_begins_is_in_the_sidebar_at_once(visit):
     stops(at)[title].click().run()
     assert JOBS.get(request).state == "stopped"
     assert any(button.label == "Go on" for button in at.button)  # the page heard of it
+    JOBS.drop(request)
+
+
+def test_its_line_leads_to_the_very_gallery_also_where_the_knobs_have_been_turned_since(visit):
+    at = visit("filters", layer="conv2", which="list", channels="1,5", **{"auto-steps": "400", "auto-jitter": "3"})
+    request = at.session_state["_gallery"]
+    (link,) = at.sidebar.get("page_link")
+    query = dict(parse_qsl(link.proto.query_string))
+    assert {"auto-rate", "auto-noise", "auto-tv"} <= set(query)  # also what stands at its default
+    assert visit("filters", **query).session_state["_gallery"] == request
     JOBS.drop(request)
 
 
