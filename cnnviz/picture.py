@@ -62,11 +62,13 @@ def overlay(
     colour_map: str = HEAT,
     *,
     side: int | None = None,
+    threshold: float = 0.0,
 ) -> Image.Image:
     """The photo under its heat: (1 - opacity) x photo + opacity x colours, a PIL image of the photo's size.
 
     `heat` is a Heatmap, laid over the pixels the net saw while the rest of the photo fades to grey, or any (H, W)
-    array in 0..1, stretched over the whole photo. `side` bounds the longer side of the result in pixels.
+    array in 0..1, stretched over the whole photo. `side` bounds the longer side of the result in pixels; heat below
+    the `threshold` is left out.
     """
     pixels = _pixels(photo)
     height, width = pixels.shape[:2]
@@ -81,10 +83,12 @@ def overlay(
     x, y = _within(left * scale, size[0] - 1), _within(top * scale, size[1] - 1)
     right, low = _within((left + across) * scale, size[0]), _within((top + down) * scale, size[1])
     right, low = max(right, x + 1), max(low, y + 1)
-    colours = colourise(resize(values, right - x, low - y), colour_map)
+    warmth = resize(values, right - x, low - y)
+    colours = colourise(warmth, colour_map)
     under = canvas[y:low, x:right]
     drawn = _faded(canvas) if under.shape != canvas.shape else canvas.copy()
-    drawn[y:low, x:right] = under * (1 - opacity) + colours * np.float32(opacity)
+    share = np.where(warmth < threshold, 0, np.float32(opacity))[..., None] if threshold > 0 else np.float32(opacity)
+    drawn[y:low, x:right] = under * (1 - share) + colours * share
     return Image.fromarray(np.rint(drawn).astype(np.uint8))
 
 

@@ -8,7 +8,7 @@ import streamlit as st
 from cnnviz import picture
 from cnnviz.photo import Photo, samples
 from cnnviz.ui import controls, drilling, proof, show, state
-from cnnviz.ui.components.mapgrid import SCOPES, SORTS, mapgrid
+from cnnviz.ui.components.mapgrid import SCOPES, SIZES, SORTS, TILE, mapgrid
 from cnnviz.ui.components.mosaic import mosaic
 
 state.guard()
@@ -77,13 +77,16 @@ def layer_of_maps() -> None:
     show.section(f"All {count} channels of {layer}", f"{height} × {width} each; point at a number, click a channel")
     liveliest = int(shown.maps.std(axis=(1, 2)).argmax())
     state.linked("channel", liveliest, lambda value: 0 <= value < count, int)
+    state.linked("tiles", TILE, SIZES.__contains__, int)
+    state.note("tiles", TILE)
     reach = max(max(float(one.maps.max()), -float(one.maps.min())) for one in (*pair, *staged))
     reach = reach if np.isfinite(reach) else 1.0
     mapgrid(
         "maps", pair, called, " ".join([engine.model(key).fingerprint, layer, *of]), state.kept(),
         chosen=st.session_state["channel"], sort=sort, scope=scope, reach=reach,
         field=drilling.field(engine, key, layer), big=show.presenting(),
-        on_choose=lambda: st.session_state.update(channel=int(st.session_state["maps"]["channel"])),
+        tiles=st.session_state["tiles"], on_choose=lambda channel: st.session_state.update(channel=channel),
+        on_size=lambda size: st.session_state.update(tiles=size),
     )  # fmt: skip
     if scope != SCOPES[0]:
         whole = [one.maps for one in (pair if scope == SCOPES[1] else (*pair, *staged))]
@@ -112,7 +115,9 @@ def layer_of_maps() -> None:
         maps = shown.maps[shown.order(sort, channel)]
         return picture.mosaic(maps, columns=wide, scope=within, tile=tile, gap=2)
 
-    view = {"layer": layer, "sort": sort, "scale": scope, "channel": channel, "unit": st.session_state.get("unit", "")}
+    view = {"layer": layer, "sort": sort, "scale": scope, "channel": channel}
+    view |= {"unit": st.session_state.get("unit", ""), "over": st.session_state.get("over", False)}
+    view["tiles"] = st.session_state["tiles"]
     link = state.link("activations", **view, **({} if beside in mine else {"beside": beside}))
     show.take_away("activations", picture=tiles, array=lambda: shown.maps, python=lines, link=link)
 

@@ -12,6 +12,7 @@ from cnnviz.ui.components.camcanvas.look import Look
 
 state.guard()
 
+SIDE = 1600  # px: the longer side of the picture that is taken away
 VIEWS = ("Raw map", "Down to the numbers", "All stages", "Faithfulness", "Sanity dial", "Boxes")
 
 # say
@@ -74,7 +75,10 @@ def evidence() -> None:
         show.section("What it says", show.titled(engine.model(key)))
         show.bars(shown, marked=heat.target)
     with right:
-        show.section("Overlay", f"{heat.label}, {row.title}" + ("" if heat.layer == "input" else f", {heat.layer}"))
+        show.section(
+            "Overlay",
+            f"{heat.label}, {methods[heat.method].title}" + ("" if heat.layer == "input" else f", {heat.layer}"),
+        )
         begin = proof.looking("camcanvas", photo)
         likely, quick = {}, {}
         if row.reads == "maps" and other is None:
@@ -98,7 +102,11 @@ def evidence() -> None:
     erased = proof.erased(engine, key, photo, heat, look.strokes) if look.strokes else None
     if not show.presenting():
         beneath(heat, layer, given, look, [p.index for p in said[:3]])
-    take_away(heat, wanted, other, against, layer, method, given, look, stands, erased)
+    asked = (
+        heat.method == method and heat.layer in ("input", layer) and heat.target == (mine if wanted is None else wanted)
+    )
+    if asked and (heat.goal.versus, heat.goal.against) == (other, against):  # not where that was refused
+        take_away(heat, wanted, other, against, layer, method, given, look, stands, erased)
 
 
 def one_class(label: str, key: str, allowed, none: str, **how) -> int:
@@ -163,21 +171,23 @@ def take_away(
     asked += f", options={vars(given)!r}" if given else ""
     asked += (f", versus={other}" if other is not None else "") + (", against=True" if against else "")
     lines += f"heat = engine.heatmap({key!r}, photo, {asked})\n"
-    lines += f"cnnviz.picture.overlay(photo, heat, {look.opacity}, {look.colours!r}).save('heat.png')"
+    how = {"side": SIDE, **({"threshold": look.threshold} if look.threshold else {})}
+    named = "".join(f", {name}={value!r}" for name, value in how.items())
+    lines += f"cnnviz.picture.overlay(photo, heat, {look.opacity}, {look.colours!r}{named}).save('heat.png')"
     if erased is not None:
         strokes = [[list(dab) for dab in stroke] for stroke in look.strokes]
         lines += f"\nengine.erase({key!r}, photo, {strokes!r}, {heat.target})"
     knobs = {f"{method}-{name}": value for name, value in vars(given).items()} if given else {}
     view = {"class": -1 if wanted is None else wanted, "at": layer, "method": method, "against": against, **knobs}
     view |= {"versus": -1 if other is None else other, "proof": st.session_state.get("proof", VIEWS[0])}
-    link = state.link("class_activation", **view, look=stands)
+    link = state.link("class_activation", **view, unit=state.noted("unit") or "", look=stands)
     show.take_away(
-        "heatmap", picture=lambda: picture.overlay(photo, heat, look.opacity, look.colours, side=1600),
+        "heatmap", picture=lambda: picture.overlay(photo, heat, look.opacity, look.colours, **how),
         array=lambda: heat.values, python=lines, link=link,
     )  # fmt: skip
 
 
-one, all_of_them = "This photo", "Many photos"
+one, all_of_them = "This photo", many.MODE
 mode = controls.switch("Photos", "how-many", [one, all_of_them], one, label_visibility="collapsed")
 if mode == one:
     evidence()

@@ -71,6 +71,14 @@ def test_an_overlay_is_the_plain_blend(opacity, heat):
     assert np.abs(got - expected).max() <= 0.51
 
 
+def test_heat_below_the_threshold_leaves_the_photo_as_it_is(rng):
+    photo = Photo.of(rng.integers(0, 256, (6, 8, 3), np.uint8))
+    heat = rng.random((6, 8), np.float32)
+    whole, some = (np.asarray(picture.overlay(photo, heat, 0.5, threshold=level)) for level in (0, 0.4))
+    assert np.array_equal(some[heat >= 0.4], whole[heat >= 0.4])
+    assert np.array_equal(some[heat < 0.4], photo.pixels[heat < 0.4])
+
+
 def test_heat_of_any_size_is_stretched_over_the_photo():
     photo = Photo.sample("cat")
     for shape in ((1, 1), (7, 7), (600, 900), (30, 2000)):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cnnviz.engine import Engine
     from cnnviz.explain.bundle import Case
 
+MODE = "Many photos"  # what the page's switch says
 MOST = 200
 SIDE = 800  # px: what is kept of each photo
 THUMB = 300  # px
@@ -33,6 +34,7 @@ def gallery(engine: Engine, key: str) -> None:
         _drop()
         methods = {name: row for name, row in start.methods().items() if row.reads == "maps"}
         method = controls.pick("Method", "many-method", list(methods), "gradcam", words=lambda n: methods[n].title)
+        show.say("The methods that answer at once; the slow ones are for one photo at a time.")
         sure = controls.slide("At least this sure", "many-sure", 0.0, 1.0, 0.0, 0.05)
         wanted = st.container()
 
@@ -60,6 +62,8 @@ def gallery(engine: Engine, key: str) -> None:
             icon=":material/folder_zip:", on_click="ignore",
             help="A PNG and the numbers of each map, a table of answers, and what is needed to repeat them",
         )  # fmt: skip
+        view = {"how-many": MODE, "many-method": method, "many-sure": sure, "many-class": chosen}
+        show.take_away("many", link=state.link("class_activation", **view))
 
 
 def _cases(engine: Engine, key: str, photos: list[Photo], method: str, told: Any) -> list[Case]:

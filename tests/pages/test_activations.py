@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
@@ -185,3 +186,24 @@ def test_what_cannot_be_listed_is_one_sentence(visit, engine, monkeypatch):
     at = visit("activations")
     assert not at.exception
     assert len(at.error) == 1
+
+
+def test_every_state_of_the_page_comes_back_by_its_link_and_by_the_copied_one(visit):
+    wanted = {"layer": "relu2", "sort": "max", "scale": "layer", "beside": "coffee", "channel": "5", "unit": "5.2.3"}
+    wanted |= {"over": "true", "tiles": "60"}
+    at = visit("activations", **wanted)
+    assert not at.exception
+    for name, value in wanted.items():
+        assert at.query_params[name] in (value, [value]), name  # it was understood, and stands in the address
+    copied = {k: v[0] for k, v in parse_qs(urlsplit(at.code[1].value).query, keep_blank_values=True).items()}
+    assert {name: copied[name] for name in wanted} == wanted
+    assert set(at.session_state["_notes"]) <= {*copied, "present"}, "a state that the link leaves out"
+    again = visit("activations", **copied)
+    assert component(again) == component(at)
+    assert {name: again.session_state[name] for name in wanted} == {name: at.session_state[name] for name in wanted}
+
+
+def test_the_size_of_the_tiles_is_kept(visit):
+    at = click(visit("activations"), "maps", tiles=120)
+    assert at.query_params["tiles"] in ("120", ["120"])
+    assert component(at)["tiles"] == 120

@@ -1,13 +1,18 @@
 """Class activation: what is shown is the engine's heat map of the class asked for, and its proof."""
 
 import base64
+import io
 import json
+from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 import pytest
+from PIL import Image
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
+from cnnviz.options import RequestError
 from cnnviz.photo import Photo
+from cnnviz.ui import show
 from cnnviz.ui.components.camcanvas.look import Look, from_link, to_link, too_long
 
 NET = "lecture/cats_gap"
@@ -149,7 +154,7 @@ def test_every_view_of_the_proof_is_reached_by_its_link(visit, words):
 
 def test_a_look_with_strokes_travels_in_the_link(visit, words):
     strokes = (((0.5, 0.5, 0.1), (0.6, 0.5, 0.1)),)
-    look = to_link(Look(0.4, 0.25, "viridis", "split", "seen", True, False, strokes))
+    look = to_link(Look(0.4, 0.25, "viridis", "split", "seen", True, False, 0.3, strokes))
     at = visit("class_activation", look=look)
     begin = canvas(at)["begin"]
     assert (begin["opacity"], begin["threshold"], begin["colours"], begin["mode"]) == (0.4, 0.25, "viridis", "split")
@@ -184,8 +189,8 @@ def test_more_strokes_than_a_link_holds_are_said_to_stay_behind(visit, words, mo
         "",
         "x",
         "2,9,magic,none,no,11,1.2",
-        "nan,inf,inferno,split,seen,00,9.9.9~~__",
-        "0.5,0,inferno,split,seen,00,abc~-a~~____-",
+        "nan,inf,inferno,split,seen,00,nan,9.9.9~~__",
+        "0.5,0,inferno,split,seen,00,0.5,abc~-a~~____-",
         "0.5,,,,,,",
     ],
 )
@@ -242,3 +247,86 @@ def test_methods_that_look_at_pixels_ask_for_no_layer(visit):
     at = visit("class_activation", method="saliency")
     assert not at.error
     assert at.selectbox("at").disabled
+
+
+@pytest.mark.parametrize("look", ["", "0.3,0.4,cividis,overlay,photo,00,0.5"])
+def test_the_python_that_is_copied_draws_the_picture_that_is_downloaded(visit, look, tmp_path, monkeypatch):
+    given = {}
+    monkeypatch.setattr(show, "take_away", lambda name, **what: given.update(what))
+    link = {"photo": "coffee", "method": "layercam", "against": "true", "versus": "1", "class": "0", "at": "relu2"}
+    assert not visit("class_activation", look=look, **link).exception
+    monkeypatch.chdir(tmp_path)
+    exec(given["python"], {})
+    drawn = np.asarray(Image.open(io.BytesIO(show._png(given["picture"]()))))
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "heat.png")), drawn)
+
+
+def test_a_refused_method_leaves_the_map_before_without_python(visit, engine, monkeypatch, words):
+    at = visit("class_activation")
+    before = canvas(at)
+    assert at.code
+    real = type(engine).heatmap
+
+    def refuse(self, key, photo, target=None, layer=None, method="gradcam", *more, **options):
+        if method == "saliency":
+            raise RequestError("not this method")
+        return real(self, key, photo, target, layer, method, *more, **options)
+
+    monkeypatch.setattr(type(engine), "heatmap", refuse)
+    at.selectbox("method").set_value("saliency").run()
+    assert len(at.error) == 1
+    assert canvas(at)["heat"] == before["heat"]
+    assert "<small>cat, Grad-CAM" in words(at).replace("dog", "cat")
+    assert not at.code
+
+
+STATES = {
+    "class": "1", "method": "occlusion", "at": "relu2", "against": "true", "versus": "0", "occlusion-window": "48",
+    "occlusion-stride": "32", "proof": "Boxes",
+}  # fmt: skip
+WIPED = Look(0.3, 0.2, "cividis", "blink", "seen", True, True, 0.4, (((0.3, 0.4, 0.1), (0.5, 0.42, 0.1)),))
+MANY = {
+    "model": "bundled/cats_dogs",
+    "how-many": "Many photos",
+    "many-method": "layercam",
+    "many-sure": "0.25",
+    "many-class": "dog",
+}
+
+
+def of_link(at) -> dict:
+    """What the copied link asks for."""
+    copied = next(block.value for block in at.code if block.value.startswith("http"))
+    return {name: value[0] for name, value in parse_qs(urlsplit(copied).query, keep_blank_values=True).items()}
+
+
+def shown_by(at) -> dict:
+    """All that the page has of linked states, and the canvas's own."""
+    notes = {name: value for name, (value, *_) in at.session_state["_notes"].items() if name != "present"}
+    look = canvas(at)["begin"] if "how-many" not in at.query_params else None
+    return {"notes": notes, "look": look, "seen": {name: at.session_state[name] for name in notes}}
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        STATES,
+        {"proof": "Down to the numbers", "unit": "5.2.3", "at": "relu2", "method": "hirescam"},
+        {"proof": "All stages", "look": to_link(WIPED)},
+        {"proof": "Faithfulness", "look": "0.3,0,gray,split,photo,10,0.25"},
+        {"proof": "Sanity dial", "class": "1"},
+        MANY,
+    ],
+)
+def test_every_state_of_the_page_comes_back_by_its_link_and_by_the_copied_one(visit, wanted):
+    at = visit("class_activation", **wanted)
+    assert not at.exception
+    assert not at.error
+    for name, value in wanted.items():
+        if name != "model":  # this one is what a fresh visit has
+            assert at.query_params[name] in (value, [value]), name  # it was understood, and stands in the address
+    copied = of_link(at)
+    assert {name: copied[name] for name in wanted} == wanted
+    assert set(at.session_state["_notes"]) <= {*copied, "present", "how-many"}, "a state that the link leaves out"
+    again = visit("class_activation", **copied)
+    assert shown_by(again) == shown_by(at)

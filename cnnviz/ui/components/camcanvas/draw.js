@@ -38,7 +38,7 @@ function draw(cam) {
   boxes(cam, context, x, y, w, h);
   if (look.mode === "split") {
     context.fillStyle = "#fff";
-    context.fillRect(x + cam.split * w - 1, y, 2, h);
+    context.fillRect(x + look.split * w - 1, y, 2, h);
   }
   if (cam.brush.checked) {
     const r = Number(cam.radius.value) * Math.min(w, h);
@@ -64,7 +64,7 @@ function warm(cam, context, x, y, w, h) {
   context.save();
   if (look.mode === "split") {
     context.beginPath();
-    context.rect(x + cam.split * w, y, w, h);
+    context.rect(x + look.split * w, y, w, h);
     context.clip();
   }
   context.drawImage(cam.tile.done(), x, y, w, h);

@@ -12,7 +12,7 @@ function build(root) {
   const element = make("div", { class: "lab cam" });
   const canvas = make("canvas", { tabindex: 0, role: "img" });
   const say = make("p", { class: "say", "aria-live": "polite" });
-  const cam = { element, canvas, say, look: null, strokes: [], hover: null, split: 0.5, blinkOn: true, cursor: [0.5, 0.5], tile: new Tile(), images: {} };
+  const cam = { element, canvas, say, look: null, strokes: [], hover: null, blinkOn: true, cursor: [0.5, 0.5], tile: new Tile(), images: {} };
   const change = (part, later = 300) => { Object.assign(cam.look, part); draw(cam); tell(cam, later); };
   const pick = (name, label, choices, field) => {
     const group = make("div", { class: `pick ${name}`, role: "radiogroup", "aria-label": label });
@@ -234,7 +234,7 @@ function hands(cam) {
   canvas.addEventListener("pointerdown", (event) => {
     canvas.setPointerCapture(event.pointerId);
     if (cam.brush.checked && inside(spot(event))) cam.stroke = [dab(spot(event))];
-    else if (cam.look.mode === "split") cam.split = Math.min(1, Math.max(0, spot(event)[0]));
+    else if (cam.look.mode === "split") cam.look.split = Math.min(1, Math.max(0, spot(event)[0]));
     else if (cam.look.mode === "blink") cam.blinkOn = !cam.blinkOn;
     draw(cam);
   });
@@ -245,12 +245,12 @@ function hands(cam) {
     if (cam.stroke) {
       const last = cam.stroke[cam.stroke.length - 1];
       if (Math.hypot(at[0] - last[0], at[1] - last[1]) > 0.01 && cam.stroke.length < 400) cam.stroke.push(dab([Math.min(1.5, Math.max(-0.5, at[0])), Math.min(1.5, Math.max(-0.5, at[1]))]));
-    } else if (event.buttons && cam.look.mode === "split" && !cam.brush.checked) cam.split = Math.min(1, Math.max(0, at[0]));
+    } else if (event.buttons && cam.look.mode === "split" && !cam.brush.checked) cam.look.split = Math.min(1, Math.max(0, at[0]));
     else if (!cam.brush.checked) { read(cam); return; }
     draw(cam);
   });
   const finish = () => {
-    if (!cam.stroke) return;
+    if (!cam.stroke) return cam.look.mode === "split" && tell(cam, 300);
     cam.strokes = [...cam.strokes, cam.stroke];
     cam.stroke = null;
     draw(cam);
@@ -262,7 +262,8 @@ function hands(cam) {
   canvas.addEventListener("keydown", (event) => {
     const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
     if (step) {
-      if (cam.look.mode === "split" && !cam.brush.checked) cam.split = Math.min(1, Math.max(0, cam.split + step[0] * 0.02));
+      if (cam.look.mode === "split" && !cam.brush.checked) cam.look.split = Math.min(1, Math.max(0, cam.look.split + step[0] * 0.02));
+      if (cam.look.mode === "split") tell(cam, 600);
       cam.cursor = [0, 1].map((i) => Math.min(0.999, Math.max(0, cam.cursor[i] + step[i] * 0.02)));
       cam.hover = cam.cursor;
     } else if (event.key === " " || event.key === "Enter") {

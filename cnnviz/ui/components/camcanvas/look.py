@@ -29,6 +29,7 @@ class Look:
     view: str = VIEWS[0]
     contours: bool = False
     boxes: bool = False
+    split: float = 0.5
     strokes: tuple[tuple[tuple[float, float, float], ...], ...] = ()
 
 
@@ -49,6 +50,7 @@ def read(said: Any, digest: str) -> Look:
         _one_of(said.get("view"), VIEWS, plain.view),
         said.get("contours") is True,
         said.get("boxes") is True,
+        _share(said.get("split"), plain.split),
         strokes if said.get("photo") == digest else (),
     )
 
@@ -56,7 +58,7 @@ def read(said: Any, digest: str) -> Look:
 def to_link(look: Look) -> str:
     """A look in few characters, for a link; strokes come along unless there are far too many (`too_long`)."""
     flags = f"{int(look.contours)}{int(look.boxes)}"
-    text = f"{look.opacity:g},{look.threshold:g},{look.colours},{look.mode},{look.view},{flags}"
+    text = f"{look.opacity:g},{look.threshold:g},{look.colours},{look.mode},{look.view},{flags},{look.split:g}"
     drawn = _packed(look)
     return f"{text},{drawn}" if drawn and len(drawn) <= LONGEST else text
 
@@ -68,10 +70,16 @@ def too_long(look: Look) -> bool:
 
 def from_link(text: str) -> Look:
     """The look that a link asks for, as far as it makes sense."""
-    parts = (text.split(",") + [""] * 7)[:7]
+    parts = (text.split(",") + [""] * 8)[:8]
     try:
-        drawn = [_unpacked(stroke) for stroke in parts[6].split("~") if stroke]
-        said = {"opacity": float(parts[0]), "threshold": float(parts[1]), "strokes": drawn, "photo": ""}
+        drawn = [_unpacked(stroke) for stroke in parts[7].split("~") if stroke]
+        said = {
+            "opacity": float(parts[0]),
+            "threshold": float(parts[1]),
+            "split": float(parts[6]),
+            "strokes": drawn,
+            "photo": "",
+        }
     except (ValueError, IndexError):
         return Look()
     said |= {"colours": parts[2], "mode": parts[3], "view": parts[4]}

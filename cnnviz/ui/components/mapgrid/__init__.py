@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 BUDGET = 700_000  # values that travel; larger layers are averaged down for the grid, the close-up has every number
 SORTS = ("in order", "mean", "max", "share above 0", "similarity")
+SIZES, TILE = range(34, 221, 2), 88  # px: how large a tile may be, and is at first
 SCOPES = ("channel", "layer", "all layers")
 
 _grid = st.components.v2.component(
@@ -43,14 +44,16 @@ def mapgrid(
     scope: str,
     reach: float,
     field: tuple[int, int, float, bool],
+    tiles: int,
     big: bool,
-    on_choose: Callable[[], None],
+    on_choose: Callable[[int], None],
+    on_size: Callable[[int], None],
 ) -> None:
     """The channels of one photo's activations, or of two photos side by side on one scale.
 
     `subject` tells these maps from all others; they are made ready once as long as `kept` lasts, and travel once.
     `reach` is the largest size of a value in all layers; `field` is a receptive field's size, jump, middle, and whether
-    it sees everything. The channel chosen is `st.session_state[key]["channel"]`.
+    it sees everything; `tiles` is how large a tile is, px. `on_choose` hears the channel chosen, `on_size` that size.
     """
     name = f"thumbnail {key}"  # what is kept of photos is found by this name when they are forgotten
     if kept.get(name, {}).get("subject") != subject:
@@ -66,9 +69,18 @@ def mapgrid(
         "sort": sort,
         "scope": scope,
         "layer": shown[0].layer,
+        "tiles": tiles,
         "big": big,
     }
-    _grid(key=key, data=data, on_channel_change=on_choose)
+
+    def told(name: str, hears: Callable[[int], None]) -> None:
+        if isinstance(said := st.session_state[key].get(name), (int, float)):
+            hears(int(said))
+
+    _grid(
+        key=key, data=data, on_channel_change=lambda: told("channel", on_choose),
+        on_tiles_change=lambda: told("tiles", on_size),
+    )  # fmt: skip
 
 
 def _maps(shown: Sequence[Activations], names: Sequence[str]) -> dict[str, Any]:

@@ -15,11 +15,11 @@ function build(root) {
   const canvas = make("canvas", { class: "tiles-canvas" }), space = make("div", { class: "space" });
   const scroll = make("div", { class: "scroll", tabindex: 0, role: "listbox" }, make("div", { class: "stick" }, canvas), space);
   const photo = make("canvas", { class: "photo", role: "img" }), say = make("p", { class: "say", "aria-live": "polite" });
-  const size = make("input", { type: "range", min: SIZES[0], max: SIZES[1], step: 2, value: 88, "aria-label": "Size of the tiles" });
+  const size = make("input", { type: "range", min: SIZES[0], max: SIZES[1], step: 2, "aria-label": "Size of the tiles" });
   const grid = { element, canvas, scroll, space, photo, say, size, atlas: new Tile(), images: [], hover: null, order: [] };
   element.append(make("div", { class: "two" }, scroll, make("div", { class: "beside" }, photo, say, make("label", { class: "tilesize" }, "Tiles ", size))));
   root.append(element);
-  size.addEventListener("input", () => { keep(grid, () => lay(grid)); });
+  size.addEventListener("input", () => { keep(grid, () => lay(grid)); clearTimeout(grid.late); grid.late = setTimeout(() => grid.send("tiles", Number(size.value)), 600); });
   scroll.addEventListener("scroll", () => draw(grid), { passive: true });
   hands(grid);
   const resized = new ResizeObserver(() => grid.data && lay(grid));
@@ -51,6 +51,7 @@ function update(grid, told) {
     });
     grid.hover = null;
   }
+  if (!old || old.tiles !== data.tiles) grid.size.value = data.tiles;
   if (fresh || old.chosen !== data.chosen) grid.chosen = data.chosen;
   if (fresh || old.scope !== data.scope || (data.scope === "all layers" && old.reach !== data.reach)) paint(grid);
   if (fresh || old.sort !== data.sort) {
