@@ -30,6 +30,13 @@ def endless():
         yield time.sleep(0.01)
 
 
+@pytest.fixture(autouse=True)
+def quiet() -> None:
+    """Nothing runs any more that other tests began."""
+    for left in JOBS.running():
+        JOBS.drop(left.name)
+
+
 @pytest.fixture
 def job():
     """A function that starts a job which runs until it is stopped; all are dropped in the end."""
