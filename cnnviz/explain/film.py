@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import io
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image
 
 from cnnviz.explain import sheet
 from cnnviz.options import RequestError
+
+T = TypeVar("T")
 
 
 def enlarged(pictures: Sequence[np.ndarray], least: int) -> list[np.ndarray]:
@@ -20,14 +23,16 @@ def enlarged(pictures: Sequence[np.ndarray], least: int) -> list[np.ndarray]:
     return [sheet.fitted(one, side) for one in pictures]
 
 
-def together(ways: Sequence[Sequence[np.ndarray]], columns: int, side: int, moments: int = 64) -> list[np.ndarray]:
-    """Contact sheets uint8 (h, w, 3) of many ways at the same share of each: all pictures while they grow."""
-    moments = min(moments, max(map(len, ways)))
-    shares = np.linspace(0, 1, moments) if moments > 1 else [1.0]
-    return [
-        sheet.contact_sheet([way[round(share * (len(way) - 1))] for way in ways], columns, gap=2, side=side)
-        for share in shares
-    ]
+def together(
+    ways: Sequence[Sequence[T]], columns: int, side: int, moments: int, opened: Callable[[T], np.ndarray]
+) -> Iterator[np.ndarray]:
+    """Contact sheets uint8 (h, w, 3) of many ways at the same share of each, one at a time: all while they grow.
+
+    `opened` makes a picture of what a way holds; only one moment's pictures are open at once.
+    """
+    for share in np.linspace(0, 1, moments) if moments > 1 else (1.0,):
+        now = [sheet.fitted(opened(way[round(share * (len(way) - 1))]), side) for way in ways]
+        yield sheet.contact_sheet(now, columns, gap=2, side=side)
 
 
 def animation(frames: Sequence[np.ndarray], seconds: float = 4.0, rest: float = 1.5) -> bytes:
@@ -41,23 +46,25 @@ def animation(frames: Sequence[np.ndarray], seconds: float = 4.0, rest: float = 
     return file.getvalue()
 
 
-def film(frames: Sequence[np.ndarray], seconds: float = 4.0, rest: float = 1.5) -> bytes:
-    """Frames uint8 (H, W, 3) as an MP4 that lasts `seconds` and rests on the last one; VP9, which browsers play.
+def film(frames: Iterable[np.ndarray], count: int, seconds: float = 4.0, rest: float = 1.5) -> bytes:
+    """`count` frames uint8 (H, W, 3) as an MP4 of `seconds` that rests on the last one; VP9, which browsers play.
 
     Raises `RequestError` where OpenCV came without that codec (H.264 it may not ship).
     """
     import cv2  # only once somebody wants a film
 
-    pace = min(25.0, max(4.0, (len(frames) - 1) / seconds))
-    height, width = (side - side % 2 for side in frames[0].shape[:2])  # chroma is stored for two by two pixels
+    pace = min(25.0, max(4.0, (count - 1) / seconds))
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "film.mp4"
-        writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"vp09"), pace, (width, height))
-        if not writer.isOpened():
-            raise RequestError("OpenCV on this machine writes no VP9; take the GIF, or install opencv-python-headless.")
+        path, writer = Path(folder) / "film.mp4", cv2.VideoWriter()
         try:
-            for frame in [*frames, *[frames[-1]] * round(pace * rest)]:
-                writer.write(np.ascontiguousarray(frame[:height, :width, ::-1]))
+            for frame in frames:
+                even = np.ascontiguousarray(frame[: len(frame) // 2 * 2, : frame.shape[1] // 2 * 2, ::-1])  # for chroma
+                code = cv2.VideoWriter.fourcc(*"vp09")
+                if not writer.isOpened() and not writer.open(str(path), code, pace, even.shape[1::-1]):
+                    raise RequestError("OpenCV on this machine writes no VP9; take the GIF instead.")
+                writer.write(even)
+            for _ in range(round(pace * rest)):
+                writer.write(even)
         finally:
             writer.release()
         return path.read_bytes()

@@ -73,7 +73,13 @@ def exports(request: gallery.Request, shelf: gallery.Gallery, channel: int, colu
             way = lambda side: film.enlarged(gallery.decoded(track.way), side)  # noqa: E731
             _file("GIF", f"{name}.gif", "image/gif", lambda: film.animation(way(GIF)), "How this filter grew")
             if films:
-                _file("MP4", f"{name}.mp4", "video/mp4", lambda: film.film(way(MP4)), f"How this filter grew; {CODEC}")
+                _file(
+                    "MP4",
+                    f"{name}.mp4",
+                    "video/mp4",
+                    lambda: film.film(way(MP4), len(track.way)),
+                    f"How this filter grew; {CODEC}",
+                )
         if len(done) > 1:
             _file(
                 f"All {len(done)} as PNG", f"{sheet.file_name(layer, 'filters')}.zip", "application/zip",
@@ -86,11 +92,17 @@ def exports(request: gallery.Request, shelf: gallery.Gallery, channel: int, colu
                 lambda: picture.encode(shelf.tiles(TILE, columns), "png"), "All filters on one picture",
             )  # fmt: skip
         if len(done) > 1 and films:
-            ways = lambda: [gallery.decoded(t.way) for t in done.values()]  # noqa: E731
             _file(
                 "All as MP4", f"{sheet.file_name(layer, 'growth')}.mp4", "video/mp4",
-                lambda: film.film(film.together(ways(), columns, TILE)), f"How all filters grew; {CODEC}",
+                lambda: growing([t.way for t in done.values()], columns), f"How all filters grew; {CODEC}",
             )  # fmt: skip
+
+
+def growing(ways: Sequence[Sequence[bytes]], columns: int) -> bytes:
+    """An MP4 of all ways side by side, at most 1,280 px wide; the more there are, the fewer moments."""
+    moments = min(max(map(len, ways)), max(16, 3000 // len(ways)))
+    side = min(TILE, 1280 // columns - 2)
+    return film.film(film.together(ways, columns, side, moments, lambda jpeg: gallery.decoded([jpeg])[0]), moments)
 
 
 def _file(label: str, name: str, kind: str, make: Callable[[], Any], help: str) -> None:

@@ -46,7 +46,7 @@ def test_a_long_way_is_a_gif_of_at_most_32_frames_with_the_first_and_the_last():
 
 def test_an_mp4_decodes_to_its_frames_and_rests_on_the_last(tmp_path):
     frames = fading(13, side=65)  # an odd side has to lose a line
-    (tmp_path / "film.mp4").write_bytes(data := film(frames, seconds=3, rest=1))
+    (tmp_path / "film.mp4").write_bytes(data := film(iter(frames), 13, seconds=3, rest=1))
     assert data[4:8] == b"ftyp"
     video, seen = cv2.VideoCapture(str(tmp_path / "film.mp4")), []
     while (read := video.read())[0]:
@@ -60,26 +60,29 @@ def test_an_mp4_decodes_to_its_frames_and_rests_on_the_last(tmp_path):
 def test_where_opencv_has_no_codec_the_sentence_names_the_gif(monkeypatch):
     class Deaf:
         fourcc = staticmethod(lambda *letters: 0)
-
-        def __init__(self, *args):
-            pass
-
-        def isOpened(self):
-            return False
+        isOpened = open = lambda *given: False
+        release = lambda self: None  # noqa: E731
 
     monkeypatch.setattr(cv2, "VideoWriter", Deaf)
     with pytest.raises(RequestError, match="GIF"):
-        film(fading(2))
+        film(fading(2), 2)
 
 
-def test_ways_of_unlike_length_grow_together():
-    ways = [[np.full((4, 4, 3), v, np.uint8) for v in values] for values in ([0, 100], [0, 50, 100, 150, 200])]
-    sheets = together(ways, columns=2, side=4)
-    assert len(sheets) == 5
-    assert (sheets[0][2:6, 2:12] != 255).any()
+def test_ways_of_unlike_length_grow_together_and_only_one_moment_is_open():
+    opened = []
+
+    def picture(value):
+        opened.append(value)
+        return np.full((4, 4, 3), value, np.uint8)
+
+    sheets = together([[0, 100], [0, 50, 100, 150, 200]], 2, 4, 5, picture)
+    first = next(sheets)
+    assert opened == [0, 0]
+    assert first.shape == (8, 14, 3)
+    sheets = [first, *sheets]
     assert [int(s[3, 3, 0]) for s in sheets] == [0, 0, 0, 100, 100]
     assert [int(s[3, 9, 0]) for s in sheets] == [0, 50, 100, 150, 200]
-    assert len(together([ways[0][:1]], 1, 4)) == 1
+    assert len(list(together([[7]], 1, 4, 1, picture))) == 1
 
 
 def test_small_pictures_are_enlarged_to_one_side():
