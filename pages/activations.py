@@ -144,7 +144,8 @@ def close_up(shown, channel: int, scope: str) -> None:
     limit = None if scope == SCOPES[0] else float(np.abs(shown.maps).max())
     one, two, three = st.columns([1.2, 1, 1], gap="large")
     with one:
-        show.section(f"Channel {channel}", "click a number, or use the arrow keys")
+        how = "click a number, or use the arrow keys" if values.size <= drilling.MOST else "name a row and a column"
+        show.section(f"Channel {channel}", how)
         place = drilling.number(f"number-{shown.layer}", channel, values, limit)
         show.scale(float(values.min()), float(values.max()), picture.ACTIVATION, "Activation")
     with two:

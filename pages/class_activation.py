@@ -79,6 +79,7 @@ def evidence() -> None:
             "Overlay",
             f"{heat.label}, {methods[heat.method].title}" + ("" if heat.layer == "input" else f", {heat.layer}"),
         )
+        show.say(proof.told(heat, label, photo))
         begin = proof.looking("camcanvas", photo)
         likely, quick = {}, {}
         if row.reads == "maps" and other is None:

@@ -193,7 +193,7 @@ def _grid(values: np.ndarray, colour_map: str = picture.ACTIVATION) -> str:
     for row, inks in zip(values, colours, strict=True):
         for value, ink in zip(row, inks, strict=True):
             bright = float(ink @ np.array([0.299, 0.587, 0.114])) > 140
-            text = f"{value:.3g}" if values.size <= 25 else ""
+            text = f"{value + 0.0:.3g}" if values.size <= 25 else ""  # no "-0"
             style = f"background:rgb({ink[0]},{ink[1]},{ink[2]});color:{'#16181b' if bright else '#f6f6f2'}"
             cells.append(f'<u style="{style}">{text}</u>')
     return f'<span class="cv-cells" style="--k:{values.shape[1]}">{"".join(cells)}</span>'

@@ -43,6 +43,18 @@ def caption(heat: Heatmap) -> str:
     return regions.caption(heat)
 
 
+def told(heat: Heatmap, label: Mapping[int, str], photo: Photo) -> str:
+    """How to read the picture, in a sentence for who never saw one."""
+    spoke = f"spoke against {heat.label}" if heat.goal.against else f"spoke for {heat.label}"
+    if heat.goal.versus is not None:
+        spoke += f" rather than {label[heat.goal.versus]}"
+    _, _, width, height = heat.box
+    whole = width >= photo.width - 1 and height >= photo.height - 1
+    if heat.method == "eigencam":
+        spoke = "has of what the maps have in common; no class was asked"
+    return f"The brighter a place, the more it {spoke}." + ("" if whole else " The net never saw what is faded.")
+
+
 def looking(place: str, photo: Photo) -> Look:
     """How the canvas begins: as the link says, as it was left on this visit, or plain; another photo has no strokes."""
     kept = state.kept()

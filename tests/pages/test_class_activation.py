@@ -43,6 +43,17 @@ def test_the_first_sight_explains_the_most_probable_class(visit, engine, words):
     assert f'class="cv-marked"><span>{best.label}</span>' in words(at)
 
 
+def test_how_to_read_the_picture_stands_above_it(visit, engine, words):
+    best, other = (p.label for p in engine.predict(NET, Photo.sample("cat"), top=2))
+    text = words(visit("class_activation"))
+    assert f"The brighter a place, the more it spoke for {best}." in text
+    assert "never saw what is faded" in text  # 451 x 300: its ends are cropped
+    index = {p.label: p.index for p in engine.predict(NET, Photo.sample("cat"), top=2)}[other]
+    text = words(visit("class_activation", versus=str(index), against="true"))
+    assert f"spoke against {best} rather than {other}." in text
+    assert "no class was asked" in words(visit("class_activation", method="eigencam"))
+
+
 def test_the_canvas_has_the_engines_own_numbers(visit, engine):
     given, heat = canvas(visit("class_activation")), engine.heatmap(NET, Photo.sample("cat"))
     values = np.frombuffer(base64.b64decode(given["heat"]), np.uint8).reshape(given["shape"])

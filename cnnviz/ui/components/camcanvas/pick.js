@@ -62,7 +62,9 @@ function rest(pick) {
 
 function open(pick, typed) {
   const wanted = typed.trim().toLowerCase();
-  pick.rows = pick.classes.filter(([, words]) => words.toLowerCase().includes(wanted)).slice(0, MOST);
+  const at = ([, words]) => ` ${words.toLowerCase()}`.indexOf(` ${wanted}`); // where a word begins so: before the middle of one
+  const found = pick.classes.filter(([, words]) => words.toLowerCase().includes(wanted));
+  pick.rows = [...found.filter((row) => at(row) >= 0), ...found.filter((row) => at(row) < 0)].slice(0, MOST);
   pick.list.replaceChildren(...pick.rows.map(([index, words], place) =>
     make("li", { role: "option", id: `class-${place}`, "data-place": place, "aria-selected": String(index === pick.data.chosen) }, words)));
   if (!pick.rows.length) pick.list.append(make("li", { class: "none" }, "No class is called that"));
