@@ -26,9 +26,8 @@ def close_up(track: gallery.Track, layer: str, channel: int, title: str) -> None
     if track.image is None:
         show.image(sheet.fitted(track.picture, LARGE), f"Filter image of {title} of {layer} while it grows")
         return
-    start = picture.encode(track.image.start, "jpeg", 85)
     values = [track.image.before, *track.values[:-1], track.image.value]  # at the ends that of the picture as it lies
-    growth("growth", [start, *track.way], values, alt=f"Filter image of {title} of {layer}")
+    growth("growth", track.whole(), values, alt=f"Filter image of {title} of {layer}")
     show.facts(
         {"Objective": f"{track.image.before:.3g} to {track.image.value:.3g}", "Side": f"{len(track.picture)} px"}
     )
@@ -70,14 +69,14 @@ def exports(request: gallery.Request, shelf: gallery.Gallery, channel: int, colu
     films = not request.owner  # a film passes through a file, and what is made of one's own photo never does
     with st.container(horizontal=True, gap="small", key="exports"):
         if track.image is not None:
-            way = lambda side: film.enlarged(gallery.decoded(track.way), side)  # noqa: E731
+            way = lambda side: film.enlarged(gallery.decoded(track.whole()), side)  # noqa: E731
             _file("GIF", f"{name}.gif", "image/gif", lambda: film.animation(way(GIF)), "How this filter grew")
             if films:
                 _file(
                     "MP4",
                     f"{name}.mp4",
                     "video/mp4",
-                    lambda: film.film(way(MP4), len(track.way)),
+                    lambda: film.film(way(MP4), len(track.way) + 1),
                     f"How this filter grew; {CODEC}",
                 )
         if len(done) > 1:
@@ -94,7 +93,7 @@ def exports(request: gallery.Request, shelf: gallery.Gallery, channel: int, colu
         if len(done) > 1 and films:
             _file(
                 "All as MP4", f"{sheet.file_name(layer, 'growth')}.mp4", "video/mp4",
-                lambda: growing([t.way for t in done.values()], columns), f"How all filters grew; {CODEC}",
+                lambda: growing([t.whole() for t in done.values()], columns), f"How all filters grew; {CODEC}",
             )  # fmt: skip
 
 

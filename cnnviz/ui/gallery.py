@@ -52,6 +52,10 @@ class Track:
     way: list[bytes] = field(default_factory=list)
     image: FilterImage | None = None
 
+    def whole(self) -> list[bytes]:
+        """The way with the picture before any step, as JPEG."""
+        return self.way if self.start is None else [picture.encode(self.start, "jpeg", 85), *self.way]
+
 
 class Gallery:
     """The shelf of a gallery's job: a track for each channel. Safe to read while it fills."""

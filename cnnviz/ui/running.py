@@ -25,6 +25,7 @@ from cnnviz.ui.jobs import JOBS, Job, remaining
 
 POLL = 1.0  # seconds
 MOST = 4  # that are drawn
+STOPPING = "Stopping"
 TAIL = 16_384  # bytes of a run's events that tell how far it is
 
 
@@ -67,7 +68,7 @@ def _drawn(before: int) -> None:
             st.page_link(f"pages/{work.page}.py", label=plain(work.title), query_params=there)
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 st.progress(work.share, work.words)
-                if st.button("Stop", key=f"end-{work.key}", width=64):
+                if st.button("Stop", key=f"end-{work.key}", width=64, disabled=work.words == STOPPING):
                     with refusals():
                         work.stop()
                     st.rerun()
@@ -115,7 +116,7 @@ def _training(folder: Path) -> Work:
     steps = [event for event in events if event.get("event") == "step"]
     share, words = 0.0, "Starting"
     if (folder / run.STOP).exists():
-        words = "Stopping"
+        words = STOPPING
     elif last.get("event") == "queued":
         words = "Waits for the device"
     elif last.get("event") == "prepare":

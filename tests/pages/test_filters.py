@@ -284,7 +284,7 @@ def test_files_of_the_gallery_open_again(visit, monkeypatch):
         assert packed.namelist() == ["conv2_1.png", "conv2_5.png"]
         found = np.asarray(Image.open(packed.open("conv2_5.png")))
     assert np.array_equal(found, shelf.tracks[5].image.picture)
-    assert Image.open(io.BytesIO(files["conv2_1.gif"]())).n_frames == len(shelf.tracks[1].way)
+    assert Image.open(io.BytesIO(files["conv2_1.gif"]())).n_frames == 1 + len(shelf.tracks[1].way)
     assert Image.open(io.BytesIO(files["conv2_sheet.png"]())).size == (2 * 162 + 2, 164)
     assert all(files[f"conv2_{name}.mp4"]()[4:8] == b"ftyp" for name in ("1", "growth"))
 
