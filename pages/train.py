@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from cnnviz.ui import controls, finding, layertable, plan, runs, show, state, watch
+from cnnviz.ui import controls, finding, layertable, opening, plan, runs, show, state, watch
 
 state.guard()
 
@@ -29,6 +29,7 @@ if sets:
                 "Plan file", wanted.json(), "plan.json", on_click="ignore", icon=":material/download:", key="plan-file",
                 help="python -m cnnviz train plan.json does the same on any machine",
             )  # fmt: skip
+        opening.draw()
     finding.draw()
     if wanted is not None:
         layertable.draw(wanted, st.session_state["set"])

@@ -12,6 +12,8 @@ from cnnviz.train import run as runfolder
 from cnnviz.train.plan import Plan
 from cnnviz.ui import curves, plan, runs, show
 
+STEPS = 100  # of a search, at most
+
 
 def begin(wanted: Plan) -> None:
     """Starts a search; what an earlier one found goes. Raises `RequestError`."""
@@ -48,7 +50,7 @@ def _search() -> None:
         else:
             st.skeleton(height=curves.HEIGHT)
     with right:
-        words = "Raising the rate step by step until the loss explodes."
+        words = f"Raising the rate until the loss explodes: step {len(points)} of at most {STEPS}."
         if now.state == "queued":
             words = "A run has the device; the search begins when it ends."
         elif not points:

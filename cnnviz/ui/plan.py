@@ -51,7 +51,7 @@ def fill(wanted: Plan) -> None:
     kept = st.session_state["_plan"] = {name: getattr(wanted, name) for name in DEFAULTS} | changed
     for field in DEFAULTS:
         st.session_state[f"plan-{field}"] = kept[field]
-    kept |= {"_own": wanted.augment if preset == OWN else None, "_start": wanted.start}
+    kept |= {"_own": wanted.augment if preset == OWN else None, "_of": (wanted.net, wanted.start)}
     kept |= {"_rest": {"single_logit": wanted.single_logit, "share": wanted.share}}
     name = Path(wanted.data).name
     for key, value in zip(LINKED, (name, wanted.net, wanted.start, wanted.recipe), strict=True):
@@ -109,8 +109,8 @@ def ask(names: tuple[str, ...]) -> Plan | None:
         if not st.session_state["_told"]:  # where it was asked for may be far below
             st.session_state["_told"] = True
             st.toast(show.plain(line), icon=":material/lock_open:")
-    if begun and begun == kept.get("_start"):
-        values |= kept["_rest"]  # what its weights and its split depend on
+    if kept.get("_of") == (net, begun):
+        values |= kept["_rest"]  # what weights and split depend on, and no widget has
     threads = max(1, plans.cores() - 1)
     try:
         return Plan(str(runs.shelf() / name), net=net, start=begun, recipe=recipe, threads=threads, **values)

@@ -17,10 +17,11 @@ from cnnviz.data.augment import Augment
 from cnnviz.data.counting import Counting, write
 from cnnviz.nets import zoo
 from cnnviz.options import RequestError
+from cnnviz.train import plan as plans
 from cnnviz.train import run
 from cnnviz.train.fit import fit
 from cnnviz.train.plan import Plan
-from cnnviz.ui import plan, runs
+from cnnviz.ui import plan, runs, state
 
 
 @pytest.fixture
@@ -151,6 +152,27 @@ def test_the_plan_stays_while_other_pages_are_looked_at_and_a_runs_own_comes_bac
     press(at, "Its plan")
     assert at.number_input(key="plan-epochs").value == 2
     assert at.selectbox(key="begin").value == ""
+
+
+def test_a_ready_made_plan_and_a_file_fill_the_widgets_and_a_bad_one_is_a_sentence(visit, circles, words):
+    at = fine(visit("train"))
+    at.selectbox(key="plan-ready").set_value("mnist_gap")
+    fine(at.run())
+    ready = plans.read(state.ROOT / "plans" / "mnist_gap.json")
+    assert at.selectbox(key="net").value == ready.net
+    assert at.number_input(key="plan-epochs").value == ready.epochs
+    assert at.number_input(key="plan-rate").value == ready.rate
+    assert "mnist_10k is not here" in words(at)
+    own = Plan(str(circles), net="squeezenet1_1", recipe="partial", last=3, epochs=4, augment=Augment(rotate=9))
+    at.file_uploader(key="plan-upload").upload("own.json", own.json().encode(), "application/json")
+    fine(at.run())
+    assert (at.selectbox(key="recipe").value, at.number_input(key="plan-last").value) == ("partial", 3)
+    assert at.selectbox(key="plan-augment").value == plan.OWN
+    assert not at.error
+    at.file_uploader(key="plan-upload").upload("bad.json", b"{", "application/json")
+    fine(at.run())
+    assert "bad.json is no JSON" in words(at)
+    assert at.number_input(key="plan-epochs").value == 4
 
 
 def test_the_layers_are_counted_once_they_are_asked_for(visit, circles, words):
