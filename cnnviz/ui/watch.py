@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -22,24 +23,31 @@ POLL = 1.0  # seconds
 
 
 def table(listed: list[Run]) -> None:
-    """All runs, to choose one."""
-    rows = []
-    for one in listed:
-        best, last = one.last("best"), one.last("epoch")
-        rows.append(
-            {
-                "run": one.id, "state": WORDS[one.state], "net": one.plan.net, "recipe": one.plan.recipe,
-                "data": Path(one.plan.data).name, "epochs": f"{last.get('epoch', 0)} of {one.plan.epochs}",
-                "accuracy": best.get("accuracy"), "loss": best.get("valid_loss"),
-            }
+    """All runs, to choose one; it keeps up with those that learn."""
+    busy = any(one.state in ("starting", "queued", "running") for one in listed)
+
+    @st.fragment(run_every=2 * POLL if busy else None)
+    def draw() -> None:
+        rows = [_row(one) for one in runs.listing()]
+        st.dataframe(
+            rows, hide_index=True, height=show.tall(len(rows), 6), alt="All runs", placeholder="–",
+            column_config={
+                "run": st.column_config.TextColumn(width="medium"),
+                "accuracy": st.column_config.NumberColumn(format="percent"),
+                "loss": st.column_config.NumberColumn(format="%.4f"),
+            },
         )  # fmt: skip
-    st.dataframe(
-        rows, hide_index=True, height=show.tall(len(rows), 6), alt="All runs",
-        column_config={
-            "accuracy": st.column_config.NumberColumn(format="percent"),
-            "loss": st.column_config.NumberColumn(format="%.4f"),
-        },
-    )  # fmt: skip
+
+    draw()
+
+
+def _row(one: Run) -> dict[str, Any]:
+    best, last = one.last("best"), one.last("epoch")
+    return {
+        "run": one.id, "state": WORDS[one.state], "net": one.plan.net, "recipe": one.plan.recipe,
+        "data": Path(one.plan.data).name, "epochs": f"{last.get('epoch', 0)} of {one.plan.epochs}",
+        "accuracy": best.get("accuracy"), "loss": best.get("valid_loss"),
+    }  # fmt: skip
 
 
 def live(name: str) -> None:
