@@ -8,7 +8,7 @@ import streamlit as st
 from cnnviz import picture
 from cnnviz.photo import Photo, samples
 from cnnviz.ui import controls, drilling, proof, show, state
-from cnnviz.ui.components.mapgrid import SCOPES, SIZES, SORTS, TILE, mapgrid
+from cnnviz.ui.components.mapgrid import SCOPES, SIZES, SORTS, TILE, mapgrid, order
 from cnnviz.ui.components.mosaic import mosaic
 
 state.guard()
@@ -43,14 +43,12 @@ def layer_of_maps() -> None:
         return f"{name} · {shapes[name].kind} {' × '.join(map(str, shapes[name].shape))}" if name in shapes else name
 
     strip = st.container()
-    one, two, three, four = st.columns([2, 1, 1.5, 1.2], vertical_alignment="bottom")
+    one, two, three = st.columns([2, 1.5, 1.2], vertical_alignment="bottom")
     with one:
         layer = controls.pick("Layer", "layer", names, stages[0], words=words)
     with two:
-        sort = controls.pick("Sort by", "sort", SORTS, SORTS[0])
-    with three:
         scope = controls.switch("One colour scale per", "scale", SCOPES, SCOPES[0])
-    with four:
+    with three:
         mine = state.own_photos()
         others = ["", *(name for name in (*mine, *samples()) if name != photo.name)]
         titles = {name: one.name for name, one in mine.items()}
@@ -79,11 +77,14 @@ def layer_of_maps() -> None:
     state.linked("channel", liveliest, lambda value: 0 <= value < count, int)
     state.linked("tiles", TILE, SIZES.__contains__, int)
     state.note("tiles", TILE)
+    drilling.unit(shown.maps.shape)  # the link's part in the close-up, before it is drawn
+    controls.linked_tick("over")
+    ordered(shown, scope, {} if beside in mine else {"beside": beside}, current)
     reach = max(max(float(one.maps.max()), -float(one.maps.min())) for one in (*pair, *staged))
     reach = reach if np.isfinite(reach) else 1.0
     mapgrid(
         "maps", pair, called, " ".join([engine.model(key).fingerprint, layer, *of]), state.kept(),
-        chosen=st.session_state["channel"], sort=sort, scope=scope, reach=reach,
+        chosen=st.session_state["channel"], scope=scope, reach=reach,
         field=drilling.field(engine, key, layer), big=show.presenting(),
         tiles=st.session_state["tiles"], on_choose=lambda channel: st.session_state.update(channel=channel),
         on_size=lambda size: st.session_state.update(tiles=size),
@@ -99,8 +100,19 @@ def layer_of_maps() -> None:
     state.note("channel", liveliest)
     channel = st.session_state["channel"]
     close_up(shown, channel, scope)
-    if not current:
+
+
+@st.fragment
+@show.refusals()
+def ordered(shown, scope: str, beside: dict[str, str], current: bool) -> None:
+    """The order of the tiles, and the tiles in that order to take away: alone, as nothing else changes with it."""
+    one, two = st.columns([1, 3], vertical_alignment="bottom")
+    with one:
+        sort = controls.pick("Sort by", "sort", SORTS, SORTS[0])
+        order("maps", sort)
+    if not current:  # where a layer was refused
         return
+    layer, channel, (count, height, width) = shown.layer, st.session_state["channel"], shown.maps.shape
     like = f", like={channel}" if sort == "similarity" else ""
     wide = picture.wide(count, height / width, 1.5)
     tile = min(240, max(4, show.WIDEST // wide - 2))
@@ -115,11 +127,11 @@ def layer_of_maps() -> None:
         maps = shown.maps[shown.order(sort, channel)]
         return picture.mosaic(maps, columns=wide, scope=within, tile=tile, gap=2)
 
-    view = {"layer": layer, "sort": sort, "scale": scope, "channel": channel}
-    view |= {"unit": st.session_state.get("unit", ""), "over": st.session_state.get("over", False)}
-    view["tiles"] = st.session_state["tiles"]
-    link = state.link("activations", **view, **({} if beside in mine else {"beside": beside}))
-    show.take_away("activations", picture=tiles, array=lambda: shown.maps, python=lines, link=link)
+    view = {"layer": layer, "sort": sort, "scale": scope, "channel": channel, "tiles": st.session_state["tiles"]}
+    view |= {"unit": state.noted("unit") or "", "over": bool(state.noted("over")), **beside}
+    with two:
+        link = state.link("activations", **view)
+        show.take_away("activations", picture=tiles, array=lambda: shown.maps, python=lines, link=link)
 
 
 def through_the_net(staged, layer: str) -> None:

@@ -59,9 +59,15 @@ def slide(label: str, key: str, low: Any, high: Any, default: Any, step: Any = N
     return st.session_state[key]
 
 
+def linked_tick(key: str, default: bool = False) -> bool:
+    """Whether the switch `key` will be on, before it is drawn."""
+    state.linked(key, default, lambda value: True, lambda text: text.lower() in ("true", "1", "yes"))
+    return st.session_state[key]
+
+
 def tick(label: str, key: str, default: bool = False, **how: Any) -> bool:
     """A switch, linked; returns whether it is on."""
-    state.linked(key, default, lambda value: True, lambda text: text.lower() in ("true", "1", "yes"))
+    linked_tick(key, default)
     st.toggle(label, key=key, **how)
     state.note(key, default)
     return st.session_state[key]

@@ -21,9 +21,10 @@ NET = "lecture/cats_gap"
 
 def component(at):
     """What the grid in the browser is told, with the tiles that lie on the shelf for it."""
-    told, tiles = (json.loads(at.get_by_key(name).proto.json) for name in ("maps", "shelf-maps-tiles"))
+    parts = ("shelf-maps-tiles", "maps", "shelf-maps-order")
+    tiles, told, order = (json.loads(at.get_by_key(name).proto.json) for name in parts)
     assert tiles["subject"] == told["subject"]
-    return tiles | told
+    return tiles | told | order
 
 
 def floats(text):

@@ -32,6 +32,11 @@ _grid = st.components.v2.component(
 )
 
 
+def order(key: str, sort: str) -> None:
+    """What the grid `key` sorts its channels by, one of `SORTS`; laid on the shelf, so that it changes alone."""
+    shelf.lay(f"{key} order", {"sort": sort})
+
+
 def mapgrid(
     key: str,
     shown: Sequence[Activations],
@@ -40,7 +45,6 @@ def mapgrid(
     kept: MutableMapping[str, Any],
     *,
     chosen: int,
-    sort: str,
     scope: str,
     reach: float,
     field: tuple[int, int, float, bool],
@@ -51,9 +55,10 @@ def mapgrid(
 ) -> None:
     """The channels of one photo's activations, or of two photos side by side on one scale.
 
-    `subject` tells these maps from all others; they are made ready once as long as `kept` lasts, and travel once.
-    `reach` is the largest size of a value in all layers; `field` is a receptive field's size, jump, middle, and whether
-    it sees everything; `tiles` is how large a tile is, px. `on_choose` hears the channel chosen, `on_size` that size.
+    They stand as `order` says. `subject` tells these maps from all others; they are made ready once as long as `kept`
+    lasts, and travel once. `reach` is the largest size of a value in all layers; `field` is a receptive field's size,
+    jump, middle, and whether it sees everything; `tiles` is how large a tile is, px. `on_choose` hears the channel
+    chosen, `on_size` that size.
     """
     name = f"thumbnail {key}"  # what is kept of photos is found by this name when they are forgotten
     if kept.get(name, {}).get("subject") != subject:
@@ -66,7 +71,6 @@ def mapgrid(
         "lut": convlab.colours()["activation"],
         "field": list(field),
         "chosen": chosen,
-        "sort": sort,
         "scope": scope,
         "layer": shown[0].layer,
         "tiles": tiles,

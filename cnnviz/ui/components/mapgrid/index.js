@@ -24,7 +24,7 @@ function build(root) {
   hands(grid);
   const resized = new ResizeObserver(() => grid.data && lay(grid));
   resized.observe(scroll);
-  const laid = ({ detail }) => { if (grid.told && detail === `${grid.told.name} tiles`) update(grid, grid.told); };
+  const laid = ({ detail }) => { if (grid.told && [`${grid.told.name} tiles`, `${grid.told.name} order`].includes(detail)) update(grid, grid.told); };
   addEventListener("cnnviz-shelf", laid);
   grid.watch = { disconnect: () => { resized.disconnect(); removeEventListener("cnnviz-shelf", laid); } };
   return grid;
@@ -34,7 +34,8 @@ function update(grid, told) {
   const given = globalThis.cnnvizShelf?.get(`${told.name} tiles`), old = grid.data;
   grid.told = told;
   if (!given || given.subject !== told.subject) return; // the tiles are on their way
-  const data = (grid.data = { ...given, ...told });
+  const sorted = globalThis.cnnvizShelf.get(`${told.name} order`)?.sort ?? "in order";
+  const data = (grid.data = { ...given, ...told, sort: sorted });
   grid.theme = theme(grid.element);
   grid.element.classList.toggle("big", Boolean(data.big));
   grid.lut ??= palette(data.lut);
