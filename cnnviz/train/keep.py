@@ -6,6 +6,7 @@ import contextlib
 import errno
 import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from cnnviz.options import RequestError
 from cnnviz.train import judge, run
 from cnnviz.train.task import Task
 
+SPARE = 8  # times the weights: the best ones and a state with its optimizer, each beside the one it replaces
 RESUME, BEST, CARD, SNAPSHOTS = "resume.pt", "best.safetensors", "card.json", "snapshots"
 
 
@@ -33,7 +35,7 @@ class Keeper:
         self.folder, self.task, self.log = folder, task, log
         self.due: set[int] = set()
         self.said: dict[str, Any] = {}  # the best so far
-        self.warned = False
+        self.warned: set[str] = set()
         self.writes = int(os.environ.get("LOCAL_RANK", "0")) == 0
         self.resumed = self._read()
 
@@ -45,8 +47,14 @@ class Keeper:
             self.due = {round(float(s)) for s in np.geomspace(1, max(total, 1), count)}
 
     def snapshot(self, step: int) -> None:
-        """Keeps the weights after a step."""
+        """Keeps the weights after a step, as long as the best ones, which matter more, have room beside them."""
         state = self._state()
+        with contextlib.suppress(OSError):
+            if shutil.disk_usage(self.folder).free < SPARE * sum(t.nbytes for t in state.values()):
+                self._warn(
+                    "room", "The disk is almost full: snapshots are left out, so that the best weights can be kept."
+                )
+                return
         if self._write({self.folder / SNAPSHOTS / f"{step}.safetensors": lambda draft: save_file(state, draft)}):
             self.log("snapshot", step=step)
 
@@ -134,11 +142,13 @@ class Keeper:
             for draft in drafts.values():
                 with contextlib.suppress(OSError):
                     draft.unlink(missing_ok=True)
-            if not self.warned:
-                self.warned = True
-                left = next(iter(files)).name
-                self.log("warning", message=f"{_reason(error)}: training goes on, but {left} was not kept.")
+            self._warn("writing", f"{_reason(error)}: training goes on, but {next(iter(files)).name} was not kept.")
             return False
+
+    def _warn(self, about: str, message: str) -> None:
+        if about not in self.warned and self.writes:
+            self.warned.add(about)
+            self.log("warning", message=message)
 
     def _read(self) -> dict[str, Any]:
         path = self.folder / RESUME

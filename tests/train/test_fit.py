@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from cnnviz.nets import zoo
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo
 from cnnviz.train import fit as fitting
-from cnnviz.train import learner, run
+from cnnviz.train import keep, learner, run
 from cnnviz.train.fit import fit
 
 
@@ -158,6 +159,18 @@ def test_a_disk_that_fills_up_on_the_way_costs_nothing_that_was_saved_nor_the_tr
     assert card["accuracy"]["val"] == pytest.approx(best["accuracy"], abs=1e-4)
     assert run.verdict(folder)["val"]["loss"] == pytest.approx(best["valid_loss"], abs=1e-4)
     assert not list(folder.rglob("*.draft"))
+
+
+def test_snapshots_leave_room_for_the_best_weights(plan, tmp_path, monkeypatch):
+    room = iter([10**9, 10**9, *[10**6] * 100])  # the net has 224 kB
+    monkeypatch.setattr(keep.shutil, "disk_usage", lambda _: SimpleNamespace(free=next(room)))
+    done = trained(plan, tmp_path)
+    assert done.state == "finished"
+    assert len(done.of("snapshot")) == 2
+    assert [e["message"] for e in done.of("warning")] == [
+        "The disk is almost full: snapshots are left out, so that the best weights can be kept."
+    ]
+    assert zoo.load(f"run/{done.id}@best", runs=tmp_path)
 
 
 def test_torchs_own_words_for_a_full_disk_are_understood(plan, tmp_path, monkeypatch):
