@@ -27,7 +27,7 @@ def close_up(track: gallery.Track, layer: str, channel: int, title: str) -> None
         show.image(sheet.fitted(track.picture, LARGE), f"Filter image of {title} of {layer} while it grows")
         return
     values = [track.image.before, *track.values[:-1], track.image.value]  # at the ends that of the picture as it lies
-    growth("growth", track.whole(), values, alt=f"Filter image of {title} of {layer}")
+    growth("growth", track.whole(), [0, *track.steps], values, alt=f"Filter image of {title} of {layer}")
     show.facts(
         {"Objective": f"{track.image.before:.3g} to {track.image.value:.3g}", "Side": f"{len(track.picture)} px"}
     )

@@ -44,12 +44,15 @@ class Request:
 
 @dataclass
 class Track:
-    """One filter while it grows: its newest picture, the objective so far, pictures of the way as JPEG."""
+    """One filter while it grows: its newest picture, the objective so far, pictures of the way as JPEG and after which
+    step each was.
+    """
 
     picture: np.ndarray | None = None
     start: np.ndarray | None = None
     values: list[float] = field(default_factory=list)
     way: list[bytes] = field(default_factory=list)
+    steps: list[int] = field(default_factory=list)
     image: FilterImage | None = None
 
     def whole(self) -> list[bytes]:
@@ -76,12 +79,21 @@ class Gallery:
                 self.done, self.worked = self.done + 1, self.worked + 1
                 if event.step % self.every == 0:
                     track.way.append(picture.encode(event.picture, "jpeg", 85))
+                    track.steps.append(event.step)
                 return
             self.done += event.steps - event.step + (1 if track.way else event.steps)
             track.image, track.start = event.image, event.image.start
             track.values = event.image.curve.tolist()
-            way = track.way or [picture.encode(frame, "jpeg", 85) for frame in event.image.frames]
-            track.way = [*way, picture.encode(event.picture, "jpeg", 95)]
+            if not track.way:  # remembered: a few frames from the first step to the last, which is the picture itself
+                frames = event.image.frames
+                after = (1 + np.linspace(0, event.steps - 1, len(frames)).round().astype(int)).tolist()
+                kept = [i for i in range(len(frames) - 1) if i or not np.array_equal(frames[0], track.start)]
+                track.way = [picture.encode(frames[i], "jpeg", 85) for i in kept]
+                track.steps = [after[i] for i in kept]
+            track.way, track.steps = (
+                [*track.way, picture.encode(event.picture, "jpeg", 95)],
+                [*track.steps, event.steps],
+            )
 
     @property
     def begun(self) -> bool:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cnnviz.explain.maximize import FilterEvent
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo, samples
 from cnnviz.ui import beside, closeup, gallery, jobs
@@ -306,9 +307,21 @@ def test_before_after_and_every_step_lie_under_the_finger(visit):
     sent = json.loads(at.get_by_key("growth").proto.json)
     pictures = [np.asarray(Image.open(io.BytesIO(base64.b64decode(f.partition(",")[2])))) for f in sent["frames"]]
     assert len(pictures) == 1 + 3  # before, and after each of three steps
+    assert sent["steps"] == [0, 1, 2, 3]
     for seen, exact in ((pictures[0], track.image.start), (pictures[-1], track.image.picture)):
         assert np.abs(seen.astype(int) - exact).mean() < 8  # JPEG
     assert sent["values"] == pytest.approx([track.image.before, *track.values[:-1], track.image.value], rel=1e-4)
+
+
+def test_what_is_remembered_tells_after_which_step_each_picture_was(visit, engine):
+    kept = [0, 1, 5, 9, 14, 18, 22, 26, 30, 35, 39, 43, 47, 51, 56, 60, 64]
+    for key, steps in ((NET, kept), ("bundled/cats_dogs", [0, 64])):  # the atlas has the first and the last alone
+        (image,) = [e.image for e in engine.filters(key, "conv1", [0]) if e.image]
+        shelf = gallery.Gallery([0], 64)
+        shelf.lay(FilterEvent("conv1", image.aim, 64, 64, image.value, image.picture, image))
+        track = shelf.tracks[0]
+        assert [0, *track.steps] == steps
+        assert len(track.whole()) == len(steps)
 
 
 def test_bars_are_as_tall_as_their_answers_and_hang_below_zero():

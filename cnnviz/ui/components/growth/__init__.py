@@ -17,9 +17,9 @@ _growth = st.components.v2.component(
 )
 
 
-def growth(key: str, frames: Sequence[bytes], values: Sequence[float], *, alt: str) -> None:
-    """Pictures as JPEG, the first one before any step, the last one after all, and the objective before and after each
-    step; there may be more steps than pictures.
-    """
+def growth(key: str, frames: Sequence[bytes], steps: Sequence[int], values: Sequence[float], *, alt: str) -> None:
+    """Pictures as JPEG, after which step each was, 0 for the first, and the objective before and after every step."""
     coded = ["data:image/jpeg;base64," + base64.b64encode(frame).decode() for frame in frames]
-    _growth(key=key, data={"frames": coded, "values": [float(f"{v:.5g}") for v in values], "alt": alt})
+    _growth(
+        key=key, data={"frames": coded, "steps": list(steps), "values": [float(f"{v:.5g}") for v in values], "alt": alt}
+    )

@@ -39,12 +39,12 @@ function build(root) {
   };
   const number = (value) => (Math.abs(value) >= 1000 || (value && Math.abs(value) < 0.01) ? value.toExponential(2) : value.toPrecision(3));
   const show = (at) => {
-    const { frames, values, alt } = self.data, last = frames.length - 1;
+    const { values, alt } = self.data;
     self.at = at;
     range.value = at;
     const image = self.images[at];
     if (image.complete && image.naturalWidth) canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
-    const steps = values.length - 1, step = last ? Math.round((at / last) * steps) : steps;
+    const steps = values.length - 1, step = Math.min(steps, self.data.steps[at]);
     const words = step === 0 ? "Before" : step === steps ? `After ${steps} steps` : `Step ${step} of ${steps}`;
     const text = `${words}: objective ${number(values[step])}`;
     said.textContent = text;
@@ -77,7 +77,8 @@ function build(root) {
   const reach = (event) => {
     const box = curve.getBoundingClientRect(), share = Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
     self.stop();
-    show(Math.round(share * (self.data.frames.length - 1)));
+    const { steps } = self.data, wanted = share * steps.at(-1), far = steps.map((step) => Math.abs(step - wanted));
+    show(far.indexOf(Math.min(...far)));
   };
   curve.addEventListener("pointerdown", (event) => { curve.setPointerCapture(event.pointerId); reach(event); });
   curve.addEventListener("pointermove", (event) => { if (event.buttons) reach(event); });
