@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,9 @@ from cnnviz.data.augment import PRESETS
 from cnnviz.options import OptionError, RequestError, knobs
 from cnnviz.train import plan as plans
 from cnnviz.train.plan import Plan, PlanError
+
+README = Path(__file__).resolve().parents[2] / "README.md"
+READY = README.parent / "plans"
 
 
 def test_a_plan_comes_back_from_its_file(tmp_path):
@@ -57,3 +61,18 @@ def test_every_knob_refuses_what_lies_outside_its_range():
                 beyond = wrong - 1 if wrong == knob.low else wrong + 1
                 with pytest.raises(OptionError, match=knob.name):
                     dataclasses.replace(Plan("x"), **{knob.name: beyond})
+
+
+@pytest.mark.parametrize("path", sorted(READY.glob("*.json")), ids=lambda path: path.stem)
+def test_ready_made_plans_hold_together_and_the_readme_gives_their_figures(path):
+    plan = plans.read(path)
+    assert plan.data.startswith("data/")
+    assert plan.title
+    assert f"| `{path.stem}` |" in README.read_text()
+
+
+def test_the_pair_that_counts_fifty_differs_in_its_augmentation_alone():
+    right, naive = (plans.read(READY / f"counting_45_50{name}.json") for name in ("", "_naive"))
+    assert dataclasses.replace(naive, augment=right.augment, title=right.title) == right
+    assert (right.augment.zoom_high, right.augment.shift, right.augment.shear) == (1, 0, 0)  # no circle leaves
+    assert naive.augment.zoom_high > 1
