@@ -101,7 +101,7 @@ def to_the_same_height(name: str, layer: str, side: int) -> dict[str, Callable[[
     small = climb(ours, layer, 96)
 
     def reach() -> float:
-        ascent = Ascent(steps=LOOP_STEPS, coarse=0, focus=0.0, rate=1.0, jitter=0)
+        ascent = Ascent(steps=LOOP_STEPS, coarse=0, focus=0.0, rate=1.0, jitter=0, canvas="pixel")  # as the loop has it
         for event in maximize(small, [Aim.of(CHANNEL)], ascent):
             if event.value >= goal:
                 return event.value
