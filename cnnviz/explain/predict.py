@@ -44,13 +44,12 @@ class Goal:
 
     def slope(self, classes: int) -> dict[int, float]:
         """How the score moves with each logit, of the `classes` there are, that it depends on."""
-        units = torch.zeros(2, classes)
-        asked = [self.target, *(() if self.versus is None else (self.versus,))]
+        asked = (self.target,) if self.versus is None else (self.target, self.versus)
         found: dict[int, float] = {}
         for logit in dict.fromkeys(0 if classes == 1 else index for index in asked):
-            units[1] = 0
-            units[1, logit] = 1
-            found[logit] = float(self.score(units)[1])  # linear: its slope is its value at the unit
+            unit = torch.zeros(1, classes)
+            unit[0, logit] = 1
+            found[logit] = float(self.score(unit))  # linear: its slope is its value at the unit
         return found
 
 

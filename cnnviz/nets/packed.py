@@ -141,7 +141,9 @@ def pack(graph: fx.GraphModule, packed: dict[str, Packed]) -> None:
     parts = dict(graph.named_modules())
     for node, conv in _convolutions(graph, parts):
         name = f"packed_{node.name}"
-        graph.add_submodule(name, packed.setdefault(name, Packed(conv)))
+        if name not in packed:
+            packed[name] = Packed(conv)
+        graph.add_submodule(name, packed[name])
         add, relu = _sum(node, parts), _relu(node, parts)
         other = None if add is None else next(source for source in add.all_input_nodes if source is not node)
         relu = relu if add is None else _relu(add, parts)
