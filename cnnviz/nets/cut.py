@@ -16,7 +16,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from cnnviz.nets.packed import Packed, pack
 from cnnviz.nets.tap import LayerError, module
-from cnnviz.nets.tracing import LOCK
+from cnnviz.nets.tracing import LOCK, Tracer
 
 
 @dataclass(frozen=True)
@@ -65,15 +65,15 @@ _PACKED: weakref.WeakKeyDictionary[nn.Module, dict[str, Packed]] = weakref.WeakK
 _GRAPHS: weakref.WeakKeyDictionary[nn.Module, tuple[fx.Graph, dict[str, int]]] = weakref.WeakKeyDictionary()
 
 
-class _Tracer(fx.Tracer):
+class _Tracer(Tracer):
     """Traces into blocks and remembers which operation was the last of each submodule."""
 
     def __init__(self) -> None:
         super().__init__()
         self.ends: dict[str, fx.Node] = {}
 
-    def call_module(self, m: nn.Module, forward: Callable, args: tuple, kwargs: dict) -> object:
-        out = super().call_module(m, forward, args, kwargs)
+    def record(self, m: nn.Module, forward: Callable, args: tuple, kwargs: dict) -> object:
+        out = super().record(m, forward, args, kwargs)
         if isinstance(out, fx.Proxy):
             self.ends[self.path_of_module(m)] = out.node
         return out

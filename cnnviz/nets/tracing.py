@@ -1,7 +1,43 @@
-"""One trace at a time: torch.fx patches torch for the whole process while it traces a net."""
+"""A tracer that keeps to its own thread.
+
+While torch.fx traces a net it patches `nn.Module` for the whole process: the nets that other threads are running in
+that moment would be written into the trace, or get placeholders where their weights should be.
+"""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
+from typing import Any
 
-LOCK = threading.Lock()
+from torch import fx, nn
+
+LOCK = threading.RLock()  # one trace at a time
+
+
+class Tracer(fx.Tracer):
+    """Traces a net's operations while other threads run nets undisturbed."""
+
+    def trace(self, root: nn.Module | Callable[..., Any], concrete_args: dict[str, Any] | None = None) -> fx.Graph:
+        """As `torch.fx.Tracer.trace`."""
+        with LOCK:
+            self._thread = threading.get_ident()
+            return super().trace(root, concrete_args)
+
+    def call_module(
+        self, m: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Recorded on the thread that traces, run on any other."""
+        if threading.get_ident() != self._thread:
+            return forward(*args, **kwargs)
+        return self.record(m, forward, args, kwargs)
+
+    def record(self, m: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """A submodule's run on the thread that traces: its output, into the trace."""
+        return super().call_module(m, forward, args, kwargs)
+
+    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
+        """A placeholder on the thread that traces, the weights themselves on any other."""
+        if threading.get_ident() != self._thread:
+            return attr_val
+        return super().getattr(attr, attr_val, parameter_proxy_cache)

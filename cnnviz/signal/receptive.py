@@ -98,13 +98,10 @@ def of_net(net: Any) -> Mapping[str, Field]:
 
     Where branches meet, the field covers all of them. Raises `ReceptiveError` for nets that cannot be traced.
     """
-    import torch.fx  # only here: the formulas need no torch
-
-    from cnnviz.nets.tracing import LOCK
+    from cnnviz.nets.tracing import Tracer  # only here: the formulas need no torch
 
     try:
-        with LOCK:
-            graph = torch.fx.symbolic_trace(net).graph
+        graph = Tracer().trace(net)
     except Exception as error:
         raise ReceptiveError("This net's structure depends on its input, so its fields cannot be told.") from error
     modules = dict(net.named_modules())
