@@ -2,20 +2,31 @@
 
 PyTorch's own convolution puts its weights into oneDNN's blocked order again at every call, which on small maps costs as
 much as the arithmetic. A frozen net needs that once; the sum and the ReLU that follow are done while the result is at
-hand. Gradients go back to the input only.
+hand. Gradients go back to the input only, where possible in memory that is there already: a fresh piece for large maps
+costs as much as what is written into it.
 """
 
 from __future__ import annotations
 
 import operator
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, fx, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 from torch.overrides import has_torch_function
+
+
+class Pool(NamedTuple):
+    """A maximum over windows, as `torch.nn.functional.max_pool2d` takes it."""
+
+    side: list[int]
+    stride: list[int]
+    padding: list[int]
+    dilation: list[int]
+    ceil: bool
 
 
 class Packed(nn.Module):
@@ -28,15 +39,30 @@ class Packed(nn.Module):
         self._weight: Tensor | None = None
         self._turned: Tensor | None = None
 
-    def forward(self, x: Tensor, relu: bool = False, other: Tensor | None = None) -> Tensor:
-        """The maps (N, out, h, w) of x (N, in, H, W), with `other` (N, out, h, w) added and the negatives cut off."""
+    def forward(
+        self,
+        x: Tensor,
+        relu: bool = False,
+        other: Tensor | None = None,
+        pool: Pool | None = None,
+        owned: bool = False,
+    ) -> Tensor:
+        """The maps (N, out, h, w) of x (N, in, H, W), with `other` (N, out, h, w) added, negatives cut off, and pooled.
+
+        `pool` asks for `relu`, and no `other`. `owned` says that nobody else reads the gradient by these maps, which
+        may then be written over.
+        """
         if has_torch_function((x,)):  # somebody listens to the operations: ReLUs that leak, guided gradients
             out = self.conv(x)
             out = out if other is None else out + other
-            return F.relu_(out) if relu else out
-        if torch.is_grad_enabled() and (x.requires_grad or (other is not None and other.requires_grad)):
-            return _Convolved.apply(x, other, self, relu)
-        return self.run(x, relu, other)
+            out = F.relu_(out) if relu else out
+        elif torch.is_grad_enabled() and (x.requires_grad or (other is not None and other.requires_grad)):
+            if pool is not None:
+                return _Pooled.apply(x, self, pool, owned)
+            return _Convolved.apply(x, other, self, relu, owned)
+        else:
+            out = self.run(x, relu, other)
+        return out if pool is None else F.max_pool2d(out, *pool)
 
     def run(self, x: Tensor, relu: bool, other: Tensor | None) -> Tensor:
         """As `forward`, with no gradient."""
@@ -73,9 +99,9 @@ class Packed(nn.Module):
 
 class _Convolved(torch.autograd.Function):
     @staticmethod
-    def forward(context: Any, x: Tensor, other: Tensor | None, packed: Packed, relu: bool) -> Tensor:
+    def forward(context: Any, x: Tensor, other: Tensor | None, packed: Packed, relu: bool, owned: bool) -> Tensor:
         out = packed.run(x, relu, other)
-        context.packed, context.relu, context.add = packed, relu, other is not None
+        context.packed, context.relu, context.owned, context.add = packed, relu, owned, other is not None
         context.save_for_backward(x, out if relu else None)
         return out
 
@@ -84,9 +110,41 @@ class _Convolved(torch.autograd.Function):
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         x, out = context.saved_tensors
         if context.relu:
-            gradient = torch.ops.aten.threshold_backward(gradient, out, 0)
+            gradient = _masked(gradient, out, context.owned)
         by_x = context.packed.back(gradient, x) if context.needs_input_grad[0] else None
-        return by_x, gradient if context.add else None, None, None
+        return by_x, gradient if context.add else None, None, None, None
+
+
+class _Pooled(torch.autograd.Function):
+    """Convolution, ReLU and maximum. Closed units are told by the pooled maps: the large ones are not looked at again.
+
+    Their memory takes the gradient by them instead.
+    """
+
+    @staticmethod
+    def forward(context: Any, x: Tensor, packed: Packed, pool: Pool, owned: bool) -> Tensor:
+        out = packed.run(x, True, None)
+        pooled, places = torch.ops.aten.max_pool2d_with_indices(out, *pool)
+        context.packed, context.pool, context.owned, context.room = packed, pool, owned, out
+        context.save_for_backward(x, pooled, places)
+        return pooled
+
+    @staticmethod
+    @once_differentiable
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        x, pooled, places = context.saved_tensors
+        room = context.room
+        gradient = _masked(gradient, pooled, context.owned)
+        back = torch.ops.aten.max_pool2d_with_indices_backward.grad_input
+        back(gradient, room, *context.pool, places, grad_input=room)
+        return context.packed.back(room, x), None, None, None
+
+
+def _masked(gradient: Tensor, out: Tensor, owned: bool) -> Tensor:
+    """The gradient where a ReLU's output is open, 0 elsewhere; in its own memory if it is `owned`."""
+    if owned:
+        return torch.ops.aten.threshold_backward.grad_input(gradient, out, 0, grad_input=gradient)
+    return torch.ops.aten.threshold_backward(gradient, out, 0)
 
 
 class _Shortcut:
@@ -139,6 +197,7 @@ def _narrow(conv: nn.Conv2d) -> bool:
 def pack(graph: fx.GraphModule, packed: dict[str, Packed]) -> None:
     """Puts `Packed` in place of the convolutions of a graph, those in `packed` by name first; others join it."""
     parts = dict(graph.named_modules())
+    made: list[fx.Node] = []
     for node, conv in _convolutions(graph, parts):
         name = f"packed_{node.name}"
         if name not in packed:
@@ -147,13 +206,19 @@ def pack(graph: fx.GraphModule, packed: dict[str, Packed]) -> None:
         add, relu = _sum(node, parts), _relu(node, parts)
         other = None if add is None else next(source for source in add.all_input_nodes if source is not node)
         relu = relu if add is None else _relu(add, parts)
-        last = relu or add or node
+        pool = None if relu is None or add is not None else _pool(relu, parts)
+        last = pool or relu or add or node
+        window = None if pool is None else _window(parts[str(pool.target)])
         with graph.graph.inserting_before(last):
-            one = graph.graph.call_module(name, (*node.args, relu is not None, other))
+            one = graph.graph.call_module(name, (*node.args, relu is not None, other, window))
+        made.append(one)
         last.replace_all_uses_with(one)
-        for old in (relu, add, node):
+        for old in (pool, relu, add, node):
             if old is not None:
                 graph.graph.erase_node(old)
+    for one in made:  # a gradient that comes from packed convolutions alone is new, and this one's to write over
+        if all(user in made for user in one.users):
+            one.args = (*one.args, True)
 
 
 def _convolutions(graph: fx.GraphModule, parts: dict[str, nn.Module]) -> Iterator[tuple[fx.Node, nn.Conv2d]]:
@@ -185,3 +250,17 @@ def _relu(node: fx.Node, parts: dict[str, nn.Module]) -> fx.Node | None:
     if after.op == "call_module":
         return after if isinstance(parts.get(str(after.target)), nn.ReLU) else None
     return after if after.op == "call_function" and after.target is F.relu else None
+
+
+def _pool(node: fx.Node, parts: dict[str, nn.Module]) -> fx.Node | None:
+    """The maximum that alone reads a ReLU, if there is one."""
+    (after,) = node.users if len(node.users) == 1 else (None,)
+    part = None if after is None or after.op != "call_module" else parts.get(str(after.target))
+    return after if isinstance(part, nn.MaxPool2d) and not part.return_indices else None
+
+
+def _window(part: nn.Module) -> Pool:
+    assert isinstance(part, nn.MaxPool2d)
+    sizes = part.kernel_size, part.stride, part.padding, part.dilation
+    side, stride, padding, dilation = ([size, size] if isinstance(size, int) else list(size) for size in sizes)
+    return Pool(side, stride, padding, dilation, part.ceil_mode)

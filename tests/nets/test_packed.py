@@ -8,7 +8,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from cnnviz.nets.cut import cut
-from cnnviz.nets.packed import Packed, pack
+from cnnviz.nets.packed import Packed, Pool, pack
+from cnnviz.nets.tap import tap
 
 CONVS = {
     "plain": {"in_channels": 8, "out_channels": 12, "kernel_size": 3, "padding": 1},
@@ -63,6 +64,65 @@ def test_a_sum_sends_its_gradient_both_ways():
         torch.autograd.grad(got, (x, other), ahead), torch.autograd.grad(want, (x, other), ahead), strict=True
     ):
         assert torch.allclose(ours, truth, atol=1e-5)
+
+
+POOLS = {
+    "two by two": Pool([2, 2], [2, 2], [0, 0], [1, 1], False),
+    "overlapping": Pool([3, 3], [2, 2], [1, 1], [1, 1], False),
+    "rounded up": Pool([3, 3], [2, 2], [0, 0], [1, 1], True),
+    "dilated": Pool([2, 2], [1, 1], [0, 0], [2, 2], False),
+}
+
+
+@pytest.mark.parametrize("memory", [torch.contiguous_format, torch.channels_last], ids=["rows", "channels last"])
+@pytest.mark.parametrize("name", POOLS)
+def test_pooled_maps_and_the_way_back_are_pytorchs(name, memory):
+    conv, pool = made("plain"), POOLS[name]
+    packed = Packed(conv)
+    x = torch.randn(2, 8, 22, 31).contiguous(memory_format=memory)
+    ours, theirs = x.clone().requires_grad_(), x.clone().requires_grad_()
+    want = F.max_pool2d(F.relu(conv(theirs) - 0.5), *pool)  # some windows closed altogether
+    conv.bias.sub_(0.5)
+    got = packed(ours, True, None, pool)
+    assert (want == 0).any()
+    assert torch.allclose(got, want, atol=1e-5)
+    assert torch.allclose(packed(x, True, None, pool), want, atol=1e-5)
+    ahead = torch.randn_like(want)
+    (truth,) = torch.autograd.grad(want, theirs, ahead)
+    for _ in range(2):  # a graph that is kept can be walked again
+        kept = ahead.clone()
+        (back,) = torch.autograd.grad(got, ours, kept, retain_graph=True)
+        assert torch.equal(kept, ahead)
+        assert torch.allclose(back, truth, atol=1e-4)
+
+
+def test_a_gradient_is_written_over_only_where_it_is_owned():
+    packed = Packed(made("plain"))
+    x = torch.randn(1, 8, 9, 9, requires_grad=True)
+    ahead = torch.randn(1, 12, 9, 9)
+    kept = ahead.clone()
+    (right,) = torch.autograd.grad(packed(x, True), x, ahead)
+    assert torch.equal(ahead, kept)
+    (same,) = torch.autograd.grad(packed(x, True, owned=True), x, ahead)
+    assert torch.equal(same, right)
+    assert not torch.equal(ahead, kept)
+
+
+@pytest.mark.parametrize("name", ["vgg11", "resnet18", "squeezenet1_1", "googlenet", "alexnet"])
+def test_gradients_through_a_whole_trunk_are_the_nets_own_also_the_second_time(name):
+    torchvision = pytest.importorskip("torchvision")
+    torch.manual_seed(0)
+    more = {"init_weights": True, "aux_logits": False} if name == "googlenet" else {}
+    net = getattr(torchvision.models, name)(weights=None, **more).eval().requires_grad_(False)
+    layer = {"resnet18": "layer3", "googlenet": "inception3b"}.get(name, "features")
+    x = torch.randn(1, 3, 96, 96, requires_grad=True)
+    (want,) = tap(net, x, [layer])[1].values()
+    ahead = torch.randn_like(want)
+    (truth,) = torch.autograd.grad(want, x, ahead)
+    got = cut(net, layer).trunk(x)[0]
+    for _ in range(2):
+        (back,) = torch.autograd.grad(got, x, ahead, retain_graph=True)
+        assert (back - truth).norm() < 0.01 * truth.norm()  # rounding may close a unit that was barely open
 
 
 class Residual(nn.Module):
