@@ -59,8 +59,9 @@ def loop(net: nn.Module, layer: str, side: int, steps: int) -> torch.Tensor:
 
 def climb(net: nn.Module, layer: str, side: int) -> Climb:
     """Where cnnviz climbs."""
-    trunk = cut(net, layer).trunk
-    return Climb(lambda x: trunk(x)[0], layer, MEAN, STD, side, torch.device("cpu"), lambda: torch.ones(1))
+    end = cut(net, layer)
+    cpu = torch.device("cpu")
+    return Climb(lambda x: end.trunk(x)[0], layer, MEAN, STD, side, cpu, lambda: torch.ones(1), some=end.some)
 
 
 def equal(where: Climb, steps: int = STEPS) -> torch.Tensor:

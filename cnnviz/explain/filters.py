@@ -7,7 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -73,7 +73,10 @@ def events(
         found = store.get(key, lambda: spread(model, run, side, ascent, device), codec=ARRAY)
         return torch.from_numpy(found.copy())
 
-    where = Climb(run, layer, model.preprocess.mean, model.preprocess.std, side, device, typical, turn)
+    mean, std = model.preprocess.mean, model.preprocess.std
+    where = Climb(run, layer, mean, std, side, device, typical, turn)
+    if layer != LOGITS:
+        where = replace(where, some=cut(model.net, layer).some)
     base = None if wanted.seen is None else squared(wanted.seen, side)
     ident = (*wanted.ident, "filter", layer, side, flat(ascent), wanted.photo and wanted.photo.digest)
     personal = wanted.photo is not None and wanted.photo.personal

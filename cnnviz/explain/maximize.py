@@ -77,7 +77,10 @@ class FilterEvent:
 
 @dataclass(frozen=True)
 class Climb:
-    """Where to climb: the net up to a layer, its normalisation, the side in px, the device, the line to wait in."""
+    """Where to climb: the net up to a layer, its normalisation, the side in px, the device, the line to wait in.
+
+    `some(channels)` gives what computes these channels alone, or None where that saves nothing.
+    """
 
     trunk: Callable[[Tensor], Tensor]  # (N, C, H, W) -> maps (N, K, h, w) or logits (N, K)
     layer: str
@@ -87,6 +90,7 @@ class Climb:
     device: torch.device
     typical: Callable[[], Tensor]  # how much natural pictures move each channel, (K,); asked only where that matters
     turn: Callable[[], AbstractContextManager] = nullcontext
+    some: Callable[[Sequence[int]], Callable[[Tensor], Tensor] | None] = lambda channels: None
 
 
 def maximize(
@@ -136,11 +140,12 @@ def _grow(
         """The objective of pictures as they are shown."""
         with torch.no_grad():
             x = torch.from_numpy(pictures[..., : len(where.mean)].copy()).to(where.device).permute(0, 3, 1, 2) / 255
-            return (responses(where.trunk(canvas.net_units(x)), ascent) * goal.weights).sum(1).tolist()
+            return (responses(trunk(canvas.net_units(x)), ascent) * goal.weights).sum(1).tolist()
 
     with _working(where):
         typical = where.typical() if ascent.focus else torch.ones(width)
         goal = Goal(weights(aims, width).to(where.device), typical.to(where.device), aims)
+        trunk, goal = _narrowed(where, goal, ascent)
         first = None
         if photo is not None:
             first = torch.from_numpy(photo[..., : len(where.mean)].copy()).permute(2, 0, 1) / 255  # -> (C, side, side)
@@ -161,7 +166,7 @@ def _grow(
             with _working(where), torch.enable_grad():
                 leaf = parameters.detach().requires_grad_()
                 seen = canvas.paint(leaf)
-                values, rise = slope(where.trunk, seen, goal, ascent, shake(ascent, shaking))
+                values, rise = slope(trunk, seen, goal, ascent, shake(ascent, shaking))
                 (gradient,) = torch.autograd.grad(seen, leaf, rise)
                 with torch.no_grad():
                     rate = ascent.rate * (1 - 0.8 * i / steps)
@@ -185,6 +190,17 @@ def _grow(
             read_only(np.stack(frames[n])),
         )  # fmt: skip
         yield FilterEvent(where.layer, aim, ascent.steps, ascent.steps, after[n], pictures[n], image)
+
+
+def _narrowed(where: Climb, goal: Goal, ascent: Ascent) -> tuple[Callable[[Tensor], Tensor], Goal]:
+    """The net up to the layer and the goal there; only for the channels aimed at, if no other one has a say."""
+    aimed = goal.weights.any(0).nonzero().flatten().tolist()
+    if ascent.focus or ascent.diversity or 2 * len(aimed) > goal.weights.shape[1]:
+        return where.trunk, goal
+    some = where.some(aimed)
+    if some is None:
+        return where.trunk, goal
+    return some, Goal(goal.weights[:, aimed], goal.typical[aimed], goal.aims)
 
 
 def _normalised(canvas: Canvas, parameters: Tensor, gradient: Tensor, rate: float, decay: float) -> Tensor:

@@ -6,8 +6,9 @@ before it, weights packed for the processor. The head stays the net's own module
 
 from __future__ import annotations
 
+import operator
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -28,12 +29,16 @@ class Cut:
     adds s (out,) to that layer's output: the gradient by s times `carry` is the gradient by the map summed over the
     positions, had without going back through that layer. `direct` says that each output of that layer then makes its
     own logit, and no other.
+
+    `some(channels)` gives what computes these channels of the layer's map alone, (N, len(channels), h, w), or None
+    where the layer does not end in a convolution that is packed.
     """
 
     trunk: Callable[[Tensor], tuple[Tensor, ...]]
     head: Callable[..., Tensor]
     carry: Callable[[int], Tensor] | None
     direct: bool
+    some: Callable[[Sequence[int]], Callable[[Tensor], Tensor] | None]
 
 
 def cut(net: nn.Module, layer: str) -> Cut:
@@ -143,7 +148,32 @@ def _split(net: nn.Module, graph: fx.Graph, ends: dict[str, int], layer: str) ->
             carried.append(_summed(part, channels))
         return carried[0]
 
-    return Cut(run_trunk, run_head, None if part is None else carry, direct)
+    return Cut(run_trunk, run_head, None if part is None else carry, direct, lambda channels: _some(folded, channels))
+
+
+def _some(trunk: fx.GraphModule, channels: Sequence[int]) -> Callable[[Tensor], Tensor] | None:
+    """The folded trunk with its last convolution for some of the channels only."""
+    *nodes, output = trunk.graph.nodes
+    last = output.args[0][0]
+    assert isinstance(last, fx.Node)
+    part = trunk.get_submodule(str(last.target)) if last.op == "call_module" else None
+    if not isinstance(part, Packed):
+        return None
+    graph = fx.Graph()
+    seen: dict[fx.Node, fx.Node] = {}
+    for node in nodes:
+        seen[node] = graph.node_copy(node, seen.__getitem__)
+    graph.output(seen[last])
+    made = fx.GraphModule(trunk, graph)
+    made.add_submodule("some", part.some(channels))
+    x, relu, other, *more = seen[last].args
+    with graph.inserting_before(seen[last]):
+        if isinstance(other, fx.Node):
+            other = graph.call_function(operator.getitem, (other, (slice(None), list(channels))))
+    seen[last].target, seen[last].args = "some", (x, relu, other, *more)
+    made.recompile()
+    made.delete_all_unused_submodules()
+    return lambda x: made(x.contiguous(memory_format=torch.channels_last))
 
 
 _POOLS = (nn.MaxPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.Flatten, nn.Dropout, nn.Identity)

@@ -9,7 +9,7 @@ costs as much as what is written into it.
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -76,6 +76,17 @@ class Packed(nn.Module):
         return torch.ops.mkldnn._convolution_pointwise.binary(
             x, other, self._weight, conv.bias, *where, "add", 1.0, after if relu else None, [], None
         )
+
+    def some(self, channels: Sequence[int]) -> Packed:
+        """The same convolution for some of its output channels."""
+        conv = self.conv
+        few = nn.Conv2d(conv.in_channels, len(channels), 1, device="meta")
+        few.kernel_size, few.stride, few.padding, few.dilation = (
+            conv.kernel_size, conv.stride, conv.padding, conv.dilation,
+        )  # fmt: skip
+        few.weight = nn.Parameter(conv.weight[list(channels)].contiguous(memory_format=torch.channels_last), False)
+        few.bias = None if conv.bias is None else nn.Parameter(conv.bias[list(channels)], False)
+        return Packed(few.eval())
 
     def back(self, gradient: Tensor, x: Tensor) -> Tensor:
         """The gradient by x (N, in, H, W) for the gradient by the maps (N, out, h, w)."""

@@ -66,6 +66,27 @@ def test_the_same_seed_is_the_same_picture_whoever_else_is_grown():
     assert not np.array_equal(alone.picture, other.picture)
 
 
+@pytest.mark.parametrize("objective", ["mean", "centre"])
+def test_only_the_wanted_channels_are_computed_where_no_other_has_a_say_and_the_picture_is_the_same(objective):
+    made, asked = cut(net(), "3"), []
+
+    def some(channels):
+        asked.append(channels)
+        return made.some(channels)
+
+    whole = place(lambda x: made.trunk(x)[0])
+    narrow = replace(whole, some=some)
+    ascent = replace(SHORT, focus=0.0, objective=objective)
+    two = Aim(((2, 1.0), (9, -0.5)))
+    for ours, theirs in zip(images(narrow, [4, two], ascent), images(whole, [4, two], ascent), strict=True):
+        assert ours.value == pytest.approx(theirs.value, rel=1e-3)
+        assert np.abs(ours.picture.astype(int) - theirs.picture).max() <= 2
+    assert asked == [[4], [2, 9]]
+    images(narrow, [4], replace(SHORT, focus=0.5))
+    images(narrow, [4, 4], replace(ascent, diversity=1.0))
+    assert len(asked) == 2
+
+
 def test_every_step_is_an_event_and_the_last_carries_the_image():
     events = list(maximize(place(net()), [Aim.of(2)], SHORT))
     assert [event.step for event in events] == [1, 2, 3, 4, 5, 6]

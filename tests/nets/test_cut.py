@@ -136,6 +136,28 @@ def test_where_more_than_pooling_lies_between_no_shift_is_carried(name, layer):
     assert cut(untrained(name), layer).carry is None
 
 
+@pytest.mark.parametrize("channels", [[5], [11, 3, 40]], ids=str)
+@pytest.mark.parametrize(
+    ("name", "layer"), [("vgg11", "features.8"), ("vgg11", "features.9"), ("resnet18", "layer2"), ("resnet18", "conv1")]
+)
+def test_some_channels_alone_are_those_of_the_whole_layer_forward_and_back(name, layer, channels):
+    made = cut(untrained(name), layer)
+    x = torch.randn(1, 3, 64, 64, requires_grad=True)
+    want = made.trunk(x)[0][:, channels]
+    got = made.some(channels)(x)
+    assert torch.allclose(got, want, atol=1e-4)
+    ahead = torch.randn_like(want)
+    (truth,), (back,) = (torch.autograd.grad(maps, x, ahead) for maps in (want, got))
+    assert (back - truth).norm() < 1e-3 * truth.norm()
+    assert torch.equal(made.trunk(x)[0][:, channels], want)
+
+
+def test_a_layer_that_ends_in_no_packed_convolution_is_not_narrowed():
+    assert cut(untrained("vgg11"), "features.2").some([1]) is not None  # pooling goes with its convolution
+    assert cut(untrained("squeezenet1_1"), "features.3").some([1]) is None  # branches side by side
+    assert cut(untrained("mobilenet_v3_small"), "features.0").some([1]) is None  # hard swish
+
+
 def test_threads_that_trace_at_once_do_not_disturb_each_other():
     torchvision = pytest.importorskip("torchvision")
     nets = [torchvision.models.squeezenet1_1(weights=None).eval() for _ in range(6)]
