@@ -6,7 +6,6 @@ before it, weights packed for the processor. The head stays the net's own module
 
 from __future__ import annotations
 
-import operator
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from cnnviz.nets.packed import Packed, pack
+from cnnviz.nets.packed import Packed, chosen, pack
 from cnnviz.nets.tap import LayerError, module
 from cnnviz.nets.tracing import LOCK, Tracer
 
@@ -169,7 +168,7 @@ def _some(trunk: fx.GraphModule, channels: Sequence[int]) -> Callable[[Tensor], 
     x, relu, other, *more = seen[last].args
     with graph.inserting_before(seen[last]):
         if isinstance(other, fx.Node):
-            other = graph.call_function(operator.getitem, (other, (slice(None), list(channels))))
+            other = graph.call_function(chosen, (other, list(channels)))
     seen[last].target, seen[last].args = "some", (x, relu, other, *more)
     made.recompile()
     made.delete_all_unused_submodules()

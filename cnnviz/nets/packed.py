@@ -158,6 +158,27 @@ def _masked(gradient: Tensor, out: Tensor, owned: bool) -> Tensor:
     return torch.ops.aten.threshold_backward(gradient, out, 0)
 
 
+def chosen(maps: Tensor, channels: list[int]) -> Tensor:
+    """Some channels (N, len(channels), h, w) of maps; the gradient by the maps is in their own memory format."""
+    if has_torch_function((maps,)):
+        return maps[:, channels]
+    return _Chosen.apply(maps, channels)
+
+
+class _Chosen(torch.autograd.Function):
+    @staticmethod
+    def forward(context: Any, maps: Tensor, channels: list[int]) -> Tensor:
+        context.like, context.channels = maps, channels
+        return maps[:, channels].contiguous(memory_format=torch.channels_last)
+
+    @staticmethod
+    @once_differentiable
+    def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        back = torch.zeros_like(context.like)
+        back[:, context.channels] = gradient
+        return back, None
+
+
 class _Shortcut:
     """The gradient by the few input channels of a large kernel with a stride: one convolution without a stride.
 
