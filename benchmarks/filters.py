@@ -15,7 +15,8 @@ import torch
 from torch import nn
 
 from cnnviz.explain.ascent import Aim, Ascent
-from cnnviz.explain.maximize import Climb, maximize
+from cnnviz.explain.maximize import maximize
+from cnnviz.explain.start import Climb
 from cnnviz.nets.cut import cut
 from cnnviz.nets.tap import module
 

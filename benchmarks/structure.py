@@ -22,7 +22,8 @@ from cnnviz import picture
 from cnnviz.explain import filters as grown
 from cnnviz.explain import sheet
 from cnnviz.explain.ascent import Aim, Ascent, recipe
-from cnnviz.explain.maximize import Climb, FilterImage, maximize
+from cnnviz.explain.maximize import FilterImage, maximize
+from cnnviz.explain.start import Climb
 from cnnviz.nets.cut import cut
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

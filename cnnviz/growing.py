@@ -16,7 +16,8 @@ from cnnviz import picture
 from cnnviz.engine import Engine, shared
 from cnnviz.explain import atlas, sheet
 from cnnviz.explain.filters import LOGITS
-from cnnviz.explain.maximize import AscentError, FilterImage
+from cnnviz.explain.maximize import FilterImage
+from cnnviz.explain.start import AscentError
 from cnnviz.nets.tap import tap
 from cnnviz.nets.weights import Progress
 from cnnviz.options import RequestError

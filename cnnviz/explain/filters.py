@@ -20,8 +20,9 @@ from cnnviz.explain.ascent import Aim, Ascent
 from cnnviz.explain.atlas import shipped
 from cnnviz.explain.canvas import Canvas
 from cnnviz.explain.goal import responses
-from cnnviz.explain.maximize import Climb, FilterEvent, FilterImage, maximize
+from cnnviz.explain.maximize import FilterEvent, FilterImage, maximize
 from cnnviz.explain.patches import Patches, patches
+from cnnviz.explain.start import Climb
 from cnnviz.explain.tuning import Tuning, tuning
 from cnnviz.nets.cut import cut
 from cnnviz.nets.tap import tap

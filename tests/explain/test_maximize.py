@@ -15,7 +15,8 @@ from torch import nn
 import cnnviz
 from cnnviz.engine import Engine
 from cnnviz.explain.ascent import RECIPES, Aim, Ascent, family, recipe, written
-from cnnviz.explain.maximize import AscentError, Climb, maximize
+from cnnviz.explain.maximize import maximize
+from cnnviz.explain.start import AscentError, Climb
 from cnnviz.nets import lecture
 from cnnviz.nets.cut import cut
 from cnnviz.options import OptionError, RequestError, knobs
