@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, fx, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from cnnviz.nets.packed import Packed, chosen, pack
+from cnnviz.nets.packed import Packed, chosen
+from cnnviz.nets.packing import pack
 from cnnviz.nets.tap import LayerError, module
 from cnnviz.nets.tracing import LOCK, Tracer
 

@@ -8,15 +8,17 @@ costs as much as what is written into it.
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 from torch.overrides import has_torch_function
+
+SMALL = 2**21  # bytes of weights whose order is told apart by the shape of what they meet
+SHAPES = 8  # of inputs that a convolution keeps its weights ready for, there and back
 
 
 class Pool(NamedTuple):
@@ -36,8 +38,7 @@ class Packed(nn.Module):
         super().__init__()
         self.conv = conv
         self.shortcut = _Shortcut(conv) if _narrow(conv) else None
-        self._weight: Tensor | None = None
-        self._turned: Tensor | None = None
+        self._weights: dict[tuple, Tensor] = {}  # by what they are for
 
     def forward(
         self,
@@ -68,13 +69,12 @@ class Packed(nn.Module):
         """As `forward`, with no gradient."""
         conv = self.conv
         where = conv.padding, conv.stride, conv.dilation, conv.groups
-        if self._weight is None:  # two threads may do so at once, to the same end
-            self._weight = torch.ops.mkldnn._reorder_convolution_weight(conv.weight, *where, list(x.shape))
+        weight = self._blocked("ahead", x, where)
         after = "relu" if relu else "none"
         if other is None:
-            return torch.ops.mkldnn._convolution_pointwise(x, self._weight, conv.bias, *where, after, [], "")
+            return torch.ops.mkldnn._convolution_pointwise(x, weight, conv.bias, *where, after, [], "")
         return torch.ops.mkldnn._convolution_pointwise.binary(
-            x, other, self._weight, conv.bias, *where, "add", 1.0, after if relu else None, [], None
+            x, other, weight, conv.bias, *where, "add", 1.0, after if relu else None, [], None
         )
 
     def some(self, channels: Sequence[int]) -> Packed:
@@ -102,10 +102,23 @@ class Packed(nn.Module):
         """Without a stride the way back is a convolution too, with the kernels turned and channels exchanged."""
         conv = self.conv
         where = _margins(conv), conv.stride, conv.dilation, 1
-        if self._turned is None:
-            turned = conv.weight.flip(2, 3).transpose(0, 1).contiguous(memory_format=torch.channels_last)
-            self._turned = torch.ops.mkldnn._reorder_convolution_weight(turned, *where, list(gradient.shape))
-        return torch.ops.mkldnn._convolution_pointwise(gradient, self._turned, None, *where, "none", [], "")
+        weight = self._blocked("back", gradient, where)
+        return torch.ops.mkldnn._convolution_pointwise(gradient, weight, None, *where, "none", [], "")
+
+    def _blocked(self, way: str, x: Tensor, where: tuple) -> Tensor:
+        """The weights in the order that oneDNN wants for this input: the shape decides it, but for large kernels."""
+        weight = self.conv.weight
+        small = set(self.conv.kernel_size) == {1} or weight.nbytes < SMALL
+        key = (way, *x.shape) if small else (way,)
+        found = self._weights.get(key)
+        if found is None:  # two threads may do so at once, to the same end
+            if way == "back":
+                weight = weight.flip(2, 3).transpose(0, 1).contiguous(memory_format=torch.channels_last)
+            found = torch.ops.mkldnn._reorder_convolution_weight(weight, *where, list(x.shape))
+            if len(self._weights) >= SHAPES:
+                self._weights.clear()
+            self._weights[key] = found
+        return found
 
 
 class _Convolved(torch.autograd.Function):
@@ -224,75 +237,3 @@ def _narrow(conv: nn.Conv2d) -> bool:
     sizes = (conv.kernel_size, conv.stride, conv.padding, conv.dilation)
     square = all(len(set(size)) == 1 for size in sizes) and conv.dilation[0] == 1
     return square and conv.in_channels <= 4 and conv.kernel_size[0] > 2 * conv.stride[0] > 2
-
-
-def pack(graph: fx.GraphModule, packed: dict[str, Packed]) -> None:
-    """Puts `Packed` in place of the convolutions of a graph, those in `packed` by name first; others join it."""
-    parts = dict(graph.named_modules())
-    made: list[fx.Node] = []
-    for node, conv in _convolutions(graph, parts):
-        name = f"packed_{node.name}"
-        if name not in packed:
-            packed[name] = Packed(conv)
-        graph.add_submodule(name, packed[name])
-        add, relu = _sum(node, parts), _relu(node, parts)
-        other = None if add is None else next(source for source in add.all_input_nodes if source is not node)
-        relu = relu if add is None else _relu(add, parts)
-        pool = None if relu is None or add is not None else _pool(relu, parts)
-        last = pool or relu or add or node
-        window = None if pool is None else _window(parts[str(pool.target)])
-        with graph.graph.inserting_before(last):
-            one = graph.graph.call_module(name, (*node.args, relu is not None, other, window))
-        made.append(one)
-        last.replace_all_uses_with(one)
-        for old in (pool, relu, add, node):
-            if old is not None:
-                graph.graph.erase_node(old)
-    for one in made:  # a gradient that comes from packed convolutions alone is new, and this one's to write over
-        if all(user in made for user in one.users):
-            one.args = (*one.args, True)
-
-
-def _convolutions(graph: fx.GraphModule, parts: dict[str, nn.Module]) -> Iterator[tuple[fx.Node, nn.Conv2d]]:
-    """The convolutions that gain: on a processor with oneDNN, in its plain kind."""
-    if not torch.backends.mkldnn.is_available():
-        return
-    for node in list(graph.graph.nodes):
-        conv = parts.get(str(node.target)) if node.op == "call_module" else None
-        if type(conv) is nn.Conv2d and conv.groups == 1 and conv.padding_mode == "zeros":
-            plain = not isinstance(conv.padding, str) and not node.kwargs
-            if plain and conv.weight.device.type == "cpu" and conv.weight.dtype == torch.float32:
-                yield node, conv
-
-
-def _sum(node: fx.Node, parts: dict[str, nn.Module]) -> fx.Node | None:
-    """The sum before a ReLU of a convolution and other maps, if nothing else reads either: a residual block's end."""
-    (add,) = node.users if len(node.users) == 1 else (None,)
-    if add is None or add.target not in (operator.add, operator.iadd, torch.add) or len(add.all_input_nodes) != 2:
-        return None
-    maps = all(source.op != "get_attr" for source in add.all_input_nodes) and not add.kwargs
-    return add if maps and _relu(add, parts) is not None else None
-
-
-def _relu(node: fx.Node, parts: dict[str, nn.Module]) -> fx.Node | None:
-    """The ReLU that alone reads an operation, if there is one."""
-    (after,) = node.users if len(node.users) == 1 else (None,)
-    if after is None:
-        return None
-    if after.op == "call_module":
-        return after if isinstance(parts.get(str(after.target)), nn.ReLU) else None
-    return after if after.op == "call_function" and after.target is F.relu else None
-
-
-def _pool(node: fx.Node, parts: dict[str, nn.Module]) -> fx.Node | None:
-    """The maximum that alone reads a ReLU, if there is one."""
-    (after,) = node.users if len(node.users) == 1 else (None,)
-    part = None if after is None or after.op != "call_module" else parts.get(str(after.target))
-    return after if isinstance(part, nn.MaxPool2d) and not part.return_indices else None
-
-
-def _window(part: nn.Module) -> Pool:
-    assert isinstance(part, nn.MaxPool2d)
-    sizes = part.kernel_size, part.stride, part.padding, part.dilation
-    side, stride, padding, dilation = ([size, size] if isinstance(size, int) else list(size) for size in sizes)
-    return Pool(side, stride, padding, dilation, part.ceil_mode)

@@ -8,7 +8,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from cnnviz.nets.cut import cut
-from cnnviz.nets.packed import Packed, Pool, pack
+from cnnviz.nets.packed import SHAPES, Packed, Pool
+from cnnviz.nets.packing import pack
 from cnnviz.nets.tap import tap
 
 CONVS = {
@@ -51,6 +52,16 @@ def test_forward_and_back_are_pytorchs(name, relu, side):
     (back,) = torch.autograd.grad(got, ours, ahead)
     (truth,) = torch.autograd.grad(want, theirs, ahead)
     assert torch.allclose(back, truth, atol=1e-4)
+
+
+def test_weights_are_in_order_for_every_shape_and_few_orders_are_kept():
+    conv = made("one by one")
+    packed = Packed(conv)
+    for side in (*range(3, 17), 5):
+        x = torch.randn(1, 16, side, side)
+        assert torch.allclose(packed(x), conv(x), atol=1e-5)
+    assert len(packed._weights) <= SHAPES
+    assert len({key[1:] for key in packed._weights}) == len(packed._weights)
 
 
 def test_a_sum_sends_its_gradient_both_ways():
