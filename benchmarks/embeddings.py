@@ -22,7 +22,7 @@ from cnnviz.nets.preprocess import Preprocess
 from cnnviz.train import fit, learner
 from cnnviz.train.judge import Loss
 from cnnviz.train.plan import Plan
-from cnnviz.train.task import scaled
+from cnnviz.train.task import features
 
 SIDES = {"squeezenet1_1": 224, "resnet18": 150}
 BATCH, PICTURES = 32, 2000
@@ -57,7 +57,7 @@ def _pass(name: str) -> dict[str, Callable[[], object]]:
 
     def ours() -> Tensor:
         with torch.no_grad():
-            return run(scaled(pixels, preprocess))[0].flatten(1)
+            return features(run, pixels, preprocess)
 
     torch.testing.assert_close(ours(), _tutorial(net, pixels), atol=1e-3, rtol=1e-3)
     return {"cnnviz": ours, "tutorial": lambda: _tutorial(net, pixels)}
@@ -72,7 +72,7 @@ def _epoch(name: str) -> dict[str, Any]:
     with torch.no_grad():
         for _ in range(5):
             slow.append(_seconds(lambda: _tutorial(net, pixels)) / BATCH)
-            fast.append(_seconds(lambda: run(scaled(pixels, preprocess))) / BATCH)
+            fast.append(_seconds(lambda: features(run, pixels, preprocess)) / BATCH)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # as training does for a head alone
     seconds = _head_epochs(width)

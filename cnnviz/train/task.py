@@ -24,6 +24,7 @@ from cnnviz.train.judge import Loss, class_weights
 from cnnviz.train.plan import Plan
 from cnnviz.train.recipes import Recipe
 
+PIECE = 4 * 224**2  # pixels of a piece of a batch on a processor
 WIDE = 64  # pictures at once where no gradient is needed
 
 
@@ -135,11 +136,17 @@ def embed(
     with torch.no_grad():
         for pixels, truth, _ in Batches(pictures, torch.arange(len(pictures)), WIDE):
             if len(truth):
-                values.append(run(scaled(pixels.to(device), preprocess))[0].flatten(1).float().cpu())
+                values.append(features(run, pixels.to(device), preprocess).float().cpu())
                 labels.append(truth)
             done += WIDE
             progress(f"features of {name}", min(done, len(pictures)), len(pictures))
     return Features(torch.cat(values), torch.cat(labels))
+
+
+def features(run: Callable[[Tensor], tuple[Tensor, ...]], pixels: Tensor, preprocess: Preprocess) -> Tensor:
+    """What a trunk makes of pixels uint8 (N, C, H, W): (N, F). On a processor, no more at once than its caches hold."""
+    pieces = 1 if pixels.device.type != "cpu" else -(-len(pixels) * pixels.shape[2] * pixels.shape[3] // PIECE)
+    return torch.cat([run(scaled(part, preprocess))[0].flatten(1) for part in pixels.chunk(pieces)])
 
 
 def _device(plan: Plan) -> torch.device:
