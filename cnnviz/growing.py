@@ -108,14 +108,16 @@ def _place(devices: int) -> tuple[int, int, str]:
 
 
 def main() -> None:
-    """Grow every channel of a bundled net (remembered ones are taken as they are) and write its atlas."""
+    """Grow every channel of a bundled net (those in the store are taken as they are) and write its atlas anew."""
     key = sys.argv[1] if len(sys.argv) > 1 else "bundled/cats_dogs"
+    place = atlas.place(key.partition("/")[2])
+    place.unlink(missing_ok=True)  # it would be read instead
     engine = shared()
     ascent, images = engine.recipe(key), {}
     for layer, width in engine.filter_layers(key).items():
         events = engine.filters(key, layer, range(width), ascent)
         images[layer] = [event.image for event in events if event.image is not None]
-    atlas.save(atlas.place(key.partition("/")[2]), engine.model(key), ascent, images)
+    atlas.save(place, engine.model(key), ascent, images)
 
 
 if __name__ == "__main__":

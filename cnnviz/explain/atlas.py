@@ -2,8 +2,8 @@
 
     python -m cnnviz.growing bundled/cats_dogs
 
-writes the atlas beside the net's weights: every channel of every layer by the net's own recipe, pictures as WebP. An
-atlas names the weights it was grown from; for any others it is left alone.
+writes the atlas beside the net's weights: every channel of every layer by the net's own recipe, with a few frames of
+how it grew, pictures as WebP. An atlas names the weights it was grown from; for any others it is left alone.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from cnnviz.nets.zoo import Model
 from cnnviz.store import read_only
 
 QUALITY = 92  # of the WebP
+WAY_QUALITY = 70
+FRAMES = 6  # kept of each image's way; their distances divide those of the frames that an image has
 
 
 def shipped(model: Model, layer: str, aim: Aim, ascent: Ascent) -> FilterImage | None:
@@ -40,8 +42,8 @@ def shipped(model: Model, layer: str, aim: Aim, ascent: Ascent) -> FilterImage |
         return None
     at = aim.channel
     before, value = (float(v) for v in pages[f"{layer} values"][at])
-    picture, start = pages[f"{layer} pictures"][at], pages[f"{layer} start"][0]
-    curve, frames = pages[f"{layer} curves"][at], np.stack([start, picture])
+    picture, start, curve = pages[f"{layer} pictures"][at], pages[f"{layer} start"][0], pages[f"{layer} curves"][at]
+    frames = pages[f"{layer} way"][at]
     return FilterImage(layer, aim, picture, start, read_only(curve), before, value, read_only(frames))
 
 
@@ -57,6 +59,7 @@ def save(path: Path, model: Model, ascent: Ascent, images: Mapping[str, Sequence
     for layer, grown in images.items():
         arrays[f"{layer} pictures"] = _strip([image.picture for image in grown])
         arrays[f"{layer} start"] = _strip([grown[0].start])
+        arrays[f"{layer} way"] = _strip([_row(image.frames) for image in grown], WAY_QUALITY)
         arrays[f"{layer} curves"] = np.stack([image.curve for image in grown]).astype(np.float16)
         arrays[f"{layer} values"] = np.array([(image.before, image.value) for image in grown], np.float32)
     np.savez_compressed(path, allow_pickle=False, **arrays)
@@ -74,6 +77,11 @@ def _opened(path: Path) -> dict | None:
                 decoded = np.asarray(cv2.imdecode(array, cv2.IMREAD_COLOR))[..., ::-1]
                 side = decoded.shape[1]
                 pages[name] = read_only(decoded.reshape(-1, side, side, 3))  # (n*S, S, 3) -> (n, S, S, 3)
+            elif name.endswith(" way"):
+                decoded = np.asarray(cv2.imdecode(array, cv2.IMREAD_COLOR))[..., ::-1]
+                side = decoded.shape[1] // FRAMES
+                rows = decoded.reshape(-1, side, FRAMES, side, 3)  # (n*s, F*s, 3) -> (n, s, F, s, 3)
+                pages[name] = read_only(rows.transpose(0, 2, 1, 3, 4).copy())  # -> (n, F, s, s, 3)
             else:
                 pages[name] = array.astype(np.float32)
         return pages
@@ -81,8 +89,14 @@ def _opened(path: Path) -> dict | None:
         return None
 
 
-def _strip(pictures: Sequence[np.ndarray]) -> np.ndarray:
+def _row(frames: np.ndarray) -> np.ndarray:
+    """Some of an image's frames (F, s, s, 3) side by side."""
+    chosen = np.linspace(0, len(frames) - 1, FRAMES).round().astype(int)
+    return np.concatenate(frames[chosen], axis=1)
+
+
+def _strip(pictures: Sequence[np.ndarray], quality: int = QUALITY) -> np.ndarray:
     """Pictures one below the other as WebP, uint8 (bytes,)."""
     whole = np.concatenate(pictures)[..., ::-1]
-    _, data = cv2.imencode(".webp", whole, [cv2.IMWRITE_WEBP_QUALITY, QUALITY])
+    _, data = cv2.imencode(".webp", whole, [cv2.IMWRITE_WEBP_QUALITY, quality])
     return data

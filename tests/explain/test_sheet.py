@@ -95,6 +95,10 @@ def test_the_bundled_net_ships_with_its_filters_and_only_for_its_own_weights():
         events = list(engine.filters(key, layer, range(width)))
         assert len(events) == width, f"the atlas has no {layer}; write it again: python -m cnnviz.growing"
         assert all(event.image.value > event.image.before for event in events if not event.image.dead)
+        grown = [event.image for event in events if not event.image.dead]
+        jumps = np.array([np.abs(np.diff(image.frames.astype(int), axis=0)).mean((1, 2, 3)) for image in grown])
+        assert jumps.shape[1] == 5, "six frames each"
+        assert np.median(jumps.max(1) / jumps.sum(1)) < 0.9  # they grow on the way, most of them not at one stroke
     other = dataclasses.replace(model, fingerprint="another")
     assert shipped(other, "conv2", Aim.of(0), ascent) is None
     assert shipped(model, "conv2", Aim.of(0), dataclasses.replace(ascent, seed=1)) is None

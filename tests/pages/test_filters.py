@@ -315,7 +315,7 @@ def test_before_after_and_every_step_lie_under_the_finger(visit):
 
 def test_what_is_remembered_tells_after_which_step_each_picture_was(visit, engine):
     kept = [0, 1, 5, 9, 14, 18, 22, 26, 30, 35, 39, 43, 47, 51, 56, 60, 64]
-    for key, steps in ((NET, kept), ("bundled/cats_dogs", [0, 64])):  # the atlas has the first and the last alone
+    for key, steps in ((NET, kept), ("bundled/cats_dogs", [0, 1, 14, 26, 39, 51, 64])):  # the atlas has some
         (image,) = [e.image for e in engine.filters(key, "conv1", [0]) if e.image]
         shelf = gallery.Gallery([0], 64)
         shelf.lay(FilterEvent("conv1", image.aim, 64, 64, image.value, image.picture, image))
