@@ -89,16 +89,20 @@ class Inquiry:
         goals = [Goal(self.target(key, photo, t), other, against) for t in targets]
 
         def compute(missing: tuple[Goal, ...], told: Progress | None) -> list[Heatmap]:
-            asked, box = self._question(model, photo, layer), model.preprocess.box(photo)
-            with self._computing():
-                quick = methods.gather(method, asked, missing) if row.reads == "maps" else (None,) * len(missing)
-            made = []
-            for i, (goal, evidence) in enumerate(zip(missing, quick, strict=True)):
-                steps = methods.explain(method, asked, goal, given, evidence)
-                found = self._follow(steps, told and _part(told, i, len(missing)))
-                named = label(model.labels, goal.target)
-                made.append(methods.heatmap(method, found, goal, named, layer, self._seen(model, photo), box))
-            return made
+            asked, seen = self._question(model, photo, layer), self._seen(model, photo)
+            box = model.preprocess.box(photo)
+            if row.reads == "maps":
+                with self._computing():
+                    answers = methods.read(method, asked, missing)
+            else:
+                answers = [
+                    self._follow(methods.explain(method, asked, goal, given), told and _part(told, i, len(missing)))
+                    for i, goal in enumerate(missing)
+                ]
+            return [
+                methods.heatmap(method, found, goal, label(model.labels, goal.target), layer, seen, box)
+                for goal, found in zip(missing, answers, strict=True)
+            ]
 
         ident = (*ident_of(model), "heatmap", photo.digest, layer, method, flat(given))
         return stoppable(

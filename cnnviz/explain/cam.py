@@ -117,6 +117,8 @@ def evidence(asked: Question, goals: Sequence[Goal | int], means: bool = False) 
     wanted = [Goal(goal) if isinstance(goal, int) else goal for goal in goals]
     leaf, *rest = asked.values
     found: list[Evidence] = []
+    if means and asked.gains is not None:
+        return _means(asked, wanted)
     if means and asked.shift is not None:
         return tuple(_mean(asked, goal) for goal in wanted)
     if len(wanted) == 1 or not all(isinstance(value, Tensor) for value in rest):
@@ -142,15 +144,23 @@ def _mean(asked: Question, goal: Goal) -> Evidence:
     assert carry is not None
     assert asked.shift is not None
     score = goal.score(asked.logits)[0]
-    if asked.gains is None:
-        (by_shift,) = torch.autograd.grad(score, asked.shift, retain_graph=True)
-        mean = by_shift @ carry(leaf.shape[1])  # (out,) -> (C,)
-    else:
-        by_logit = goal.slope(asked.logits.shape[1])
-        some = list(by_logit)
-        mean = (asked.gains[some] * asked.gains.new_tensor(list(by_logit.values()))) @ carry(leaf.shape[1])[some]
-    mean = mean / leaf[0, 0].numel()
+    (by_shift,) = torch.autograd.grad(score, asked.shift, retain_graph=True)
+    mean = by_shift @ carry(leaf.shape[1]) / leaf[0, 0].numel()  # (out,) -> (C,)
     return Evidence(leaf[0], mean[:, None, None].expand(leaf.shape[1:]), float(score.detach()))
+
+
+def _means(asked: Question, goals: Sequence[Goal]) -> tuple[Evidence, ...]:
+    """As `_mean` for several goals, where a shift moves its own logit alone: one product and no backward."""
+    leaf, logits, carry = asked.values[0].detach()[0], asked.logits.detach(), asked.cut.carry
+    assert carry is not None
+    assert asked.gains is not None
+    slopes = [goal.slope(logits.shape[1]) for goal in goals]
+    some = list(dict.fromkeys(logit for slope in slopes for logit in slope))
+    share = leaf.new_tensor([[slope.get(logit, 0.0) for logit in some] for slope in slopes])  # (n, some)
+    means = (share * (asked.gains[some] / leaf[0].numel())) @ carry(len(leaf))[some]  # (n, some), (some, C) -> (n, C)
+    scores = (share @ logits[0, some]).tolist()  # a score is linear in the logits
+    spread = means[:, :, None, None].expand(-1, *leaf.shape)  # (n, C) -> (n, C, h, w)
+    return tuple(Evidence(leaf, gradient, score) for gradient, score in zip(spread, scores, strict=True))
 
 
 def every_class(asked: Question) -> Tensor | None:
@@ -221,7 +231,7 @@ def spread(raw: np.ndarray, shape: tuple[int, int], clip: float = 1.0) -> np.nda
 
     With `clip` below 1 that quantile of the warm places counts as the hottest: single pixels may lie far above.
     """
-    warm = np.maximum(np.nan_to_num(raw, nan=0.0, posinf=0.0, neginf=0.0), 0).astype(np.float32)
+    warm = np.where((raw > 0) & (raw < np.inf), raw, 0).astype(np.float32)  # (NaN is neither)
     top = float(np.quantile(warm[warm > 0], clip)) if clip < 1 and (warm > 0).any() else float(warm.max())
     if top > 0:
         warm = np.minimum(warm / top, 1)

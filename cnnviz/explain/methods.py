@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from cnnviz.explain import cam, perturb, saliency
-from cnnviz.explain.cam import Evidence, Heatmap, Question
+from cnnviz.explain.cam import Heatmap, Question
 from cnnviz.explain.predict import Goal
 from cnnviz.options import OptionError, Options, RequestError, knobs
 from cnnviz.store import read_only
@@ -69,15 +69,12 @@ def options(name: str, given: Options | Mapping[str, Any] | None = None) -> Opti
 
 
 def explain(
-    name: str, asked: Question, goal: Goal, given: Options | None, evidence: Evidence | None = None
+    name: str, asked: Question, goal: Goal, given: Options | None
 ) -> Generator[float, None, tuple[np.ndarray, np.ndarray, float]]:
     """The signed map (h, w), each channel's weight (C,) or nothing, and the score; yields the share done."""
     row = method(name)
     if row.reads == "maps":
-        found = evidence or gather(name, asked, (goal,))[0]
-        with torch.no_grad():
-            raw, weights = row.run(found)
-        return array(raw), array(weights), found.score
+        return read(name, asked, (goal,))[0]
     answer = yield from row.run(asked, goal, given)
     score = float(goal.score(asked.logits.detach())[0])
     if row.reads == "channels":
@@ -86,9 +83,12 @@ def explain(
     return array(raw), np.empty(0, np.float32), score
 
 
-def gather(name: str, asked: Question, goals: Sequence[Goal]) -> tuple[Evidence, ...]:
-    """The evidence that a method which reads maps needs; Grad-CAM asks for no more than each channel's mean."""
-    return cam.evidence(asked, goals, means=METHODS[name].run is cam.grad_cam)
+def read(name: str, asked: Question, goals: Sequence[Goal]) -> list[tuple[np.ndarray, np.ndarray, float]]:
+    """What `explain` returns for each goal, by a method that reads maps, all from one batched head."""
+    run = METHODS[name].run
+    found = cam.evidence(asked, goals, means=run is cam.grad_cam)  # Grad-CAM needs no more than each channel's mean
+    with torch.no_grad():
+        return [(array(raw), array(weights), e.score) for e in found for raw, weights in (run(e),)]
 
 
 def heatmap(

@@ -45,12 +45,12 @@ class Goal:
     def slope(self, classes: int) -> dict[int, float]:
         """How the score moves with each logit, of the `classes` there are, that it depends on."""
         asked = (self.target,) if self.versus is None else (self.target, self.versus)
-        found: dict[int, float] = {}
-        for logit in dict.fromkeys(0 if classes == 1 else index for index in asked):
-            unit = torch.zeros(1, classes)
-            unit[0, logit] = 1
-            found[logit] = float(self.score(unit))  # linear: its slope is its value at the unit
-        return found
+        found = dict.fromkeys((0,) if classes == 1 else asked, 0.0)
+        units = torch.zeros(len(found), classes)
+        for row, logit in enumerate(found):
+            units[row, logit] = 1
+        slopes = self.score(units).tolist()  # linear: its slope is its value at the unit
+        return dict(zip(found, slopes, strict=True))
 
 
 def scores(logits: Tensor) -> Tensor:
