@@ -16,6 +16,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from cnnviz.nets.packed import Packed, chosen
 from cnnviz.nets.packing import pack
+from cnnviz.nets.sparse import sparse
 from cnnviz.nets.tap import LayerError, module
 from cnnviz.nets.tracing import LOCK, Tracer
 
@@ -128,6 +129,7 @@ def _split(net: nn.Module, graph: fx.Graph, ends: dict[str, int], layer: str) ->
     direct = carrier is not None and _ends(carrier, net)
     folded = _fold(fx.GraphModule(net, trunk), _FOLDED.setdefault(net, {}), _PACKED.setdefault(net, {}))
     rest = fx.GraphModule(net, head)
+    sparse(rest)
 
     def run_trunk(x: Tensor) -> tuple[Tensor, ...]:
         return folded(x.contiguous(memory_format=torch.channels_last))
