@@ -11,7 +11,7 @@ from cnnviz.data.archive import unpack
 from cnnviz.data.augment import PRESETS, Augment
 from cnnviz.data.catalog import CATALOG, fetch
 from cnnviz.data.counting import Counting, draw, write
-from cnnviz.options import RequestError, knobs
+from cnnviz.options import RequestError
 from cnnviz.ui import controls, runs, show, state
 
 state.guard()
@@ -123,9 +123,11 @@ def look(name: str) -> None:
     with left:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             split = controls.switch("Split", "split", list(data.splits()), "train")
+            state.linked("batch", 0, lambda turn: turn >= 0, int)
             if st.button("Another batch", icon=":material/shuffle:"):
-                st.session_state["_batch"] = st.session_state.get("_batch", 0) + 1
-        pictures, labels = runs.batch(data, split, 3 * COLUMNS, st.session_state.get("_batch", 0), TILE)
+                st.session_state["batch"] += 1
+            state.note("batch", 0)
+        pictures, labels = runs.batch(data, split, 3 * COLUMNS, st.session_state["batch"], TILE)
         for row in range(0, len(labels), COLUMNS):
             named = labels[row : row + COLUMNS]
             show.image(sheet(padded(pictures[row : row + COLUMNS])), f"A batch of {split}: {', '.join(named)}")
@@ -178,24 +180,13 @@ def playground(name: str | None) -> None:
     left, right = st.columns([1, 1.6], gap="large")
     with left:
         preset = controls.switch("Begin with", "preset", list(PRESETS), "photos")
-        values, sides = {}, st.columns(2, gap="medium")
-        for i, k in enumerate(knobs(Augment)):
-            place = sides[i % 2]
-            default, key = getattr(PRESETS[preset], k.name), f"aug-{preset}-{k.name}"
-            label = k.name.replace("_", " ").capitalize() + (f", {k.unit}" if k.unit else "")
-            if k.kind is bool:
-                values[k.name] = place.toggle(label, default, key=key, help=k.help)
-            elif k.choices:
-                values[k.name] = place.selectbox(label, k.choices, k.choices.index(default), key=key, help=k.help)
-            else:
-                values[k.name] = place.slider(
-                    label, float(k.low), float(k.high), float(default), float(k.step), format="%g", key=key, help=k.help
-                )
-        seed = sides[len(knobs(Augment)) % 2].number_input("Seed", 0, 10_000, 0, key="aug-seed")
-    wanted = Augment(**values)
+        wanted = controls.options(Augment, f"aug-{preset}", PRESETS[preset], columns=2)
+        state.linked("aug-seed", 0, range(10_001).__contains__, int)
+        seed = st.number_input("Seed", 0, 10_000, key="aug-seed")
+        state.note("aug-seed", 0)
     state.engine()  # by then PyTorch is loaded
     with right:
-        small = picked(name, st.session_state.get("_batch", 0))
+        small = picked(name, state.noted("batch") or 0)
         many = show.asked("augmented", partial(runs.varied, small, wanted, int(seed)))
         if many is None:
             return
@@ -203,7 +194,9 @@ def playground(name: str | None) -> None:
         show.say("Top left is the picture itself.")
     lines = "import torch\nfrom cnnviz.data.augment import Augment, variants\n\n"
     lines += f"changed = variants(pixels, {wanted}, count=11, seed={int(seed)})  # uint8 (11, C, H, W)"
-    show.take_away("augmentation", picture=lambda: sheet(many, 4), array=lambda: many, python=lines)
+    stands = ("set", "split", "batch", "preset", "aug-seed"), f"aug-{preset}-"
+    link = state.link("data", **{k: v for k, v in st.query_params.items() if k in stands[0] or k.startswith(stands[1])})
+    show.take_away("augmentation", picture=lambda: sheet(many, 4), array=lambda: many, python=lines, link=link)
 
 
 def picked(name: str | None, turn: int) -> np.ndarray:

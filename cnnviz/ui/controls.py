@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import collections
+import contextlib
+import dataclasses
 import functools
 import html
 import io
@@ -73,17 +75,23 @@ def tick(label: str, key: str, default: bool = False, **how: Any) -> bool:
     return st.session_state[key]
 
 
-def options(kind: type[Options], prefix: str) -> Options:
-    """One linked widget for each knob of an options class; returns the options set."""
+def options(kind: type[Options], prefix: str, begin: Options | None = None, columns: int = 1) -> Options:
+    """One linked widget for each knob of an options class, in so many columns; returns the options set.
+
+    The knobs begin at the values of `begin`, or at their own defaults.
+    """
     values: dict[str, Any] = {}
-    for k in knobs(kind):
+    places = st.columns(columns, gap="medium") if columns > 1 else [contextlib.nullcontext()]
+    for i, known in enumerate(knobs(kind)):
+        k = known if begin is None else dataclasses.replace(known, default=known.kind(getattr(begin, known.name)))
         key, label = f"{prefix}-{k.name}", k.name.replace("_", " ").capitalize() + (f", {k.unit}" if k.unit else "")
-        if k.kind is bool:
-            values[k.name] = tick(label, key, k.default, help=k.help)
-        elif k.choices:
-            values[k.name] = pick(label, key, list(k.choices), k.default, parse=k.kind, help=k.help)
-        else:
-            values[k.name] = _number(label, key, k)
+        with places[i % columns]:
+            if k.kind is bool:
+                values[k.name] = tick(label, key, k.default, help=k.help)
+            elif k.choices:
+                values[k.name] = pick(label, key, list(k.choices), k.default, parse=k.kind, help=k.help)
+            else:
+                values[k.name] = _number(label, key, k)
     return kind(**values)
 
 
@@ -91,7 +99,8 @@ def _number(label: str, key: str, k: Knob) -> Any:
     """A number between bounds as a slider; one without them, or with more steps than a hand can find, as a field."""
     low, high, step = (None if n is None else k.kind(n) for n in (k.low, k.high, k.step))
     if low is not None and high is not None and k.default is not None and (high - low) / (step or 1) <= STEPS:
-        return slide(label, key, low, high, k.default, step, help=k.help)
+        how = {"format": "%g"} if k.kind is float else {}
+        return slide(label, key, low, high, k.default, step, help=k.help, **how)
 
     def fits(value: Any) -> bool:
         return (low is None or value >= low) and (high is None or value <= high)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
@@ -103,6 +104,21 @@ def test_every_knob_of_the_augmentation_changes_the_variants(visit, circles, pic
         fine(at.run())
         assert pictures(at)[alt] not in seen
         seen.add(pictures(at)[alt])
+
+
+def test_the_link_shows_the_same_variants_again(visit, circles, pictures):
+    alt = "The picture itself, then eleven variants of it"
+    at = fine(visit("data", set="circles", preset="photos"))
+    plain = pictures(at)[alt]
+    next(b for b in at.button if b.label == "Another batch").click()
+    at.slider(key="aug-photos-rotate").set_value(90.0)
+    at.toggle(key="aug-photos-flip").set_value(False)
+    at.selectbox(key="aug-photos-fill").set_value("zeros")
+    at.number_input(key="aug-seed").set_value(7)
+    fine(at.run())
+    (link,) = [code.value for code in at.code if code.value.startswith("http")]
+    again = fine(visit("data", **dict(parse_qsl(urlsplit(link).query))))
+    assert pictures(again)[alt] == pictures(at)[alt] != plain
 
 
 def test_a_data_set_that_goes_away_is_one_sentence_in_the_playground_and_its_picture_stays(
