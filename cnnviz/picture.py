@@ -22,6 +22,7 @@ HEAT = "inferno"
 ACTIVATION = "cmasher:iceburn"  # 0 is black, above it is warm, below it is cold
 WEIGHT = "crameri:vik"
 INPUT = "gray"
+DIRECTION = "crameri:romao"  # cyclic, so that 179 and 1 degree look alike
 HEAT_MAPS = ("inferno", "magma", "viridis", "cividis", "gray", "turbo")  # what a page offers; turbo is not uniform
 GAP = (66, 68, 72)  # the grey between tiles, told apart from black and from white
 NOWHERE = (128, 128, 128)  # the colour of NaN
@@ -48,6 +49,13 @@ def diverging(values: np.ndarray, limit: float | None = None, colour_map: str = 
     values = np.asarray(values, np.float32)
     reach = _reach(values) if limit is None else float(limit)
     return colourise(values / (2 * (reach or 1.0)) + np.float32(0.5), colour_map)
+
+
+def directions(angle: np.ndarray, strength: np.ndarray) -> np.ndarray:
+    """Colours of directions in degrees 0..180 (H, W), the darker the weaker, uint8 (H, W, 3)."""
+    light = np.asarray(strength, np.float32) / (strength.max() or 1.0)
+    turn = colourise(np.asarray(angle, np.float32) / 180, DIRECTION)
+    return np.rint(turn * light[..., None]).astype(np.uint8)
 
 
 def is_diverging(colour_map: str) -> bool:

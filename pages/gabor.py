@@ -1,5 +1,6 @@
 """Gabor lab: one oriented filter in the hand, a bank of them, and those that nets learn by themselves."""
 
+import json
 import time
 
 import numpy as np
@@ -8,7 +9,7 @@ import streamlit as st
 from cnnviz import picture
 from cnnviz.signal import code, gabor, pictures
 from cnnviz.ui import controls, firstlayer, show, state
-from cnnviz.ui.components.gaborlab import gaborbank, gaborlab
+from cnnviz.ui.components.gaborlab import VIEWS, gaborbank, gaborlab
 
 state.guard()
 
@@ -16,9 +17,9 @@ state.guard()
 show.head("Gabor lab", "A wave under a bell: it answers where the picture holds that wave, in that direction.")
 photo, kept = state.photo(), state.kept()
 BANK = (
-    ("Directions θ (degrees)", list(range(0, 180, 15)), [0, 45]),
-    ("Frequencies (cycles/px)", [0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4], [0.1, 0.4]),
-    ("Widths σ (px)", [1.0, 1.5, 2.0, 3.0, 4.0, 6.0], [1.0, 3.0]),
+    ("Directions θ (degrees)", "thetas", list(range(0, 180, 15)), [0, 45]),
+    ("Frequencies (cycles/px)", "frequencies", [0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4], [0.1, 0.4]),
+    ("Widths σ (px)", "sigmas", [1.0, 1.5, 2.0, 3.0, 4.0, 6.0], [1.0, 3.0]),
 )
 views = ["One filter", "Filter bank", "Learned filters"]
 if "gabor-go" in kept:  # a filter was chosen elsewhere: hold it
@@ -40,16 +41,31 @@ def one() -> None:
     """The filter in the hand; Python hears of it on release."""
     # ask
     if "gaborlab" not in st.session_state or "gabor-begin" not in kept:  # first sight, or back from another page
-        word = st.query_params.get("wave")
-        kept["gabor-begin"] = (gabor.from_link(word) if word else kept.get("gabor", gabor.FIRST), time.time_ns())
+        word, on, shows = (st.query_params.get(name) for name in ("wave", "on", "shows"))
+        wave, which, seen = kept.get("gabor", (gabor.FIRST, 0, VIEWS[0]))
+        which, seen = int(on) if on in ("1", "2") else which, shows if shows in VIEWS else seen
+        kept["gabor-begin"] = (gabor.from_link(word) if word else wave, which, seen, time.time_ns())
     target = kept.get("gabor-target")
+    if target and target.model != state.model_picked():
+        show.say(f"{target.title} waits until its net is chosen again.")
+        target = None
 
     # compute and show
     shown = pictures.beside(photo)
-    beginning, again = kept["gabor-begin"]
-    plane = (target.title, target.plane) if target else None
-    now, which, _ = gaborlab(shown, photo.digest, beginning, again=str(again), target=plane, big=show.presenting())
-    st.query_params["wave"], kept["gabor"] = gabor.to_link(now), now
+    *beginning, again = kept["gabor-begin"]
+    beginning[1] = min(beginning[1], len(shown) - 1)
+    aim = (target.title, target.fit) if target else None
+    now, which, seen = gaborlab(
+        shown, photo.digest, beginning[0], picture=beginning[1], view=beginning[2], again=str(again), target=aim,
+        big=show.presenting(),
+    )  # fmt: skip
+    kept["gabor"] = now, which, seen
+    stands = {"wave": gabor.to_link(now), "on": str(which), "shows": seen}
+    for name, value in stands.items():
+        if value in ("0", VIEWS[0]):
+            st.query_params.pop(name, None)
+        else:
+            st.query_params[name] = value
     if target:
         with st.container(horizontal=True):
             if st.button("Put it in the net, in place of the learned one"):
@@ -60,12 +76,23 @@ def one() -> None:
             st.button("Put the learned filter away", type="tertiary", on_click=kept.update, args=(away,))
     name, gray = list(shown.items())[which]
     lines = show.opening(photo) if which == 0 else f"photo = cnnviz.Photo.sample({name!r})"
+    directed = seen == VIEWS[1]
+
+    def numbers() -> np.ndarray:
+        """What is shown, float32: the response (S, S), or the directions and how strong they are (2, S, S)."""
+        if not directed:
+            return gabor.response(gray, now)
+        found = gabor.orientations(gray, now)
+        return np.stack([found.angle, found.strength])
+
     show.take_away(
         "gabor",
-        picture=lambda: picture.mosaic(gabor.response(gray, now)[None], colour_map=picture.HEAT),
-        array=lambda: gabor.response(gray, now),
-        python=code.gabor_as_python(now, lines),
-        link=state.link("gabor", wave=gabor.to_link(now)),
+        picture=lambda: (
+            picture.directions(*numbers()) if directed else picture.mosaic(numbers()[None], colour_map=picture.HEAT)
+        ),
+        array=numbers,
+        python=code.gabor_as_python(now, lines, directed),
+        link=state.link("gabor", **stands),
     )
 
 
@@ -75,9 +102,11 @@ def bank() -> None:
     """Direction x frequency x width over several pictures."""
     # ask
     asked = []
-    for place, (label, offered, first) in zip(st.columns(3), BANK, strict=True):
+    for place, (label, key, offered, first) in zip(st.columns(3), BANK, strict=True):
         with place:
-            asked.append(st.multiselect(label, offered, first, key=f"bank-{label}", persist_state="session"))
+            state.linked(key, first, lambda chosen, offered=offered: set(chosen) <= set(offered), json.loads)
+            asked.append(st.multiselect(label, offered, key=key))
+            state.note(key, first)
     thetas, frequencies, sigmas = asked
     filters = gabor.bank(thetas, frequencies, sigmas)
     if not 0 < len(filters) <= 64:
@@ -98,6 +127,7 @@ def bank() -> None:
         ),
         array=lambda: np.stack([gabor.responses(g, filters) for g in small.values()]),
         python=code.bank_as_python(thetas, frequencies, sigmas, show.opening(photo)),
+        link=state.link("gabor", **{"gabor-view": view} | {key: st.session_state[key] for _, key, _, _ in BANK}),
     )  # fmt: skip
 
 
@@ -114,7 +144,7 @@ def first_layer() -> None:
     order = sorted(range(len(fits)), key=lambda i: -fits[i].r2)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         at = controls.pick("Filter", "filter", order, order[0], parse=int, words=lambda i: f"{i}, R² {fits[i].r2:.2f}")
-        target = firstlayer.Target(f"Filter {at} of {model.title}", fits[at].plane, model.fingerprint, at)
+        target = firstlayer.Target(f"Filter {at} of {model.title}", fits[at], model.key, model.fingerprint, at)
         by_hand = st.button("Match it by hand", icon=":material/back_hand:")
         if by_hand or st.button("Hold its fit"):
             hold(gabor.Gabor() if by_hand else fits[at].gabor, target)
@@ -123,7 +153,8 @@ def first_layer() -> None:
     grafted = firstlayer.transplant(model, layer, fits, mine, photo)
     if mine:
         st.button("Give the learned ones back", type="tertiary", on_click=kept.update, args=({"grafts": {}},))
-    show.take_away("first-layer", array=lambda: grafted)
+    link = state.link("gabor", **{"gabor-view": view, "filter": at, "least": state.noted("least")})
+    show.take_away("first-layer", array=lambda: grafted, link=link)
 
 
 {"One filter": one, "Filter bank": bank, "Learned filters": first_layer}[view]()

@@ -54,8 +54,16 @@ def as_pytorch(
     return "\n".join([*lines, "print(out.shape, out.min().item(), out.max().item())", ""])
 
 
-def gabor_as_python(gabor: Gabor, opening: str = 'photo = cnnviz.Photo.open("photo.jpg")') -> str:
-    """A script that computes the same response magnitude, `response` (256, 256); `opening` is the line of the photo."""
+def gabor_as_python(
+    gabor: Gabor, opening: str = 'photo = cnnviz.Photo.open("photo.jpg")', directions: bool = False
+) -> str:
+    """A script that computes the same response magnitude, `response` (256, 256), or the `directions` of all places.
+
+    `opening` is the line of the photo.
+    """
+    last = "response = gabor.response(gray, wave)  # root of real squared plus imaginary squared"
+    if directions:
+        last = "directions = gabor.orientations(gray, wave)  # .angle in degrees 0..180, .strength, each (256, 256)"
     return "\n".join(
         [
             "import cnnviz",
@@ -66,7 +74,7 @@ def gabor_as_python(gabor: Gabor, opening: str = 'photo = cnnviz.Photo.open("pho
             f"wave = gabor.Gabor(frequency={gabor.frequency:g}, theta={gabor.theta:g}, sigma={gabor.sigma:g}, "
             f"gamma={gabor.gamma:g}, phase={gabor.phase:g})",
             "kernel = gabor.kernel(wave)  # complex: real and imaginary part",
-            "response = gabor.response(gray, wave)  # root of real squared plus imaginary squared",
+            last,
             "",
         ]
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from cnnviz.signal.gabor import Gabor, kernel
+from cnnviz.signal.gabor import Gabor
 
 _STARTS = 6
 _ROUNDS = 40
@@ -71,24 +71,22 @@ def draw(fit: Fit, channels: bool = True) -> np.ndarray:
     return fit.colour[:, None, None] * fit.match[None] if channels else fit.match
 
 
-def match(plane: np.ndarray, gabor: Gabor) -> tuple[float, np.ndarray]:
-    """How well a Gabor set by hand explains a plane (k, k): R2 with the best height, and those values (k, k)."""
-    wave = _centred(kernel(gabor).real.astype(np.float64), plane.shape[-1])
+def match(plane: np.ndarray, gabor: Gabor, row: float = 0.0, column: float = 0.0) -> tuple[float, np.ndarray]:
+    """How well a Gabor set by hand explains a plane (k, k): R2 with the best height, and those values (k, k).
+
+    `row` and `column` say where its middle lies, in pixels from the plane's, as a `Fit` does.
+    """
+    k, turned = plane.shape[-1], math.radians(gabor.theta)
+    at = np.arange(k) - (k - 1) / 2
+    y, x = np.meshgrid(at - row, at - column, indexing="ij")
+    along, across = x * math.cos(turned) + y * math.sin(turned), y * math.cos(turned) - x * math.sin(turned)
+    bell = np.exp(-0.5 * ((along / gabor.sigma) ** 2 + (across * gabor.gamma / gabor.sigma) ** 2))
+    wave = bell * np.cos(2 * math.pi * gabor.frequency * along + math.radians(gabor.phase))
     size = float((wave**2).sum())
     height = float((wave * plane).sum()) / size if size else 0.0
     total = float(((plane - plane.mean()) ** 2).sum())
     error = float(((plane - height * wave) ** 2).sum())
     return (1 - error / total if total else 0.0), (height * wave).astype(np.float32)
-
-
-def _centred(values: np.ndarray, size: int) -> np.ndarray:
-    """The middle of an array, (size, size), framed with zeros where it is smaller."""
-    out = np.zeros((size, size))
-    tall, wide = (min(n, size) for n in values.shape)
-    top, left = (size - tall) // 2, (size - wide) // 2
-    up, lead = (values.shape[0] - tall) // 2, (values.shape[1] - wide) // 2
-    out[top : top + tall, left : left + wide] = values[up : up + tall, lead : lead + wide]
-    return out
 
 
 def _starts(planes: np.ndarray) -> np.ndarray:

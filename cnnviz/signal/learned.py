@@ -68,7 +68,9 @@ def transplanted(
     """
     weights, by_hand = layer.weights.copy(), by_hand or {}
     for i in chosen:
-        fit = replace(fits[i], match=match(fits[i].plane, by_hand[i])[1]) if i in by_hand else fits[i]
+        fit, hand = fits[i], by_hand.get(i)
+        if hand is not None:  # in the middle where the fit lies
+            fit = replace(fit, match=match(fit.plane, hand, fit.row, fit.column)[1])
         graft = draw(fit)
         weights[i] = graft + (weights[i].mean((1, 2), keepdims=True) - graft.mean((1, 2), keepdims=True))
     return weights

@@ -25,10 +25,11 @@ LARGEST = 11  # px: beyond, a kernel has no room in the lab
 
 @dataclass(frozen=True)
 class Target:
-    """A learned filter to be matched by hand: its words, its strongest plane (k, k), its net and its number."""
+    """A learned filter to be matched by hand: its words, the fit to its strongest plane, its net and number."""
 
     title: str
-    plane: np.ndarray
+    fit: gaborfit.Fit
+    model: str
     fingerprint: str
     index: int
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
 import pytest
@@ -85,6 +86,12 @@ def test_a_learned_filter_is_taken_into_the_hand_and_put_into_the_net(visit, wor
     target = sent(at)["target"]
     assert target["name"].startswith("Filter ")
     assert np.shape(target["plane"]) == (3, 3)
+    assert np.shape(target["middle"]) == (2,)
+    at.sidebar.selectbox(key="model").set_value("bundled/cats_dogs").run()  # another net has another filter there
+    assert sent(at)["target"] is None
+    assert "waits until its net is chosen again" in words(at)
+    at.sidebar.selectbox(key="model").set_value(NET).run()
+    assert sent(at)["target"] == target
     press(at, "Put it in the net, in place of the learned one")
     assert "1 of them by hand" in words(at)
     press(at, "Give the learned ones back")
@@ -99,6 +106,30 @@ def test_a_return_to_the_page_or_the_view_finds_the_filter_as_it_was(visit):
     at.switch_page("pages/convolution.py").run()
     at.switch_page("pages/gabor.py").run()
     assert sent(at)["start"]["frequency"] == 0.3
+
+
+def test_what_is_shown_is_what_is_taken_away_and_what_the_link_shows_again(visit):
+    at = visit("gabor", photo="coffee")
+    view = {"frequency": 0.2, "theta": 60, "sigma": 2, "gamma": 1, "phase": 0, "picture": 2, "view": "directions"}
+    at.session_state["gaborlab"] = {"view": view | {"stamp": sent(at)["start"]["stamp"]}}
+    at.run()
+    scope: dict = {}
+    exec(next(block.value for block in at.code if "gabor.orientations" in block.value), scope)
+    gray = pictures.gray(pictures.square(Photo.sample("coins")))
+    assert np.allclose(scope["directions"].angle, gabor.orientations(gray, gabor.Gabor(0.2, 60.0, 2.0)).angle)
+    (link,) = [code.value for code in at.code if code.value.startswith("http")]
+    start = sent(visit("gabor", **dict(parse_qsl(urlsplit(link).query))))["start"]
+    assert (start["frequency"], start["picture"], start["view"]) == (0.2, 2, "directions")
+
+
+def test_the_bank_s_link_shows_the_same_bank(visit):
+    at = visit("gabor", **{"gabor-view": "Filter bank"})
+    at.multiselect[0].set_value([0, 90]).run()
+    (link,) = [code.value for code in at.code if code.value.startswith("http")]
+    again = visit("gabor", **dict(parse_qsl(urlsplit(link).query)))
+    assert not again.exception
+    assert [box.value for box in again.multiselect] == [box.value for box in at.multiselect]
+    assert again.multiselect[0].value == [0, 90]
 
 
 def test_nothing_from_outside_is_believed():

@@ -123,6 +123,17 @@ def test_a_fit_without_noise_redraws_the_filter(rng):
     assert values.shape == plane.shape
 
 
+def test_a_fit_held_in_the_hand_matches_as_well_as_the_fit_itself(rng):
+    weights = rng.normal(size=(12, 3, 7, 7)).astype(np.float32)
+    weights[:6] += 4 * g.kernel(g.Gabor(0.15, 60.0, 1.4, 1.0, 20.0)).real[:7, 1:8] * 10  # off the middle
+    for fit in fit_gabors(weights):
+        by_hand, values = match(fit.plane, fit.gabor, fit.row, fit.column)
+        if 0.2 < fit.gabor.gamma < 4:  # flatter bells are told no flatter
+            assert by_hand >= fit.r2 - 1e-3
+        if fit.r2 > 0.5:
+            assert np.abs(values - fit.match).max() < 0.02 * np.abs(fit.plane).max()
+
+
 def test_an_empty_filter_has_a_fit_of_zero():
     (fit,) = fit_gabors(np.zeros((1, 3, 7, 7)))
     assert fit.r2 == 0

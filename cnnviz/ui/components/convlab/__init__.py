@@ -20,7 +20,6 @@ from cnnviz.signal.kernels import KERNELS
 
 HERE = Path(__file__).parent
 FILES = ("common.js", "signal.js", "model.js", "view.js", "chips.js", "controls.js", "index.js")
-DIRECTION = "crameri:romao"  # cyclic, so that 179 and 1 degree look alike
 _STAMPS = itertools.count(1)
 STAGES, LOOKS, POOLS = ("conv", "relu", "pool"), ("signed", "magnitude", "picture"), ("max", "average")
 
@@ -39,7 +38,12 @@ def text(values: np.ndarray) -> str:
 def colours() -> dict[str, str]:
     """256 RGB triples each for activations, weights, heat, directions, so that the browser paints as Python does."""
     ramp = np.linspace(0, 1, 256, dtype=np.float32)[None]
-    maps = {"activation": picture.ACTIVATION, "weight": picture.WEIGHT, "heat": picture.HEAT, "direction": DIRECTION}
+    maps = {
+        "activation": picture.ACTIVATION,
+        "weight": picture.WEIGHT,
+        "heat": picture.HEAT,
+        "direction": picture.DIRECTION,
+    }
     return {name: text(picture.colourise(ramp, colour_map)) for name, colour_map in maps.items()}
 
 

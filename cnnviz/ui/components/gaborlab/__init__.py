@@ -12,6 +12,7 @@ import streamlit as st
 
 from cnnviz.options import RequestError
 from cnnviz.signal.gabor import Gabor
+from cnnviz.signal.gaborfit import Fit
 from cnnviz.ui.components import convlab
 
 HERE = Path(__file__).parent
@@ -42,20 +43,23 @@ def gaborlab(
     again: str = "",
     picture: int = 0,
     view: str = "response",
-    target: tuple[str, np.ndarray] | None = None,
+    target: tuple[str, Fit] | None = None,
     big: bool = False,
     key: str = "gaborlab",
 ) -> tuple[Gabor, int, str]:
     """The lab on pictures by name; returns the filter, the picture and the view it was left with.
 
-    `stamp` names the pictures' content; another `again` sets the filter to `begin` anew; `target` is a learned filter,
-    its name and plane (k, k), to be matched by hand.
+    `stamp` names the pictures' content; another `again` sets the filter to `begin` anew; `target` is a learned filter
+    to be matched by hand: its name, and the fit that knows its plane (k, k) and where on it the wave's middle lies.
     """
     start = {**asdict(begin), "picture": picture, "view": view, "stamp": f"{begin} {picture} {view} {again}"}
-    plane = {"name": target[0], "plane": np.round(target[1].astype(float), 6).tolist()} if target else None
+    aim = None
+    if target:
+        name, fit = target
+        aim = {"name": name, "plane": np.round(fit.plane.astype(float), 6).tolist(), "middle": [fit.row, fit.column]}
     result = _lab(
         key=key,
-        data={**_data(pictures, stamp), "start": start, "target": plane, "big": big},
+        data={**_data(pictures, stamp), "start": start, "target": aim, "big": big},
         on_view_change=lambda: None,
     )
     said = read(getattr(result, "view", None), len(pictures))

@@ -65,11 +65,15 @@ function update(lab, data) {
     lab.stamp = data.start.stamp;
     const { frequency, theta, sigma, gamma, phase } = data.start;
     lab.g = { frequency, theta, sigma, gamma, phase };
+    for (const [name, , low, high] of KNOBS) { // what Python holds may lie beyond where hands usually go
+      const { range } = lab.ranges[name];
+      [range.min, range.max] = [Math.min(low, lab.g[name]), Math.max(high, lab.g[name])];
+    }
     lab.picture = data.start.picture ?? 0;
     lab.view = data.start.view ?? "response";
   }
   lab.picture = Math.min(lab.picture, lab.pictures.length - 1);
-  lab.target = data.target ? { name: data.target.name, k: data.target.plane.length, plane: data.target.plane.flat() } : null;
+  lab.target = data.target ? { ...data.target, k: data.target.plane.length, plane: data.target.plane.flat() } : null;
   choices(lab);
   turn(lab, {});
 }
@@ -99,7 +103,7 @@ function radioRow(box, list, chosen, choose) {
 /** Take new values, compute, and redraw at the next frame. */
 function turn(lab, values) {
   Object.assign(lab.g, values);
-  for (const [name, , low, high] of KNOBS) lab.g[name] = Math.min(Math.max(lab.g[name], low), high);
+  for (const [name, { range }] of Object.entries(lab.ranges)) lab.g[name] = Math.min(Math.max(lab.g[name], range.min), range.max);
   lab.stale = true;
   ask(lab);
 }

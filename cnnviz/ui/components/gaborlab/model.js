@@ -93,14 +93,14 @@ function directions(picture, g, fourier, work, count = 8) {
   return { angle, strength };
 }
 
-/** R² of a learned plane (k × k) against this Gabor's real part at its best height, and that height. */
-function matched(plane, k, g) {
-  const kernel = gaborKernel(g), values = new Float64Array(k * k), up = (kernel.tall - 1) / 2, left = (kernel.wide - 1) / 2;
-  const shift = Math.floor(k / 2);
-  for (let i = 0, y = 0; y < k; y++)
-    for (let x = 0; x < k; x++, i++) {
-      const r = y - shift + up, c = x - shift + left;
-      values[i] = r < 0 || c < 0 || r >= kernel.tall || c >= kernel.wide ? 0 : kernel.re[r * kernel.wide + c];
+/** R² of a learned plane (k × k) against this Gabor's real part at its best height, by cnnviz.signal.gaborfit.match. */
+function matched({ plane, k, middle: [row, column] }, g) {
+  const values = new Float64Array(k * k), c = Math.cos(radians(g.theta)), s = Math.sin(radians(g.theta));
+  for (let i = 0, r = 0; r < k; r++)
+    for (let q = 0; q < k; q++, i++) {
+      const y = r - (k - 1) / 2 - row, x = q - (k - 1) / 2 - column, u = x * c + y * s, v = y * c - x * s;
+      const bell = Math.exp(-0.5 * ((u / g.sigma) ** 2 + ((v * g.gamma) / g.sigma) ** 2));
+      values[i] = bell * Math.cos(2 * Math.PI * g.frequency * u + radians(g.phase));
     }
   let own = 0, cross = 0, mean = 0, total = 0, error = 0;
   for (let i = 0; i < k * k; i++) (own += values[i] ** 2), (cross += values[i] * plane[i]), (mean += plane[i] / (k * k));

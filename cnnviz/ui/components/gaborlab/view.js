@@ -113,7 +113,7 @@ function drawMatch(lab) {
   const { parts, target, tiles } = lab;
   parts.match.hidden = !target;
   if (!target) return;
-  const { k, plane } = target, { r2, values } = matched(plane, k, lab.g), most = peakOf(plane);
+  const { k, plane } = target, { r2, values } = matched(target, lab.g), most = peakOf(plane);
   if (!parts.match.childElementCount) {
     const box = (title, name) => make("figure", {}, make("figcaption", {}, title), make("canvas", { class: name, role: "img", "aria-label": title }));
     parts.match.append(box("Learned", "m-learned"), box("Your Gabor", "m-hand"), box("What is left", "m-rest"), make("div", { class: "r2" }, make("span", {}), make("output", {})));
