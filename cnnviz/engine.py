@@ -90,6 +90,7 @@ class Engine(Wishes):
             with torch.inference_mode(False):  # also where the caller is in it: the net is everyone's
                 found = zoo.load(key, self.weights, self.runs, told)
                 found.net.to(self._device).to(memory_format=torch.channels_last)
+            self._nets.forget(lambda known: known[0] == key)  # what its files held before
             return found
 
         stamp = zoo.stamp(key, self.weights, self.runs)

@@ -222,7 +222,8 @@ def size(value: Any) -> int:
     if isinstance(held, int):
         return held + 128
     if callable(parameters := getattr(value, "parameters", None)):  # a net
-        return sum(p.nbytes for p in parameters()) + 128
+        copies = 4  # of a convolution's weights: as they are, folded, and packed there and back
+        return sum(p.nbytes * (copies if p.ndim == 4 else 1) for p in parameters()) + 128
     if isinstance(value, (bytes, str)):
         return len(value) + 64
     if isinstance(value, Mapping):

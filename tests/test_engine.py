@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import subprocess
 import sys
 import threading
@@ -11,10 +12,14 @@ import weakref
 import numpy as np
 import pytest
 import torch
+import torchvision
 
 import cnnviz
+from cnnviz import store
 from cnnviz.engine import DeviceError, Engine
 from cnnviz.explain import cam
+from cnnviz.nets import zoo
+from cnnviz.nets.cut import cut
 from cnnviz.nets.tap import LayerError, tap
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo
@@ -258,3 +263,84 @@ def test_layers_at_another_size(engine):
     assert engine.layers(NET).total_mult_adds == 234_159_745
     assert engine.layers(NET, 96).total_mult_adds < 100_000_000
     assert engine.default_layer(NET) == "relu4"
+
+
+def test_a_question_that_is_let_go_leaves_no_map_behind(engine, photo):
+    """A graph that holds itself is seen by no garbage collector: the maps of personal photos would stay for ever."""
+    model = engine.model(NET)
+    question = cam.question(cut(model.net, "relu2"), engine._tensor(model, photo), "relu2")
+    maps = weakref.ref(question.values[0])
+    cam.evidence(question, (0,))
+    before = _tensors()
+    del question
+    gc.collect()
+    assert maps() is None
+    assert _tensors() < before
+    few = [_tensors_after_a_question(model, engine, photo) for _ in range(3)]
+    assert few[0] == few[1] == few[2]
+
+
+def _tensors() -> int:
+    gc.collect()
+    return sum(type(one) is torch.Tensor for one in gc.get_objects())
+
+
+def _tensors_after_a_question(model, engine, photo) -> int:
+    asked = cam.question(cut(model.net, "relu2"), engine._tensor(model, photo), "relu2")
+    cam.evidence(asked, (0,))
+    del asked
+    return _tensors()
+
+
+def test_a_caller_in_inference_mode_spoils_the_net_for_nobody(tmp_path, photo):
+    net = torchvision.models.mobilenet_v3_small(weights=None)
+    torch.save(net.state_dict(), tmp_path / "mobilenet_v3_small.pth")
+    engine = Engine(device="cpu", weights=tmp_path)
+    with torch.inference_mode():
+        engine.heatmap("mobilenet_v3_small", photo)
+    heat = engine.heatmap("mobilenet_v3_small", photo, method="saliency")
+    assert np.isfinite(heat.raw).all()
+
+
+def test_weights_that_are_replaced_are_read_again_and_the_old_ones_let_go(tmp_path, photo):
+    net, path = torchvision.models.squeezenet1_1(weights=None), tmp_path / "squeezenet1_1.pth"
+    torch.save(net.state_dict(), path)
+    engine = Engine(device="cpu", weights=tmp_path)
+    before = engine.predict("squeezenet1_1", photo, top=1)
+    old = weakref.ref(engine.model("squeezenet1_1"))
+    with torch.no_grad():
+        for values in net.parameters():
+            values.mul_(1.5).add_(0.01)
+    torch.save(net.state_dict(), path)
+    os.utime(path, ns=(1, 1))
+    assert engine.predict("squeezenet1_1", photo, top=1) != before
+    gc.collect()
+    assert old() is None
+
+
+def test_snapshots_of_a_run_that_trains_do_not_load_its_best_weights_anew(tmp_path):
+    folder = tmp_path / "runs" / "one"
+    (folder / "snapshots").mkdir(parents=True)
+    (folder / "card.json").write_text("{}")
+    (folder / "best.safetensors").write_bytes(b"x")
+    stamps = [zoo.stamp(f"run/one@{which}", runs=tmp_path / "runs") for which in ("best", "last")]
+    (folder / "snapshots" / "7.safetensors").write_bytes(b"x")
+    os.utime(folder / "snapshots", ns=(1, 1))
+    again = [zoo.stamp(f"run/one@{which}", runs=tmp_path / "runs") for which in ("best", "last")]
+    assert stamps[0] == again[0]
+    assert stamps[1] != again[1]
+
+
+def test_patches_of_a_personal_photo_are_forgotten_with_it(engine, photo):
+    engine.purge()
+    engine.patches(NET, "relu2", [photo])
+    assert engine.personal_bytes() > 0
+    engine.purge()
+    assert engine.personal_bytes() == 0
+
+
+def test_a_net_counts_with_what_is_made_of_its_convolutions():
+    net = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 8, 3, bias=False), torch.nn.Flatten(), torch.nn.Linear(8, 5, bias=False)
+    )
+    assert store.size(net) == 4 * (4 * 3 * 8 * 9 + 8 * 5) + 128

@@ -98,7 +98,7 @@ def question(cut: Cut, x: Tensor, layer: str) -> Question:
     def weigh(saved: Tensor) -> Tensor:
         nonlocal held
         held += 0 if saved.is_leaf and saved is not leaf else saved.nbytes  # weights are not the question's own
-        return saved
+        return saved.detach()  # with its graph it would hold that graph, and itself, for ever
 
     with torch.autograd.graph.saved_tensors_hooks(weigh, lambda saved: saved):
         shift = leaf.new_zeros(len(cut.carry(leaf.shape[1])), requires_grad=True) if cut.carry else None

@@ -150,7 +150,8 @@ def outstanding(
 
     stamps = tuple((str(p), p.stat().st_mtime_ns) if isinstance(p, Path) else p.digest for p in photos)
     key = (*wanted.ident, "patches", layer, stamps)
-    return store.get(key, lambda: patches(layer, one, model.preprocess, field, photos, told))
+    personal = any(isinstance(photo, Photo) and photo.personal for photo in photos)
+    return store.get(key, lambda: patches(layer, one, model.preprocess, field, photos, told), personal=personal)
 
 
 def spread(
@@ -207,7 +208,8 @@ def remembered(
         key = (*ident, aim, copies[aim], crowd)
         copies[aim] += 1
         try:
-            image = find(aim) or store.get(key, _absent, personal=personal, codec=ON_DISK)
+            first = copies[aim] == 1  # another of the same channel begins elsewhere
+            image = (find(aim) if first else None) or store.get(key, _absent, personal=personal, codec=ON_DISK)
         except _AbsentError:
             missing.append(aim)
             keys.append((aim, key))

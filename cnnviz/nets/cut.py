@@ -51,7 +51,8 @@ def cut(net: nn.Module, layer: str) -> Cut:
     with LOCK:
         cuts = _CUTS.setdefault(net, {})
         if layer not in cuts:
-            cuts[layer] = _split(net, *_graph(net), layer)
+            with torch.inference_mode(False), torch.no_grad():  # the folded weights are everyone's
+                cuts[layer] = _split(net, *_graph(net), layer)
         return cuts[layer]
 
 

@@ -107,13 +107,16 @@ def blueprint(
 def stamp(
     key: str, weights: Path | str | None = None, runs: Path | str | None = None
 ) -> tuple[tuple[str, int, int], ...]:
-    """What tells that the files behind a run or a checkpoint have changed: their names, sizes and times in ns."""
+    """What tells that a net's own files have changed, in a run or a weights folder: names, sizes and times in ns."""
     kind, _, name = key.partition("/")
     if kind == "run" and (folder := run_folders(runs_folder(runs)).get(name.partition("@")[0])):
-        files = [folder / "card.json", folder / "best.safetensors", folder / "snapshots"]
+        files = [folder / "card.json", folder / ("best.safetensors" if name.endswith("@best") else "snapshots")]
     elif kind == "file":
         files = [path for path in shelf.checkpoints(shelf.folder(weights)) if name in (path.stem, path.name)]
         files += [path.with_suffix(".json") for path in files]
+    elif known := entry(key):
+        place, names = shelf.folder(weights), (known.name, known.file)
+        files = [p for p in shelf.checkpoints(place) if p == place or p.stem in names or p.stem.startswith(f"{key}-")]
     else:
         return ()
     found = [(path.name, path.stat()) for path in files if path.exists()]

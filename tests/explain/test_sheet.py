@@ -99,6 +99,8 @@ def test_the_bundled_net_ships_with_its_filters_and_only_for_its_own_weights():
         jumps = np.array([np.abs(np.diff(image.frames.astype(int), axis=0)).mean((1, 2, 3)) for image in grown])
         assert jumps.shape[1] == 5, "six frames each"
         assert np.median(jumps.max(1) / jumps.sum(1)) < 0.9  # they grow on the way, most of them not at one stroke
+    once, again = [event.image for event in engine.filters(key, "conv1", [3, 3]) if event.image is not None]
+    assert not np.array_equal(once.picture, again.picture)  # a second one of the same channel begins elsewhere
     other = dataclasses.replace(model, fingerprint="another")
     assert shipped(other, "conv2", Aim.of(0), ascent) is None
     assert shipped(model, "conv2", Aim.of(0), dataclasses.replace(ascent, seed=1)) is None
