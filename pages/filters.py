@@ -74,6 +74,12 @@ def link_of(whole: bool = False) -> dict[str, str]:
     return {name: str(v).lower() if isinstance(v, bool) else str(v) for name, v in view.items()}
 
 
+def beside_it(channel: int) -> dict[str, str]:
+    """What a link says of the picture that is shown close up, and of what stands beside it."""
+    beside = {"fork": state.noted("fork"), "tuning": state.noted("tuning"), "patches": state.noted("patches")}
+    return {"shown": str(channel)} | {name: str(v).lower() for name, v in beside.items() if v and v != "none"}
+
+
 def answers() -> list[int]:
     """All channels, the one that answers the photo most first."""
     if layer == "logits":
@@ -100,7 +106,8 @@ if before is not None and before != request and (old := JOBS.get(before)) is not
 st.session_state["_gallery"] = request
 base = photo if request.photo else None
 compared = st.session_state.get("fork", "none")  # another recipe for the same channel and seed
-seen = st.session_state.get("_filter") if st.session_state.get("_filter") in request.channels else request.channels[0]
+state.linked("shown", request.channels[0], request.channels.__contains__, int)
+seen = st.session_state["shown"]
 second = None if compared == "none" else beside.other_recipe(engine, request, seen, compared)
 view = state.view() | link_of(whole=True)
 running = gallery.job(engine, request, base, view).busy
@@ -140,8 +147,10 @@ def grown() -> None:
     called = lambda channel: labels[channel] if layer == "logits" else f"channel {channel}"  # noqa: E731
     all_of_them, one_of_them = st.columns([2.1 if len(channels) > 1 else 1, 1], gap="large")
     with one_of_them:
-        place = st.session_state.get("_filter")
+        place = st.session_state["shown"]
         channel = place if place in channels else channels[0]
+        if what == request:
+            state.note("shown", channels[0])
         closeup.close_up(shelf.tracks[channel], layer, channel, called(channel))
         now = controls.pick("Compare with recipe", "fork", ["none", *RECIPES], "none")
         if now != compared or (second is not None and what == request and second.channels != (channel,)):
@@ -153,7 +162,7 @@ def grown() -> None:
         side = min(200, max(32, show.WIDEST // columns - 2))
 
         def choose() -> None:
-            st.session_state["_filter"] = channels[st.session_state["filter-tiles"]["place"]]
+            st.session_state["shown"] = channels[st.session_state["filter-tiles"]["place"]]
 
         mosaic(
             "filter-tiles", shelf.tiles(side, columns, closeup.ground()), columns=columns, gap=2,
@@ -167,7 +176,7 @@ def grown() -> None:
         take = (lambda: image.picture) if image is not None else None
         show.take_away(
             sheet.file_name(layer, channel), picture=take, array=take,
-            link=state.link("filters", **link_of()) if what == request else "",
+            link=state.link("filters", **link_of(), **beside_it(channel)) if what == request else "",
             python=gallery.python(what, show.opening(photo)),
         )  # fmt: skip
         if not running:

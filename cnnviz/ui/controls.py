@@ -17,8 +17,10 @@ import streamlit as st
 from cnnviz.options import Knob, Options, RequestError, knobs
 from cnnviz.photo import Photo, samples
 from cnnviz.ui import luggage, show, start, state
+from cnnviz.ui.state import OWN
 
 T = TypeVar("T")
+SHORT = {"global average pooling": "GAP", "without max pooling": "no pooling", "convolutional base": "base"}
 WHERE = {"bundled": "bundled", "on disk": "on disk", "run": "trained here", "untrained": "untrained"}
 THUMB = 96  # px
 STEPS = 1000  # the most that a slider may have
@@ -133,13 +135,28 @@ def _net() -> None:
     named = {row.key: _words(row) for row in listed}
     often = collections.Counter(named.values())
     named = {key: words if often[words] == 1 else f"{words} · {key}" for key, words in named.items()}
+    asked = st.query_params.get("model")
     pick("Net", "model", list(named), start.first(listed), words=named.__getitem__)
+    _strange("net", "model", asked, named)
+
+
+def _strange(what: str, key: str, asked: str | None, known: Mapping[str, str]) -> None:
+    """A sentence where a link names a net or photo that is not here, until another one is picked."""
+    now = st.session_state[key]
+    if asked not in (None, OWN, *known):
+        st.session_state[f"_strange_{key}"] = asked, now
+    name, instead = st.session_state.get(f"_strange_{key}", (None, None))
+    if name is not None and instead == now:
+        st.warning(show.plain(f"There is no {what} {name!r} here; this is {known[now]}."), icon=":material/link_off:")
 
 
 def _words(row: Any) -> str:
     size = f"{row.bytes / 1e6:,.0f} MB" if row.bytes >= 1e7 else f"{row.bytes / 1e6:.1f} MB"
     where = WHERE.get(row.where, f"download {size}")
-    return row.title if where in row.title else f"{row.title} · {where}"
+    title = row.title
+    for long, short in SHORT.items():
+        title = title.replace(long, short)
+    return title if where in title else f"{title} · {where}"
 
 
 def _photos() -> None:
@@ -148,9 +165,15 @@ def _photos() -> None:
     photos = {**{name: Photo.sample(name) for name in samples()}, **mine}
     named = _named(photos)
     st.html(f"<style>{''.join(_thumb(i, photos[name]) for i, name in enumerate(options, 1))}</style>")
+    asked = st.query_params.get("photo")
     state.linked("photo", samples()[0], lambda value: value in options, str)
     st.pills("Photo", options, key="photo", required=True, format_func=named.__getitem__)
     state.note("photo", samples()[0], secret=st.session_state["photo"] in mine)
+    _strange("photo", "photo", asked, named)
+    if asked == OWN and not mine:
+        st.session_state["_gone"] = True
+    if st.session_state.get("_gone") and not mine:
+        st.info("A photo of one’s own outlives no reload and is part of no link; add it again.")
     if luggage.bag("_mine").lost:
         luggage.bag("_mine").lost = False
         st.info("Photos of yours made room for newer ones of others; add them again.")
@@ -161,13 +184,14 @@ def _photos() -> None:
         st.session_state["_refused"] = state.bring(files if isinstance(files, list) else [files] if files else [])
         st.session_state["_turn"] += 1
 
+    for sentence in st.session_state.pop("_refused", []):
+        st.error(show.plain(sentence), icon=":material/error:")
+        st.toast(show.plain(sentence), icon=":material/error:", duration="long")  # the sidebar may be scrolled away
     key = f"upload-{turn}"
     st.file_uploader(
         "Add photos", accept_multiple_files=True, key=key, on_change=bring, args=(key,),
         type=["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"],
     )  # fmt: skip
-    for sentence in st.session_state.pop("_refused", []):
-        st.error(show.plain(sentence), icon=":material/error:")
     if st.toggle("Camera", key="camera-on"):
         key = f"camera-{turn}"
         st.camera_input("Take a photo", key=key, on_change=bring, args=(key,), resolution="480p")

@@ -38,11 +38,9 @@ PAGES: dict[str, tuple[tuple[str, str, str, str], ...]] = {
 def run() -> None:
     """One visit of one page: frame, then the page."""
     state.enter()
-    st.set_page_config(
-        page_icon=ICON, layout="wide", initial_sidebar_state="collapsed" if show.presenting() else "auto"
-    )
+    presenting = controls.linked_tick("present")
+    st.set_page_config(page_icon=ICON, layout="wide", initial_sidebar_state="collapsed" if presenting else "auto")
     pages = _pages()
-    presenting = _presenting()
     page = st.navigation(pages, position="hidden" if presenting else "sidebar", expanded=True)
     st.logo(ICON, size="large")
     st.html(f"<style>{STYLE.read_text()}{PRESENTING if presenting else ''}</style>")
@@ -64,14 +62,6 @@ def run() -> None:
             running.draw(top)
         with foot:
             controls.foot()
-
-
-def _presenting() -> bool:
-    """Whether the switch, or before it exists the link, asks for presenter mode."""
-    url = st.query_params.get("present")
-    if url is not None and "present" not in st.session_state:
-        return url.lower() in ("true", "1", "yes")
-    return show.presenting()
 
 
 def _pages() -> dict[str, list]:

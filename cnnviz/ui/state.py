@@ -28,6 +28,7 @@ T = TypeVar("T")
 ROOT = Path(__file__).resolve().parents[2]
 SIDE = 2048  # px: what is kept of an uploaded photo; 12 MiB each at most
 MOST = 24  # photos of a visit; `luggage.ROOM` bounds those of all visits together
+OWN = "own"  # all that a link says of a visitor's own photo
 BAGS = ("_mine", "_many")  # the photos of the sidebar, and those of the pages that take many
 DECODING = threading.BoundedSemaphore(2)  # 50 megapixels take 200 MiB while they are decoded
 
@@ -139,16 +140,19 @@ def kept() -> dict[str, Any]:
 def linked(key: str, default: T, allowed: Callable[[T], bool], parse: Callable[[str], T]) -> None:
     """Before the widget `key`: give it the value in the link, else what it last had, else the default.
 
-    Unlike `bind=`, the link holds the value and not its label, and it may be written by `st.query_params`.
+    Unlike `bind=`, the link holds the value and not its label, and it may be written by `st.query_params`. What stood
+    in the link of this very page and stands there no longer was undone: by the browser's way back.
     """
     notes = st.session_state.setdefault("_notes", {})
-    before, stale, stamp = notes.get(key, (None, None, 0.0))
+    before, stale, stamp, stood = notes.get(key, (None, None, 0.0, None))
     url, value = st.query_params.get(key), st.session_state.get(key, before)
     touched = key in st.session_state and before is not None and st.session_state[key] != before
     echo = url == stale and time.monotonic() - stamp < 2  # the browser had not heard of our last change yet
     if url is not None and not touched and not echo and url != _text(before):
         with contextlib.suppress(ValueError):
             value = parse(url) if allowed(parse(url)) else value
+    if url is None and not touched and not echo and stood == _page():
+        value = default
     good = value is not None and allowed(value)
     if st.session_state.get(key) != (value if good else default) or key not in st.session_state:
         st.session_state[key] = value if good else default
@@ -162,17 +166,24 @@ def noted(key: str) -> Any:
 def note(key: str, default: Any, secret: bool = False) -> None:
     """After the widget `key`: keep its value over page switches, and put it in the link unless it is the default.
 
-    What is `secret` is kept for this visit alone and never stands in a link.
+    What is `secret` is kept for this visit alone and never stands in a link; there, it is called `OWN`.
     """
     value, notes = st.session_state[key], st.session_state.setdefault("_notes", {})
     url = st.query_params.get(key)
-    wanted = None if secret or value == default else _text(value)
-    if notes.get(key, (None,))[0] != value or url != wanted:
-        notes[key] = (value, url, time.monotonic())
+    wanted = OWN if secret else None if value == default else _text(value)
+    before, stale, stamp, _ = notes.get(key, (None, None, 0.0, None))
+    if before != value or url != wanted:
+        stale, stamp = url, time.monotonic()
+    notes[key] = (value, stale, stamp, _page() if wanted is not None else None)
     if wanted is None and url is not None:
         del st.query_params[key]
     elif wanted is not None and url != wanted:
         st.query_params[key] = wanted
+
+
+def _page() -> str:
+    """What tells the current page from the others."""
+    return getattr(get_script_run_ctx(), "page_script_hash", "")
 
 
 def _text(value: Any) -> str:

@@ -9,6 +9,7 @@ import re
 import threading
 import time
 import zipfile
+from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
 import pytest
@@ -369,6 +370,20 @@ def test_the_same_seed_by_another_recipe_stands_beside_it(visit, pictures):
     at = finish(at)
     assert not at.exception
     assert any("by recipe small" in alt for alt in pictures(at))
+
+
+def test_a_link_opens_the_picture_that_was_close_up_and_what_stood_beside_it(visit):
+    at = finish(visit("filters", **FEW))
+    at.session_state["shown"] = 5
+    at.toggle(key="tuning").set_value(True)
+    at.run()
+    (link,) = [code.value for code in at.code if code.value.startswith("http")]
+    assert at.query_params["shown"] == "5"
+    again = finish(visit("filters", **dict(parse_qsl(urlsplit(link).query))))
+    assert not again.exception
+    assert again.session_state["shown"] == 5
+    assert again.toggle(key="tuning").value
+    assert again.session_state["auto-steps"] == 3
 
 
 def test_a_dream_from_my_photo_goes_with_my_photos(visit, jpeg):

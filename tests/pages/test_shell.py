@@ -13,6 +13,7 @@ from cnnviz.photo import Photo, samples
 from cnnviz.ui import controls, luggage, shell, start, state
 
 ROOT = Path(__file__).resolve().parents[2]
+NET = "lecture/cats_gap"
 HEAVY = {"torch", "torchvision", "cv2", "pandas", "scipy", "skimage", "lightning"}
 THERE = [file for group in shell.PAGES.values() for file, *_ in group if (ROOT / "pages" / f"{file}.py").is_file()]
 
@@ -97,8 +98,54 @@ def test_an_uploaded_photo_becomes_the_current_one_and_never_part_of_the_link(vi
     assert at.session_state["photo"] in mine
     assert [photo.name for photo in mine.values()] == ["holiday.jpg"]
     assert all(photo.personal for photo in mine.values())
-    assert "photo" not in at.query_params
+    assert at.query_params["photo"] == "own"  # and nothing else of it
     assert "holiday" not in str(dict(at.query_params))
+    assert not at.info
+    anew = visit(photo="own")  # as after a reload
+    assert not anew.exception
+    assert anew.session_state["photo"] == "cat"
+    assert "add it again" in anew.info[0].value
+
+
+def test_the_browser_s_way_back_undoes_a_change(visit, monkeypatch):
+    at = visit("activations", photo="coffee")
+    at.sidebar.selectbox(key="model").set_value("bundled/cats_dogs").run()
+    at.session_state["photo"] = "rocket"
+    at.run()
+    assert at.query_params["photo"] == "rocket"
+    later = state.time.monotonic() + 10
+    monkeypatch.setattr(state.time, "monotonic", lambda: later)
+    at.query_params["photo"] = "coffee"
+    assert at.run().session_state["photo"] == "coffee"
+    later += 10
+    del at.query_params["photo"]  # it was not in the link at first
+    assert at.run().session_state["photo"] == "cat"
+    assert not at.exception
+    assert "photo" not in at.query_params
+
+
+def test_another_page_keeps_what_its_link_does_not_name(visit, monkeypatch):
+    at = visit("activations", photo="coffee")
+    later = state.time.monotonic() + 10
+    monkeypatch.setattr(state.time, "monotonic", lambda: later)
+    at.query_params.clear()
+    at.switch_page("pages/class_activation.py").run()
+    assert at.session_state["photo"] == "coffee"
+    assert at.session_state["model"] == NET
+
+
+def test_a_link_to_what_is_not_here_says_what_is_shown_instead(visit):
+    at = visit("activations", model="nonsense", photo="nope")
+    assert not at.exception
+    told = lambda: " ".join(one.value.replace("\\", "") for one in at.warning)  # noqa: E731
+    assert "There is no net 'nonsense' here; this is" in told()
+    assert "There is no photo 'nope' here; this is cat" in told()
+    at.run()  # the link has been set right, the sentence stays
+    assert "nonsense" in told()
+    at.session_state["photo"] = "coffee"
+    at.sidebar.selectbox(key="model").set_value("lecture/mnist_gap").run()
+    assert "nonsense" not in told()
+    assert "nope" not in told()
 
 
 def test_the_same_photo_twice_is_kept_once(visit, jpeg):
