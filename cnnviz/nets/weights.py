@@ -21,6 +21,7 @@ from pathlib import Path
 
 from cnnviz.options import RequestError
 
+FOLDER = "weights"  # in the working directory, where there is one and no other is named
 SUFFIXES = (".safetensors", ".pth", ".pt")
 SITE = "https://download.pytorch.org/models/"
 CHUNK = 1 << 20
@@ -41,13 +42,13 @@ class DownloadError(WeightsError):
 
 
 def folder(weights: Path | str | None) -> Path | None:
-    """The weights folder or single file that was asked for, or CNNVIZ_WEIGHTS; None where there is neither.
+    """The weights folder or single file that was asked for, or CNNVIZ_WEIGHTS, or weights/; None where none is there.
 
-    Raises `WeightsError` where it does not exist.
+    Raises `WeightsError` where the one that was named does not exist.
     """
     named = weights or os.environ.get("CNNVIZ_WEIGHTS")
     if not named:
-        return None
+        return Path(FOLDER) if Path(FOLDER).is_dir() else None
     path = Path(named).expanduser()
     if not path.exists():
         raise WeightsError(f"There are no weights at {path}; name an existing folder, or a {', '.join(SUFFIXES)} file.")

@@ -16,7 +16,7 @@ import streamlit as st
 
 from cnnviz.options import Knob, Options, RequestError, knobs
 from cnnviz.photo import Photo, samples
-from cnnviz.ui import luggage, show, start, state
+from cnnviz.ui import checkpoints, luggage, show, start, state
 from cnnviz.ui.state import OWN
 
 T = TypeVar("T")
@@ -138,6 +138,7 @@ def _net() -> None:
     asked = st.query_params.get("model")
     pick("Net", "model", list(named), start.first(listed), words=named.__getitem__)
     _strange("net", "model", asked, named)
+    checkpoints.draw()
 
 
 def _strange(what: str, key: str, asked: str | None, known: Mapping[str, str]) -> None:

@@ -186,7 +186,10 @@ def test_the_folder_comes_from_the_environment_unless_it_is_named(tmp_path, monk
     assert weights.folder(None) == tmp_path / "a"
     assert weights.folder(tmp_path / "b") == tmp_path / "b"
     monkeypatch.delenv("CNNVIZ_WEIGHTS")
+    monkeypatch.chdir(tmp_path)
     assert weights.folder(None) is None
+    (tmp_path / "weights").mkdir()
+    assert weights.folder(None) == Path("weights")
 
 
 def test_counting_reads_headers_and_survives_anything(tmp_path):
