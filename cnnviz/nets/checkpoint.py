@@ -56,7 +56,7 @@ def read(path: Path) -> dict[str, Tensor]:
     if not state:
         raise CheckpointError(f"{path.name} holds no weights; save it with torch.save(net.state_dict(), ...).")
     _refuse_odd(state, path.name)
-    if sum(tensor.nbytes for tensor in state.values()) > LARGEST:
+    if sum(4 * tensor.numel() for tensor in state.values()) > LARGEST:  # as float32, which `fit` makes of them
         raise CheckpointError(f"{path.name} unpacks to more than {LARGEST >> 30} GiB; choose a smaller one.")
     return state
 
@@ -103,6 +103,8 @@ def _refuse_odd(state: Mapping[str, Tensor], name: str) -> None:
             odd = f"of type {str(tensor.dtype).removeprefix('torch.')}"
         elif tensor.numel() == 0:
             odd = "empty"
+        elif tensor.untyped_storage().nbytes() < tensor.nbytes:
+            odd = "one value many times over"
         else:
             continue
         raise CheckpointError(f"{name} cannot be used: {key} is {odd}; save it as plain float32 tensors.")
