@@ -213,10 +213,10 @@ def _snapshot(folder: Path, which: str) -> Path:
     """The weights of a run: best, last, or those after a step."""
     if which == "best":
         return folder / "best.safetensors"
-    steps = {int(p.stem): p for p in (folder / "snapshots").glob("*.safetensors") if p.stem.isdecimal()}
+    steps = shelf.snapshots(folder)
     if steps and which == "last":
         return steps[max(steps)]
     if which.isdecimal() and int(which) in steps:
         return steps[int(which)]
-    known = ", ".join(map(str, sorted(steps))) or "none yet"
+    known = ", ".join(map(str, steps)) or "none yet"
     raise shelf.WeightsError(f"Run {folder.name} has no {which!r}; choose best, last or a saved step ({known}).")

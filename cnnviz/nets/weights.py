@@ -55,6 +55,12 @@ def folder(weights: Path | str | None) -> Path | None:
     return path
 
 
+def snapshots(run: Path) -> dict[int, Path]:
+    """The weights a training run has kept on its way: step to file, in order."""
+    found = {int(p.stem): p for p in (run / "snapshots").glob("*.safetensors") if p.stem.isdecimal()}
+    return dict(sorted(found.items()))
+
+
 def checkpoints(place: Path | None) -> tuple[Path, ...]:
     """The checkpoint files in a weights folder (or the single file itself), sorted by name."""
     if place is None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from cnnviz.ui import controls, running, show, state
+from cnnviz.ui import controls, running, show, sidebar, state
 
 STYLE = Path(__file__).with_name("style.css")
 ICON = (
@@ -45,7 +45,7 @@ def run() -> None:
     st.logo(ICON, size="large")
     st.html(f"<style>{STYLE.read_text()}{PRESENTING if presenting else ''}</style>")
     if presenting:
-        controls.unseen()
+        sidebar.unseen()
         _stage([p for group in pages.values() for p in group], page)
         with show.refusals():
             page.run()
@@ -53,7 +53,7 @@ def run() -> None:
     with st.sidebar:
         top = st.container()
     drawn = running.draw(top)
-    foot = controls.sidebar()
+    foot = sidebar.draw()
     try:
         with show.refusals():  # pages ask under this edge of their own accord, so that the rest of them stays
             page.run()
@@ -61,7 +61,7 @@ def run() -> None:
         if not drawn:  # what the page itself began
             running.draw(top)
         with foot:
-            controls.foot()
+            sidebar.foot()
 
 
 def _pages() -> dict[str, list]:
@@ -86,7 +86,7 @@ def _stage(pages: list, page: object) -> None:
             st.switch_page(pages[(here - 1) % len(pages)], query_params=view)
         if st.button("Next page", icon=":material/arrow_forward:", shortcut="Right", type="tertiary", key="stage-next"):
             st.switch_page(pages[(here + 1) % len(pages)], query_params=view)
-        controls.present()
+        sidebar.present()
 
 
 PRESENTING = """

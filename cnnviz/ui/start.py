@@ -10,7 +10,7 @@ import webbrowser
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
-from cnnviz.nets import zoo  # lists nets without torch
+from cnnviz.nets import weights, zoo  # list nets without torch
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo, samples
 
@@ -113,6 +113,17 @@ def listing() -> tuple[tuple[zoo.Row, ...], str]:
     except (RequestError, OSError) as error:  # the folder was never there, or went while the server was up
         return zoo.spare(), str(error)
     return tuple(row for row in listed if not (public() and row.where == "download")), ""
+
+
+def snapshots(run: str) -> list[str]:
+    """What the weights of a run, run/<id>, can be asked for by: best, last and its steps; nothing for other keys."""
+    kind, _, name = run.partition("/")
+    runs = engine.runs if (engine := START.loaded()) else None
+    folder = zoo.run_folders(zoo.runs_folder(runs)).get(name) if kind == "run" else None
+    if folder is None:
+        return []
+    steps = list(map(str, weights.snapshots(folder)))
+    return ["best", *(["last", *steps] if steps else [])]
 
 
 def first(listed: tuple[zoo.Row, ...]) -> str:

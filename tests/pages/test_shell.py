@@ -2,6 +2,7 @@
 
 import ast
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,8 +10,9 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from cnnviz.nets import zoo
 from cnnviz.photo import Photo, samples
-from cnnviz.ui import controls, luggage, shell, start, state
+from cnnviz.ui import luggage, shell, sidebar, start, state
 
 ROOT = Path(__file__).resolve().parents[2]
 NET = "lecture/cats_gap"
@@ -343,7 +345,7 @@ def test_photos_of_one_name_are_told_apart(visit, jpeg, monkeypatch):
         Image.new("RGB", (40, 40), (i, 0, 0)).save(file, "PNG")
         name = "a very long name of a photo.png" if i else "same.png"
         at.file_uploader(f"upload-{i}").upload(name, file.getvalue(), "image/png").run()
-    called = controls._named({"same.png": Photo.sample("cat"), **at.session_state["_mine"]})
+    called = sidebar._named({"same.png": Photo.sample("cat"), **at.session_state["_mine"]})
     assert list(called.values())[1] == "same.png"
     assert called["mine-3"] == f"{called['mine-2']} (2)"
     strip = next(group for group in at.button_group if group.key == "photo").options
@@ -406,7 +408,7 @@ def test_a_large_upload_is_kept_small(monkeypatch):
 
 def test_thumbnails_are_small_jpegs():
     for name in samples():
-        data = controls._small(Photo.sample(name))
+        data = sidebar._small(Photo.sample(name))
         assert data.startswith("data:image/jpeg;base64,")
         assert len(data) < 12_000
 
@@ -505,3 +507,25 @@ def test_the_server_loads_the_engine_as_it_comes_up_and_opens_a_browser_where_th
     assert begun == [True]
     assert opened == wanted
     assert MultiPartParser.spool_max_size > 2**25  # no upload passes through a file on the way
+
+
+def test_a_run_is_asked_with_any_of_its_snapshots(visit, engine, tmp_path, monkeypatch):
+    folder = tmp_path / "runs" / "mine"
+    (folder / "snapshots").mkdir(parents=True)
+    shutil.copy(zoo.ASSETS / "cats_dogs.json", folder / "card.json")
+    for name in ("best", "snapshots/5", "snapshots/12"):
+        shutil.copy(zoo.ASSETS / "cats_dogs.safetensors", folder / f"{name}.safetensors")
+    monkeypatch.setattr(engine, "runs", tmp_path / "runs")
+    at = visit("activations", model="run/mine@5")
+    assert not at.exception
+    assert not at.warning
+    assert at.sidebar.selectbox(key="model").value == "run/mine@5"
+    snapshot = at.sidebar.selectbox(key="snapshot of run/mine")
+    assert snapshot.options == ["best", "last", "step 5", "step 12"]
+    at = snapshot.set_value("last").run()
+    assert not at.exception
+    assert at.sidebar.selectbox(key="model").value == at.query_params["model"] == "run/mine@last"
+    shown = visit("activations", model="run/mine@12", present="true")
+    assert not shown.exception
+    assert shown.session_state["model"] == "run/mine@12"
+    assert not [box for box in visit("activations").sidebar.selectbox if str(box.key).startswith("snapshot")]
