@@ -60,7 +60,7 @@ def _peers(name: str, engine: Engine) -> dict[str, Peer]:
     found: dict[str, Peer] = {}
 
     def tensor(photo: Photo) -> torch.Tensor:
-        return preprocess.tensor(preprocess.see(photo))
+        return preprocess.tensor(preprocess.see(photo)).contiguous()
 
     if importlib.util.find_spec("pytorch_grad_cam"):
         from pytorch_grad_cam import GradCAM

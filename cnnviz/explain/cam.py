@@ -33,16 +33,15 @@ class Evidence:
 class Heatmap:
     """Which pixels spoke for a class.
 
-    values   float32 (H, W) in 0..1, over the pixels the net saw
     raw      float32 (h, w), signed, at the layer's own size (or the pixels' own, for methods that look there)
     weights  float32 (C,), what each channel of the layer counted; empty where the method asks no channels
     score    the number that was explained: a logit, the difference of two, or minus a logit
     seen     uint8 (H, W, 3), the pixels the net saw
     box      (left, top, width, height) of those pixels in the original photo
     goal     for which class, against it, or rather than which other
+    clip     the quantile of the warm places that counts as the hottest
     """
 
-    values: np.ndarray
     raw: np.ndarray
     weights: np.ndarray
     target: int
@@ -53,6 +52,17 @@ class Heatmap:
     seen: np.ndarray
     box: tuple[float, float, float, float]
     goal: Goal
+    clip: float = 1.0
+
+    @property
+    def values(self) -> np.ndarray:
+        """The heat of each pixel the net saw, float32 (H, W) in 0..1.
+
+        Drawn anew each time: for most methods that takes less than what remembering a map of this size would cost.
+        """
+        heat = spread(self.raw, self.seen.shape[:2], self.clip)
+        heat.setflags(write=False)
+        return heat
 
 
 @dataclass(frozen=True)
@@ -226,7 +236,7 @@ def eigen_cam(e: Evidence) -> tuple[Tensor, Tensor]:
     return (sign * heat).view(e.maps.shape[1:]), sign * weights
 
 
-def spread(raw: np.ndarray, shape: tuple[int, int], clip: float = 1.0) -> np.ndarray:
+def spread(raw: np.ndarray, shape: tuple[int, ...], clip: float = 1.0) -> np.ndarray:
     """A signed map (h, w) as heat float32 (H, W) in 0..1: negative places cold, interpolated, the hottest place 1.
 
     With `clip` below 1 that quantile of the warm places counts as the hottest: single pixels may lie far above.

@@ -104,7 +104,6 @@ def heatmap(
     raw, weights, score = found
     pixels = METHODS[name].reads == "pixels"
     return Heatmap(
-        values=read_only(cam.spread(raw, (seen.shape[0], seen.shape[1]), clip=0.99 if pixels else 1.0)),
         raw=read_only(raw),
         weights=read_only(weights),
         target=goal.target,
@@ -115,6 +114,7 @@ def heatmap(
         seen=seen,
         box=box,
         goal=goal,
+        clip=0.99 if pixels else 1.0,
     )
 
 

@@ -53,9 +53,9 @@ class Regions:
 
 def regions(heat: Heatmap, threshold: Threshold | None = None) -> Regions:
     """The pieces of a map that are warmer than a threshold."""
-    chosen = threshold or Threshold()
-    level = otsu(heat.values) if chosen.level is None else chosen.level
-    warm = (heat.values >= level) & (heat.values > 0)
+    chosen, values = threshold or Threshold(), heat.values
+    level = otsu(values) if chosen.level is None else chosen.level
+    warm = (values >= level) & (values > 0)
     count, pieces, facts, _ = cv2.connectedComponentsWithStats(warm.astype(np.uint8), connectivity=8)
     left, top, width, height = heat.box
     across, down = width / warm.shape[1], height / warm.shape[0]  # photo pixels per pixel the net saw
@@ -67,7 +67,7 @@ def regions(heat: Heatmap, threshold: Threshold | None = None) -> Regions:
             continue
         inside = pieces == i
         mask |= inside
-        inner = heat.values[inside]
+        inner = values[inside]
         sides = left + x * across, top + y * down, left + (x + wide) * across, top + (y + high) * down
         x0, y0, x1, y1 = (round(side) for side in sides)
         size = round(area * across * down)
@@ -114,12 +114,13 @@ def caption(heat: Heatmap) -> str:
     about = f"{heat.label}" if not heat.goal.against else f"against {heat.label}"
     if not np.isfinite(heat.raw).all():
         return f"Heat map of {about}: not a number, see the diagnosis."
-    if heat.values.max() <= 0:
+    values = heat.values
+    if values.max() <= 0:
         return f"Heat map of {about}: no warm place at all."
-    level = float(heat.values.mean())
-    y, x = (int(i) for i in np.unravel_index(int(heat.values.argmax()), heat.values.shape))
-    place = _WORDS[3 * y // heat.values.shape[0]][3 * x // heat.values.shape[1]]
-    warm = float((heat.values >= 0.5).mean())
+    level = float(values.mean())
+    y, x = (int(i) for i in np.unravel_index(int(values.argmax()), values.shape))
+    place = _WORDS[3 * y // values.shape[0]][3 * x // values.shape[1]]
+    warm = float((values >= 0.5).mean())
     return f"Heat map of {about}: strongest {place}, {_times(1 / level)} the mean; {warm:.0%} of the picture is warm."
 
 

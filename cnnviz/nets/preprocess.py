@@ -78,13 +78,13 @@ class Preprocess:
         return np.array(image.convert("RGB"))
 
     def tensor(self, seen: np.ndarray) -> torch.Tensor:
-        """The net's input for pixels it sees, float32 (1, C, H, W)."""
+        """The net's input for pixels it sees, float32 (1, C, H, W), in memory as the pixels are: channels last."""
         import torch
 
-        channels_first = np.ascontiguousarray(seen[..., : self.channels].transpose(2, 0, 1))  # (C, H, W)
+        pixels = torch.from_numpy(seen[..., : self.channels].copy()).permute(2, 0, 1)  # (H, W, C) -> (C, H, W)
         mean = torch.tensor(self.mean, dtype=torch.float32).view(-1, 1, 1)
         std = torch.tensor(self.std, dtype=torch.float32).view(-1, 1, 1)
-        return torch.from_numpy(channels_first).float().div_(255).sub_(mean).div_(std)[None]  # (1, C, H, W)
+        return pixels.float().div_(255).sub_(mean).div_(std)[None]  # (1, C, H, W)
 
     def box(self, photo: Photo) -> tuple[float, float, float, float]:
         """Where in the photo the net looks: (left, top, width, height) in the photo's own pixels."""

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from cnnviz.engine import Engine
-from cnnviz.explain.cam import Heatmap, spread
+from cnnviz.explain.cam import Heatmap
 from cnnviz.explain.doctor import Patient, diagnose, sureness
 from cnnviz.explain.predict import Goal
 from cnnviz.photo import Photo
@@ -19,7 +19,7 @@ from cnnviz.photo import Photo
 def patient(raw=None, maps=None, logits=None, **how) -> Patient:
     raw = np.array([[1.0, -1], [0, 2]], np.float32) if raw is None else np.asarray(raw, np.float32)
     heat = Heatmap(
-        spread(raw, (8, 8)), raw, np.ones(3, np.float32), 3, "cat", 1.0, "conv9", "gradcam",
+        raw, np.ones(3, np.float32), 3, "cat", 1.0, "conv9", "gradcam",
         np.zeros((8, 8, 3), np.uint8), (0, 0, 8, 8), Goal(3),
     )  # fmt: skip
     maps = np.arange(12, dtype=np.float32).reshape(3, 2, 2) if maps is None else np.asarray(maps, np.float32)

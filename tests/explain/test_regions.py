@@ -18,7 +18,7 @@ def heat_of(values: np.ndarray, box=None, raw=None) -> Heatmap:
     values = values.astype(np.float32)
     height, width = values.shape
     return Heatmap(
-        values, values if raw is None else raw, np.empty(0), 1, "cat", 1.0, "conv", "gradcam",
+        values if raw is None else raw, np.empty(0), 1, "cat", 1.0, "conv", "gradcam",
         np.zeros((height, width, 3), np.uint8), box or (0.0, 0.0, float(width), float(height)), Goal(1),
     )  # fmt: skip
 

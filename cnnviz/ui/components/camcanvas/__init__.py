@@ -133,7 +133,7 @@ def camcanvas(
         "size": [photo.width, photo.height],
         "box": [left / photo.width, top / photo.height, width / photo.width, height / photo.height],
         "heat": convlab.text(np.rint(heat.values * 255)),
-        "shape": list(heat.values.shape),
+        "shape": list(heat.seen.shape[:2]),
         "raw": _floats(heat.raw) if heat.raw.size <= SMALL else "",
         "target": heat.target,
         "method": heat.method,
