@@ -10,15 +10,18 @@ from collections.abc import Sequence
 import click
 
 from cnnviz import commands_train  # noqa: F401  its commands join the group
-from cnnviz.commands import cli
+from cnnviz.commands import STOPPED, cli
 from cnnviz.nets.weights import DownloadError
 from cnnviz.options import RequestError
 
-FAILED, REFUSED, STOPPED = 1, 2, 130
+FAILED, REFUSED = 1, 2
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit code: 0 done, 1 it failed, 2 it cannot be done as asked. Errors are one line on standard error."""
+    """The exit code: 0 done, 1 it failed, 2 it cannot be done as asked, 130 it was stopped.
+
+    Errors are one line on standard error.
+    """
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # other packages' warnings would stand between the user and the one line
     try:

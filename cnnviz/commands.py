@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 APP = Path(__file__).resolve().parent.parent / "app.py"
 PUBLIC_UPLOAD = 10  # MB
+STOPPED = 130  # the exit code of what was stopped on its way
 
 WEIGHTS = click.option(
     "--weights",
@@ -54,7 +55,7 @@ def cli(context: click.Context) -> None:
         click.echo(context.get_help())
 
 
-def command(function: Callable[..., None]) -> click.Command:
+def command(function: Callable[..., int | None]) -> click.Command:
     """A command of the group, which also takes --weights behind its own name."""
     return cli.command()(WEIGHTS(function))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -13,7 +14,7 @@ from typing import Any
 
 import click
 
-from cnnviz.commands import JSON, command
+from cnnviz.commands import JSON, STOPPED, command
 from cnnviz.data.augment import PRESETS, Augment
 from cnnviz.data.counting import Counting, write
 from cnnviz.options import Knob, Options, RequestError, knobs
@@ -69,7 +70,7 @@ def train(
     attached: bool,
     as_json: bool,
     **given: Any,
-) -> None:
+) -> int:
     """Train a net: by a plan file, on a folder of pictures, or go on with a run."""
     from cnnviz.nets import weights as shelf
 
@@ -82,6 +83,9 @@ def train(
                 "A run goes on by its own plan; leave the other options out, or train its plan.json anew."
             )
         folder = target
+        if not attached and not run.alive(folder):  # before the long way through torch, on which it may be asked anew
+            with contextlib.suppress(OSError):
+                (folder / run.STOP).unlink()
     elif "CNNVIZ_RUN" in os.environ and int(os.environ.get("LOCAL_RANK", "0")) > 0:
         folder = Path(os.environ["CNNVIZ_RUN"])  # one of several processes that Lightning started for the same run
     else:
@@ -93,15 +97,20 @@ def train(
     began = time.monotonic()
     state = fit(folder, attached=attached, weights=weights, finding=find_rate, heard=_quiet if as_json else _speak)
     if int(os.environ.get("LOCAL_RANK", "0")) > 0:
-        return None  # the first process speaks for all
+        return 0  # the first process speaks for all
     done = run.read(folder)
+    code = STOPPED if state == "stopped" else 0
     if find_rate:
         suggestion = done.last("finished").get("suggestion")
         curve = [{"rate": e["rate"], "loss": e["loss"]} for e in done.of("rate")]
-        return document({"suggestion": suggestion, "curve": curve}) if as_json else click.echo(f"rate {suggestion:g}")
+        if as_json:
+            document({"suggestion": suggestion, "curve": curve})
+        else:
+            click.echo("stopped before a rate was found" if suggestion is None else f"rate {suggestion:g}")
+        return code
     best = done.last("best")
     if as_json:
-        return document(
+        document(
             {
                 "run": done.id,
                 "key": f"run/{done.id}@best",
@@ -112,9 +121,12 @@ def train(
                 "seconds": round(time.monotonic() - began, 1),
             }
         )
+        return code
     if best:
         click.echo(f"best at step {best['step']}: {best['accuracy']:.2%} on val, loss {best['valid_loss']:.4f}")
-    click.echo(f"{state} after {time.monotonic() - began:.0f} s; the net is run/{done.id}@best")
+    net = f"; the net is run/{done.id}@best" if best else ""
+    click.echo(f"{state} after {time.monotonic() - began:.0f} s{net}")
+    return code
 
 
 @command

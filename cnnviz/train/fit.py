@@ -5,16 +5,18 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import signal
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 import numpy as np
 import torch
+from lightning.pytorch.callbacks import LambdaCallback
 from torch import Tensor
 
 from cnnviz.data.loader import Batches, Features
@@ -25,6 +27,8 @@ from cnnviz.train.judge import rest
 from cnnviz.train.keep import Keeper
 from cnnviz.train.learner import Fitting
 from cnnviz.train.task import Stopped, prepare
+
+ENDING = (signal.SIGTERM, signal.SIGINT)
 
 Heard = Callable[[str, dict[str, Any]], None]
 
@@ -39,21 +43,24 @@ def fit(
 ) -> str:
     """Trains a run to its end, or goes on with it; its last state: finished, stopped or failed.
 
-    With `attached`, a closed standard input stops it. `heard` gets every event, too. With `finding`, a learning rate is
-    looked for instead, and nothing is trained. Raises `RequestError` after it wrote the reason as an event.
+    SIGTERM and SIGINT stop it, and so does, with `attached`, a closed standard input. `heard` gets every event, too.
+    With `finding`, a learning rate is looked for instead, and nothing is trained. Raises `RequestError` after it wrote
+    the reason as an event.
     """
     plan = plans.read(folder / run.PLAN)
     child = int(os.environ.get("LOCAL_RANK", "0")) > 0  # started by Lightning for another device of the same run
     if child:
+        _answer([signal.SIG_IGN] * 2)  # the first process hears them, too
         return _fit(plan, folder, lambda *_a, **_k: None, lambda: False, weights)
-    with run.holding(folder):
+    with run.holding(folder), _listening(folder, attached) as wanted:
+        if not finding and run.read(folder).state == "finished" and run.verdict(folder):
+            return "finished"
         written = run.Log(folder)
 
         def log(kind: str, **values: Any) -> None:
             written(kind, **values)
             heard(kind, values)
 
-        wanted = _listen(folder, attached)
         try:
             with run.turn(folder.parent, _accelerator(plan), lambda: True) as mine, contextlib.ExitStack() as stack:
                 if not mine:
@@ -65,6 +72,9 @@ def fit(
         except Stopped:
             log("stopped")
             state = "stopped"
+        except (KeyboardInterrupt, SystemExit):  # the second signal waits for nothing
+            log("stopped")
+            raise KeyboardInterrupt from None
         except torch.OutOfMemoryError:
             less = max(1, plan.batch // 2)
             message = f"The GPU has too little memory for batches of {plan.batch}; try {less}."
@@ -102,19 +112,18 @@ def _fit(
         device=_device(plan),
         pid=os.getpid(),
     )
-    if not fitting.step:
-        keeper.snapshot(0)
-    if fitting.step < fitting.total:
+    if not fitting.step or fitting.over:
+        keeper.snapshot(fitting.step)
+    if not fitting.over:
         if isinstance(task.train, Features):
             torch.set_num_threads(1)  # a head alone is too little work to share, and waiting for each other costs more
         _train(plan, fitting, folder)
         torch.set_num_threads(plan.threads or plans.cores())
-    if fitting.stopped:
         fitting.finish()
+    if fitting.stopped:
         log("stopped", step=fitting.step)
         return "stopped"
     if int(os.environ.get("LOCAL_RANK", "0")) == 0:
-        fitting.finish()
         keeper.judge()
         log("finished", step=fitting.step, **keeper.said)
     return "finished"
@@ -155,6 +164,7 @@ def _find(
 
 def _train(plan: plans.Plan, fitting: Fitting, folder: Path) -> None:
     accelerator = _accelerator(plan)
+    answers = [signal.getsignal(number) for number in ENDING]  # Lightning's own would break off, and save nothing
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Lightning advises on loaders and precision; the plan has decided
@@ -176,6 +186,7 @@ def _train(plan: plans.Plan, fitting: Fitting, folder: Path) -> None:
             enable_progress_bar=False,
             enable_model_summary=False,
             default_root_dir=str(folder),
+            callbacks=[LambdaCallback(on_train_start=lambda *_: _answer(answers))],
         )
         trainer.fit(fitting)
         fitting.to(fitting.task.device)
@@ -201,20 +212,38 @@ def _device(plan: plans.Plan) -> str:
     return "Apple GPU" if accelerator == "mps" else f"CPU, {threads} thread{'s' if threads > 1 else ''}"
 
 
-def _listen(folder: Path, attached: bool) -> Callable[[], bool]:
-    """Whether somebody wants the run to stop: a file named stop, a folder that went away, or, if attached, a closed
-    standard input.
+@contextlib.contextmanager
+def _listening(folder: Path, attached: bool) -> Iterator[Callable[[], bool]]:
+    """What says whether somebody wants the run to stop: a file named stop, a folder that went away, a signal, or, if
+    attached, a closed standard input. A second signal ends the process as if nobody listened.
     """
-    with contextlib.suppress(OSError):
-        (folder / run.STOP).unlink()
     closed = threading.Event()
     if attached:
 
         def wait() -> None:
             with contextlib.suppress(OSError, ValueError):
-                while sys.stdin.buffer.read(1):
+                while os.read(sys.stdin.fileno(), 1):  # past Python's buffer, whose lock would be held at the end
                     pass
             closed.set()
 
         threading.Thread(target=wait, daemon=True).start()
-    return lambda: closed.is_set() or (folder / run.STOP).exists() or not folder.is_dir()
+    before = [signal.getsignal(number) or signal.SIG_DFL for number in ENDING]
+
+    def hear(*_: object) -> None:
+        closed.set()
+        _answer(before)
+
+    _answer([old if old is signal.SIG_IGN else hear for old in before])
+    try:
+        yield lambda: closed.is_set() or (folder / run.STOP).exists() or not folder.is_dir()
+    finally:
+        _answer(before)
+        with contextlib.suppress(OSError):
+            (folder / run.STOP).unlink()  # it has been answered
+
+
+def _answer(handlers: Sequence[Any]) -> None:
+    """Sets what answers the signals that end a process; only the main thread may."""
+    if threading.current_thread() is threading.main_thread():
+        for number, handler in zip(ENDING, handlers, strict=True):
+            signal.signal(number, handler)

@@ -55,6 +55,11 @@ class Fitting(L.LightningModule):
         """The pass that the next step belongs to, from 0."""
         return self.step // self.per_epoch
 
+    @property
+    def over(self) -> bool:
+        """Whether no step is left to do."""
+        return self.step >= self.total or bool(self.plan.patience and self.worse >= self.plan.patience)
+
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """The plan's optimizer, with the state of the run that is resumed."""
         groups = rate.parameters(self.net, self.task.groups, self.plan.rate)
@@ -149,7 +154,7 @@ class Fitting(L.LightningModule):
             self.kept = loss
         if self.step >= self.total or time.monotonic() - self.saved > 2:
             self._save()
-        if self.plan.patience and self.worse >= self.plan.patience:
+        if self.over:
             self.trainer.should_stop = True
 
     def restore(self) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -15,6 +17,8 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
+from cnnviz import commands_train
+from cnnviz.__main__ import main
 from cnnviz.data.augment import Augment
 from cnnviz.nets import zoo
 from cnnviz.options import RequestError
@@ -111,6 +115,99 @@ def test_a_run_stopped_on_the_way_goes_on_to_the_very_weights_of_one_that_was_no
         assert [e[key] for e in both.of("epoch")] == pytest.approx([e[key] for e in whole.of("epoch")], abs=2e-6)
     assert same(folder / "snapshots" / "15.safetensors", whole.folder / "snapshots" / "15.safetensors")
     assert same(folder / "best.safetensors", whole.folder / "best.safetensors")
+
+
+def test_a_finished_run_stays_as_it_is_however_often_it_is_gone_on_with(plan, tmp_path):
+    done = trained(plan.but(epochs=1), tmp_path)
+    assert fit(done.folder) == "finished"
+    assert run.read(done.folder) == done
+
+
+@pytest.mark.parametrize("patience", [0, 1])
+def test_a_run_killed_while_it_was_judged_is_judged_when_it_goes_on(plan, tmp_path, monkeypatch, patience):
+    class Killed(BaseException):
+        """Nothing in the run hears of it."""
+
+    def killed(_):
+        raise Killed
+
+    slow = {"rate": 1e-7, "schedule": "constant", "epochs": 50} if patience else {"epochs": 1}
+    folder = run.create(plan.but(patience=patience, **slow), tmp_path, "killed")
+    with monkeypatch.context() as deadly:
+        deadly.setattr(keep.Keeper, "judge", killed)
+        with pytest.raises(Killed):
+            fit(folder)
+    before = run.read(folder)
+    assert (before.state, run.verdict(folder)) == ("interrupted", None)
+    assert fit(folder) == "finished"
+    assert run.read(folder).of("epoch") == before.of("epoch")
+    assert run.verdict(folder)["val"]["images"] == 12
+
+
+def test_a_run_stopped_in_its_very_last_step_is_judged_when_it_goes_on(plan, tmp_path, spoken):
+    folder = run.create(plan.but(epochs=1), tmp_path)
+    state = fit(folder, heard=lambda kind, v: run.stop(folder) if (kind, v.get("step")) == ("step", 5) else None)
+    assert (state, run.verdict(folder)) == ("stopped", None)
+    assert fit(folder) == "finished"
+    assert run.verdict(folder)["val"]["images"] == 12
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_the_run_which_saves_says_so_and_goes_on(circles, tmp_path, spoken, monkeypatch, capsys, number):
+    handlers = [signal.getsignal(number) for number in fitting.ENDING]
+    asked = ["train", circles, "--net", "lecture/mnist_gap", "--size", 32, "--epochs", 2, "--batch", 8, "--threads", 1]
+
+    def ended(kind, values):
+        if (kind, values.get("step")) == ("step", 7):
+            os.kill(os.getpid(), number)
+
+    with monkeypatch.context() as ending:
+        ending.setattr(commands_train, "_quiet", ended)
+        assert main([str(word) for word in (*asked, "--out", tmp_path, "--name", "ended", "--json")]) == 130
+    document = json.loads(capsys.readouterr().out)
+    assert (document["state"], document["step"]) == ("stopped", 5)
+    ended = run.read(tmp_path / "ended")
+    assert (ended.state, ended.last("saved")["step"]) == ("stopped", ended.last("step")["step"])
+    assert [signal.getsignal(number) for number in fitting.ENDING] == handlers
+    assert main(["train", str(tmp_path / "ended"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["step"] == 10
+
+
+def test_a_second_signal_waits_for_nothing(plan, tmp_path, monkeypatch):
+    def endless(_):
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGINT)
+
+    folder = run.create(plan.but(epochs=1), tmp_path)
+    monkeypatch.setattr(keep.Keeper, "judge", endless)
+    with pytest.raises(KeyboardInterrupt):
+        fit(folder)
+    assert run.read(folder).state == "stopped"
+
+
+def test_a_search_for_a_rate_that_is_stopped_says_so(circles, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(commands_train, "_speak", lambda kind, _: kind == "rate" and signal.raise_signal(signal.SIGINT))
+    asked = ["train", circles, "--net", "lecture/mnist_gap", "--size", 32, "--out", tmp_path, "--find-rate"]
+    assert main([str(word) for word in asked]) == 130
+    assert capsys.readouterr().out == "stopped before a rate was found\n"
+
+
+@pytest.mark.timeout(120)
+def test_a_stop_asked_while_the_process_is_starting_is_heard(plan, tmp_path):
+    folder = run.create(plan.but(epochs=1000), tmp_path)
+    process = run.spawn(folder)
+    run.stop(folder)
+    assert process.wait(60) == 130
+    process.stdin.close()
+    done = run.read(folder)
+    assert (done.state, done.of("epoch"), (folder / run.STOP).exists()) == ("stopped", [], False)
+
+
+def test_a_stop_asked_of_a_process_long_gone_is_forgotten(plan, tmp_path, capsys):
+    folder = run.create(plan.but(epochs=1), tmp_path)
+    run.stop(folder)
+    assert main(["train", str(folder)]) == 0
+    assert "finished" in capsys.readouterr().out
 
 
 @contextlib.contextmanager
