@@ -19,6 +19,7 @@ MAX_ENTRIES = 200_000
 MAX_TOTAL = 4 << 30  # bytes unpacked
 MAX_RATIO = 200  # unpacked to packed, of the whole archive; pictures hardly shrink
 MAX_DEPTH = 8
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # what every program that makes zips uses unless told otherwise
 CHUNK = 1 << 20
 
 
@@ -92,6 +93,8 @@ def _checked(archive: zipfile.ZipFile, max_total: int) -> list[zipfile.ZipInfo]:
             continue
         if entry.flag_bits & 0x1:
             raise ArchiveError(f"{_shown(entry)} is encrypted; make the archive without a password.")
+        if entry.compress_type not in METHODS:
+            raise ArchiveError(f"{_shown(entry)} is packed in a rare way; make the archive as a plain zip (deflate).")
         if (name := "/".join(parts).casefold()) in seen:
             raise ArchiveError(f"{_shown(entry)} is in the archive twice; make it again.")
         seen.add(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import stat
 import struct
@@ -21,9 +22,9 @@ def png():
     return data.getvalue()
 
 
-def packed(*entries) -> io.BytesIO:
+def packed(*entries, method=zipfile.ZIP_DEFLATED) -> io.BytesIO:
     data = io.BytesIO()
-    with zipfile.ZipFile(data, "w", zipfile.ZIP_DEFLATED) as out:
+    with zipfile.ZipFile(data, "w", method) as out:
         for name, content in entries:
             out.writestr(name, content)
     data.seek(0)
@@ -94,3 +95,24 @@ def test_encrypted_duplicate_empty_and_broken_archives_are_refused(tmp_path, png
         archive.unpack(io.BytesIO(packed(("a/1.png", png)).getvalue()[:-30]), tmp_path / "out")
     with pytest.raises(archive.ArchiveError, match="already"):
         archive.unpack(packed(("a/1.png", png)), tmp_path)
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_rare_ways_of_packing_are_refused_whole_or_damaged(tmp_path, png, method):
+    data = bytearray(packed(("a/1.png", png), method=method).getvalue())
+    data[60] ^= 255
+    for content in (packed(("a/1.png", png), method=method).getvalue(), bytes(data)):
+        with pytest.raises(archive.ArchiveError, match="plain zip"):
+            archive.unpack(io.BytesIO(content), tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+
+
+def test_any_bytes_may_be_damaged(tmp_path, png):
+    whole, rng = packed(("a/1.png", png), ("b/1.png", png)).getvalue(), np.random.default_rng(0)
+    for i in range(200):
+        data = bytearray(whole)
+        for place in rng.integers(0, len(data), 4):
+            data[place] = rng.integers(256)
+        with contextlib.suppress(archive.ArchiveError):
+            archive.unpack(io.BytesIO(bytes(data)), tmp_path / str(i))
+    assert not list(tmp_path.glob(".*"))
