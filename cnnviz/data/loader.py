@@ -149,9 +149,19 @@ class Batches:
 
 
 def measure(pictures: Pictures, most: int = 1000) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of each channel over up to `most` pictures, in 0..1, to four digits."""
-    step = max(1, len(pictures) // most)
-    pixels, _, _ = pictures.take(range(0, len(pictures), step))
-    values = pixels.float().div_(255).transpose(0, 1).flatten(1)  # (N, C, H, W) -> (C, N H W)
-    mean = tuple(round(float(m), 4) for m in values.mean(1))
-    return mean, tuple(max(0.01, round(float(s), 4)) for s in values.std(1))
+    """Mean and standard deviation of each channel over up to `most` pictures, in 0..1, to four digits.
+
+    Raises `FolderError` where none of them can be read.
+    """
+    shades = torch.arange(256, dtype=torch.float64)
+    counts = torch.zeros(1, 256, dtype=torch.float64)
+    for places in torch.arange(0, len(pictures), max(1, -(-len(pictures) // most))).split(CHUNK):
+        pixels, _, _ = pictures.take(places.tolist())
+        found = [torch.bincount(channel.flatten(), minlength=256) for channel in pixels.unbind(1)]
+        counts = counts + torch.stack(found)  # (C, 256)
+    total = counts.sum(-1)
+    if not total.any():
+        raise FolderError("None of the pictures can be read; check the files.")
+    mean = (counts * shades).sum(1) / total
+    deviation = ((counts * (shades - mean[:, None]) ** 2).sum(1) / (total - 1)).sqrt()
+    return tuple(round(float(m) / 255, 4) for m in mean), tuple(max(0.01, round(float(d) / 255, 4)) for d in deviation)
