@@ -94,11 +94,18 @@ def _check(k: Knob, value: Any) -> None:
         if value not in k.choices:
             raise OptionError(f"{k.name} is {value!r}; choose one of {', '.join(map(str, k.choices))}.")
         return
+    if k.kind in (bool, str) and not isinstance(value, k.kind):
+        raise OptionError(f"{k.name} is {value!r}; it has to be {'true or false' if k.kind is bool else 'text'}.")
     number = k.kind in (int, float)
     if number and (isinstance(value, bool) or not isinstance(value, (int, float) if k.kind is float else int)):
         raise OptionError(f"{k.name} is {value!r}; it has to be {'a whole number' if k.kind is int else 'a number'}.")
-    if number and not math.isfinite(value):
+    if isinstance(value, float) and not math.isfinite(value):
         raise OptionError(f"{k.name} is {value}; it has to be a finite number.")
     if (k.low is not None and value < k.low) or (k.high is not None and value > k.high):
-        span = f"{'' if k.low is None else k.low} to {'' if k.high is None else k.high} {k.unit}".strip()
-        raise OptionError(f"{k.name} is {value}; it has to lie in the range {span}.")
+        raise OptionError(f"{k.name} is {value}; it has to {_range(k)}.")
+
+
+def _range(k: Knob) -> str:
+    if k.low is not None and k.high is not None:
+        return f"lie in the range {k.low} to {k.high} {k.unit}".strip()
+    return f"be {k.low} or more" if k.high is None else f"be {k.high} or less"

@@ -17,11 +17,13 @@ class Recipe(Options):
     rate: float = knob(0.5, "How far", low=0.0, high=1.0)
     canvas: str = knob("pixel", "Where", choices=("pixel", "fourier"))
     seed: int | None = knob(None, "Which", low=0)
+    mirror: bool = knob(False, "Whether")
+    title: str = knob("", "How it is called")
 
 
 def test_the_defaults_are_allowed_and_described():
     Recipe()
-    assert [k.name for k in knobs(Recipe)] == ["steps", "rate", "canvas", "seed"]
+    assert [k.name for k in knobs(Recipe)] == ["steps", "rate", "canvas", "seed", "mirror", "title"]
     assert knobs(Recipe)[0].unit == "steps"
     assert knobs(Recipe)[3].optional
 
@@ -35,13 +37,30 @@ def test_the_defaults_are_allowed_and_described():
         {"steps": True},
         {"rate": float("nan")},
         {"rate": "1"},
+        {"rate": 10**400},
         {"canvas": "oil"},
+        {"canvas": ["pixel"]},
         {"seed": -1},
+        {"mirror": "no"},
+        {"mirror": 0},
+        {"mirror": None},
+        {"title": 5},
     ],
 )
 def test_a_value_out_of_range_is_refused_with_its_name(wrong):
     with pytest.raises(OptionError, match=next(iter(wrong))):
         Recipe(**wrong)
+
+
+def test_a_whole_number_is_a_number_too():
+    assert Recipe(rate=1).rate == 1
+
+
+def test_a_range_that_is_open_is_said_as_it_is():
+    with pytest.raises(OptionError, match=r"steps is 101; it has to lie in the range 1 to 100 steps\.$"):
+        Recipe(steps=101)
+    with pytest.raises(OptionError, match=r"seed is -1; it has to be 0 or more\.$"):
+        Recipe(seed=-1)
 
 
 def test_flat_options_tell_classes_and_values_apart():

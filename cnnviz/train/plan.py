@@ -66,6 +66,9 @@ class Plan(Options):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        for name in ("data", "net", "title", "start"):
+            if not isinstance(value := getattr(self, name), str):
+                raise PlanError(f"{name} is {value!r}; it has to be text.")
         if not self.data:
             raise PlanError("A plan names a folder of pictures; set its data.")
         if self.recipe == "features" and not nothing(self.augment):
@@ -92,7 +95,7 @@ def parse(text: str, name: str = "the plan") -> Plan:
     """The plan in a JSON document. Raises `PlanError` or `OptionError` naming what is wrong."""
     try:
         values = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise PlanError(f"{name} is no JSON ({error}); correct it.") from None
     if not isinstance(values, dict):
         raise PlanError(f'{name} is no JSON object; write one such as {{"data": "pictures", "epochs": 5}}.')
