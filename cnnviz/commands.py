@@ -15,7 +15,7 @@ from cnnviz.explain.ascent import Ascent
 from cnnviz.nets import zoo
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo
-from cnnviz.terminal import count, document, knob_options, progress, table, targets, write
+from cnnviz.terminal import count, document, knob_options, passable, progress, table, targets, write
 
 if TYPE_CHECKING:
     from cnnviz.engine import Engine
@@ -228,6 +228,7 @@ def activations(context: click.Context, photo: Path, key: str, layer: str, out: 
 @click.pass_context
 def filters(context: click.Context, key: str, **asked: Any) -> None:
     """Grow the pictures that filters answer most to; what was grown before is remembered."""
+    passable(asked["out"])
     from cnnviz import growing
 
     told = progress(f"{key} downloads", "MB", 10**6)

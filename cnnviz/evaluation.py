@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from cnnviz.data.folder import SPLITS, SUFFIXES
+from cnnviz.data.folder import SPLITS, SUFFIXES, order
 from cnnviz.engine import Engine
 from cnnviz.explain.predict import label, plain, probabilities, target
 from cnnviz.nets.zoo import Model
@@ -73,14 +73,14 @@ def evaluate(engine: Engine, key: str, folder: Path, progress: Callable[[int, in
 
 
 def class_folders(folder: Path) -> tuple[Path, ...]:
-    """The folders of the classes: those of val/ where there is one, else those of the folder itself."""
+    """The folders of the classes, in the order training has: those of val/ where there is one, else of the folder."""
     if not folder.is_dir():
         raise EvaluationError(f"There is no folder {folder}; name one with a subfolder of photos for each class.")
     root = next((folder / name for name in SPLITS["val"] if (folder / name).is_dir()), folder)
-    found = tuple(sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")))
+    found = [path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")]
     if not found:
         raise EvaluationError(f"{folder.name} has no subfolders; make one for each class, named like the class.")
-    return found
+    return tuple(sorted(found, key=lambda path: order(path.name)))
 
 
 def pictures(folder: Path) -> tuple[Path, ...]:
@@ -91,7 +91,7 @@ def pictures(folder: Path) -> tuple[Path, ...]:
 def match(names: Sequence[str], labels: Sequence[str]) -> tuple[int, ...]:
     """The class index of each folder name: cats, Cat and CAT are all cat. Raises `EvaluationError` naming the closest.
 
-    Where the net has no class names, folders count as its classes in alphabetical order.
+    Where the net has no class names, folders count as its classes in the order given.
     """
     if len(names) == len(labels) and all(re.fullmatch(r"class \d+", known) for known in labels):
         return tuple(range(len(names)))

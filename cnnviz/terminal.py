@@ -82,7 +82,14 @@ def targets(photos: Sequence[Path], out: Path) -> list[Path]:
     own = {photo.resolve() for photo in photos}
     if taken := next((target for target in places if target.resolve() in own), None):
         raise RequestError(f"{taken} is the photo itself and would be lost; choose another --out.")
-    return places
+    return [passable(place) for place in places]
+
+
+def passable(place: Path) -> Path:
+    """The same path, unless a file stands where one of its folders would be; then `RequestError` is raised."""
+    if file := next((above for above in place.parents if above.exists() and not above.is_dir()), None):
+        raise RequestError(f"{file} is a file, so that nothing can lie in it; name a folder with --out.")
+    return place
 
 
 def write(target: Path, picture: Any, numbers: np.ndarray | None) -> None:

@@ -390,9 +390,37 @@ def test_other_bad_requests_are_one_line_that_helps(refused, picture, tmp_path):
     assert not out.exists()
 
 
-def test_a_file_that_cannot_be_written_is_a_failure(refused, picture, tmp_path):
+def test_a_file_in_the_way_of_a_folder_is_told_before_anything_is_computed(refused, picture, tmp_path):
     (tmp_path / "file").write_text("in the way")
-    refused("heatmap", picture, "--model", KEY, "--out", tmp_path / "file" / "o.png", code=1)
+    heat = ("heatmap", picture, "--model", KEY, "--out")
+    for out in (tmp_path / "file" / "o.png", tmp_path / "file" / "folder", tmp_path / "file" / "a" / "b"):
+        assert "file is a file" in refused(*heat, out)
+        assert "file is a file" in refused("filters", "--model", KEY, "--layer", "conv1", "--out", out)
+    assert "file is a file" in refused("filters", "--model", KEY, "--layer", "conv1", "--out", tmp_path / "file")
+
+
+def test_a_file_that_cannot_be_written_is_a_failure(refused, picture, tmp_path):
+    out = tmp_path / ("o" * 300 + ".png")
+    refused("heatmap", picture, "--model", KEY, "--out", out, code=1)
+
+
+def test_options_beyond_their_range_are_one_line(refused, tmp_path):
+    filters = ("filters", "--model", KEY, "--layer", "conv1", "--out", tmp_path / "o", "--channels")
+    for many in ("9" * 5000, "random:" + "9" * 5000, "0-" + "9" * 5000):
+        assert len(refused(*filters, many)) < 200
+    assert refused("counting", tmp_path / "set", "--seed", -1).endswith("it has to be 0 or more.")
+
+
+def test_folders_without_names_for_them_are_ordered_as_training_orders_them(tmp_path):
+    from cnnviz.data import folder
+    from cnnviz.evaluation import class_folders
+
+    names = ["1", "2", "10", "11", "Cat", "ant", "dog"]
+    for name in names:
+        (tmp_path / name).mkdir()
+        for i in range(2):
+            (tmp_path / name / f"{i}.png").touch()
+    assert [path.name for path in class_folders(tmp_path)] == list(folder.read(tmp_path).classes) == names
 
 
 def test_a_surprise_is_still_one_line(refused, monkeypatch):

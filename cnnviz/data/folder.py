@@ -67,7 +67,7 @@ def read(root: Path | str, *, share: float = 0.2, seed: int = 0) -> DataSet:
     root = _unwrapped(root)
     named = {split: next((root / n for n in names if (root / n).is_dir()), None) for split, names in SPLITS.items()}
     whole = named["train"] or root
-    classes = tuple(sorted((p.name for p in _folders(whole) if _pictures(p)), key=_order))
+    classes = tuple(sorted((p.name for p in _folders(whole) if _pictures(p)), key=order))
     if len(classes) < 2:
         raise FolderError(
             f"{root.name} holds {len(classes)} folders with pictures, which have to be at least two classes; "
@@ -189,5 +189,6 @@ def _part(whole: Split, chosen: np.ndarray) -> Split:
     return Split(tuple(whole.paths[i] for i in picked), tuple(whole.labels[i] for i in picked))
 
 
-def _order(name: str) -> tuple[int, int, str]:
+def order(name: str) -> tuple[int, int, str]:
+    """What class names are sorted by: whole numbers as numbers, before all other names."""
     return (0, int(name), name) if name.isdecimal() else (1, 0, name)

@@ -14,6 +14,7 @@ from cnnviz.options import RequestError
 from cnnviz.picture import encode
 
 PLAIN = ("ReLU", "Pool", "Dropout", "Norm", "Hardswish", "SiLU", "Sigmoid", "Identity", "Permute")  # nothing learned
+NUMBER = r"\d{1,18}"
 
 
 def channels(wanted: str, count: int, seed: int = 0, top: Callable[[], Sequence[int]] | None = None) -> tuple[int, ...]:
@@ -23,7 +24,7 @@ def channels(wanted: str, count: int, seed: int = 0, top: Callable[[], Sequence[
     """
     text = wanted.replace(" ", "")
     kind, colon, number = text.partition(":")
-    if colon and kind in ("random", "top") and number.isdecimal() and int(number):
+    if colon and kind in ("random", "top") and re.fullmatch(NUMBER, number) and int(number):
         many = min(int(number), count)
         if kind == "random":
             return tuple(sorted(int(c) for c in np.random.default_rng(seed).permutation(count)[:many]))
@@ -32,9 +33,9 @@ def channels(wanted: str, count: int, seed: int = 0, top: Callable[[], Sequence[
         return tuple(int(c) for c in top()[:many])
     found: dict[int, None] = {}
     for part in text.split(","):
-        match = re.fullmatch(r"(\d+)(?:-(\d+))?", part)
+        match = re.fullmatch(rf"({NUMBER})(?:-({NUMBER}))?", part)
         if match is None:
-            raise RequestError(f"{wanted!r} names no channels; write for example 0-15, 3,7,20, random:6 or top:9.")
+            raise RequestError(f"{wanted[:40]!r} names no channels; write for example 0-15, 3,7,20, random:6 or top:9.")
         first, last = int(match[1]), int(match[2] or match[1])
         if first > last or last >= count:
             raise RequestError(f"{part} does not fit: the layer has channels 0 to {count - 1}.")
