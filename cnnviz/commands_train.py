@@ -82,7 +82,7 @@ def train(
             raise RequestError(
                 "A run goes on by its own plan; leave the other options out, or train its plan.json anew."
             )
-        folder = target
+        folder = run.trial(plans.read(target / run.PLAN), target.resolve().parent) if find_rate else target
         if not attached and not run.alive(folder):  # before the long way through torch, on which it may be asked anew
             with contextlib.suppress(OSError):
                 (folder / run.STOP).unlink()

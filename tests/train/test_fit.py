@@ -192,6 +192,13 @@ def test_a_search_for_a_rate_that_is_stopped_says_so(circles, tmp_path, monkeypa
     assert capsys.readouterr().out == "stopped before a rate was found\n"
 
 
+def test_a_search_for_a_rate_of_a_run_leaves_the_run_as_it_is(plan, tmp_path, capsys):
+    folder = run.create(plan, tmp_path)
+    assert main(["train", str(folder), "--find-rate"]) == 0
+    assert capsys.readouterr().out.startswith("rate 0.")
+    assert run.read(folder).events == ()
+
+
 @pytest.mark.timeout(120)
 def test_a_stop_asked_while_the_process_is_starting_is_heard(plan, tmp_path):
     folder = run.create(plan.but(epochs=1000), tmp_path)
