@@ -12,7 +12,9 @@ import re
 import shutil
 import subprocess
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -178,6 +180,37 @@ def find_rate(plan: Plan) -> Path:
     folder = run.trial(plan, runs_folder())
     _start(folder, "--find-rate")
     return folder
+
+
+def verdict(one: Run) -> dict[str, Any] | None:
+    """What a run's best weights say about val and test; None where nobody judged those that are the best now."""
+    with contextlib.suppress(OSError):
+        if one.state == "finished" or _changed(one, run.VERDICT) >= _changed(one, "best.safetensors"):
+            return run.verdict(one.folder)
+    return None
+
+
+def _changed(one: Run, name: str) -> int:
+    return (one.folder / name).stat().st_mtime_ns
+
+
+def judge(one: Run, told: Callable[[str, float], Any]) -> None:
+    """Judges the best weights of a run as the end of training does; `told` hears the stage and its share done.
+
+    Raises `RequestError`.
+    """
+    from cnnviz.train.keep import Keeper
+    from cnnviz.train.task import prepare
+
+    def log(kind: str, **values: Any) -> None:
+        if kind == "prepare":
+            told(values["stage"], values["done"] / max(1, values["of"]))
+
+    plan = one.plan.but(recipe="frozen") if one.plan.recipe == "features" else one.plan  # whole pictures are judged
+    with run.holding(one.folder):
+        Keeper(one.folder, prepare(plan, one.folder.parent, None, log, lambda: False), log).judge()
+    if verdict(one) is None:
+        raise RequestError("The verdict could not be written; free some space, then judge again.")
 
 
 def crowded(folder: Path) -> str:

@@ -1,19 +1,16 @@
-"""A run while it learns and after: curves, buttons, confusion matrix, the pictures it got most wrong."""
+"""A run while it learns and after: curves, buttons, its weights and its verdict."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import streamlit as st
 
-from cnnviz import picture
 from cnnviz.options import RequestError
-from cnnviz.photo import Photo
 from cnnviz.train import run as runfolder
 from cnnviz.train.run import Run
-from cnnviz.ui import controls, curves, plan, runs, show, state
+from cnnviz.ui import curves, jobs, plan, runs, show, state, verdict
 
 WORDS = {
     "waiting": "not begun", "starting": "starting", "queued": "waits for the device", "running": "learning",
@@ -33,8 +30,10 @@ def table(listed: list[Run]) -> None:
             rows, hide_index=True, height=show.tall(len(rows), 6), alt="All runs", placeholder="–",
             column_config={
                 "run": st.column_config.TextColumn(width="medium"),
-                "accuracy": st.column_config.NumberColumn(format="percent"),
-                "loss": st.column_config.NumberColumn(format="%.4f"),
+                "best loss": st.column_config.NumberColumn(format="%.4f", help="The lowest on val"),
+                "accuracy there": st.column_config.NumberColumn(
+                    format="percent", help="On val, with the weights of the lowest loss"
+                ),
             },
         )  # fmt: skip
 
@@ -42,11 +41,11 @@ def table(listed: list[Run]) -> None:
 
 
 def _row(one: Run) -> dict[str, Any]:
-    best, last = one.last("best"), one.last("epoch")
+    kept, last = one.last("best"), one.last("epoch")
     return {
         "run": one.id, "state": WORDS[one.state], "net": one.plan.net, "recipe": one.plan.recipe,
         "data": Path(one.plan.data).name, "epochs": f"{last.get('epoch', 0)} of {one.plan.epochs}",
-        "accuracy": best.get("accuracy"), "loss": best.get("valid_loss"),
+        "best loss": kept.get("valid_loss"), "accuracy there": kept.get("accuracy"),
     }  # fmt: skip
 
 
@@ -114,7 +113,7 @@ def status(now: Run) -> None:
         tail = now.of("step")[-20:]
         spent = tail[-1]["time"] - tail[0]["time"] if len(tail) > 1 else 0
         pace = (tail[-1]["step"] - tail[0]["step"]) / spent if spent else 0
-        left = f" · about {(of - step) / pace:,.0f} s left" if pace else ""
+        left = jobs.remaining((of - step) / pace if pace else None)
         st.progress(min(1.0, step / of), f"Step {step:,} of {of:,}{left}")
     if trouble := ended_badly(now):
         st.error(show.plain(trouble), icon=":material/error:")
@@ -132,10 +131,18 @@ def status(now: Run) -> None:
             {
                 "Weights that learn": f"{first['trainable']:,} of {first['parameters']:,}",
                 "Pictures a second": f"{now.last('step').get('images_per_second', 0):,.0f}",
-                "Best on val": f"{now.last('best').get('accuracy', 0):.2%}",
+                "Best by loss on val": best(now),
                 "Device": first["device"],
             }
         )
+
+
+def best(now: Run) -> str:
+    """The epoch whose weights were kept for their loss on val, which need not be that of the best accuracy."""
+    if not (kept := now.last("best")):
+        return "–"
+    epoch = next((e["epoch"] for e in now.of("epoch") if e["step"] == kept["step"]), "?")
+    return f"epoch {epoch}, loss {kept['valid_loss']:.4f}, {kept['accuracy']:.2%} right"
 
 
 def _filling(now: Run) -> None:
@@ -173,11 +180,10 @@ def ended_badly(now: Run) -> str:
 
 def afterwards(name: str) -> None:
     """What the run's net got right and wrong, and the ways on."""
-    one, said = runs.look(name), runfolder.verdict(runs.look(name).folder)
-    key = f"run/{name}@best"
+    one, key = runs.look(name), f"run/{name}@best"
     if (one.folder / "best.safetensors").is_file():
         show.section("The net", key)
-        with st.container(horizontal=True):
+        with st.container(horizontal=True, vertical_alignment="center"):
             for page, words, icon in (
                 ("activations", "Its activations", "apps"),
                 ("class_activation", "What its answers rest on", "local_fire_department"),
@@ -201,9 +207,7 @@ def afterwards(name: str) -> None:
             st.download_button(
                 "Plan", one.plan.json(), "plan.json", on_click="ignore", icon=":material/download:", key="plan-out"
             )
-    if said:
-        split = controls.switch("Judged on", "judged", [k for k in ("val", "test") if k in said], "val")
-        judged(key, said, split)
+    verdict.draw(one)
     if not one.active:
         with st.popover("Delete this run", icon=":material/delete:"):
             st.write("Its weights and curves are lost.")
@@ -213,62 +217,6 @@ def afterwards(name: str) -> None:
                     st.query_params.pop("run", None)
                     st.session_state.pop("run", None)
                     st.rerun()
-
-
-@st.fragment
-def judged(key: str, said: dict, split: str) -> None:
-    """Confusion matrix, report per class, and the pictures with the greatest loss."""
-    found, classes = said[split], said["classes"]
-    left, right = st.columns([1.2, 1], gap="large")
-    with left:
-        show.section("Confusion", f"{found['accuracy']:.2%} of {found['images']:,} right; choose a cell")
-        rows = [
-            {"is": c} | dict(zip(classes, r, strict=True)) for c, r in zip(classes, found["confusion"], strict=True)
-        ]
-        cell = st.dataframe(
-            rows, hide_index=True, key=f"confusion-{split}", on_select="rerun", selection_mode="single-cell",
-            alt="Pictures by what they are (rows) and what they were called (columns)",
-        )  # fmt: skip
-    with right:
-        show.section("Each class")
-        st.dataframe(
-            [
-                {"class": c, "found of its pictures": r, "right when named": p}
-                for c, r, p in zip(classes, found["recall"], found["precision"], strict=True)
-            ],
-            hide_index=True, alt="Recall and precision of each class",
-            column_config={
-                name: st.column_config.NumberColumn(format="percent")
-                for name in ("found of its pictures", "right when named")
-            },
-        )  # fmt: skip
-    shown = found["pictures"]
-    title = "Top losses"
-    if cells := cell["selection"]["cells"]:
-        row, column = cells[0]
-        if column in classes:
-            shown = [p for p in shown if p["true"] == row and p["said"] == classes.index(column)]
-            title = f"{classes[row]}, called {column}"
-    show.section(title, "under each picture: what it is, what it was called, and how sure the net was")
-    gallery(key, said, shown[:8])
-
-
-def gallery(key: str, said: dict, shown: list[dict]) -> None:
-    """Pictures of a verdict with the heat of the class they were called."""
-    if not shown:
-        show.say("None of the pictures kept in the verdict fall here.")
-        return
-    engine, classes = state.engine(), said["classes"]
-    for column, one in zip(st.columns(8), shown + [None] * (8 - len(shown)), strict=True):
-        if one is None:
-            continue
-        with column, show.refusals():
-            photo = Photo.open(Path(said["root"]) / one["path"], side=640)
-            label = f"{classes[one['true']]}, called {classes[one['said']]}, {one['probability']:.0%}"
-            heat = engine.heatmap(key, photo, one["said"])
-            drawn = np.asarray(picture.overlay(photo, heat, 0.5, side=320))
-            show.image(picture.resize(drawn, 220, round(220 * drawn.shape[0] / drawn.shape[1])), f"Heat map: {label}")
-            show.say(label)
 
 
 def compare(listed: list[Run]) -> None:

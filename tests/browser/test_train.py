@@ -55,7 +55,7 @@ def test_a_run_survives_leaving_reloading_and_kill_9_of_the_server_and_opens_on_
 
     dashboard.start()
     page.goto(f"/train?run={folder.name}")
-    page.get_by_text("Best on val").wait_for()
+    page.get_by_text("Best by loss").wait_for()
     page.get_by_role("button", name="Go on").click()
     shown.wait_for(timeout=120_000)
     page.wait_for_function(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -57,7 +58,7 @@ def test_strangers_do_not_train(visit, circles, monkeypatch):
     assert "Train" not in {b.label for b in at.button}
 
 
-def test_a_finished_run_shows_curves_table_confusion_and_losses(visit, trained, words, pictures):
+def test_a_finished_run_shows_curves_table_confusion_and_losses(visit, trained, words):
     at = fine(visit("train", run="first"))
     tables = [frame.value for frame in at.dataframe]
     assert any("first" in table.to_string() for table in tables)
@@ -65,9 +66,79 @@ def test_a_finished_run_shows_curves_table_confusion_and_losses(visit, trained, 
     said = run.verdict(trained)["val"]
     confusion = next(t for t in tables if "is" in t.columns)
     assert confusion[["1", "2"]].values.tolist() == said["confusion"]
-    assert any(alt.startswith("Heat map: ") for alt in pictures(at))
+    assert words(at).count('alt="Heat map: ') == min(8, said["images"])
     assert "run/first@best" in words(at)
     fine(at.selectbox(key="model").set_value("run/first@best").run())
+
+
+def test_the_best_epoch_is_named_as_that_of_the_lowest_loss_and_is_a_dash_before_any(visit, trained, words):
+    log = run.Log(trained)
+    log(
+        "epoch", epoch=3, step=99, train_loss=1, train_accuracy=0.5, valid_loss=9, accuracy=1.0, error_rate=0, seconds=1
+    )
+    best, epochs = run.read(trained).last("best"), run.read(trained).of("epoch")
+    (number,) = [e["epoch"] for e in epochs if e["step"] == best["step"]]
+    at = fine(visit("train", run="first"))
+    wanted = f"epoch {number}, loss {best['valid_loss']:.4f}, {best['accuracy']:.2%} right"
+    assert f"<dt>Best by loss on val</dt><dd>{wanted}</dd>" in words(at)
+    log("start", step=0, steps=8, trainable=1, parameters=1, device="CPU")
+    assert "<dt>Best by loss on val</dt><dd>–</dd>" in words(fine(at.run()))
+
+
+def test_the_time_left_is_said_in_minutes_where_it_is_long(visit, circles):
+    folder = run.create(Plan(str(circles), net="lecture/mnist_gap"), os.environ["CNNVIZ_RUNS"], "long")
+    first = {"event": "start", "time": 0, "step": 0, "steps": 2002, "trainable": 1, "parameters": 1, "device": "CPU"}
+    steps = [{"event": "step", "time": n, "step": n, "epoch": n / 9, "loss": 1.0} for n in (1, 2)]
+    (folder / run.EVENTS).write_text("".join(json.dumps(event) + "\n" for event in (first, *steps)))
+    with run.holding(folder):
+        at = fine(visit("train", run="long"))
+    assert "Step 2 of 2,002, 33 min left" in {bar.proto.text for bar in at.get("progress")}
+
+
+def stopped(folder):
+    """Makes a run that came to its end one that was stopped before."""
+    lines = (folder / run.EVENTS).read_text().splitlines()
+    (folder / run.EVENTS).write_text("\n".join([*lines[:-1], '{"event": "stopped"}', ""]))
+
+
+def test_a_stopped_run_says_why_it_has_no_results_and_is_judged_as_the_end_would(visit, trained, words):
+    said = run.verdict(trained)
+    stopped(trained)
+    (trained / run.VERDICT).unlink()
+    at = fine(visit("train", run="first"))
+    assert "go on with it, or judge it now" in words(at)
+    press(at, "Judge the best weights")
+    assert run.verdict(trained) == said
+    assert run.read(trained).state == "stopped"
+    assert any("is" in frame.value.columns for frame in at.dataframe)
+    os.utime(trained / "best.safetensors")  # it went on, and got better: the verdict is on older weights
+    assert "go on with it, or judge it now" in words(fine(at.run()))
+
+
+def test_a_run_stopped_before_its_first_epoch_ended_says_so(visit, circles, words):
+    folder = run.create(Plan(str(circles), net="lecture/mnist_gap"), os.environ["CNNVIZ_RUNS"], "short")
+    run.Log(folder)("stopped")
+    at = fine(visit("train", run="short"))
+    assert "no epoch has ended" in words(at)
+    assert not [b for b in at.button if b.label == "Judge the best weights"]
+
+
+def test_a_cell_of_the_confusion_tells_how_many_it_has_and_how_many_are_shown(visit, trained, words):
+    said = run.verdict(trained)
+    said["val"]["confusion"] = [[0, 9], [1, 0]]
+    path = said["val"]["pictures"][0]["path"]
+    one = {"path": path, "true": 0, "said": 1, "probability": 0.9, "loss": 2.0}
+    said["val"]["pictures"] = [one] * 9
+    (trained / run.VERDICT).write_text(json.dumps(said))
+    at = fine(visit("train", run="first"))
+
+    def chosen(row, column):
+        at.session_state["confusion-val"] = {"selection": {"cells": [(row, column)], "rows": [], "columns": []}}
+        return words(fine(at.run()))
+
+    assert "8 of 9" in chosen(0, "2")
+    assert "There are none." in chosen(0, "1")
+    assert "these are not among them" in chosen(1, "1")
 
 
 def test_a_run_is_deleted_once_confirmed(visit, trained):
