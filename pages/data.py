@@ -222,7 +222,7 @@ def picked(name: str | None, turn: int) -> np.ndarray:
 names = () if runs.public() else runs.data_sets()
 if (new := st.session_state.pop("_added", None)) in names:
     st.session_state["set"] = new
-chosen = controls.pick("Data set", "set", list(names), names[0]) if names else None
+chosen = controls.pick("Data set", "set", list(names), names[0], always=True) if names else None
 with st.expander("Add a data set", expanded=not names, icon=":material/add:"):
     if runs.public():
         add_circles()

@@ -1,10 +1,13 @@
 """The widgets that spell a plan, and how a run's own plan, or what comes after it, gets back into them.
 
-What was chosen stays for the visit: on other pages the widgets are gone, so their values are kept beside them.
+What was chosen stays for the visit, and stands in the link where it is not the default.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +15,11 @@ import streamlit as st
 
 from cnnviz.data.augment import PRESETS, Augment
 from cnnviz.nets import zoo
-from cnnviz.options import RequestError
+from cnnviz.options import RequestError, knobs
 from cnnviz.train import plan as plans
 from cnnviz.train.plan import OPTIMIZERS, SCHEDULES, Plan
 from cnnviz.train.run import Run
-from cnnviz.ui import controls, runs, show, start
+from cnnviz.ui import controls, runs, show, start, state
 
 RECIPES = {  # name, and what it does
     "scratch": ("From scratch", "Every weight begins at random and learns."),
@@ -41,24 +44,72 @@ DEFAULTS: dict[str, Any] = {  # by field of the plan; the widget of each has the
     "seed": 0, "pooling": None, "hidden": None, "dropout": None, "class_weights": False, "batch_norm": False,
     "head_norm": False, "channels": None, "pools": None,
 }  # fmt: skip
+KNOBS = {k.name: k for k in knobs(Plan)}
+REST: dict[str, Any] = {"single_logit": True, "share": 0.2}  # what weights and split depend on, and no widget has
+ALLOWED = {"channels": (1, 3), "augment": (*PRESETS, OWN)}  # where the widget offers other values than the plan has
 EASY = 0.1  # of its rate is what a net goes on with that has learned before
 
 
 def fill(wanted: Plan) -> None:
-    """Puts a plan into the widgets; what they have no place for stays out. For a callback, before they are drawn."""
+    """Puts a plan into the widgets; what they have no place for is kept. For a callback, before they are drawn."""
     preset = next((name for name, one in PRESETS.items() if one == wanted.augment), OWN)
     changed = {"augment": preset, "batch_norm": bool(wanted.batch_norm), "head_norm": bool(wanted.head_norm)}
-    kept = st.session_state["_plan"] = {name: getattr(wanted, name) for name in DEFAULTS} | changed
-    for field in DEFAULTS:
-        st.session_state[f"plan-{field}"] = kept[field]
-    kept |= {"_own": wanted.augment if preset == OWN else None, "_of": (wanted.net, wanted.start)}
-    kept |= {"_rest": {"single_logit": wanted.single_logit, "share": wanted.share}}
+    for field in (*DEFAULTS, *REST):
+        st.session_state[f"plan-{field}"] = changed.get(field, getattr(wanted, field))
+    st.session_state["plan-own"] = _spelt(wanted.augment) if preset == OWN else ""
+    st.session_state["_of"] = (wanted.net, wanted.start)
     name = Path(wanted.data).name
     for key, value in zip(LINKED, (name, wanted.net, wanted.start, wanted.recipe), strict=True):
         if key != "set" or name in runs.data_sets():
             st.session_state[key] = value
     for key in ("_rate_curve", "_rate_folder"):
         st.session_state.pop(key, None)
+
+
+def _spelt(augment: Augment) -> str:
+    """What an augmentation changes, as a line of JSON."""
+    return json.dumps({k: v for k, v in dataclasses.asdict(augment).items() if v != getattr(Augment(), k)})
+
+
+def _augment(line: str) -> Augment | None:
+    """The augmentation in a line of JSON; None where there is none."""
+    try:
+        return Augment(**json.loads(line)) if line else None
+    except (ValueError, TypeError):
+        return None
+
+
+def _before() -> None:
+    """Gives every field of the plan the value in the link, else what it last had, else its default."""
+    state.linked("plan-own", "", lambda line: not line or _augment(line) is not None, str)
+    for field, default in (DEFAULTS | REST).items():
+        state.linked(f"plan-{field}", default, _allowed(field), _read(field))
+
+
+def _allowed(field: str) -> Callable[[Any], bool]:
+    """Whether a field may have a value."""
+    if field in ALLOWED:
+        return ALLOWED[field].__contains__
+    known = KNOBS[field]
+    if known.choices or known.kind is bool:
+        return (known.choices or (True, False)).__contains__
+    return lambda value: known.low <= value <= known.high
+
+
+def _read(field: str) -> Callable[[str], Any]:
+    """How a field is read from a link."""
+    kind = KNOBS[field].kind if field in KNOBS else str
+    return (lambda text: text == "true") if kind is bool else kind
+
+
+def _after(rest: bool) -> None:
+    """Keeps every field, and puts it in the link where it counts."""
+    for field, default in DEFAULTS.items():
+        state.note(f"plan-{field}", default)
+    own = st.session_state["plan-own"]
+    state.note("plan-own", "" if st.session_state["plan-augment"] == OWN else own)
+    for field, default in REST.items():
+        state.note(f"plan-{field}", default if rest else st.session_state[f"plan-{field}"])
 
 
 def next_stage(run: Run) -> None:
@@ -77,13 +128,10 @@ def take(field: str, value: Any) -> None:
 
 def ask(names: tuple[str, ...]) -> Plan | None:
     """The plan that the widgets spell."""
-    kept = st.session_state.setdefault("_plan", {})
-    for field, default in DEFAULTS.items():
-        if f"plan-{field}" not in st.session_state:
-            st.session_state[f"plan-{field}"] = kept.get(field, default)
+    _before()
     one, two, three, four = st.columns([1, 1.35, 1.1, 0.75], gap="medium")
     with one:
-        name = controls.pick("Data set", "set", list(names), names[0])
+        name = controls.pick("Data set", "set", list(names), names[0], always=True)
     with two:
         nets = [f"lecture/{n}" for n, _, _ in zoo.LECTURE if n != "mnist_base"] + [e.name for e in zoo.TORCHVISION]
         where = {row.key: row.where for row in start.rows()}
@@ -102,15 +150,16 @@ def ask(names: tuple[str, ...]) -> Plan | None:
     values = numbers(recipe)
     with st.expander("More"):
         values |= more(lecture)
-    kept |= {field: st.session_state[f"plan-{field}"] for field in DEFAULTS}
+    rest = st.session_state.setdefault("_of", (net, begun)) == (net, begun)
+    _after(rest)
     if begun and begun == st.session_state.get("_stage"):
         line = f"The next stage of {begun}: find a rate, take it over, then train."
         show.say(line)
         if not st.session_state["_told"]:  # where it was asked for may be far below
             st.session_state["_told"] = True
             st.toast(show.plain(line), icon=":material/lock_open:")
-    if kept.get("_of") == (net, begun):
-        values |= kept["_rest"]  # what weights and split depend on, and no widget has
+    if rest:
+        values |= {field: st.session_state[f"plan-{field}"] for field in REST}
     threads = max(1, plans.cores() - 1)
     try:
         return Plan(str(runs.shelf() / name), net=net, start=begun, recipe=recipe, threads=threads, **values)
@@ -124,8 +173,8 @@ def numbers(recipe: str) -> dict[str, Any]:
     gentle = recipe in ("partial", "full")
     columns = iter(st.columns(5 + (recipe == "partial") if gentle else 4, gap="medium"))
     values: dict[str, Any] = {
-        "epochs": int(next(columns).number_input("Epochs", 1, 1000, key="plan-epochs")),
-        "batch": int(next(columns).number_input("Pictures in one step", 1, 1024, key="plan-batch")),
+        "epochs": int(next(columns).number_input("Epochs", 1, 10_000, key="plan-epochs")),
+        "batch": int(next(columns).number_input("Pictures in one step", 1, 4096, key="plan-batch")),
         "rate": float(
             next(columns).number_input("Learning rate", 1e-7, 10.0, step=1e-4, key="plan-rate", format="%.2e")
         ),
@@ -148,7 +197,7 @@ def numbers(recipe: str) -> dict[str, Any]:
     if recipe == "features":
         next(columns).caption("Features are computed once, so pictures stay as they are.")
         return values | {"augment": PRESETS["none"]}
-    own: Augment | None = st.session_state["_plan"].get("_own")
+    own = _augment(st.session_state["plan-own"])
     presets = {**PRESETS, **({OWN: own} if own else {})}
     if st.session_state["plan-augment"] not in presets:
         st.session_state["plan-augment"] = "none"
@@ -170,9 +219,9 @@ def more(lecture: bool) -> dict[str, Any]:
         "size": a.number_input("Side of the input, px", 16, 1024, None, placeholder=own, key="plan-size"),
         "fit": b.selectbox("Pictures become square by", ("crop", "squash"), key="plan-fit"),
         "patience": c.number_input("Stop after epochs without progress, 0 for never", 0, 1000, key="plan-patience"),
-        "seed": d.number_input("Seed", 0, 10_000, key="plan-seed"),
+        "seed": d.number_input("Seed", 0, 2**31 - 1, key="plan-seed"),
         "pooling": a.selectbox(
-            "Maps become a vector by", (None, "gap", "flatten"), key="plan-pooling", format_func=lambda v: v or own
+            "Maps become a vector by", ("gap", "flatten"), None, key="plan-pooling", placeholder=own
         ),
         "hidden": b.number_input("Hidden units", 0, 4096, None, placeholder=own, key="plan-hidden"),
         "dropout": c.number_input("Dropout", 0.0, 0.9, None, 0.05, placeholder=own, key="plan-dropout"),
@@ -183,9 +232,11 @@ def more(lecture: bool) -> dict[str, Any]:
         values["head_norm"] = d.toggle("Norm before the head", key="plan-head_norm") or None
         values["channels"] = a.selectbox(
             "Pictures are",
-            (None, 1, 3),
+            ALLOWED["channels"],
+            None,
             key="plan-channels",
-            format_func={None: own, 1: "gray", 3: "in colour"}.__getitem__,
+            placeholder=own,
+            format_func={1: "gray", 3: "in colour"}.__getitem__,
         )
         values["pools"] = b.number_input(
             "Convolutions with a max pooling", 0, 8, None, placeholder=own, key="plan-pools"

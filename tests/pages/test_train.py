@@ -225,6 +225,47 @@ def test_the_plan_stays_while_other_pages_are_looked_at_and_a_runs_own_comes_bac
     assert at.selectbox(key="begin").value == ""
 
 
+def link(at):
+    return {name: value[-1] if isinstance(value, list) else value for name, value in at.query_params.items()}
+
+
+def test_the_plan_stands_in_the_link_and_is_there_again_after_a_reload(visit, circles, monkeypatch):
+    at = fine(visit("train"))
+    assert link(at) == {"model": link(at)["model"], "set": "circles"}
+    own = Plan(
+        str(circles), net="lecture/mnist_gap", epochs=4, rate=0.25, size=48, pooling="gap", channels=1, batch_norm=True,
+        smoothing=0.1, single_logit=False, share=0.3, augment=Augment(rotate=9, flip=True),
+    )  # fmt: skip
+    at.file_uploader(key="plan-upload").upload("own.json", own.json().encode(), "application/json")
+    fine(at.run())
+    again = fine(visit("train", **link(at)))
+    spelt = {w.key: w.value for w in [*at.selectbox, *at.number_input, *at.toggle, *at.slider]}
+    assert spelt == {w.key: w.value for w in [*again.selectbox, *again.number_input, *again.toggle, *again.slider]}
+    assert (spelt["plan-rate"], spelt["plan-size"], spelt["plan-augment"]) == (0.25, 48, plan.OWN)
+    assert link(again) == link(at)
+    begun = []
+    monkeypatch.setattr(runs, "begin", lambda wanted: begun.append(wanted) or "first")
+    press(again, "Train")
+    assert begun == [own.but(threads=begun[0].threads)]
+
+    again.number_input(key="plan-size").set_value(None)
+    again.number_input(key="plan-epochs").set_value(10)
+    assert not {"plan-size", "plan-epochs"} & set(link(fine(again.run())))
+    bad = {"plan-rate": "nan", "plan-channels": "2", "plan-own": "[1]", "plan-epochs": "0", "plan-size": "big"}
+    broken = fine(visit("train", **bad))
+    assert broken.number_input(key="plan-epochs").value == 10
+    assert not set(bad) & set(link(broken))
+
+
+def test_switches_left_to_the_net_say_so(visit, circles):
+    at = fine(visit("train"))
+    assert {at.selectbox(key=f"plan-{key}").proto.placeholder for key in ("pooling", "channels")} == {"the net’s own"}
+
+
+def test_the_link_names_its_data_set_though_another_may_be_first_tomorrow(visit, circles):
+    assert link(fine(visit("train")))["set"] == "circles"
+
+
 def test_a_ready_made_plan_and_a_file_fill_the_widgets_and_a_bad_one_is_a_sentence(visit, circles, words):
     at = fine(visit("train"))
     at.selectbox(key="plan-ready").set_value("mnist_gap")
