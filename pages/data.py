@@ -10,7 +10,7 @@ from cnnviz import picture
 from cnnviz.data.archive import unpack
 from cnnviz.data.augment import PRESETS, Augment
 from cnnviz.data.catalog import CATALOG, fetch
-from cnnviz.data.counting import Counting, draw, write
+from cnnviz.data.counting import Counting, CountingError, draw, write
 from cnnviz.options import RequestError
 from cnnviz.ui import controls, runs, show, state
 
@@ -37,7 +37,7 @@ def added(name: str) -> None:
 def add_circles() -> None:
     """Circles to be counted: see some, then draw them all."""
     left, right = st.columns([1, 1.4], gap="large")
-    with left, show.refusals():
+    with left:
         low, high = st.slider("Circles", 0, 60, (1, 5), key="circles-range", help="One class for each number")
         size = st.slider("Side, px", 32, 256, 128, 16, key="circles-size")
         radius = st.slider("Radius, px", 1.5, 32.0, (4.0, 10.0), 0.5, key="circles-radius")
@@ -46,19 +46,38 @@ def add_circles() -> None:
         )
         count = st.number_input("Pictures of each number", 2, 5000, 500, key="circles-count")
         seed = st.number_input("Seed", 0, 10_000, 0, key="circles-seed")
-        wanted = Counting(low, high, int(count), size, *radius, style=style or "discs", seed=int(seed))
-        with right:
-            rng = np.random.default_rng(int(seed))
-            numbers = np.linspace(low, high, min(6, high - low + 1)).round().astype(int)
-            some = np.stack([draw(int(n), wanted, rng) for n in numbers])
-            show.image(sheet(some, 3), f"Examples of {', '.join(map(str, numbers))} circles")
-            show.say("Circles: " + ", ".join(map(str, numbers)))
+        wanted = None
+        with show.refusals():
+            asked = Counting(low, high, int(count), size, *radius, style=style or "discs", seed=int(seed))
+            st.session_state["_circles"] = some_circles(asked)
+            wanted = asked
+    with right:
+        if "_circles" in st.session_state:
+            numbers, some = st.session_state["_circles"]
+            show.image(sheet(some, 3), f"Examples of {numbers} circles")
+            show.say(f"Circles: {numbers}" if wanted else f"Circles: {numbers}, by the last setting that fits")
         if not runs.public():
             name = st.text_input("Name", f"counting_{low}_{high}", key="circles-name")
-            if st.button("Draw them all", type="primary", icon=":material/draw:"):
-                place = runs.place_for(name)
-                write(place, wanted, bar("Drawing"))
-                added(place.name)
+            draws = st.button("Draw them all", type="primary", icon=":material/draw:", disabled=wanted is None)
+            if draws and wanted is not None:
+                with show.refusals():
+                    place = runs.place_for(name)
+                    write(place, wanted, bar("Drawing"))
+                    added(place.name)
+
+
+def some_circles(wanted: Counting) -> tuple[str, np.ndarray]:
+    """A few of the numbers in words, and a picture of each, uint8 (n, S, S, 3). Raises `RequestError`."""
+    rng = np.random.default_rng(wanted.seed)
+    numbers = np.linspace(wanted.low, wanted.high, min(6, wanted.high - wanted.low + 1)).round().astype(int)
+    try:
+        some = [draw(int(n), wanted, rng) for n in numbers]
+    except CountingError:
+        raise RequestError(
+            f"{wanted.low} to {wanted.high} circles of radius {wanted.smallest:g} to {wanted.largest:g} do not fit "
+            f"into {wanted.size} × {wanted.size} pixels; ask for fewer, make them smaller or the picture larger."
+        ) from None
+    return ", ".join(map(str, numbers)), np.stack(some)
 
 
 def add_zip() -> None:

@@ -49,6 +49,28 @@ def test_circles_are_drawn_and_become_the_chosen_set(visit, shelf, words):
     assert "Classes" in words(at)
 
 
+def test_circles_that_do_not_fit_are_one_sentence_and_the_last_examples_stay(visit, shelf, words, pictures):
+    at = visit("data")
+    before = pictures(at)
+    for low, high, side in ((1, 60, 32), (4, 4, 128)):
+        at.slider(key="circles-range").set_value((low, high))
+        at.slider(key="circles-size").set_value(side)
+        fine(at.run())
+        assert len(at.error) == 1
+        assert f"{low} to {high}" in at.error[0].value
+        assert before.items() <= pictures(at).items()
+        assert at.text_input(key="circles-name").value
+        assert next(b for b in at.button if b.label == "Draw them all").disabled
+    at.slider(key="circles-range").set_value((1, 3))
+    fine(at.run())
+    assert not at.error
+    assert not next(b for b in at.button if b.label == "Draw them all").disabled
+
+
+def test_the_link_names_its_data_set_though_another_may_be_first_tomorrow(visit, circles):
+    assert fine(visit("data")).query_params["set"] in ("circles", ["circles"])
+
+
 def test_a_zip_becomes_a_data_set_and_a_hostile_one_a_sentence(visit, shelf, circles, words):
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w") as out:
