@@ -48,10 +48,11 @@ def tuning(engine: Engine, key: str, layer: str, channel: int) -> None:
          [*asked.COLOURS, *(f"gray {g:.0%}" for g in asked.GRAYS)], [*colours, *grays]),
         ("Discs by size", found.size[channel], [f"{s:g} px" for s in asked.SIZES], None),
     )  # fmt: skip
+    moved = channel not in found.dead  # of one that is dead, what is left is rounding
     *places, last = st.columns(5)
     for place, (label, values, names, paint) in zip(places, curves, strict=True):
         with place:
-            st.html(bars([float(v) for v in values], names, label, paint))
+            st.html(bars([float(v) * moved for v in values], names, label, paint))
     with last:
         spot = found.place[channel]
         low, high = float(spot.min()), float(spot.max())
@@ -64,8 +65,15 @@ def tuning(engine: Engine, key: str, layer: str, channel: int) -> None:
     if pairs:
         show.say(f"Channel {channel} answers as {', '.join(map(str, pairs))} does: near-duplicates.")
     if len(found.dead):
-        listed = ", ".join(map(str, found.dead[:16]))
-        show.say(f"{len(found.dead)} channels of this layer answer to none of these pictures: {listed}")
+        show.say(
+            f"{len(found.dead)} channels of this layer answer to none of these pictures: {listed(found.dead.tolist())}."
+        )
+
+
+def listed(channels: Sequence[int], most: int = 16) -> str:
+    """The first channels by number, and how many more there are."""
+    rest = f" and {len(channels) - most} more" if len(channels) > most else ""
+    return ", ".join(map(str, channels[:most])) + rest
 
 
 def patches(engine: Engine, key: str, layer: str, channel: int) -> None:
@@ -132,7 +140,7 @@ def bars(values: Sequence[float], names: Sequence[str], label: str, paint: Seque
         foot, tall = (min(value, 0.0) - low) / reach, abs(value) / reach
         look = f"bottom:{foot:.2%};height:{max(tall, 0.01):.2%}" + (f";background:{paint[i]}" if paint else "")
         columns.append(f'<i title="{html.escape(name)}: {value:.3g}"><u style="{look}"></u></i>')
-    most = f"most: {names[best]}, {values[best]:.3g}"
+    most = f"most: {names[best]}, {values[best]:.3g}" if any(values) else "no answer"
     return (
         f'<figure class="cv-tune"><div role="img" aria-label="{html.escape(f"{label}, {most}")}">{"".join(columns)}'
         f"</div><figcaption>{html.escape(label)}<br><small>{html.escape(most)}</small></figcaption></figure>"

@@ -336,6 +336,14 @@ def test_bars_are_as_tall_as_their_answers_and_hang_below_zero():
     assert "height:1.00%" in beside.bars([0.0, 0.0], ["a", "b"], "Nothing")
 
 
+def test_what_answers_to_nothing_says_so_and_a_long_list_says_how_much_longer_it_is():
+    silent = beside.bars([0.0, -0.0], ["a", "b"], "Letters")
+    assert "no answer" in silent
+    assert "most" not in silent
+    assert beside.listed([1, 2, 3]) == "1, 2, 3"
+    assert beside.listed([*range(51)]).endswith("14, 15 and 35 more")
+
+
 @pytest.mark.parametrize(
     ("box", "wanted"),
     [((100, 50, 120, 70), (30, 80, 60)), ((0, 0, 3, 3), (0, 0, 32)), ((0, 0, 224, 224), (0, 0, 224))],
