@@ -7,13 +7,15 @@ import numpy as np
 import streamlit as st
 
 from cnnviz.photo import Photo
-from cnnviz.signal import examples, pictures, slide
+from cnnviz.signal import examples, pictures, receptive, slide
 from cnnviz.ui import controls, firstlayer, show, state
 from cnnviz.ui import fields as nets
 from cnnviz.ui.components import convlab
-from cnnviz.ui.components.convlab import field, link
+from cnnviz.ui.components.convlab import field, link, stack
 
 state.guard()
+
+SIDE = 224  # px of the photo under a stack
 
 # say
 show.head("Convolution lab", "A small window of weights slides over a picture; under it, patch times kernel is summed.")
@@ -84,7 +86,28 @@ def layer() -> None:
 @show.refusals()
 def fields() -> None:
     """How far one unit sees: a stack to build, and the layers of the current net."""
-    field.fieldlab(pictures.square(photo, 224), photo.digest, big=show.presenting())
+    # ask
+    first, _ = field.STACKS[field.FIRST]
+    if "fieldlab" not in st.session_state or "field-begin" not in kept:  # first sight, or back from another page
+        told = stack.from_link(st.query_params.get("stack", ""), SIDE)
+        kept["field-begin"] = kept.get("field", first) if told is None else told, str(time.time_ns())
+    pixels = pictures.square(photo, SIDE)
+
+    # compute and show
+    layers = kept["field"] = field.fieldlab(pixels, photo.digest, *kept["field-begin"], big=show.presenting())
+    word = stack.to_link(layers)
+    if layers != first:
+        st.query_params["stack"] = word
+    else:
+        st.query_params.pop("stack", None)
+    if stack.from_link(word, SIDE) is not None:
+        show.take_away(
+            "stack",
+            picture=lambda: receptive.drawn(stack.seen(layers, SIDE), pixels),
+            array=lambda: stack.seen(layers, SIDE),
+            python=stack.as_python(layers),
+            link=state.link("convolution", **{"lab-view": view, "stack": word}),
+        )
     show.section("The current net", "what one unit of each layer can see, and what it does see")
     nets.of_current_net(photo)
 
@@ -93,13 +116,16 @@ def fields() -> None:
 def full_size() -> None:
     """Today's layer on a photo of any size, on the server; downloads are computed anew, so nothing large is kept."""
     # ask
-    now = kept.get("conv") or convlab.begin(examples.EXAMPLES[0])
+    told = link.from_link(st.query_params.get("lab", ""))
+    now = kept.get("conv") or told or convlab.begin(examples.EXAMPLES[0])
+    word = st.query_params["lab"] = link.to_link(now)
     file = st.file_uploader("A large photo, up to 50 megapixels", type=["jpg", "jpeg", "png", "webp", "tif", "tiff"])
+
+    made = link.layer_of(now)
+    one = replace(made, weights=made.weights[[now["selected"]]], bias=made.bias[[now["selected"]]])
 
     def filtered() -> tuple[Photo, np.ndarray]:
         large = Photo.open(file, name=file.name) if file else photo
-        made = link.layer_of(now)
-        one = replace(made, weights=made.weights[[now["selected"]]], bias=made.bias[[now["selected"]]])
         return large, one.maps(pictures.looked_at(large.pixels, made.channels))[0]
 
     # compute and show
@@ -115,6 +141,8 @@ def full_size() -> None:
             "convolution-full",
             picture=lambda: slide.painted(filtered()[1], now["look"], now["gain"]),
             array=lambda: filtered()[1],
+            python=one.pytorch(examples.whole(large, None if file else state.SIDE)),
+            link="" if file else state.link("convolution", **{"lab-view": view, "lab": word}),
         )
 
 

@@ -56,6 +56,13 @@ EXAMPLES = (
 )  # fmt: skip
 
 
+def whole(photo: Photo, side: int | None) -> str:
+    """The lines of Python that make `picture` of a photo as large as it is; of a person's own, at most `side` px."""
+    shrunk = "" if side is None else f", side={side}"
+    opened = f"Photo.open({photo.name!r}{shrunk})" if photo.personal else f"Photo.sample({photo.name!r})"
+    return f"from cnnviz import Photo\n\npicture = {opened}.image()"
+
+
 def source(name: str, photo: Photo) -> str:
     """The lines of Python that make the lab's `picture`: a teaching picture, or the photo as the lab cuts it."""
     lines = ["from PIL import Image"]

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import asdict
+from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
 import pytest
 
 from cnnviz.photo import Photo
-from cnnviz.signal import examples, pictures
+from cnnviz.signal import examples, pictures, receptive
 from cnnviz.signal.convolve import Sliding, convolve
 from cnnviz.signal.kernels import KERNELS
+from cnnviz.signal.receptive import Layer
 from cnnviz.ui.components import convlab
-from cnnviz.ui.components.convlab import field, link
+from cnnviz.ui.components.convlab import field, link, stack
 
 
 def sent(at, key: str = "convlab") -> dict:
@@ -134,6 +137,66 @@ def test_the_receptive_fields_of_the_current_net_are_told(visit, words):
     assert field.read([{"kind": "max", "kernel": 2, "stride": 2, "padding": 0, "dilation": 1}])[0].kernel == 2
     assert field.read([{"kind": "max"}]) is None
     assert field.read("conv") is None
+
+
+def query(at) -> dict:
+    """The parameters of the link that the page offers to copy."""
+    (address,) = [block.value for block in at.code if block.value.startswith("http")]
+    return dict(parse_qsl(urlsplit(address).query))
+
+
+def test_the_stack_stands_in_the_link_and_is_taken_away(visit):
+    at = visit("convolution", **{"lab-view": "Receptive field"})
+    assert "stack" not in at.query_params
+    layers = [asdict(layer) for layer in field.STACKS["ResNet stem"][0]] + [asdict(Layer("average", 2, 2, 1, 1))]
+    at.session_state["fieldlab"] = {"layers": layers}
+    at.run()
+    assert query(at)["stack"] == "c7s2p3~m3s2p1~c3p1~c3p1~a2s2p1"
+    scope: dict = {}
+    exec(next(block.value for block in at.code if "effective_stack" in block.value), scope)
+    assert [asdict(layer) for layer in scope["layers"]] == layers
+    size = receptive.stack(scope["layers"])[-1].size
+    assert scope["field"].shape == (size, size)
+    again = visit("convolution", **query(at))
+    assert not again.exception
+    assert sent(again, "fieldlab")["start"]["layers"] == layers
+    at.switch_page("pages/gabor.py").run()
+    at.switch_page("pages/convolution.py").run()
+    assert sent(at, "fieldlab")["start"]["layers"] == layers
+    at.session_state["fieldlab"] = {"layers": []}
+    assert query(at.run())["stack"] == stack.NONE
+    assert stack.from_link(stack.NONE, 224) == ()
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["", "x3", "c0", "c3s0", "c3p-1", "c99", "c60~c60~c60~c60~c60", "c3~" * 12 + "c3", "~".join(["c11s4p8"] * 12)],
+)
+def test_a_bad_stack_in_a_link_is_the_first_one_instead(visit, word):
+    assert stack.from_link(word, 224) is None
+    at = visit("convolution", **{"lab-view": "Receptive field", "stack": word})
+    assert not at.exception
+    assert len(sent(at, "fieldlab")["start"]["layers"]) == len(field.STACKS[field.FIRST][0])
+
+
+def test_what_the_middle_unit_sees_is_the_effective_field_cut_by_the_photo():
+    layers, _ = field.STACKS["Three 3 × 3"]
+    seen, line = stack.seen(layers, 15), receptive.effective_stack(layers)
+    assert np.allclose(seen[4:11, 4:11], np.outer(line, line))
+    assert seen.sum() == pytest.approx(line.sum() ** 2, rel=1e-5)
+    assert stack.seen(layers, 3).shape == (3, 3)
+
+
+def test_the_full_size_view_has_a_link_that_brings_its_layer_and_python_that_gives_its_numbers(visit, pictures):
+    parts = {"lab-view": "Full-size photo", "photo": "coffee", "lab": "f.sobel_y~f.sobel_x~p.1~n.1"}
+    at = visit("convolution", **parts)
+    assert parts.items() <= query(at).items()
+    assert [alt for alt in pictures(at) if alt.startswith(f"{KERNELS['sobel_x'].title} over")]
+    scope: dict = {}
+    exec(code(at), scope)
+    gray = np.asarray(Photo.sample("coffee").image().convert("L"), np.float32)[None]
+    truth = convolve(gray, KERNELS["sobel_x"].weights[None], Sliding(padding=1))
+    assert np.abs(scope["out"].numpy()[0] - truth).max() < 2e-3
 
 
 def test_a_return_to_the_page_finds_it_as_it_was(visit):

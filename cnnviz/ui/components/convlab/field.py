@@ -42,10 +42,18 @@ _lab = st.components.v2.component(
 
 
 def fieldlab(
-    pixels: np.ndarray, stamp: str, stack: str = FIRST, *, big: bool = False, key: str = "fieldlab"
+    pixels: np.ndarray,
+    stamp: str,
+    layers: Sequence[Layer],
+    again: str = "",
+    *,
+    big: bool = False,
+    key: str = "fieldlab",
 ) -> tuple[Layer, ...]:
-    """The builder on a square photo, uint8 (S, S, 3); returns the layers it was left with."""
-    layers, _ = STACKS[stack]
+    """The builder on a square photo, uint8 (S, S, 3); returns the layers it was left with.
+
+    It begins with `layers`, and anew where `again` changes.
+    """
     result = _lab(
         key=key,
         data={
@@ -53,7 +61,7 @@ def fieldlab(
             "side": pixels.shape[0],
             "stamp": stamp,
             "luts": colours(),
-            "start": {"stamp": stack, "layers": [asdict(layer) for layer in layers]},
+            "start": {"stamp": again, "layers": [asdict(layer) for layer in layers]},
             "stacks": [
                 {"title": title, "sentence": sentence, "layers": [asdict(layer) for layer in content]}
                 for title, (content, sentence) in STACKS.items()
@@ -62,7 +70,8 @@ def fieldlab(
         },
         on_layers_change=lambda: None,
     )
-    return read(getattr(result, "layers", None)) or layers
+    said = read(getattr(result, "layers", None))
+    return tuple(layers) if said is None else said
 
 
 def read(said: Any) -> tuple[Layer, ...] | None:
