@@ -74,12 +74,13 @@ def layer() -> None:
                 )  # fmt: skip
                 with st.popover("Copy as PyTorch", icon=":material/code:"):
                     st.code(made.pytorch(examples.source(name, photo)), language="python")
-            show.take_away(
-                "convolution",
-                picture=lambda: show.pixelated(slide.painted(maps[chosen], now["look"], now["gain"]), 512),
-                array=lambda: maps,
-                link=state.link("convolution", input=name, lab=link.to_link(now)),
-            )
+            with st.container(width="content"):  # on a line of its own where it finds no room beside the others
+                show.take_away(
+                    "convolution",
+                    picture=lambda: show.pixelated(slide.painted(maps[chosen], now["look"], now["gain"]), 512),
+                    array=lambda: maps,
+                    link=state.link("convolution", input=name, lab=link.to_link(now)),
+                )
 
 
 @st.fragment

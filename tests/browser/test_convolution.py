@@ -267,6 +267,30 @@ def test_dragging_a_cell_redraws_at_once_and_the_server_hears_of_it_on_release(p
     assert len(sent) > frames
 
 
+@pytest.mark.parametrize("width", [390, 800, 1400])
+@pytest.mark.parametrize(("k", "weight"), [(3, "-2549.75"), (4, "9999"), (7, "9999"), (7, "-0.125")])
+def test_every_number_fits_its_cell_and_no_sign_stands_alone_at_the_end_of_a_line(page: Page, width, k, weight):
+    page.set_viewport_size({"width": width, "height": 1200})
+    found = lab(page, f"/convolution?lab=f.1x{k}!0_{'_'.join([weight] * k * k)}~o.{10 * (29 - k) + 10}")
+    settled(found)
+    cut = "all => all.filter((e) => e.scrollWidth > e.clientWidth).map((e) => e.value ?? e.textContent)"
+    assert found.locator(".cell").evaluate_all(cut) == []
+    shown = found.locator("[aria-label=Products] .cell").last
+    true = float(weight) * 255
+    if shown.get_attribute("title"):
+        assert near(shown.get_attribute("title"), true)
+        assert number(shown.inner_text()) == pytest.approx(true, rel=0.2)  # one digit at least
+    else:
+        assert near(shown.inner_text(), true)
+    for sign, grid in (("×", "Kernel"), ("=", "Products")):
+        mark = found.locator(".row .sign", has_text=sign).bounding_box()
+        led = found.locator(f"[aria-label={grid}]").bounding_box()
+        assert mark["x"] < led["x"]
+        assert led["y"] <= mark["y"] <= led["y"] + led["height"]
+    assert found.get_by_text("Speed", exact=True).is_visible()
+    assert found.locator(".sum").evaluate("e => e.scrollWidth <= e.clientWidth")
+
+
 def test_examples_are_one_click(page: Page):
     found = lab(page, "/convolution")
     assert "Horizontal edge" in found.locator(".say").inner_text()
@@ -291,6 +315,16 @@ def test_the_receptive_field_grows_with_each_layer(page: Page):
     found.get_by_role("button", name="Dilated 1, 2, 4, 8").click()
     found.get_by_text("One unit sees 31 × 31 pixels").wait_for()
     assert found.locator("tbody tr").count() == 4
+
+
+def test_a_table_of_layers_that_is_wider_than_the_screen_fades_at_its_edge(page: Page):
+    page.goto("/convolution?lab-view=Receptive+field")
+    table = page.locator(".field .wide")
+    for width, fades in ((390, True), (800, False), (1400, False)):
+        page.set_viewport_size({"width": width, "height": 900})
+        table.locator("tbody tr").first.wait_for()
+        assert table.evaluate("e => e.scrollWidth > e.clientWidth") == fades
+        assert table.evaluate("e => getComputedStyle(e).maskImage !== 'none'") == fades
 
 
 def test_a_finger_moves_the_window_and_reduced_motion_goes_row_by_row(browser, server):

@@ -11,6 +11,16 @@ function shown(value) {
   return (value < 0 && Number(text) !== 0 ? "−" : "") + text;
 }
 
+/** A number in so many characters: fewer places, then a power of ten; the shortest there is where none is so short. */
+function brief(value, room) {
+  const whole = shown(value), size = Math.abs(value);
+  if (whole.length <= room || !Number.isFinite(value)) return whole;
+  const minus = value < 0 ? "−" : "";
+  const power = (places) => size.toExponential(places).replace("e+", "e").replace("-", "−");
+  const ways = [size.toFixed(1), ...(size >= 1 ? [size.toFixed(0)] : []), power(1), power(0)].filter(Number).map((text) => minus + text);
+  return ways.find((text) => text.length <= room) ?? ways.reduce((a, b) => (b.length < a.length ? b : a));
+}
+
 /** A table of 256 colours as Uint32 for one-step painting. */
 function palette(text) {
   const rgb = bytes(text), out = new Uint32Array(256);

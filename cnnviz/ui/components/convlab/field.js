@@ -12,7 +12,7 @@ function buildField(root) {
   const element = make("div", { class: "lab field" });
   element.innerHTML = `<div class="kernels" role="group" aria-label="Stacks"></div><div class="two">
     <figure><figcaption class="name"></figcaption><canvas class="photo" tabindex="0" role="img"></canvas></figure>
-    <div><table><thead><tr><th></th><th>Layer</th><th>Sees</th><th>Map</th><th>Jump</th><th>Window</th><th>Stride</th><th>Padding</th><th>Dilation</th><th></th></tr></thead><tbody></tbody></table>
+    <div><div class="wide" tabindex="0" role="region" aria-label="Layers of the stack"><table><thead><tr><th></th><th>Layer</th><th>Sees</th><th>Map</th><th>Jump</th><th>Window</th><th>Stride</th><th>Padding</th><th>Dilation</th><th></th></tr></thead><tbody></tbody></table></div>
     <div class="acts"><button type="button" class="add">Add a layer</button></div>
     <label class="check"><input type="checkbox" class="effective" checked> How much each pixel counts (effective field)</label>
     <p class="say" aria-live="polite"></p></div></div>`; // a constant

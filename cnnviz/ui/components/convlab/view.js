@@ -145,11 +145,12 @@ function buildSum(lab) {
     const sum = make("output", { class: "part" });
     lab.grids.push({ patch, kernel, products, sum });
     const name = channels > 1 ? `${CHANNELS[c]} ` : "";
+    const led = (text, content) => make("div", { class: "led" }, sign(text), content); // a sign never stands alone at a line's end
     const line = s.stage === "conv"
-      ? [titled(`${name}patch`, grid("Patch", patch)), sign("×"), titled(`${name}kernel${channels > 1 || plain ? "" : ": type or drag"}`, grid("Kernel", kernel)), sign("="),
-         titled(`${name}products`, grid("Products", products)), ...(channels > 1 ? [sign("Σ"), sum] : [])]
+      ? [titled(`${name}patch`, grid("Patch", patch)), led("×", titled(`${name}kernel${channels > 1 || plain ? "" : ": type or drag"}`, grid("Kernel", kernel))),
+         led("=", titled(`${name}products`, grid("Products", products))), ...(channels > 1 ? [led("Σ", sum)] : [])]
       : [titled(s.stage === "relu" ? "value" : "patch", grid("Patch", patch))];
-    return make("div", { class: "row" }, ...line);
+    return make("div", { class: `row${k > 4 && !plain ? " large" : ""}` }, ...line);
   });
   parts.sum.classList.toggle("many", channels > 1);
   lab.total = make("output", { class: "total" });
@@ -157,7 +158,7 @@ function buildSum(lab) {
   lab.bias = s.stage === "conv" ? make("input", { class: "bias", type: "text", inputmode: "decimal", "aria-label": "Bias" }) : null;
   parts.sum.replaceChildren(
     make("div", { class: "rows" }, ...rows),
-    make("div", { class: "result" }, lab.lead, lab.bias && make("label", {}, "bias ", lab.bias), sign("="), lab.total));
+    make("div", { class: "result" }, lab.lead, lab.bias && make("label", {}, "bias ", lab.bias), make("span", { class: "led" }, sign("="), lab.total)));
 }
 const sign = (text) => make("span", { class: "sign", "aria-hidden": "true" }, text);
 
@@ -165,9 +166,10 @@ function fillSum(lab) {
   buildSum(lab);
   const n = numbers(lab, lab.position), { s } = lab;
   const widest = lab.s.stage === "conv" ? peakOf(filterOf(lab).weights.flat(2)) : 1;
-  const put = (cell, value, colour) => {
-    const text = shown(value);
-    if (cell.textContent !== text) cell.textContent = text;
+  const room = Math.max(3, Math.floor(lab.grids[0].patch[0].clientWidth / 5.6)); // characters of a cell
+  const put = (cell, value, colour, most = room) => {
+    const text = brief(value, most);
+    if (cell.textContent !== text) (cell.textContent = text), cell.style.setProperty("--n", text.length), (cell.title = text === shown(value) ? "" : shown(value));
     cell.style.background = css(colour);
     cell.style.color = ink(colour);
   };
@@ -180,7 +182,7 @@ function fillSum(lab) {
       if (s.stage !== "conv") return;
       put(grids.products[i], channel.products[i], lab.luts.activation[level(channel.products[i], "signed", strongest)]);
       const cell = grids.kernel[i], tone = lab.luts.weight[level(channel.weights[i], "signed", widest)];
-      if (cell !== focus) cell.value = shown(channel.weights[i]);
+      if (cell !== focus) (cell.value = brief(channel.weights[i], room)), cell.style.setProperty("--n", cell.value.length);
       cell.style.background = css(tone);
       cell.style.color = ink(tone);
     });
@@ -191,5 +193,5 @@ function fillSum(lab) {
     : n.channels.length > 1 ? n.channels.map((c) => shown(c.sum)).join(" + ").replaceAll("+ −", "− ") + " +" : `Σ ${shown(n.channels[0].sum)} +`;
   if (lab.bias && lab.bias !== focus) lab.bias.value = shown(n.bias);
   const colour = tint(lab)[level(n.total, s.look, lab.peak)];
-  put(lab.total, n.total, colour);
+  put(lab.total, n.total, colour, Infinity);
 }
