@@ -115,6 +115,24 @@ def test_a_stopped_run_says_why_it_has_no_results_and_is_judged_as_the_end_would
     assert "go on with it, or judge it now" in words(fine(at.run()))
 
 
+def test_a_run_on_features_is_judged_as_the_end_would_and_pictures_that_are_gone_are_one_sentence(
+    visit, trained, circles, words
+):
+    first = run.read(trained).plan.but(start="run/first@best", recipe="features", epochs=1)
+    folder = run.create(first, os.environ["CNNVIZ_RUNS"], "head")
+    fit(folder)
+    said = run.verdict(folder)
+    stopped(folder)
+    (folder / run.VERDICT).unlink()
+    circles.rename(circles.with_name("away"))
+    at = press(visit("train", run="head"), "Judge the best weights")
+    assert len(at.error) == 1
+    assert "Judge the best weights" in {b.label for b in at.button}
+    circles.with_name("away").rename(circles)
+    press(at, "Judge the best weights")
+    assert run.verdict(folder) == said
+
+
 def test_a_run_stopped_before_its_first_epoch_ended_says_so(visit, circles, words):
     folder = run.create(Plan(str(circles), net="lecture/mnist_gap"), os.environ["CNNVIZ_RUNS"], "short")
     run.Log(folder)("stopped")
