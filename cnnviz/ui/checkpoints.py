@@ -22,16 +22,20 @@ def draw() -> None:
     if start.public():
         return
     turn = st.session_state.setdefault("_checkpoints", 0)  # a fresh uploader after each file
-    with st.popover("Load a checkpoint", icon=":material/upload_file:", width="stretch"):
-        show.say(
-            "A state dict as PyTorch or safetensors write it. Its architecture is recognised from its tensors, code in "
-            f"it is never run, and it stays in the folder {place()} of this machine."
-        )
-        key = f"checkpoint-{turn}"
-        st.file_uploader(
-            "Checkpoint", type=[suffix[1:] for suffix in weights.SUFFIXES], key=key, max_upload_size=LARGEST,
-            on_change=_brought, args=(key,),
-        )  # fmt: skip
+    shown = st.popover(
+        "Load a checkpoint", icon=":material/upload_file:", width="stretch", key="checkpoints", on_change="rerun"
+    )
+    if shown.open:
+        with shown, show.refusals():
+            show.say(
+                "A state dict as PyTorch or safetensors write it. Its architecture is recognised from its tensors; "
+                f"code in it is never run. It stays in the folder {place()} of this machine."
+            )
+            key = f"checkpoint-{turn}"
+            st.file_uploader(
+                "Checkpoint", type=[suffix[1:] for suffix in weights.SUFFIXES], key=key, max_upload_size=LARGEST,
+                on_change=_brought, args=(key,),
+            )  # fmt: skip
     if told := st.session_state.get("_checkpoint_refused"):
         st.error(show.plain(told), icon=":material/error:")
 

@@ -32,8 +32,14 @@ def shelf(tmp_path, monkeypatch, engine):
     return folder
 
 
+def opened(at):
+    """The page with the popover open."""
+    at.session_state["checkpoints"] = True
+    return at.run()
+
+
 def test_a_checkpoint_is_kept_and_becomes_the_net(visit, shelf, mine):
-    at = visit("activations")
+    at = opened(visit("activations"))
     at.file_uploader("checkpoint-0").upload("../my net.pth", mine, "application/octet-stream").run()
     assert not at.exception
     assert not at.error
@@ -47,7 +53,7 @@ def test_a_checkpoint_is_kept_and_becomes_the_net(visit, shelf, mine):
 
 def test_what_is_no_checkpoint_is_one_sentence_and_leaves_nothing(visit, shelf, pictures):
     before = pictures(visit("activations"))
-    at = visit("activations")
+    at = opened(visit("activations"))
     at.file_uploader("checkpoint-0").upload("x.pth", b"just text", "application/octet-stream").run()
     assert not at.exception
     assert len(at.error) == 1
@@ -56,9 +62,17 @@ def test_what_is_no_checkpoint_is_one_sentence_and_leaves_nothing(visit, shelf, 
     assert pictures(at).keys() == before.keys()
 
 
+def test_a_server_that_was_given_one_file_says_that_it_takes_no_other(visit, shelf, mine, monkeypatch):
+    (shelf / "one.pth").write_bytes(mine)
+    monkeypatch.setenv("CNNVIZ_WEIGHTS", str(shelf / "one.pth"))
+    at = opened(visit("activations"))
+    assert not at.exception
+    assert "start it with a folder" in at.error[0].value
+
+
 def test_strangers_cannot_leave_a_checkpoint(visit, monkeypatch):
     monkeypatch.setenv("CNNVIZ_PUBLIC", "1")
-    assert not [box for box in visit("activations").file_uploader if box.key.startswith("checkpoint")]
+    assert not [box for box in opened(visit("activations")).file_uploader if box.key.startswith("checkpoint")]
 
 
 def test_a_file_of_a_torchvision_net_is_that_net(shelf, engine):
