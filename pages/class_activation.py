@@ -1,19 +1,42 @@
 """Class activation: which pixels spoke for which class, and the proof beside the picture."""
 
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import streamlit as st
 
 from cnnviz import picture
+from cnnviz.options import Options
 from cnnviz.ui import controls, drilling, many, proof, show, start, state
 from cnnviz.ui.components import camcanvas
 from cnnviz.ui.components.camcanvas.look import Look
+from cnnviz.ui.patience import patiently
 
 state.guard()
 
 SIDE = 1600  # px: the longer side of the picture that is taken away
 VIEWS = ("Raw map", "Down to the numbers", "All stages", "Faithfulness", "Sanity dial", "Boxes")
+SLOW = ("Faithfulness", "Sanity dial")
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked: why this class (None: the most probable), seen from a layer by a method."""
+
+    target: int | None
+    layer: str
+    method: str
+    given: Options | None
+    versus: int | None
+    against: bool
+
+    def answered(self, heat, best: int) -> bool:
+        """Whether a map is the answer; `best` is the most probable class."""
+        asked = best if self.target is None else self.target, self.method, self.versus, self.against
+        said = heat.target, heat.method, heat.goal.versus, heat.goal.against
+        return said == asked and heat.layer in ("input", self.layer)
+
 
 # say
 show.head("Class activation", "Which pixels spoke for which class, seen from one layer of the net.")
@@ -32,6 +55,7 @@ def evidence() -> None:
     if said is None:
         return
     left, right = st.columns([1, 3], gap="large")
+    below = st.container()
 
     # ask
     with left:
@@ -61,53 +85,75 @@ def evidence() -> None:
             given = controls.options(row.options, method) if row.options else None
 
     # compute
-    wanted, other = (None if i < 0 else i for i in (target, versus))
+    asked = Question(None if target < 0 else target, layer, method, given, None if versus < 0 else versus, against)
+    ask = partial(engine.heatmap, key, photo, asked.target, layer, method, given, versus=asked.versus, against=against)
+    of, draw = (engine.model(key).fingerprint, photo.digest, asked), partial(answer, bars, right, below, said, asked)
     with left:  # where the bar may come and go without moving the pictures
-        told = show.progress(f"{row.title} on {photo.name}") if row.reads != "maps" else None
-        ask = partial(engine.heatmap, key, photo, wanted, layer, method, given, versus=other, against=against)
-        heat = show.asked("cam", partial(ask, progress=told))
-    if heat is None:
-        return
+        heat = patiently("cam", ask, f"{row.title} on {photo.name}", of, partial(draw, waits=True))
 
     # show
+    draw(heat)
+
+
+def answer(bars, right, below, said, asked: Question, heat, waits: bool = False) -> None:
+    """What the net says and the map, its proof, and what can be taken away; while one `waits`, the map before."""
     with bars:
-        shown = [*said[:5], *(p for p in said[5:] if p.index == heat.target)]
+        shown = said[:5] if heat is None else [*said[:5], *(p for p in said[5:] if p.index == heat.target)]
         show.section("What it says", show.titled(engine.model(key)))
-        show.bars(shown, marked=heat.target)
+        show.bars(shown, marked=None if heat is None else heat.target)
+    if heat is None:
+        return
+    label, methods = {p.index: p.label for p in said}, start.methods()
     with right:
         show.section(
             "Overlay",
             f"{heat.label}, {methods[heat.method].title}" + ("" if heat.layer == "input" else f", {heat.layer}"),
         )
-        show.say(proof.told(heat, label, photo))
         begin = proof.looking("camcanvas", photo)
+        told = st.container()
         likely, quick = {}, {}
-        if row.reads == "maps" and other is None:
+        if methods[asked.method].reads == "maps" and asked.versus is None:
             likely = {i: label[i] for i in dict.fromkeys([*(p.index for p in said[:5]), heat.target])}
             quick = {name: way.title for name, way in methods.items() if way.reads == "maps"}
         camcanvas.pictures(photo, heat, state.kept(), "camcanvas")
-        subject = f"{engine.model(key).fingerprint} {photo.digest} {layer} {against}"
+        subject = f"{engine.model(key).fingerprint} {photo.digest} {asked.layer} {asked.against}"
         look = camcanvas.camcanvas(
             photo, heat, proof.caption(heat), begin, classes=likely, methods=quick, subject=subject,
             big=show.presenting(), key="camcanvas",
             on_choose=lambda target, name: st.session_state.update({"class": target, "method": name}),
         )  # fmt: skip
+        with told:
+            show.say(proof.told(heat, label, photo, look.view))
         stands = proof.looked("camcanvas", look)
         proof.findings(engine, key, photo, heat)
         if likely:  # after the picture, which shall not wait for them
-            others = engine.heatmaps(key, photo, [*likely], layer, method, given, against=against)
-            ask = partial(engine.heatmap, key, photo, heat.target, layer, against=against)
+            ask = partial(engine.heatmap, key, photo, heat.target, asked.layer, against=asked.against)
+            others = engine.heatmaps(
+                key, photo, [*likely], asked.layer, asked.method, asked.given, against=asked.against
+            )
             camcanvas.at_hand([*others, *(ask(method=name) for name in quick)], subject, "camcanvas")
-            every = None if against or method != "gradcam" else engine.every_class(key, photo, layer)
-            camcanvas.all_at_hand(every, method, subject, "camcanvas")
-    erased = proof.erased(engine, key, photo, heat, look.strokes) if look.strokes else None
-    if not show.presenting():
-        beneath(heat, layer, given, look, [p.index for p in said[:3]])
-    asked = (
-        heat.method == method and heat.layer in ("input", layer) and heat.target == (mine if wanted is None else wanted)
-    )
-    if asked and (heat.goal.versus, heat.goal.against) == (other, against):  # not where that was refused
-        take_away(heat, wanted, other, against, layer, method, given, look, stands, erased)
+            every = asked.method == "gradcam" and not asked.against
+            camcanvas.all_at_hand(
+                engine.every_class(key, photo, asked.layer) if every else None, asked.method, subject, "camcanvas"
+            )
+    with below:
+        erased = proof.erased(engine, key, photo, heat, look.strokes) if look.strokes else None
+        proofs, row = st.container(), st.container()
+    if show.presenting():
+        return
+    with proofs:
+        view = proof_of(heat)
+        if view not in SLOW:
+            beneath(view, heat, look, [p.index for p in said[:3]])
+    if asked.answered(heat, said[0].index):  # not where that was refused, or is still to come
+        with row:
+            take_away(heat, asked, look, stands, erased)
+    if view in SLOW:  # the last of all: what stands above stays when it is stopped
+        with proofs:
+            if waits:
+                show.say("Comes after the map.")
+            else:
+                slow(view, heat, asked)
 
 
 def one_class(label: str, key: str, allowed, none: str, **how) -> int:
@@ -123,11 +169,14 @@ def one_class(label: str, key: str, allowed, none: str, **how) -> int:
     return chosen
 
 
-def beneath(heat, layer: str, given, look: Look, top: list[int]) -> None:
-    """One view of the proof at a time; only that one is computed."""
-    spatial = heat.layer != "input"
-    views = [v for v in VIEWS if spatial or v not in VIEWS[1:3]]
-    view = controls.switch("Proof", "proof", views, views[0], label_visibility="collapsed")
+def proof_of(heat) -> str:
+    """Which view of the proof is looked at; one at a time, and only that one is computed."""
+    views = [v for v in VIEWS if heat.layer != "input" or v not in VIEWS[1:3]]
+    return controls.switch("Proof", "proof", views, views[0], label_visibility="collapsed")
+
+
+def beneath(view: str, heat, look: Look, top: list[int]) -> None:
+    """A view of the proof that is there at once, or nearly."""
     if view == "Raw map":
         raw(heat)
     elif view == "Down to the numbers":
@@ -135,12 +184,16 @@ def beneath(heat, layer: str, given, look: Look, top: list[int]) -> None:
     elif view == "All stages":
         method = heat.method if start.methods()[heat.method].reads == "maps" else "gradcam"
         proof.ladder(engine, key, photo, list(dict.fromkeys([*top, heat.target]))[:4], method)
-    elif view == "Faithfulness":
-        proof.faithful(engine, key, photo, heat)
-    elif view == "Sanity dial":
-        proof.sane(engine, key, photo, heat, layer, given)
     else:
         proof.pieces(engine, photo, heat, look.threshold)
+
+
+def slow(view: str, heat, asked: Question) -> None:
+    """A view of the proof that takes its time."""
+    if view == "Faithfulness":
+        proof.faithful(engine, key, photo, heat)
+    else:
+        proof.sane(engine, key, photo, heat, asked.layer, asked.given)
 
 
 def raw(heat) -> None:
@@ -163,25 +216,25 @@ def raw(heat) -> None:
         show.say(f"Row by row: {listed}")
 
 
-def take_away(
-    heat, wanted, other, against: bool, layer: str, method: str, given, look: Look, stands: str, erased
-) -> None:
+def take_away(heat, asked: Question, look: Look, stands: str, erased) -> None:
     """The overlay as it stands, its numbers, its Python and its link."""
     lines = f"import cnnviz\n\nengine = cnnviz.engine()\n{show.opening(photo)}\n"
-    asked = f"target={wanted!r}, layer={layer!r}, method={method!r}"
-    asked += f", options={vars(given)!r}" if given else ""
-    asked += (f", versus={other}" if other is not None else "") + (", against=True" if against else "")
-    lines += f"heat = engine.heatmap({key!r}, photo, {asked})\n"
+    question = f"target={asked.target!r}, layer={asked.layer!r}, method={asked.method!r}"
+    question += f", options={vars(asked.given)!r}" if asked.given else ""
+    question += f", versus={asked.versus}" if asked.versus is not None else ""
+    question += ", against=True" if asked.against else ""
+    lines += f"heat = engine.heatmap({key!r}, photo, {question})\n"
     how = {"side": SIDE, **({"threshold": look.threshold} if look.threshold else {})}
     named = "".join(f", {name}={value!r}" for name, value in how.items())
     lines += f"cnnviz.picture.overlay(photo, heat, {look.opacity}, {look.colours!r}{named}).save('heat.png')"
     if erased is not None:
         strokes = [[list(dab) for dab in stroke] for stroke in look.strokes]
         lines += f"\nengine.erase({key!r}, photo, {strokes!r}, {heat.target})"
-    knobs = {f"{method}-{name}": value for name, value in vars(given).items()} if given else {}
-    view = {"class": -1 if wanted is None else wanted, "at": layer, "method": method, "against": against, **knobs}
-    view |= {"versus": -1 if other is None else other, "proof": st.session_state.get("proof", VIEWS[0])}
-    link = state.link("class_activation", **view, unit=state.noted("unit") or "", look=stands)
+    knobs = {f"{asked.method}-{name}": value for name, value in vars(asked.given).items()} if asked.given else {}
+    view = {"class": -1 if asked.target is None else asked.target, "at": asked.layer, "method": asked.method}
+    view |= {"against": asked.against, "versus": -1 if asked.versus is None else asked.versus, **knobs}
+    view |= {"proof": st.session_state.get("proof", VIEWS[0]), "unit": state.noted("unit") or "", "look": stands}
+    link = state.link("class_activation", **view)
     show.take_away(
         "heatmap", picture=lambda: picture.overlay(photo, heat, look.opacity, look.colours, **how),
         array=lambda: heat.values, python=lines, link=link,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 ITSELF = "itself"  # what an answer is of that names its own net and photo
+BEFORE = "What is shown was asked before."
 
 
 @contextlib.contextmanager
@@ -39,8 +40,7 @@ def asked(place: str, ask: Callable[[], T], waiting: str = "", of: Hashable = No
     A visit remembers its last good question and not the answer, which the engine's bounded memory has, or gives again:
     so `ask` had better be a `partial` of values than a closure over answers.
     """
-    kept, line = state.kept(), st.empty()
-    subject = (state.model(), state.photo().digest) if of is None else of
+    line = st.empty()
 
     def hear(position: int) -> None:
         line.caption(in_line(position))
@@ -49,18 +49,28 @@ def asked(place: str, ask: Callable[[], T], waiting: str = "", of: Hashable = No
     try:
         with refusals(), st.spinner(waiting, show_time=True) if waiting else contextlib.nullcontext():
             answer = ask()
-            kept[place] = subject, ask
+            state.kept()[place] = subject(of), ask
             return answer
     finally:
         WAITING.reset(hears)
         line.empty()
-    before, again = kept.get(place, (None, None))
-    if again is not None and before == subject:
+    answer = before(place, of)
+    if answer is not None and of is None:
+        say(BEFORE)
+    return answer
+
+
+def subject(of: Hashable = None) -> Hashable:
+    """What an answer is of: the current net and photo, unless something else is named."""
+    return (state.model(), state.photo().digest) if of is None else of
+
+
+def before(place: str, of: Hashable = None) -> Any:
+    """What a place was told before of the same; None where it was told nothing, or that can be had no more."""
+    of_then, again = state.kept().get(place, (None, None))
+    if again is not None and of_then == subject(of):
         with contextlib.suppress(RequestError):
-            answer = again()
-            if of is None:
-                say("What is shown was asked before.")
-            return answer
+            return again()
     return None
 
 

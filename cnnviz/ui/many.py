@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import html
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
@@ -13,6 +14,7 @@ import streamlit as st
 from cnnviz import picture
 from cnnviz.photo import Photo, PhotoError, samples
 from cnnviz.ui import controls, luggage, show, start, state
+from cnnviz.ui.patience import patiently
 
 if TYPE_CHECKING:
     from cnnviz.engine import Engine
@@ -41,8 +43,8 @@ def gallery(engine: Engine, key: str) -> None:
     # compute
     photos = _brought() or [Photo.sample(name) for name in samples()]
     with right:
-        told = show.progress(f"{len(photos)} photos")
-        cases = show.asked("many", partial(_cases, engine, key, photos, method, told))
+        of = engine.model(key).fingerprint, method, tuple(photo.digest for photo in photos)
+        cases = patiently("many", partial(_cases, engine, key, photos, method), f"{len(photos)} photos", of)
     if cases is None:
         return
     with wanted:
@@ -66,13 +68,16 @@ def gallery(engine: Engine, key: str) -> None:
         show.take_away("many", link=state.link("class_activation", **view))
 
 
-def _cases(engine: Engine, key: str, photos: list[Photo], method: str, told: Any) -> list[Case]:
+def _cases(
+    engine: Engine, key: str, photos: list[Photo], method: str, progress: Callable[[float], None] | None = None
+) -> list[Case]:
     from cnnviz.explain.bundle import Case  # brings in torch, which is there by now
 
     made = []
     for i, photo in enumerate(photos):
         made.append(Case(photo, engine.predict(key, photo, 3), engine.heatmap(key, photo, method=method)))
-        told((i + 1) / len(photos))
+        if progress is not None:
+            progress((i + 1) / len(photos))
     return made
 
 

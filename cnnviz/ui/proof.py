@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import html
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -19,11 +20,13 @@ from PIL import Image
 from cnnviz import picture
 from cnnviz.ui import show, state
 from cnnviz.ui.components.camcanvas.look import Look, from_link, to_link, too_long
+from cnnviz.ui.patience import patiently
 
 if TYPE_CHECKING:
     from cnnviz.engine import Engine
     from cnnviz.explain.cam import Heatmap
     from cnnviz.explain.erasing import Erasure
+    from cnnviz.explain.faithfulness import Faithfulness
     from cnnviz.photo import Photo
 
 STYLE = Path(__file__).with_name("proof.css")
@@ -43,13 +46,13 @@ def caption(heat: Heatmap) -> str:
     return regions.caption(heat)
 
 
-def told(heat: Heatmap, label: Mapping[int, str], photo: Photo) -> str:
-    """How to read the picture, in a sentence for who never saw one."""
+def told(heat: Heatmap, label: Mapping[int, str], photo: Photo, view: str = "photo") -> str:
+    """How to read the picture, in a sentence for who never saw one; `view` is how much of the photo it shows."""
     spoke = f"spoke against {heat.label}" if heat.goal.against else f"spoke for {heat.label}"
     if heat.goal.versus is not None:
         spoke += f" rather than {label[heat.goal.versus]}"
     _, _, width, height = heat.box
-    whole = width >= photo.width - 1 and height >= photo.height - 1
+    whole = view != "photo" or (width >= photo.width - 1 and height >= photo.height - 1)
     if heat.method == "eigencam":
         spoke = "has of what the maps have in common; no class was asked"
     return f"The brighter a place, the more it {spoke}." + ("" if whole else " The net never saw what is faded.")
@@ -120,11 +123,12 @@ def ladder(engine: Engine, key: str, photo: Photo, targets: Sequence[int], metho
 
 def faithful(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
     """The deletion and insertion curves of the map, beside those of a map that never saw the photo."""
-    told = show.progress("Taking the photo apart")
-    own = show.asked("cam-faithful", partial(engine.faithfulness, key, photo, heat, None, told))
-    chance = show.asked("cam-chance", partial(engine.chance, key, photo, heat.target, None, told))
-    if own is None or chance is None:
+    mark = hashlib.blake2b(heat.raw.tobytes(), digest_size=16).hexdigest()
+    of = engine.model(key).fingerprint, photo.digest, heat.target, mark
+    both = patiently("cam-faithful", partial(_both_curves, engine, key, photo, heat), "Taking the photo apart", of)
+    if both is None:
         return
+    own, chance = both
     show.facts(
         {
             "Insertion area": f"{own.insertion_area:.3f}",
@@ -146,11 +150,20 @@ def faithful(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
     )
 
 
+def _both_curves(
+    engine: Engine, key: str, photo: Photo, heat: Heatmap, progress: Callable[[float], None] | None = None
+) -> tuple[Faithfulness, Faithfulness]:
+    """The curves of a map and of one that never saw the photo, told as one piece of work."""
+    told = progress or (lambda share: None)
+    own = engine.faithfulness(key, photo, heat, None, lambda share: told(share / 2))
+    return own, engine.chance(key, photo, heat.target, None, lambda share: told((1 + share) / 2))
+
+
 def sane(engine: Engine, key: str, photo: Photo, heat: Heatmap, layer: str, given: Any) -> None:
     """The map while the net forgets, layer by layer from the top."""
-    told = show.progress("Turning the dial")
     ask = partial(engine.sanity, key, photo, heat.target, layer, heat.method, given)
-    found = show.asked("cam-sane", partial(ask, progress=told))
+    of = engine.model(key).fingerprint, photo.digest, heat.target, layer, heat.method, given
+    found = patiently("cam-sane", ask, "Turning the dial", of)
     if found is None:
         return
     cells = []

@@ -20,10 +20,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import streamlit as st
+from streamlit.runtime.scriptrunner import StopException
 
 from cnnviz import picture
 from cnnviz.options import RequestError
-from cnnviz.ui import start, state
+from cnnviz.ui import patience, start, state
 from cnnviz.ui.asking import ITSELF, asked, paragraph, plain, say
 from cnnviz.ui.asking import previous as previous
 from cnnviz.ui.asking import refusals as refusals
@@ -72,7 +73,11 @@ def presenting() -> bool:
 
 
 def progress(doing: str) -> Callable[[float], None]:
-    """What to tell the share done of something long: a bar with the time left. Any click elsewhere stops the work."""
+    """What to tell the share done of something long: a bar with the time left.
+
+    A click elsewhere or Stop ends the work, and the bar, at the next word of it; a click inside the fragment that works
+    waits (`patience.patiently` is for what can be long there).
+    """
     began, place = time.monotonic(), st.empty()
 
     def told(share: float) -> None:
@@ -81,7 +86,11 @@ def progress(doing: str) -> Callable[[float], None]:
         if share >= 1:
             place.empty()
         elif spent > 0.3:
-            place.progress(share, f"{doing}{left}")
+            try:
+                place.progress(share, f"{doing}{left}")
+            except StopException:
+                patience.last_words(place.empty)
+                raise
 
     return told
 
