@@ -1,6 +1,6 @@
 """Class activation: which pixels spoke for which class, and the proof beside the picture."""
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import partial
 
 import numpy as np
@@ -87,7 +87,8 @@ def evidence() -> None:
     # compute
     asked = Question(None if target < 0 else target, layer, method, given, None if versus < 0 else versus, against)
     ask = partial(engine.heatmap, key, photo, asked.target, layer, method, given, versus=asked.versus, against=against)
-    of, draw = (engine.model(key).fingerprint, photo.digest, asked), partial(answer, bars, right, below, said, asked)
+    of = engine.model(key).fingerprint, photo.digest, *astuple(asked)
+    draw = partial(answer, bars, right, below, said, asked)
     with left:  # where the bar may come and go without moving the pictures
         heat = patiently("cam", ask, f"{row.title} on {photo.name}", of, partial(draw, waits=True))
 
