@@ -7,7 +7,7 @@ import streamlit as st
 
 from cnnviz import picture
 from cnnviz.photo import Photo, samples
-from cnnviz.ui import controls, drilling, proof, show, state
+from cnnviz.ui import choice, controls, drilling, proof, show, state
 from cnnviz.ui.components.mapgrid import SCOPES, SIZES, SORTS, TILE, mapgrid, order
 from cnnviz.ui.components.mosaic import mosaic
 
@@ -74,10 +74,11 @@ def layer_of_maps() -> None:
     count, height, width = shown.maps.shape
     show.section(f"All {count} channels of {layer}", f"{height} × {width} each; point at a number, click a channel")
     liveliest = int(shown.maps.std(axis=(1, 2)).argmax())
-    state.linked("channel", liveliest, lambda value: 0 <= value < count, int)
+    of = engine.model(key).fingerprint, layer
+    choice.linked("channel", of, liveliest, lambda value: 0 <= value < count, int)
     state.linked("tiles", TILE, SIZES.__contains__, int)
     state.note("tiles", TILE)
-    drilling.unit(shown.maps.shape)  # the link's part in the close-up, before it is drawn
+    unit = drilling.unit(of, shown.maps.shape)
     controls.linked_tick("over")
     ordered(shown, scope, {} if beside in mine else {"beside": beside}, current)
     reach = max(max(float(one.maps.max()), -float(one.maps.min())) for one in (*pair, *staged))
@@ -99,7 +100,7 @@ def layer_of_maps() -> None:
     st.number_input("Channel", 0, count - 1, key="channel", width=240)
     state.note("channel", liveliest)
     channel = st.session_state["channel"]
-    close_up(shown, channel, scope)
+    close_up(shown, channel, scope, unit)
 
 
 @st.fragment
@@ -146,11 +147,11 @@ def through_the_net(staged, layer: str) -> None:
 
     mosaic(
         "strip", tiles, columns=len(named), names=titles, gap=3, alt="The stages of the net, the mean of each",
-        chosen=named.index(layer) if layer in named else 0, on_choose=go,
+        chosen=named.index(layer) if layer in named else None, on_choose=go,
     )  # fmt: skip
 
 
-def close_up(shown, channel: int, scope: str) -> None:
+def close_up(shown, channel: int, scope: str, unit) -> None:
     """One channel large, its numbers, how often each value occurs, and how one of them came about."""
     values = shown.maps[channel]
     limit = None if scope == SCOPES[0] else float(np.abs(shown.maps).max())
@@ -158,7 +159,7 @@ def close_up(shown, channel: int, scope: str) -> None:
     with one:
         how = "click a number, or use the arrow keys" if values.size <= drilling.MOST else "name a row and a column"
         show.section(f"Channel {channel}", how)
-        place = drilling.number(f"number-{shown.layer}", channel, values, limit)
+        place = drilling.number(f"number-{shown.layer}", channel, values, limit, unit)
         show.scale(float(values.min()), float(values.max()), picture.ACTIVATION, "Activation")
     with two:
         show.section("Its values")

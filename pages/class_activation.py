@@ -8,7 +8,7 @@ import streamlit as st
 
 from cnnviz import picture
 from cnnviz.options import Options
-from cnnviz.ui import controls, drilling, many, proof, show, start, state
+from cnnviz.ui import choice, controls, drilling, many, proof, show, start, state
 from cnnviz.ui.components import camcanvas
 from cnnviz.ui.components.camcanvas.look import Look
 from cnnviz.ui.patience import patiently
@@ -157,16 +157,20 @@ def answer(bars, right, below, said, asked: Question, heat, waits: bool = False)
                 slow(view, heat, asked)
 
 
-def one_class(label: str, key: str, allowed, none: str, **how) -> int:
-    """One of the net's classes from a searchable list, linked under `key`; -1 for none of them."""
-    state.linked(key, -1, lambda index: index == -1 or index in allowed, int)
-    chosen = st.session_state[key]
+def one_class(label: str, name: str, allowed, none: str, **how) -> int:
+    """One of the net's classes from a searchable list, linked under `name`; -1 for none of them.
+
+    A net with other classes begins without one: the same number is another class there.
+    """
+    model = engine.model(key)
+    choice.linked(name, model.labels or model.key, -1, lambda index: index == -1 or index in allowed, int)
+    chosen = st.session_state[name]
 
     def choose(index: int) -> None:
-        st.session_state[key] = index if index in allowed else -1
+        st.session_state[name] = index if index in allowed else -1
 
-    camcanvas.classpick(label, f"pick-{key}", chosen, none, choose, **how)
-    state.note(key, -1)
+    camcanvas.classpick(label, f"pick-{name}", chosen, none, choose, **how)
+    state.note(name, -1)
     return chosen
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ import streamlit as st
 
 from cnnviz import picture
 from cnnviz.options import RequestError
-from cnnviz.ui import show, state
+from cnnviz.ui import choice, show, state
 from cnnviz.ui.components.mosaic import mosaic
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ SHOWN = 3  # input channels of a convolution that are spelled out
 def down(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
     """From the class to the channels that spoke for it, to one number, to the products it is the sum of."""
     maps = show.asked("drill-maps", partial(engine.activations, key, photo, heat.layer))
-    channel, place = unit(None if maps is None else maps.maps.shape)
+    of = engine.model(key).fingerprint, heat.layer
+    channel, place = unit(of, None if maps is None else maps.maps.shape)
     ask = partial(engine.drill, key, photo, heat.target, heat.layer, channel, place)
     found = show.asked("drill", ask, "Down to the numbers")
     if found is None or maps is None:
@@ -49,7 +50,7 @@ def down(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
         mosaic(
             "drill-channels", tiles, columns=4, gap=3, alt="Channels by their share of the score",
             names=[f"Channel {w.channel} · {w.contribution:+.4g}" for w in top],
-            chosen=listed.index(now.channel) if now.channel in listed else 0,
+            chosen=listed.index(now.channel) if now.channel in listed else None,
             on_choose=lambda: choose(top[st.session_state["drill-channels"]["place"]].channel),
         )  # fmt: skip
     with two:
@@ -83,16 +84,16 @@ def pixels(
     )  # fmt: skip
 
 
-def unit(shape: tuple[int, ...] | None) -> tuple[int | None, tuple[int, int] | None]:
-    """The channel and place in the link or chosen before, as far as they lie in maps of this shape."""
-    state.linked("unit", "", lambda text: _unit(text, shape) is not None, str)
+def unit(of: Hashable, shape: tuple[int, ...] | None) -> tuple[int | None, tuple[int, int] | None]:
+    """The channel and place in the link or chosen before `of` a net's layer, where they lie in maps of this shape."""
+    choice.linked("unit", of, "", lambda text: _unit(text, shape) is not None, str)
+    state.note("unit", "")
     return _unit(st.session_state["unit"], shape) or (None, None)
 
 
 def choose(channel: int, place: tuple[int, int] | None = None) -> None:
-    """Go to a channel, and to a number of its map."""
+    """Go to a channel, and to a number of its map, when the page runs again."""
     st.session_state["unit"] = f"{channel}" if place is None else f"{channel}.{place[0]}.{place[1]}"
-    state.note("unit", "")
 
 
 def _unit(text: str, shape: tuple[int, ...] | None) -> tuple[int | None, tuple[int, int] | None] | None:
@@ -120,9 +121,11 @@ def framed(seen: np.ndarray, field: tuple[int, int, int, int]) -> np.ndarray:
     return drawn
 
 
-def number(key: str, channel: int, values: np.ndarray, limit: float | None) -> tuple[int, int]:
-    """A channel's map whose numbers can be chosen; the row and column of the chosen one, the strongest at first."""
-    which, place = unit(None)
+def number(
+    key: str, channel: int, values: np.ndarray, limit: float | None, wanted: tuple[int | None, tuple[int, int] | None]
+) -> tuple[int, int]:
+    """A channel's map whose numbers can be chosen; the row and column of the `wanted` unit, the strongest at first."""
+    which, place = wanted
     if which != channel or place is None or place[0] >= values.shape[0] or place[1] >= values.shape[1]:
         best = int(np.nan_to_num(np.abs(values)).argmax())
         place = best // values.shape[1], best % values.shape[1]
@@ -130,12 +133,16 @@ def number(key: str, channel: int, values: np.ndarray, limit: float | None) -> t
         pixels(key, values, place, lambda at: choose(channel, at), limit)
         return place
     show.image(picture.diverging(values, limit), f"Channel {channel}")
+    row, column = f"{key}-row", f"{key}-column"
+    st.session_state[row], st.session_state[column] = place  # they follow the photo until a person says otherwise
+
+    def chose() -> None:
+        choose(channel, (st.session_state[row], st.session_state[column]))
+
     one, two = st.columns(2)
-    row = one.number_input("Row", 0, values.shape[0] - 1, place[0], key=f"{key}-{channel}-row")
-    column = two.number_input("Column", 0, values.shape[1] - 1, place[1], key=f"{key}-{channel}-column")
-    if (row, column) != place:
-        choose(channel, (row, column))
-    return row, column
+    one.number_input("Row", 0, values.shape[0] - 1, key=row, on_change=chose)
+    two.number_input("Column", 0, values.shape[1] - 1, key=column, on_change=chose)
+    return place
 
 
 def field(engine: Engine, key: str, layer: str) -> tuple[int, int, float, bool]:

@@ -208,3 +208,66 @@ def test_the_size_of_the_tiles_is_kept(visit):
     at = click(visit("activations"), "maps", tiles=120)
     assert at.query_params["tiles"] in ("120", ["120"])
     assert component(at)["tiles"] == 120
+
+
+def test_the_close_up_follows_the_liveliest_channel_until_somebody_chooses_one(visit, engine):
+    def liveliest(layer, photo="cat"):
+        return int(engine.activations(NET, Photo.sample(photo), layer).maps.std(axis=(1, 2)).argmax())
+
+    at = visit("activations", layer="relu1")
+    for layer in ("relu2", "relu3", "relu1"):
+        at.selectbox("layer").set_value(layer).run()
+        assert component(at)["chosen"] == liveliest(layer)
+        assert "channel" not in at.query_params
+    at.button_group("photo").set_value("coffee").run()
+    assert component(at)["chosen"] == liveliest("relu1", "coffee")
+    mine = (liveliest("relu1") + 5) % 7
+    at.number_input("channel").set_value(mine).run()
+    at.button_group("photo").set_value("cat").run()
+    assert component(at)["chosen"] == mine
+    at.selectbox("layer").set_value("relu2").run()
+    assert component(at)["chosen"] == liveliest("relu2")
+    at.selectbox("layer").set_value("relu1").run()
+    assert component(at)["chosen"] == mine  # waited for us there
+    assert at.query_params["channel"] in (str(mine), [str(mine)])
+
+
+def test_a_number_of_one_layer_is_not_taken_to_another_layer_or_page(visit, words):
+    at = visit("activations", layer="relu2", channel="5", unit="5.2.3")
+    assert at.query_params["unit"] in ("5.2.3", ["5.2.3"])
+    at.selectbox("layer").set_value("relu3").run()
+    assert "unit" not in at.query_params
+    at.switch_page("pages/class_activation.py")
+    at.query_params["proof"] = "Down to the numbers"
+    at.run()
+    assert "its number at (2, 3)" not in words(at)
+    assert "unit" not in at.query_params
+    at.switch_page("pages/activations.py").run()
+    at.selectbox("layer").set_value("relu2").run()
+    assert at.query_params["unit"] in ("5.2.3", ["5.2.3"])
+
+
+def test_rows_and_columns_of_large_maps_follow_the_photo_until_somebody_says_otherwise(
+    visit, engine, monkeypatch, words
+):
+    monkeypatch.setattr("cnnviz.ui.drilling.MOST", 10)
+    at = visit("activations", layer="relu1", channel="9")
+    for photo in ("cat", "coffee", "rocket"):
+        at.button_group("photo").set_value(photo).run()
+        values = np.abs(engine.activations(NET, Photo.sample(photo), "relu1").maps[9])
+        row, column = divmod(int(values.argmax()), values.shape[1])
+        assert (at.number_input("number-relu1-row").value, at.number_input("number-relu1-column").value) == (
+            row,
+            column,
+        )
+        assert "unit" not in at.query_params
+    at.number_input("number-relu1-row").set_value(3).run()
+    assert at.query_params["unit"] in (f"9.3.{column}", [f"9.3.{column}"])
+    at.button_group("photo").set_value("cat").run()
+    assert f"Row 3, column {column} sees" in words(at)
+
+
+def test_no_stage_is_framed_where_none_of_them_is_shown(visit, engine):
+    (other, *_) = (name for name in engine.map_layers(NET) if name not in engine.stages(NET))
+    at = visit("activations", layer=other)
+    assert json.loads(at.get_by_key("strip").proto.json)["chosen"] is None

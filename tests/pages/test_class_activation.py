@@ -341,3 +341,25 @@ def test_every_state_of_the_page_comes_back_by_its_link_and_by_the_copied_one(vi
     assert set(at.session_state["_notes"]) <= {*copied, "present", "how-many"}, "a state that the link leaves out"
     again = visit("class_activation", **copied)
     assert shown_by(again) == shown_by(at)
+
+
+def test_a_class_of_one_net_is_not_asked_of_a_net_with_other_classes(visit):
+    at = visit("class_activation", **{"class": "1", "versus": "0"})
+    assert at.query_params["class"] in ("1", ["1"])
+    at.selectbox("model").set_value("lecture/mnist_gap").run()
+    assert canvas(at, "pick-class")["chosen"] == canvas(at, "pick-versus")["chosen"] == -1
+    assert not {"class", "versus"} & set(at.query_params)
+    at.selectbox("model").set_value("lecture/cats_flatten").run()  # cats and dogs again
+    assert canvas(at)["target"] == canvas(at, "pick-class")["chosen"] == 1
+    assert at.query_params["class"] in ("1", ["1"])
+
+
+def test_no_channel_is_framed_where_the_chosen_one_did_not_speak(visit, engine):
+    heat = engine.heatmap(NET, Photo.sample("cat"))
+    found = engine.drill(NET, Photo.sample("cat"), heat.target, heat.layer)
+    spoke = [w.channel for w in found.witnesses[:12]]
+    silent = next(c for c in range(10_000) if c not in spoke)
+    at = visit("class_activation", proof="Down to the numbers", unit=f"{silent}.0.0")
+    assert canvas(at, "drill-channels")["chosen"] is None
+    at = visit("class_activation", proof="Down to the numbers", unit=f"{spoke[2]}.0.0")
+    assert canvas(at, "drill-channels")["chosen"] == 2

@@ -26,14 +26,14 @@ def mosaic(
     *,
     columns: int,
     names: Sequence[str],
-    chosen: int,
+    chosen: int | None,
     gap: int,
     alt: str,
     on_choose: Callable[[], None],
 ) -> None:
     """The mosaic `tiles` (H, W, 3) with one name for each tile; `on_choose` runs after a tile was chosen.
 
-    The place of the tile that was chosen is `st.session_state[key]["place"]`.
+    Where none is `chosen`, none is framed. The place of the tile that was chosen is `st.session_state[key]["place"]`.
     """
     height, width = tiles.shape[:2]
     data = {

@@ -32,10 +32,14 @@ function build(root) {
     const place = row * columns + column;
     return column < 0 || column >= columns || row < 0 || place >= names.length ? -1 : place;
   };
+  const mark = (place) => {
+    self.place = place ?? -1; // before the first: the right arrow goes there
+    frame.style.visibility = place == null ? "hidden" : "visible";
+    if (place != null) lay(frame, place);
+    root.setAttribute("aria-label", place == null ? self.data.alt : `${self.data.alt}. Chosen: ${self.data.names[place]}`);
+  };
   const go = (place, wait) => {
-    self.place = place;
-    lay(frame, place);
-    root.setAttribute("aria-label", `${self.data.alt}. Chosen: ${self.data.names[place]}`);
+    mark(place);
     clearTimeout(self.later);
     self.later = setTimeout(() => self.choose(place), wait);
   };
@@ -72,11 +76,7 @@ function build(root) {
       image.alt = data.alt;
       root.style.aspectRatio = `${data.width} / ${data.height}`;
     }
-    if (moved) {
-      self.place = data.chosen;
-      root.setAttribute("aria-label", `${data.alt}. Chosen: ${data.names[data.chosen]}`);
-    }
-    lay(frame, self.place);
+    mark(moved ? data.chosen : self.place < 0 ? null : self.place);
   };
   return self;
 }
