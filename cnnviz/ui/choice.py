@@ -37,5 +37,5 @@ def linked(key: str, of: Hashable, default: T, allowed: Callable[[T], bool], par
 def _followed(key: str) -> bool:
     """Whether the address has a value that is none of this visit's own: somebody follows a link."""
     url = st.query_params.get(key)
-    value, stale, _ = st.session_state.get("_notes", {}).get(key, (None, None, 0.0))
-    return url is not None and url not in (str(value), stale)
+    note = state.noted_of(key)
+    return url is not None and url not in (str(note.value), note.stale)

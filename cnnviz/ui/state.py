@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import urlencode
 
 import streamlit as st
@@ -31,6 +31,15 @@ MOST = 24  # photos of a visit; `luggage.ROOM` bounds those of all visits togeth
 OWN = "own"  # all that a link says of a visitor's own photo
 BAGS = ("_mine", "_many")  # the photos of the sidebar, and those of the pages that take many
 DECODING = threading.BoundedSemaphore(2)  # 50 megapixels take 200 MiB while they are decoded
+
+
+class Note(NamedTuple):
+    """What a widget last had: its value, what the link said before it changed and when, and on which page it stood."""
+
+    value: Any = None
+    stale: str | None = None
+    stamp: float = 0.0
+    stood: str | None = None
 
 
 def enter() -> None:
@@ -144,7 +153,7 @@ def linked(key: str, default: T, allowed: Callable[[T], bool], parse: Callable[[
     in the link of this very page and stands there no longer was undone: by the browser's way back.
     """
     notes = st.session_state.setdefault("_notes", {})
-    before, stale, stamp, stood = notes.get(key, (None, None, 0.0, None))
+    before, stale, stamp, stood = notes.get(key, Note())
     url, value = st.query_params.get(key), st.session_state.get(key, before)
     touched = key in st.session_state and before is not None and st.session_state[key] != before
     echo = url == stale and time.monotonic() - stamp < 2  # the browser had not heard of our last change yet
@@ -158,9 +167,14 @@ def linked(key: str, default: T, allowed: Callable[[T], bool], parse: Callable[[
         st.session_state[key] = value if good else default
 
 
+def noted_of(key: str) -> Note:
+    """The note about the widget `key`; an empty one before it ever was."""
+    return st.session_state.get("_notes", {}).get(key, Note())
+
+
 def noted(key: str) -> Any:
     """The value of the widget `key`, also on a page or in a mode that does not draw it; None before it ever was."""
-    return st.session_state.get(key, st.session_state.get("_notes", {}).get(key, (None,))[0])
+    return st.session_state.get(key, noted_of(key).value)
 
 
 def note(key: str, default: Any, secret: bool = False) -> None:
@@ -171,10 +185,10 @@ def note(key: str, default: Any, secret: bool = False) -> None:
     value, notes = st.session_state[key], st.session_state.setdefault("_notes", {})
     url = st.query_params.get(key)
     wanted = OWN if secret else None if value == default else _text(value)
-    before, stale, stamp, _ = notes.get(key, (None, None, 0.0, None))
+    before, stale, stamp, _ = notes.get(key, Note())
     if before != value or url != wanted:
         stale, stamp = url, time.monotonic()
-    notes[key] = (value, stale, stamp, _page() if wanted is not None else None)
+    notes[key] = Note(value, stale, stamp, _page() if wanted is not None else None)
     if wanted is None and url is not None:
         del st.query_params[key]
     elif wanted is not None and url != wanted:
