@@ -34,12 +34,18 @@ DECODING = threading.BoundedSemaphore(2)  # 50 megapixels take 200 MiB while the
 
 
 class Note(NamedTuple):
-    """What a widget last had: its value, what the link said before it changed and when, and on which page it stood."""
+    """What a widget last had: its value, what the link said before that and when it changed; and where that was.
+
+    `page` is where it was drawn last, and `entry` what was brought along to there from another page: what a link to the
+    page means that does not name it; else that means the default. `stood` says that the link did name it.
+    """
 
     value: Any = None
     stale: str | None = None
     stamp: float = 0.0
-    stood: str | None = None
+    page: str | None = None
+    entry: Any = None
+    stood: bool = False
 
 
 def enter() -> None:
@@ -152,16 +158,16 @@ def linked(key: str, default: T, allowed: Callable[[T], bool], parse: Callable[[
     Unlike `bind=`, the link holds the value and not its label, and it may be written by `st.query_params`. What stood
     in the link of this very page and stands there no longer was undone: by the browser's way back.
     """
-    notes = st.session_state.setdefault("_notes", {})
-    before, stale, stamp, stood = notes.get(key, Note())
+    last = noted_of(key)
+    before = last.value
     url, value = st.query_params.get(key), st.session_state.get(key, before)
     touched = key in st.session_state and before is not None and st.session_state[key] != before
-    echo = url == stale and time.monotonic() - stamp < 2  # the browser had not heard of our last change yet
+    echo = url == last.stale and time.monotonic() - last.stamp < 2  # the browser had not heard of our last change yet
     if url is not None and not touched and not echo and url != _text(before):
         with contextlib.suppress(ValueError):
             value = parse(url) if allowed(parse(url)) else value
-    if url is None and not touched and not echo and stood == _page():
-        value = default
+    if url is None and not touched and not echo and last.stood and last.page == _page():
+        value = default if last.entry is None else last.entry
     good = value is not None and allowed(value)
     if st.session_state.get(key) != (value if good else default) or key not in st.session_state:
         st.session_state[key] = value if good else default
@@ -182,13 +188,17 @@ def note(key: str, default: Any, secret: bool = False) -> None:
 
     What is `secret` is kept for this visit alone and never stands in a link; there, it is called `OWN`.
     """
-    value, notes = st.session_state[key], st.session_state.setdefault("_notes", {})
-    url = st.query_params.get(key)
+    value, url, last = st.session_state[key], st.query_params.get(key), noted_of(key)
     wanted = OWN if secret else None if value == default else _text(value)
-    before, stale, stamp, _ = notes.get(key, Note())
-    if before != value or url != wanted:
+    stale, stamp, entry = last.stale, last.stamp, last.entry
+    if last.value != value or url != wanted:
         stale, stamp = url, time.monotonic()
-    notes[key] = Note(value, stale, stamp, _page() if wanted is not None else None)
+    if arrived := last.page != _page():
+        entry = None if url is not None or last.page is None else value
+    notes = st.session_state.setdefault("_notes", {})
+    notes[key] = Note(value, stale, stamp, _page(), entry, wanted is not None)
+    if url is None and not arrived and entry is not None and value == entry:
+        return  # the link means it already; written out, it would be one more step on the browser's way back
     if wanted is None and url is not None:
         del st.query_params[key]
     elif wanted is not None and url != wanted:
