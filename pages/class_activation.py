@@ -229,9 +229,18 @@ def take_away(heat, asked: Question, look: Look, stands: str, erased) -> None:
     question += f", versus={asked.versus}" if asked.versus is not None else ""
     question += ", against=True" if asked.against else ""
     lines += f"heat = engine.heatmap({key!r}, photo, {question})\n"
-    how = {"side": SIDE, **({"threshold": look.threshold} if look.threshold else {})}
+    how = {"side": SIDE, "threshold": look.threshold, "contours": look.contours, "boxes": look.boxes}
+    how = {name: value for name, value in {**how, "seen": look.view == "seen"}.items() if value}
+    module = "explain.marks" if how.keys() - {"side", "threshold"} else "picture"
+    lines = lines.replace("import cnnviz\n", f"import cnnviz.{module}\n") if module != "picture" else lines
     named = "".join(f", {name}={value!r}" for name, value in how.items())
-    lines += f"cnnviz.picture.overlay(photo, heat, {look.opacity}, {look.colours!r}{named}).save('heat.png')"
+    lines += f"cnnviz.{module}.overlay(photo, heat, {look.opacity}, {look.colours!r}{named}).save('heat.png')"
+
+    def drawn():
+        from cnnviz.explain import marks  # brings in torch, which is there by now
+
+        return marks.overlay(photo, heat, look.opacity, look.colours, **how)
+
     if erased is not None:
         strokes = [[list(dab) for dab in stroke] for stroke in look.strokes]
         lines += f"\nengine.erase({key!r}, photo, {strokes!r}, {heat.target})"
@@ -241,8 +250,7 @@ def take_away(heat, asked: Question, look: Look, stands: str, erased) -> None:
     view |= {"proof": st.session_state.get("proof", VIEWS[0]), "unit": state.noted("unit") or "", "look": stands}
     link = state.link("class_activation", **view)
     show.take_away(
-        "heatmap", picture=lambda: picture.overlay(photo, heat, look.opacity, look.colours, **how),
-        array=lambda: heat.values, python=lines, link=link,
+        "heatmap", picture=drawn, array=lambda: heat.values, python=lines, link=link,
     )  # fmt: skip
 
 

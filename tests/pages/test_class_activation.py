@@ -260,7 +260,10 @@ def test_methods_that_look_at_pixels_ask_for_no_layer(visit):
     assert at.selectbox("at").disabled
 
 
-@pytest.mark.parametrize("look", ["", "0.3,0.4,cividis,overlay,photo,00,0.5"])
+@pytest.mark.parametrize(
+    "look",
+    ["", "0.3,0.4,cividis,overlay,photo,00,0.5", "0.3,0,viridis,overlay,seen,11,0.5", "0.5,0,gray,overlay,photo,01,0"],
+)
 def test_the_python_that_is_copied_draws_the_picture_that_is_downloaded(visit, look, tmp_path, monkeypatch):
     given = {}
     monkeypatch.setattr(show, "take_away", lambda name, **what: given.update(what))
@@ -270,6 +273,8 @@ def test_the_python_that_is_copied_draws_the_picture_that_is_downloaded(visit, l
     exec(given["python"], {})
     drawn = np.asarray(Image.open(io.BytesIO(show._png(given["picture"]()))))
     assert np.array_equal(np.asarray(Image.open(tmp_path / "heat.png")), drawn)
+    assert (drawn.shape[0] == drawn.shape[1]) == ("seen" in look)  # this net sees a square of the photo
+    assert ("boxes=True" in given["python"]) == (",01," in look or ",11," in look)
 
 
 def test_a_refused_method_leaves_the_map_before_without_python(visit, engine, monkeypatch, words):
