@@ -120,8 +120,9 @@ def caption(heat: Heatmap) -> str:
     level = float(values.mean())
     y, x = (int(i) for i in np.unravel_index(int(values.argmax()), values.shape))
     place = _WORDS[3 * y // values.shape[0]][3 * x // values.shape[1]]
-    warm = float((values >= 0.5).mean())
-    return f"Heat map of {about}: strongest {place}, {_times(1 / level)} the mean; {warm:.0%} of the picture is warm."
+    hot = float((values >= 0.5).mean())
+    told = f"strongest {place}, {_times(1 / level)} the mean; {hot:.0%} of the picture has heat from 0.5"
+    return f"Heat map of {about}: {told}."
 
 
 def _times(ratio: float) -> str:

@@ -117,8 +117,8 @@ def ladder(engine: Engine, key: str, photo: Photo, targets: Sequence[int], metho
         size = " × ".join(map(str, row[0].raw.shape))
         cells.append(f"<span>{html.escape(layer)}<small>{size}</small></span>")
         cells += [_thumb(heat) for heat in row]
-    grid = f"grid-template-columns: minmax(70px, 120px) repeat({len(found.targets)}, minmax(0, {THUMB + 30}px))"
-    st.html(f'<div class="cv-ladder" style="{grid}"><i></i>{head}{"".join(cells)}</div>')
+    wide = f"--classes: {len(found.targets)}; --wide: {THUMB + 30}px"
+    st.html(f'<div class="cv-ladder" style="{wide}"><i></i>{head}{"".join(cells)}</div>')
 
 
 def faithful(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:

@@ -48,6 +48,9 @@ def test_how_to_read_the_picture_stands_above_it(visit, engine, words):
     text = words(visit("class_activation"))
     assert f"The brighter a place, the more it spoke for {best}." in text
     assert "never saw what is faded" in text  # 451 x 300: its ends are cropped
+    seen = words(visit("class_activation", look="0.5,0,inferno,overlay,seen,00,0.5"))
+    assert "The brighter a place" in seen
+    assert "never saw what is faded" not in seen  # nothing is
     index = {p.label: p.index for p in engine.predict(NET, Photo.sample("cat"), top=2)}[other]
     text = words(visit("class_activation", versus=str(index), against="true"))
     assert f"spoke against {best} rather than {other}." in text

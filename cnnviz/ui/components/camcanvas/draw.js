@@ -40,7 +40,7 @@ function draw(cam) {
     context.fillStyle = "#fff";
     context.fillRect(x + look.split * w - 1, y, 2, h);
   }
-  if (cam.brush.checked) {
+  if (cam.brush.checked && cam.ring) {
     const r = Number(cam.radius.value) * Math.min(w, h);
     context.strokeStyle = "#fff";
     context.lineWidth = 1.5;

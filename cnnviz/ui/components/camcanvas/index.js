@@ -12,7 +12,7 @@ function build(root) {
   const element = make("div", { class: "lab cam" });
   const canvas = make("canvas", { tabindex: 0, role: "img" });
   const say = make("p", { class: "say", "aria-live": "polite" });
-  const cam = { element, canvas, say, look: null, strokes: [], hover: null, blinkOn: true, cursor: [0.5, 0.5], tile: new Tile(), images: {} };
+  const cam = { element, canvas, say, look: null, strokes: [], hover: null, blinkOn: true, cursor: [0.5, 0.5], ring: false, tile: new Tile(), images: {} };
   const change = (part, later = 300) => { Object.assign(cam.look, part); draw(cam); tell(cam, later); };
   const pick = (name, label, choices, field) => {
     const group = make("div", { class: `pick ${name}`, role: "radiogroup", "aria-label": label });
@@ -43,7 +43,7 @@ function build(root) {
   cam.brush = make("input", { type: "checkbox", "aria-label": "Brush: erase and predict" });
   cam.brush.addEventListener("change", () => draw(cam));
   cam.radius = make("input", { type: "range", min: 0.02, max: 0.3, step: 0.01, value: 0.08, "aria-label": "Size of the brush" });
-  cam.radius.addEventListener("input", () => draw(cam));
+  for (const [event, ring] of [["input", true], ["change", false]]) cam.radius.addEventListener(event, () => { cam.ring = ring; draw(cam); });
   const act = (words, go) => make("button", { type: "button", onclick: go }, words);
   const wipe = (strokes) => { cam.strokes = strokes; draw(cam); tell(cam, 0); };
   cam.undo = act("Undo", () => wipe(cam.strokes.slice(0, -1)));
@@ -91,6 +91,7 @@ function update(cam, data) {
   }
   if (cam.photoStamp !== data.stamp) {
     if (cam.photoStamp) cam.strokes = [];
+    cam.ring = false;
     cam.photoStamp = data.stamp;
   }
   pictures(cam);
@@ -242,6 +243,7 @@ function hands(cam) {
     const at = spot(event);
     cam.hover = inside(at) ? at : null;
     if (inside(at)) cam.cursor = at;
+    cam.ring = inside(at);
     if (cam.stroke) {
       const last = cam.stroke[cam.stroke.length - 1];
       if (Math.hypot(at[0] - last[0], at[1] - last[1]) > 0.01 && cam.stroke.length < 400) cam.stroke.push(dab([Math.min(1.5, Math.max(-0.5, at[0])), Math.min(1.5, Math.max(-0.5, at[1]))]));
@@ -258,7 +260,8 @@ function hands(cam) {
   };
   canvas.addEventListener("pointerup", finish);
   canvas.addEventListener("pointercancel", finish);
-  canvas.addEventListener("pointerleave", () => { cam.hover = null; read(cam); });
+  canvas.addEventListener("pointerleave", () => { cam.hover = null; cam.ring = false; draw(cam); });
+  canvas.addEventListener("blur", () => { cam.ring = false; draw(cam); });
   canvas.addEventListener("keydown", (event) => {
     const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
     if (step) {
@@ -266,6 +269,7 @@ function hands(cam) {
       if (cam.look.mode === "split") tell(cam, 600);
       cam.cursor = [0, 1].map((i) => Math.min(0.999, Math.max(0, cam.cursor[i] + step[i] * 0.02)));
       cam.hover = cam.cursor;
+      cam.ring = true;
     } else if (event.key === " " || event.key === "Enter") {
       if (cam.brush.checked) { cam.stroke = [dab(cam.cursor)]; finish(); }
       else if (cam.look.mode === "blink") cam.blinkOn = !cam.blinkOn;
