@@ -133,3 +133,60 @@ def test_the_grid_answers_to_hover_click_and_keys(page: Page):
     page.keyboard.press("ArrowRight")
     page.get_by_role("heading", name=re.compile("^Channel 1")).wait_for()
     page.get_by_role("heading", name=re.compile("came about")).wait_for()
+
+
+def test_the_ring_of_the_brush_goes_with_the_pointer(page: Page):
+    opened(page, "/class_activation?photo=rocket")
+    bare = page.evaluate(SUM)
+    page.get_by_label("Brush: erase and predict").check()
+    assert page.evaluate(SUM) == bare
+    page.locator(".cam canvas").hover()
+    assert page.evaluate(SUM) != bare
+    page.mouse.move(5, 5)
+    page.wait_for_timeout(200)
+    assert page.evaluate(SUM) == bare
+
+
+def test_what_is_said_around_the_picture_grows_with_a_lecture_halls_type(page: Page):
+    parts = ".classpick label span, .classpick input, .cam .colourpick, .cam .check, .cam .say, .cam .setting"
+    sizes = "parts => parts.map(e => parseFloat(getComputedStyle(e).fontSize))"
+    opened(page, "/class_activation?photo=rocket")
+    alone = page.locator(parts).evaluate_all(sizes)
+    opened(page, "/class_activation?photo=rocket&present=true")
+    hall = page.locator(parts).evaluate_all(sizes)
+    assert len(hall) == len(alone) > 5
+    assert min(hall) >= 17
+    assert max(alone) <= 15
+
+
+def test_all_stages_are_large_enough_to_read_on_a_phone(page: Page):
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto("/class_activation?photo=rocket&proof=All+stages")
+    page.locator(".cv-ladder img").first.wait_for()
+    box = page.locator(".cv-ladder img").first.bounding_box()
+    assert box is not None
+    assert box["width"] > 120
+
+
+def test_streamlits_stop_leaves_the_picture_and_a_click_overtakes_slow_work(page: Page):
+    opened(page, "/class_activation?photo=rocket&occlusion-stride=2")
+    method = page.locator(".st-key-method input")
+
+    def choose(name: str) -> None:
+        method.click()
+        page.get_by_role("option", name=name, exact=True).click()
+
+    choose("Occlusion")
+    page.get_by_role("progressbar").wait_for()
+    page.locator("[data-testid=stStatusWidget] button").click()
+    page.get_by_text("Stopped: Occlusion on rocket.").wait_for()
+    assert page.get_by_role("progressbar").count() == 0
+    assert page.locator(".cam canvas").is_visible()
+    assert page.locator(".cv-bars").is_visible()
+    choose("HiResCAM")
+    page.get_by_text("cat, HiResCAM").wait_for()
+    choose("Occlusion")
+    page.get_by_role("progressbar").wait_for()
+    choose("Grad-CAM")
+    page.get_by_text("cat, Grad-CAM").wait_for(timeout=8_000)
+    page.get_by_role("progressbar").wait_for(state="detached", timeout=8_000)
