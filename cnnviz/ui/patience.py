@@ -82,12 +82,12 @@ class Errand:
 
 
 def patiently(
-    place: str, ask: Callable[..., T], doing: str, of: Hashable, meanwhile: Callable[[T], None] | None = None
+    place: str, ask: Callable[..., T], doing: str, of: Hashable, meanwhile: Callable[[T | None], None] | None = None
 ) -> T | None:
     """What `ask(progress=...)` returns; where it was refused or stopped, a sentence, and what this place had before.
 
-    `of` tells the question from all others. While it takes its time `meanwhile` draws what this place had before, if
-    there is any for the current net and photo, and the page is run again to be drawn with the answer.
+    `of` tells the question from all others. While it takes its time `meanwhile` draws what this place had before of the
+    current net and photo (None where there is nothing), and the page is run again to be drawn with the answer.
     """
     kept, spot = state.kept(), st.empty()
     if kept.get(f"{place} stopped") == of:
@@ -153,9 +153,8 @@ def _watched(place: str, doing: str, errand: Errand, spot: Any, meanwhile: Calla
     with spot.container(horizontal=True, vertical_alignment="center", gap="small"):
         bar = st.progress(errand.share, doing + errand.words())
         st.button("Stop", key=f"stop-{place}", width=64, on_click=_stop, args=(state.kept(), place, errand))
-    before = None if meanwhile is None else asking.before(place)
-    if meanwhile is not None and before is not None:
-        meanwhile(before)
+    if meanwhile is not None:
+        meanwhile(asking.before(place))
     told = 0.0
     while not errand.look(TICK):
         if overtaken():
@@ -163,7 +162,7 @@ def _watched(place: str, doing: str, errand: Errand, spot: Any, meanwhile: Calla
         if time.monotonic() - told > 0.25:
             told = time.monotonic()
             bar.progress(errand.share, doing + errand.words())
-    return before is not None
+    return meanwhile is not None
 
 
 def _stop(kept: dict[str, Any], place: str, errand: Errand) -> None:

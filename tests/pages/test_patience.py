@@ -85,6 +85,18 @@ def test_what_was_stopped_can_be_begun_again(visit, endless, meanwhile, monkeypa
     assert canvas(at)["method"] == "occlusion"
 
 
+def test_a_first_picture_that_is_stopped_leaves_the_predictions_and_the_sentence(visit, endless, meanwhile, words):
+    at = visit("class_activation")
+    at.selectbox("method").set_value("occlusion")
+    at.session_state["photo"] = "coffee"
+    meanwhile(lambda: get_script_run_ctx().script_requests.request_stop())
+    at.run()
+    assert 'class="cv-bars"' in words(at)
+    assert captions(at) == "Stopped: Occlusion on coffee."
+    with pytest.raises(KeyError):  # never one photo's map under another's name
+        canvas(at)
+
+
 def test_a_click_inside_the_page_does_not_wait_for_the_work_before_it(visit, endless, meanwhile, fragment):
     at = visit("class_activation")
     states, before = at._tree.get_widget_states(), canvas(at)
