@@ -24,7 +24,7 @@ def heat(photo):
     found = Engine().heatmap("lecture/cats_gap", photo)
     y, x = np.mgrid[: found.values.shape[0], : found.values.shape[1]]
     far = np.hypot(y - 40, x - 60)
-    return replace(found, values=np.clip(1 - far / 40, 0, 1).astype(np.float32))
+    return replace(found, raw=np.clip(1 - far / 40, 0, 1).astype(np.float32))
 
 
 def test_without_marks_it_is_the_plain_overlay(photo, heat):

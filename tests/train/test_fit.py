@@ -152,6 +152,18 @@ def test_a_run_stopped_in_its_very_last_step_is_judged_when_it_goes_on(plan, tmp
     assert run.verdict(folder)["val"]["images"] == 12
 
 
+@pytest.fixture
+def listening():
+    """Signals as a terminal has them: what runs in the background of a script may have been told to ignore them."""
+    before = [signal.getsignal(number) for number in fitting.ENDING]
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    for number, handler in zip(fitting.ENDING, before, strict=True):
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("listening")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_stops_the_run_which_saves_says_so_and_goes_on(circles, tmp_path, spoken, monkeypatch, capsys, number):
     handlers = [signal.getsignal(number) for number in fitting.ENDING]
@@ -173,6 +185,7 @@ def test_a_signal_stops_the_run_which_saves_says_so_and_goes_on(circles, tmp_pat
     assert json.loads(capsys.readouterr().out)["step"] == 10
 
 
+@pytest.mark.usefixtures("listening")
 def test_a_second_signal_waits_for_nothing(plan, tmp_path, monkeypatch):
     def endless(_):
         for _ in range(2):
@@ -185,6 +198,7 @@ def test_a_second_signal_waits_for_nothing(plan, tmp_path, monkeypatch):
     assert run.read(folder).state == "stopped"
 
 
+@pytest.mark.usefixtures("listening")
 def test_a_search_for_a_rate_that_is_stopped_says_so(circles, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(commands_train, "_speak", lambda kind, _: kind == "rate" and signal.raise_signal(signal.SIGINT))
     asked = ["train", circles, "--net", "lecture/mnist_gap", "--size", 32, "--out", tmp_path, "--find-rate"]
