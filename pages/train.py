@@ -34,8 +34,8 @@ if sets:
     if wanted is not None:
         layertable.draw(wanted, st.session_state["set"])
 else:
-    st.info("There is no data set yet: draw circles to count, or upload a zip.", icon=":material/photo_library:")
-    st.page_link("pages/data.py", label="Add a data set", icon=":material/photo_library:")
+    opening.first()
+    st.page_link("pages/data.py", label="Add a data set of your own", icon=":material/photo_library:")
 
 # compute
 listing = runs.listing()

@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
 
+from cnnviz import picture
+from cnnviz.data.counting import Counting, write
+from cnnviz.data.counting import draw as draw_circles
 from cnnviz.options import RequestError
 from cnnviz.train import plan as plans
 from cnnviz.train.plan import Plan
 from cnnviz.ui import plan, runs, show, state
+
+PLAN = "counting_1_5"  # and the data set that belongs to it, as the README draws it
+LESSON = Counting(low=1, high=5, per_class=800, size=32, smallest=2.0, largest=3.5, gap=1.5, seed=0)
 
 
 def draw() -> None:
@@ -26,6 +33,23 @@ def draw() -> None:
         st.file_uploader("A plan file", type=["json"], key="plan-upload", on_change=_uploaded)
     if told := st.session_state.pop("_opened", ""):
         st.error(show.plain(told), icon=":material/error:")
+
+
+def first() -> None:
+    """What to begin with where there is no data set: circles to count, drawn at a click, and their plan opened."""
+    show.say("There is no data set yet. A lecture’s first: how many circles are there, one to five?")
+    rng = np.random.default_rng(LESSON.seed)
+    some = [draw_circles(count, LESSON, rng) for count in range(LESSON.low, LESSON.high + 1)]
+    row = np.concatenate([np.pad(one, ((0, 0), (0, 2), (0, 0)), constant_values=picture.GAP[0]) for one in some], 1)
+    show.image(
+        show.pixelated(row[:, :-2], 4 * row.shape[1]), "Examples of 1, 2, 3, 4, 5 circles", width=4 * row.shape[1]
+    )
+    if st.button("Draw them, and open their plan", type="primary", icon=":material/draw:"):
+        with show.refusals():
+            told = show.progress("Drawing circles")
+            write(runs.place_for(PLAN), LESSON, lambda done, of: told(done / max(of, 1)))
+            _open(lambda: plans.read(state.ROOT / "plans" / f"{PLAN}.json"))
+            st.rerun()
 
 
 def _title(path: Path) -> str:

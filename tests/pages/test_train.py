@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import shutil
@@ -22,7 +23,9 @@ from cnnviz.train import plan as plans
 from cnnviz.train import run
 from cnnviz.train.fit import fit
 from cnnviz.train.plan import Plan
-from cnnviz.ui import plan, runs, state
+from cnnviz.ui import opening, plan, runs, state
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -46,9 +49,21 @@ def fine(at):
     return at
 
 
-def test_without_data_the_page_says_where_to_begin(visit, tmp_path, monkeypatch):
-    monkeypatch.setenv("CNNVIZ_DATA", str(tmp_path / "nothing"))
-    assert "no data set" in fine(visit("train")).info[0].value
+def test_without_data_the_page_begins_with_circles_and_their_plan(visit, words, pictures, tmp_path, monkeypatch):
+    monkeypatch.setenv("CNNVIZ_DATA", str(tmp_path / "shelf"))
+    monkeypatch.setattr(opening, "LESSON", dataclasses.replace(opening.LESSON, per_class=4))
+    at = fine(visit("train"))
+    assert "no data set" in words(at)
+    assert any("circles" in alt for alt in pictures(at))
+    next(b for b in at.button if b.label.startswith("Draw them")).click()
+    fine(at.run())
+    assert [p.name for p in (tmp_path / "shelf").iterdir()] == ["counting_1_5"]
+    assert len(list((tmp_path / "shelf").rglob("*.png"))) == 5 * 4
+    assert not at.error
+    ready = plans.read(ROOT / "plans" / "counting_1_5.json")
+    assert (at.selectbox(key="set").value, at.selectbox(key="net").value) == ("counting_1_5", ready.net)
+    assert at.number_input(key="plan-epochs").value == ready.epochs
+    assert not next(b for b in at.button if b.label == "Train").disabled
 
 
 def test_strangers_do_not_train(visit, circles, monkeypatch):
