@@ -5,6 +5,7 @@ One meaning per colour: heat in HEAT, activations around 0 in ACTIVATION, weight
 
 from __future__ import annotations
 
+import base64
 import functools
 import math
 from typing import TYPE_CHECKING, Any, Literal
@@ -184,6 +185,11 @@ def encode(
     if not done:
         raise PictureError(f"A picture of shape {pixels.shape} cannot be written as {format}; try png.")
     return data.tobytes()
+
+
+def address(picture: Photo | np.ndarray | Image.Image, quality: int) -> str:
+    """The picture as a JPEG inside an address, for a page's own HTML."""
+    return "data:image/jpeg;base64," + base64.b64encode(encode(picture, "jpeg", quality)).decode()
 
 
 def _pixels(picture: Photo | np.ndarray | Image.Image) -> np.ndarray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import colorsys
 import html
 import os
@@ -102,8 +101,8 @@ def patches(engine: Engine, key: str, layer: str, channel: int) -> None:
     for n, place in enumerate(found.photo[channel]):
         name = Path(found.photos[place]).name
         words = html.escape(f"{name}: channel {channel} answers {found.value[channel, n]:.3g}")
-        data = base64.b64encode(picture.encode(_tile(engine, key, found, channel, n), "jpeg", 90)).decode()
-        tiles.append(f'<img alt="{words}" title="{words}" src="data:image/jpeg;base64,{data}">')
+        shown = picture.address(_tile(engine, key, found, channel, n), 90)
+        tiles.append(f'<img alt="{words}" title="{words}" src="{shown}">')
     st.html(f'<div class="cv-strip">{"".join(tiles)}</div>')
 
 

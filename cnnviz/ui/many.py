@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import html
 from collections.abc import Callable
 from functools import partial
@@ -123,10 +122,9 @@ def _tile(case: Case) -> str:
     from cnnviz.explain.regions import caption
 
     drawn = np.asarray(picture.overlay(case.photo, case.heat, OPACITY, side=THUMB))
-    data = base64.b64encode(picture.encode(drawn, "jpeg", 82)).decode()
     words = f"{html.escape(case.photo.name)}<br><b>{html.escape(case.heat.label)}</b> "
     return (
-        f'<figure><img src="data:image/jpeg;base64,{data}" alt="{html.escape(caption(case.heat))}">'
+        f'<figure><img src="{picture.address(drawn, 82)}" alt="{html.escape(caption(case.heat))}">'
         f"<figcaption>{words}{case.predictions[0].probability:.0%}</figcaption></figure>"
     )
 

@@ -255,8 +255,7 @@ def _thumb(heat: Heatmap) -> str:
 
 
 def _img(pixels: np.ndarray, alt: str) -> str:
-    data = base64.b64encode(picture.encode(pixels, "jpeg", 85)).decode()
-    return f'<img src="data:image/jpeg;base64,{data}" alt="{html.escape(alt)}">'
+    return f'<img src="{picture.address(pixels, 85)}" alt="{html.escape(alt)}">'
 
 
 def _png(pixels: np.ndarray) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import html
 from pathlib import Path
 
@@ -89,10 +88,9 @@ def gallery(key: str, said: dict, shown: list[dict]) -> None:
             heat = engine.heatmap(key, photo, one["said"])
             drawn = np.asarray(picture.overlay(photo, heat, 0.5, side=320))
             small = picture.resize(drawn, 220, round(220 * drawn.shape[0] / drawn.shape[1]))
-            data = base64.b64encode(picture.encode(small, "jpeg", 90)).decode()
             words = html.escape(label)
             tiles.append(
-                f'<figure style="margin:0"><img alt="Heat map: {words}" src="data:image/jpeg;base64,{data}">'
+                f'<figure style="margin:0"><img alt="Heat map: {words}" src="{picture.address(small, 90)}">'
                 f'<figcaption class="cv-note">{words}</figcaption></figure>'
             )
             place.html(f'<div class="cv-strip" style="{TILES}">{"".join(tiles)}</div>')
