@@ -22,12 +22,6 @@ COLUMNS, TILE = 8, 96
 show.head("Data", "What a net learns from: look at it before the net does.")
 
 
-def bar(doing: str):
-    """What hears (done, in all) and shows a bar."""
-    told = show.progress(doing)
-    return lambda done, of: told(done / max(of, 1))
-
-
 def added(name: str) -> None:
     """Shows the new data set once the page runs again."""
     st.session_state["_added"] = name
@@ -54,7 +48,7 @@ def add_circles() -> None:
     with right:
         if "_circles" in st.session_state:
             numbers, some = st.session_state["_circles"]
-            show.image(sheet(some, 3), f"Examples of {numbers} circles")
+            show.image(show.sheet(some, 3), f"Examples of {numbers} circles")
             show.say(f"Circles: {numbers}" if wanted else f"Circles: {numbers}, by the last setting that fits")
         if not runs.public():
             name = st.text_input("Name", f"counting_{low}_{high}", key="circles-name")
@@ -62,7 +56,7 @@ def add_circles() -> None:
             if draws and wanted is not None:
                 with show.refusals():
                     place = runs.place_for(name)
-                    write(place, wanted, bar("Drawing"))
+                    write(place, wanted, show.counted("Drawing"))
                     added(place.name)
 
 
@@ -92,7 +86,7 @@ def add_zip() -> None:
     if file and st.button("Unpack", type="primary", icon=":material/unarchive:"):
         with show.refusals():
             place = runs.place_for(name)
-            unpack(file, place, progress=bar("Unpacking"))
+            unpack(file, place, progress=show.counted("Unpacking"))
             added(place.name)
 
 
@@ -104,19 +98,8 @@ def add_download() -> None:
     if st.button("Download", icon=":material/download:"):
         with show.refusals():
             place = runs.place_for(name)
-            fetch(name, place, per_class=int(few) or None, progress=bar("Loading"))
+            fetch(name, place, per_class=int(few) or None, progress=show.counted("Loading"))
             added(place.name)
-
-
-def sheet(pictures: np.ndarray, columns: int = COLUMNS) -> np.ndarray:
-    """Pictures (n, h, w, 3) side by side in rows, with grey gaps."""
-    count, height, width = pictures.shape[:3]
-    rows = -(-count // columns)
-    drawn = np.full((rows * (height + 4) - 4, columns * (width + 4) - 4, 3), picture.GAP, np.uint8)
-    for i, one in enumerate(pictures):
-        y, x = (i // columns) * (height + 4), (i % columns) * (width + 4)
-        drawn[y : y + height, x : x + width] = one
-    return drawn
 
 
 def padded(pictures: np.ndarray) -> np.ndarray:
@@ -149,7 +132,9 @@ def look(name: str) -> None:
         pictures, labels = runs.batch(data, split, 3 * COLUMNS, st.session_state["batch"], TILE)
         for row in range(0, len(labels), COLUMNS):
             named = labels[row : row + COLUMNS]
-            show.image(sheet(padded(pictures[row : row + COLUMNS])), f"A batch of {split}: {', '.join(named)}")
+            show.image(
+                show.sheet(padded(pictures[row : row + COLUMNS]), COLUMNS), f"A batch of {split}: {', '.join(named)}"
+            )
             under(named)
     with right:
         show.facts({"Classes": len(data.classes)} | {k: f"{len(v):,}" for k, v in data.splits().items()})
@@ -188,7 +173,7 @@ def findings(found) -> None:
     for pair in found.duplicates[:6]:
         both = np.stack([runs.square(pair.one, 128), runs.square(pair.other, 128)])
         names = f"{pair.one_split}/{pair.one.name} and {pair.other_split}/{pair.other.name}"
-        show.image(sheet(both, 2), f"Two pictures that look alike: {names}", width=260)
+        show.image(show.sheet(both, 2), f"Two pictures that look alike: {names}", width=260)
         show.say(f"{names} look alike")
 
 
@@ -209,13 +194,13 @@ def playground(name: str | None) -> None:
         many = show.asked("augmented", partial(runs.varied, small, wanted, int(seed)))
         if many is None:
             return
-        show.image(sheet(many, 4), "The picture itself, then eleven variants of it")
+        show.image(show.sheet(many, 4), "The picture itself, then eleven variants of it")
         show.say("Top left is the picture itself.")
     lines = "import torch\nfrom cnnviz.data.augment import Augment, variants\n\n"
     lines += f"changed = variants(pixels, {wanted}, count=11, seed={int(seed)})  # uint8 (11, C, H, W)"
     stands = ("set", "split", "batch", "preset", "aug-seed"), f"aug-{preset}-"
     link = state.link("data", **{k: v for k, v in st.query_params.items() if k in stands[0] or k.startswith(stands[1])})
-    show.take_away("augmentation", picture=lambda: sheet(many, 4), array=lambda: many, python=lines, link=link)
+    show.take_away("augmentation", picture=lambda: show.sheet(many, 4), array=lambda: many, python=lines, link=link)
 
 
 def picked(name: str | None, turn: int) -> np.ndarray:

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from cnnviz import picture
 from cnnviz.data.counting import Counting, write
 from cnnviz.data.counting import draw as draw_circles
 from cnnviz.options import RequestError
@@ -40,14 +39,11 @@ def first() -> None:
     show.say("There is no data set yet. A lecture’s first: how many circles are there, one to five?")
     rng = np.random.default_rng(LESSON.seed)
     some = [draw_circles(count, LESSON, rng) for count in range(LESSON.low, LESSON.high + 1)]
-    row = np.concatenate([np.pad(one, ((0, 0), (0, 2), (0, 0)), constant_values=picture.GAP[0]) for one in some], 1)
-    show.image(
-        show.pixelated(row[:, :-2], 4 * row.shape[1]), "Examples of 1, 2, 3, 4, 5 circles", width=4 * row.shape[1]
-    )
+    drawn = show.sheet(np.stack([show.pixelated(one, 4 * LESSON.size) for one in some]), len(some))
+    show.image(drawn, "Examples of 1, 2, 3, 4, 5 circles", width=drawn.shape[1])
     if st.button("Draw them, and open their plan", type="primary", icon=":material/draw:"):
         with show.refusals():
-            told = show.progress("Drawing circles")
-            write(runs.place_for(PLAN), LESSON, lambda done, of: told(done / max(of, 1)))
+            write(runs.place_for(PLAN), LESSON, show.counted("Drawing circles"))
             _open(lambda: plans.read(state.ROOT / "plans" / f"{PLAN}.json"))
             st.rerun()
 
