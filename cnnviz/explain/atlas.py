@@ -74,11 +74,11 @@ def _opened(path: Path) -> dict | None:
         pages: dict = {"about": json.loads(str(arrays.pop("about")))}
         for name, array in arrays.items():
             if name.endswith((" pictures", " start")):
-                decoded = np.asarray(cv2.imdecode(array, cv2.IMREAD_COLOR))[..., ::-1]
+                decoded = _decoded(array)
                 side = decoded.shape[1]
                 pages[name] = read_only(decoded.reshape(-1, side, side, 3))  # (n*S, S, 3) -> (n, S, S, 3)
             elif name.endswith(" way"):
-                decoded = np.asarray(cv2.imdecode(array, cv2.IMREAD_COLOR))[..., ::-1]
+                decoded = _decoded(array)
                 side = decoded.shape[1] // FRAMES
                 rows = decoded.reshape(-1, side, FRAMES, side, 3)  # (n*s, F*s, 3) -> (n, s, F, s, 3)
                 pages[name] = read_only(rows.transpose(0, 2, 1, 3, 4).copy())  # -> (n, F, s, s, 3)
@@ -87,6 +87,11 @@ def _opened(path: Path) -> dict | None:
         return pages
     except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile):
         return None
+
+
+def _decoded(data: np.ndarray) -> np.ndarray:
+    """What `_strip` wrote, uint8 (H, W, 3)."""
+    return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR))[..., ::-1]
 
 
 def _row(frames: np.ndarray) -> np.ndarray:

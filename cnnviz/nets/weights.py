@@ -70,14 +70,19 @@ def checkpoints(place: Path | None) -> tuple[Path, ...]:
     return tuple(sorted(path for path in place.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file()))
 
 
+def candidates(name: str, file: str, found: Iterable[Path]) -> tuple[Path, ...]:
+    """The files that may hold a torchvision net's weights, by what they are called."""
+    return tuple(path for path in found if path.stem in (name, file) or path.stem.startswith(f"{name}-"))
+
+
 def pick(name: str, file: str, found: Iterable[Path]) -> Path | None:
     """The checkpoint of a torchvision net among files: <name>.*, torchvision's own file name, or <name>-*.
 
     A name such as resnet18-my-cats.pth may as well be that of somebody's own net, so the last rule takes only files
     that hold ImageNet's 1000 classes.
     """
-    found = tuple(found)
-    alike = [path for path in found if path.stem.startswith(f"{name}-") and path.stem != file]
+    found = candidates(name, file, found)
+    alike = [path for path in found if path.stem not in (name, file)]
     for fitting in (
         [path for path in found if path.stem == name],
         [path for path in found if path.stem == file],

@@ -115,12 +115,13 @@ def stamp(
         files = [path for path in shelf.checkpoints(shelf.folder(weights)) if name in (path.stem, path.name)]
         files += [path.with_suffix(".json") for path in files]
     elif known := entry(key):
-        place, names = shelf.folder(weights), (known.name, known.file)
-        files = [p for p in shelf.checkpoints(place) if p == place or p.stem in names or p.stem.startswith(f"{key}-")]
+        place = shelf.folder(weights)
+        found = shelf.checkpoints(place)
+        files = [*found] if found == (place,) else [*shelf.candidates(known.name, known.file, found)]
     else:
         return ()
-    found = [(path.name, path.stat()) for path in files if path.exists()]
-    return tuple((name, status.st_size, status.st_mtime_ns) for name, status in found)
+    there = [(path.name, path.stat()) for path in files if path.exists()]
+    return tuple((name, status.st_size, status.st_mtime_ns) for name, status in there)
 
 
 def entry(name: str) -> Entry | None:

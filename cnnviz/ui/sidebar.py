@@ -138,8 +138,8 @@ def _photos() -> None:
 
 def unseen() -> None:
     """What the sidebar does for the link, where there is no sidebar: net and photo are taken from it and kept."""
-    keys = _with_snapshots({row.key: row.title for row in start.rows()})
-    first, mine = start.first(start.rows()), state.own_photos()
+    listed, mine = start.rows(), state.own_photos()
+    keys, first = _with_snapshots({row.key: row.title for row in listed}), start.first(listed)
     for key, allowed, default in (("model", list(keys), first), ("photo", [*mine, *samples()], samples()[0])):
         state.linked(key, default, allowed.__contains__, str)
         state.note(key, default, secret=st.session_state[key] in mine)
