@@ -2,9 +2,10 @@
 
 import streamlit as st
 
-from cnnviz.ui import shell, start
+from cnnviz.ui.server import startup
+from cnnviz.ui.shell import navigation
 
 if __name__ == "__main__":  # Streamlit runs this file as the script of each visit
-    shell.run()
+    navigation.run()
 else:  # and imports it once as the server comes up
-    app = st.App(__file__, lifespan=start.lifespan)
+    app = st.App(__file__, lifespan=startup.lifespan)

@@ -18,8 +18,8 @@ import numpy as np
 import torch
 
 import cnnviz
-from cnnviz.explain.ascent import recipe
-from cnnviz.nets.tap import tap
+from cnnviz.feature_vis.recipes import recipe
+from cnnviz.inference.tap import tap
 
 SEEN = 12  # patches of each photo
 

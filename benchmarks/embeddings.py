@@ -16,13 +16,13 @@ import torch
 from torch import Tensor, nn
 
 from cnnviz.data.loader import Features
-from cnnviz.nets import transfer
-from cnnviz.nets.cut import cut
-from cnnviz.nets.preprocess import Preprocess
-from cnnviz.train import fit, learner
-from cnnviz.train.judge import Loss
+from cnnviz.inference.cut import cut
+from cnnviz.models import build
+from cnnviz.models.preprocess import Preprocess
+from cnnviz.train import loop, module
+from cnnviz.train.evaluate import Loss
 from cnnviz.train.plan import Plan
-from cnnviz.train.task import features
+from cnnviz.train.setup import features
 
 SIDES = {"squeezenet1_1": 224, "resnet18": 150}
 BATCH, PICTURES = 32, 2000
@@ -34,7 +34,7 @@ def _trunk(name: str) -> tuple[nn.Module, str]:
 
     torch.manual_seed(0)
     net = get_model(name, weights=None).eval()
-    place = transfer.graft(net, name, transfer.Head(size=SIDES[name]))
+    place = build.graft(net, name, build.Head(size=SIDES[name]))
     net.set_submodule(place, nn.Identity())
     return net.requires_grad_(False), place
 
@@ -112,7 +112,7 @@ def _head_epochs(width: int) -> list[float]:
     keeper: Any = SimpleNamespace(resumed={}, due=set(), best=nothing, save=nothing, snapshot=nothing)
     seconds: list[float] = []
     log: Any = lambda kind, **values: seconds.append(values["seconds"]) if kind == "epoch" else None  # noqa: E731
-    fit._train(task.plan, learner.Fitting(task, keeper, log, lambda: False), Path("."))
+    loop._train(task.plan, module.Fitting(task, keeper, log, lambda: False), Path("."))
     return seconds
 
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from cnnviz.engine import Engine
-from cnnviz.explain.faithfulness import Faithfulness, Probing, centred, faithfulness
+from cnnviz.attribution.faithfulness import Faithfulness, Probing, centred, faithfulness
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo
+from cnnviz.runtime.engine import Engine
 
 METHODS = ("gradcam", "gradcam++", "hirescam", "layercam", "eigencam")
 
@@ -32,11 +32,11 @@ def _measure(name: str) -> dict[str, Any]:
     for path in sorted((folder / "photos").glob("*.jpg")):
         photo = Photo.open(path)
         target = engine.target(name, photo)
-        asked = engine._question(model, photo, layer)
+        asked = engine.forward(model, photo, layer)
         maps = {method: engine.heatmap(name, photo, target, method=method).raw for method in METHODS}
         maps |= {"centred gaussian": centred(side), "random": random.random(side, np.float32)}
         for who, raw in maps.items():
-            gains.setdefault(who, []).append(_last(asked.forward, asked.x, target, raw).gain)
+            gains.setdefault(who, []).append(_last(asked.logits_of, asked.x, target, raw).gain)
     means = {who: round(float(np.mean(found)), 4) for who, found in gains.items()}
     best = np.maximum(gains["centred gaussian"], gains["random"])
     won = int((np.asarray(gains[METHODS[0]]) > best).sum())

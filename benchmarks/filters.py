@@ -14,11 +14,11 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from cnnviz.explain.ascent import Aim, Ascent
-from cnnviz.explain.maximize import maximize
-from cnnviz.explain.start import Climb
-from cnnviz.nets.cut import cut
-from cnnviz.nets.tap import module
+from cnnviz.feature_vis.maximize import maximize
+from cnnviz.feature_vis.recipes import Aim, Ascent
+from cnnviz.feature_vis.setup import Setup
+from cnnviz.inference.cut import cut
+from cnnviz.inference.tap import module
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 STEPS, CHANNEL, LOOP_STEPS = 30, 7, 100
@@ -58,14 +58,14 @@ def loop(net: nn.Module, layer: str, side: int, steps: int) -> torch.Tensor:
     return x.detach()
 
 
-def climb(net: nn.Module, layer: str, side: int) -> Climb:
+def climb(net: nn.Module, layer: str, side: int) -> Setup:
     """Where cnnviz climbs."""
     end = cut(net, layer)
     cpu = torch.device("cpu")
-    return Climb(lambda x: end.trunk(x)[0], layer, MEAN, STD, side, cpu, lambda: torch.ones(1), some=end.some)
+    return Setup(lambda x: end.trunk(x)[0], layer, MEAN, STD, side, cpu, lambda: torch.ones(1), some=end.some)
 
 
-def equal(where: Climb, steps: int = STEPS) -> torch.Tensor:
+def equal(where: Setup, steps: int = STEPS) -> torch.Tensor:
     """The lecture's own objective, canvas full size in every step: the picture, uint8."""
     ascent = Ascent(steps=steps, coarse=0, focus=0.0, jitter=0, canvas="pixel", rate=0.1, noise=30 / 255, clip=False)
     *_, last = maximize(where, [Aim.of(CHANNEL)], ascent)
@@ -112,7 +112,7 @@ def to_the_same_height(name: str, layer: str, side: int) -> dict[str, Callable[[
     return {"cnnviz": reach, "tutorial loop": lambda: loop(trainable, layer, side, LOOP_STEPS)}
 
 
-def seen_value(where: Climb, x: torch.Tensor) -> float:
+def seen_value(where: Setup, x: torch.Tensor) -> float:
     """The mean activation for the picture that is shown of a normalised input: cut off at 0 and 255."""
     mean, std = torch.tensor(MEAN).view(1, 3, 1, 1), torch.tensor(STD).view(1, 3, 1, 1)
     shown = ((x * std + mean).clamp(0, 1) * 255).round() / 255

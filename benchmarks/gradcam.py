@@ -19,9 +19,9 @@ import torch
 from PIL import Image
 from torch import nn
 
-from cnnviz.engine import Engine
-from cnnviz.nets.tap import module
+from cnnviz.inference.tap import module
 from cnnviz.photo import Photo
+from cnnviz.runtime.engine import Engine
 
 LAYERS = {"vgg16": "features.29", "resnet18": "layer4", "squeezenet1_1": "features.12"}
 Peer = Callable[[Photo, tuple[int, ...]], list[np.ndarray]]
@@ -140,7 +140,7 @@ def _contest(name: str, kind: str) -> dict[str, Callable[[], object]]:
     def another() -> object:
         target = next(classes)
         if target == 0:  # once round: an answer that is remembered would be no race
-            engine._store.forget(lambda key: "heatmap" in key)
+            engine.cache.forget(lambda key: "heatmap" in key)
         return engine.heatmap(name, seen, target, layer)
 
     ours: dict[str, Callable[[], object]] = {

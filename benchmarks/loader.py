@@ -15,9 +15,9 @@ from PIL import Image
 
 from cnnviz.data import folder
 from cnnviz.data.loader import Batches, Pictures
-from cnnviz.nets.preprocess import Preprocess
+from cnnviz.models.preprocess import Preprocess
 from cnnviz.train.plan import cores
-from cnnviz.train.task import scaled
+from cnnviz.train.setup import scaled
 
 PICTURES, BATCH, WIDTH, HEIGHT = 16, 8, 4000, 3000
 

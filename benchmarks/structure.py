@@ -19,12 +19,12 @@ import torch
 
 import cnnviz
 from cnnviz import picture
-from cnnviz.explain import filters as grown
-from cnnviz.explain import sheet
-from cnnviz.explain.ascent import Aim, Ascent, recipe
-from cnnviz.explain.maximize import FilterImage, maximize
-from cnnviz.explain.start import Climb
-from cnnviz.nets.cut import cut
+from cnnviz.feature_vis import prepare as grown
+from cnnviz.feature_vis import sheet
+from cnnviz.feature_vis.maximize import FilterImage, maximize
+from cnnviz.feature_vis.recipes import Aim, Ascent, recipe
+from cnnviz.feature_vis.setup import Setup
+from cnnviz.inference.cut import cut
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 UNTRAINED = {  # net -> layers, with random weights
@@ -54,7 +54,7 @@ def slope(pixels: np.ndarray) -> float:
     return float(np.polyfit(np.log(band), np.log(radial[band] + 1e-9), 1)[0])
 
 
-def untrained(name: str, layer: str) -> tuple[Climb, Ascent]:
+def untrained(name: str, layer: str) -> tuple[Setup, Ascent]:
     """Where to climb in a net of torchvision with random weights, and its recipe."""
     from torchvision import models
 
@@ -65,7 +65,7 @@ def untrained(name: str, layer: str) -> tuple[Climb, Ascent]:
     side = grown.asked_side(grown.fields(net).get(layer), 299 if name == "inception_v3" else 224)
     with torch.no_grad():
         width = trunk(torch.zeros(1, 3, 224, 224))[0].shape[1]
-    where = Climb(
+    where = Setup(
         lambda x: trunk(x)[0], layer, MEAN, STD, min(side, 128), torch.device("cpu"), lambda: torch.ones(width)
     )
     return where, recipe("auto", name)

@@ -13,28 +13,28 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from cnnviz import picture, signal
-    from cnnviz.engine import Engine
-    from cnnviz.engine import shared as engine
-    from cnnviz.explain.activations import Activations
-    from cnnviz.explain.ascent import Aim, Ascent
-    from cnnviz.explain.cam import Heatmap
-    from cnnviz.explain.predict import Prediction
-    from cnnviz.nets.zoo import Model
+    from cnnviz.attribution.heatmap import Heatmap
+    from cnnviz.feature_vis.recipes import Aim, Ascent
+    from cnnviz.inference.activations import Activations
+    from cnnviz.inference.predict import Prediction
+    from cnnviz.models.load import Model
     from cnnviz.options import RequestError
     from cnnviz.photo import Photo, PhotoError
+    from cnnviz.runtime.engine import Engine
+    from cnnviz.runtime.engine import shared as engine
 
 _PLACES = {
-    "Activations": "cnnviz.explain.activations",
-    "Aim": "cnnviz.explain.ascent",
-    "Ascent": "cnnviz.explain.ascent",
-    "Engine": "cnnviz.engine",
-    "Heatmap": "cnnviz.explain.cam",
-    "Model": "cnnviz.nets.zoo",
+    "Activations": "cnnviz.inference.activations",
+    "Aim": "cnnviz.feature_vis.recipes",
+    "Ascent": "cnnviz.feature_vis.recipes",
+    "Engine": "cnnviz.runtime.engine",
+    "Heatmap": "cnnviz.attribution.heatmap",
+    "Model": "cnnviz.models.load",
     "Photo": "cnnviz.photo",
     "PhotoError": "cnnviz.photo",
-    "Prediction": "cnnviz.explain.predict",
+    "Prediction": "cnnviz.inference.predict",
     "RequestError": "cnnviz.options",
-    "engine": "",
+    "engine": "cnnviz.runtime.engine",
     "picture": "",
     "signal": "",
 }
@@ -62,4 +62,4 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'cnnviz' has no attribute {name!r}")
     if not _PLACES[name]:
         return importlib.import_module(f"cnnviz.{name}")
-    return getattr(importlib.import_module(_PLACES[name]), name)
+    return getattr(importlib.import_module(_PLACES[name]), "shared" if name == "engine" else name)

@@ -7,18 +7,22 @@ import streamlit as st
 
 from cnnviz import picture
 from cnnviz.photo import Photo, samples
-from cnnviz.ui import choice, controls, drilling, proof, show, state
 from cnnviz.ui.components.mapgrid import SCOPES, SIZES, SORTS, TILE, mapgrid, order
 from cnnviz.ui.components.mosaic import mosaic
+from cnnviz.ui.session import current, photos, visit
+from cnnviz.ui.session.link import linked, linked_of, note, noted
+from cnnviz.ui.views import numbers
+from cnnviz.ui.views.class_activation import evidence
+from cnnviz.ui.widgets import controls, show
 
-state.guard()
+current.guard()
 
 # say
 show.head(
     "Activations", "What each channel of a layer answers to the photo: black is zero, warm is above, cold is below."
 )
-proof.style()
-engine, photo = state.engine(), state.photo()
+evidence.style()
+engine, photo = current.engine(), current.photo()
 key = show.net()
 if key is None:
     st.stop()
@@ -49,7 +53,7 @@ def layer_of_maps() -> None:
     with two:
         scope = controls.switch("One colour scale per", "scale", SCOPES, SCOPES[0])
     with three:
-        mine = state.own_photos()
+        mine = photos.own_photos()
         others = ["", *(name for name in (*mine, *samples()) if name != photo.name)]
         titles = {name: one.name for name, one in mine.items()}
         beside = controls.pick("Beside it", "beside", others, "", words=lambda n: titles.get(n, n) or "No second photo")
@@ -65,7 +69,7 @@ def layer_of_maps() -> None:
         second = show.asked("beside", partial(engine.activations, key, other, layer))
 
     # show
-    current, layer = shown.layer == layer, shown.layer  # where the layer was refused, the one before is shown
+    asked, layer = shown.layer == layer, shown.layer  # where the layer was refused, the one before is shown
     with strip:
         through_the_net(staged, layer)
     pair, called, of = [shown], [photo.name], [photo.digest]
@@ -75,18 +79,18 @@ def layer_of_maps() -> None:
     show.section(f"All {count} channels of {layer}", f"{height} × {width} each; point at a number, click a channel")
     liveliest = int(shown.maps.std(axis=(1, 2)).argmax())
     of = engine.model(key).fingerprint, layer
-    choice.linked("channel", of, liveliest, lambda value: 0 <= value < count, int)
-    state.linked("tiles", TILE, SIZES.__contains__, int)
-    state.note("tiles", TILE)
-    unit = drilling.unit(of, shown.maps.shape)
+    linked_of("channel", of, liveliest, lambda value: 0 <= value < count, int)
+    linked("tiles", TILE, SIZES.__contains__, int)
+    note("tiles", TILE)
+    unit = numbers.unit(of, shown.maps.shape)
     controls.linked_tick("over")
-    ordered(shown, scope, {} if beside in mine else {"beside": beside}, current)
+    ordered(shown, scope, {} if beside in mine else {"beside": beside}, asked)
     reach = max(max(float(one.maps.max()), -float(one.maps.min())) for one in (*pair, *staged))
     reach = reach if np.isfinite(reach) else 1.0
     mapgrid(
-        "maps", pair, called, " ".join([engine.model(key).fingerprint, layer, *of]), state.kept(),
+        "maps", pair, called, " ".join([engine.model(key).fingerprint, layer, *of]), visit.kept(),
         chosen=st.session_state["channel"], scope=scope, reach=reach,
-        field=drilling.field(engine, key, layer), big=show.presenting(),
+        field=numbers.field(engine, key, layer), big=show.presenting(),
         tiles=st.session_state["tiles"], on_choose=lambda channel: st.session_state.update(channel=channel),
         on_size=lambda size: st.session_state.update(tiles=size),
     )  # fmt: skip
@@ -98,20 +102,20 @@ def layer_of_maps() -> None:
         listed = ", ".join(map(str, shown.dead[:24])) + (" …" if len(shown.dead) > 24 else "")
         show.say(f"{len(shown.dead)} of {count} channels stay at or below zero on this photo (crossed): {listed}")
     st.number_input("Channel", 0, count - 1, key="channel", width=240)
-    state.note("channel", liveliest)
+    note("channel", liveliest)
     channel = st.session_state["channel"]
     close_up(shown, channel, scope, unit)
 
 
 @st.fragment
 @show.refusals()
-def ordered(shown, scope: str, beside: dict[str, str], current: bool) -> None:
+def ordered(shown, scope: str, beside: dict[str, str], asked: bool) -> None:
     """The order of the tiles, and the tiles in that order to take away: alone, as nothing else changes with it."""
     one, two = st.columns([1, 3], vertical_alignment="bottom")
     with one:
         sort = controls.pick("Sort by", "sort", SORTS, SORTS[0])
         order("maps", sort)
-    if not current:  # where a layer was refused
+    if not asked:  # where a layer was refused
         return
     layer, channel, (count, height, width) = shown.layer, st.session_state["channel"], shown.maps.shape
     like = f", like={channel}" if sort == "similarity" else ""
@@ -129,9 +133,9 @@ def ordered(shown, scope: str, beside: dict[str, str], current: bool) -> None:
         return picture.mosaic(maps, columns=wide, scope=within, tile=tile, gap=2)
 
     view = {"layer": layer, "sort": sort, "scale": scope, "channel": channel, "tiles": st.session_state["tiles"]}
-    view |= {"unit": state.noted("unit") or "", "over": bool(state.noted("over")), **beside}
+    view |= {"unit": noted("unit") or "", "over": bool(noted("over")), **beside}
     with two:
-        link = state.link("activations", **view)
+        link = current.link("activations", **view)
         show.take_away("activations", picture=tiles, array=lambda: shown.maps, python=lines, link=link)
 
 
@@ -157,9 +161,9 @@ def close_up(shown, channel: int, scope: str, unit) -> None:
     limit = None if scope == SCOPES[0] else float(np.abs(shown.maps).max())
     one, two, three = st.columns([1.2, 1, 1], gap="large")
     with one:
-        how = "click a number, or use the arrow keys" if values.size <= drilling.MOST else "name a row and a column"
+        how = "click a number, or use the arrow keys" if values.size <= numbers.MOST else "name a row and a column"
         show.section(f"Channel {channel}", how)
-        place = drilling.number(f"number-{shown.layer}", channel, values, limit, unit)
+        place = numbers.number(f"number-{shown.layer}", channel, values, limit, unit)
         show.scale(float(values.min()), float(values.max()), picture.ACTIVATION, "Activation")
     with two:
         show.section("Its values")
@@ -173,16 +177,16 @@ def close_up(shown, channel: int, scope: str, unit) -> None:
         )
         show.histogram(values, label=f"Values of channel {channel}")
     with three:
-        seen = drilling.sees(engine, key, shown, place)
+        seen = numbers.sees(engine, key, shown, place)
         if controls.tick("Channel over the photo", "over", help="What lies above zero, over the pixels the net saw"):
             heat = np.maximum(values, 0) / max(float(limit or values.max()), 1e-12)
             drawn = show.pixelated(np.asarray(picture.overlay(shown.seen, heat, 0.6)), 420)
             show.image(drawn, f"Channel {channel} of {shown.layer} over the photo")
         else:
-            show.image(drilling.framed(shown.seen, seen), f"What row {place[0]}, column {place[1]} sees of the photo")
+            show.image(numbers.framed(shown.seen, seen), f"What row {place[0]}, column {place[1]} sees of the photo")
             show.say(f"Row {place[0]}, column {place[1]} sees {seen[2] - seen[0]} × {seen[3] - seen[1]} pixels.")
     if not show.presenting():
-        drilling.came_about(engine, key, photo, shown.layer, channel, place)
+        numbers.came_about(engine, key, photo, shown.layer, channel, place)
 
 
 layer_of_maps()

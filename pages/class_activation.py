@@ -8,12 +8,18 @@ import streamlit as st
 
 from cnnviz import picture
 from cnnviz.options import Options
-from cnnviz.ui import choice, controls, drilling, many, proof, show, start, state
 from cnnviz.ui.components import camcanvas
 from cnnviz.ui.components.camcanvas.look import Look
-from cnnviz.ui.patience import patiently
+from cnnviz.ui.server import startup
+from cnnviz.ui.session import current, visit
+from cnnviz.ui.session.link import linked_of, note, noted
+from cnnviz.ui.views import numbers
+from cnnviz.ui.views.class_activation import evidence as proof
+from cnnviz.ui.views.class_activation import gallery
+from cnnviz.ui.widgets import controls, show
+from cnnviz.ui.widgets.background import patiently
 
-state.guard()
+current.guard()
 
 SIDE = 1600  # px: the longer side of the picture that is taken away
 VIEWS = ("Raw map", "Down to the numbers", "All stages", "Faithfulness", "Sanity dial", "Boxes")
@@ -41,7 +47,7 @@ class Question:
 # say
 show.head("Class activation", "Which pixels spoke for which class, seen from one layer of the net.")
 proof.style()
-engine, photo = state.engine(), state.photo()
+engine, photo = current.engine(), current.photo()
 key = show.net()
 if key is None:
     st.stop()
@@ -66,8 +72,10 @@ def evidence() -> None:
             "Class", "class", label, f"Most probable ({said[0].label})", canvas="camcanvas", best=said[0].index
         )
         names = engine.map_layers(key)
-        methods = start.methods()
-        method = controls.pick("Method", "method", list(methods), "gradcam", words=lambda name: methods[name].title)
+        methods = startup.methods()
+        method = controls.pick(
+            "Method", "method", list(methods), next(iter(methods)), words=lambda name: methods[name].title
+        )
         row = methods[method]
         show.say(row.says)
         layer = controls.pick(
@@ -104,7 +112,7 @@ def answer(bars, right, below, said, asked: Question, heat, waits: bool = False)
         show.bars(shown, marked=None if heat is None else heat.target)
     if heat is None:
         return
-    label, methods = {p.index: p.label for p in said}, start.methods()
+    label, methods = {p.index: p.label for p in said}, startup.methods()
     with right:
         show.section(
             "Overlay",
@@ -116,7 +124,7 @@ def answer(bars, right, below, said, asked: Question, heat, waits: bool = False)
         if methods[asked.method].reads == "maps" and asked.versus is None:
             likely = {i: label[i] for i in dict.fromkeys([*(p.index for p in said[:5]), heat.target])}
             quick = {name: way.title for name, way in methods.items() if way.reads == "maps"}
-        camcanvas.pictures(photo, heat, state.kept(), "camcanvas")
+        camcanvas.pictures(photo, heat, visit.kept(), "camcanvas")
         subject = f"{engine.model(key).fingerprint} {photo.digest} {asked.layer} {asked.against}"
         look = camcanvas.camcanvas(
             photo, heat, proof.caption(heat), begin, classes=likely, methods=quick, subject=subject,
@@ -133,7 +141,7 @@ def answer(bars, right, below, said, asked: Question, heat, waits: bool = False)
                 key, photo, [*likely], asked.layer, asked.method, asked.given, against=asked.against
             )
             camcanvas.at_hand([*others, *(ask(method=name) for name in quick)], subject, "camcanvas")
-            every = asked.method == "gradcam" and not asked.against
+            every = methods[asked.method].mean_gradient and not asked.against
             camcanvas.all_at_hand(
                 engine.every_class(key, photo, asked.layer) if every else None, asked.method, subject, "camcanvas"
             )
@@ -163,14 +171,14 @@ def one_class(label: str, name: str, allowed, none: str, **how) -> int:
     A net with other classes begins without one: the same number is another class there.
     """
     model = engine.model(key)
-    choice.linked(name, model.labels or model.key, -1, lambda index: index == -1 or index in allowed, int)
+    linked_of(name, model.labels or model.key, -1, lambda index: index == -1 or index in allowed, int)
     chosen = st.session_state[name]
 
     def choose(index: int) -> None:
         st.session_state[name] = index if index in allowed else -1
 
     camcanvas.classpick(label, f"pick-{name}", chosen, none, choose, **how)
-    state.note(name, -1)
+    note(name, -1)
     return chosen
 
 
@@ -185,9 +193,10 @@ def beneath(view: str, heat, look: Look, top: list[int]) -> None:
     if view == "Raw map":
         raw(heat)
     elif view == "Down to the numbers":
-        drilling.down(engine, key, photo, heat)
+        numbers.down(engine, key, photo, heat)
     elif view == "All stages":
-        method = heat.method if start.methods()[heat.method].reads == "maps" else "gradcam"
+        methods = startup.methods()
+        method = heat.method if methods[heat.method].reads == "maps" else next(iter(methods))
         proof.ladder(engine, key, photo, list(dict.fromkeys([*top, heat.target]))[:4], method)
     else:
         proof.pieces(engine, photo, heat, look.threshold)
@@ -231,15 +240,15 @@ def take_away(heat, asked: Question, look: Look, stands: str, erased) -> None:
     lines += f"heat = engine.heatmap({key!r}, photo, {question})\n"
     how = {"side": SIDE, "threshold": look.threshold, "contours": look.contours, "boxes": look.boxes}
     how = {name: value for name, value in {**how, "seen": look.view == "seen"}.items() if value}
-    module = "explain.marks" if how.keys() - {"side", "threshold"} else "picture"
+    module = "attribution.overlay" if how.keys() - {"side", "threshold"} else "picture"
     lines = lines.replace("import cnnviz\n", f"import cnnviz.{module}\n") if module != "picture" else lines
     named = "".join(f", {name}={value!r}" for name, value in how.items())
     lines += f"cnnviz.{module}.overlay(photo, heat, {look.opacity}, {look.colours!r}{named}).save('heat.png')"
 
     def drawn():
-        from cnnviz.explain import marks  # brings in torch, which is there by now
+        from cnnviz.attribution import overlay  # brings in torch, which is there by now
 
-        return marks.overlay(photo, heat, look.opacity, look.colours, **how)
+        return overlay.overlay(photo, heat, look.opacity, look.colours, **how)
 
     if erased is not None:
         strokes = [[list(dab) for dab in stroke] for stroke in look.strokes]
@@ -247,16 +256,16 @@ def take_away(heat, asked: Question, look: Look, stands: str, erased) -> None:
     knobs = {f"{asked.method}-{name}": value for name, value in vars(asked.given).items()} if asked.given else {}
     view = {"class": -1 if asked.target is None else asked.target, "at": asked.layer, "method": asked.method}
     view |= {"against": asked.against, "versus": -1 if asked.versus is None else asked.versus, **knobs}
-    view |= {"proof": st.session_state.get("proof", VIEWS[0]), "unit": state.noted("unit") or "", "look": stands}
-    link = state.link("class_activation", **view)
+    view |= {"proof": st.session_state.get("proof", VIEWS[0]), "unit": noted("unit") or "", "look": stands}
+    link = current.link("class_activation", **view)
     show.take_away(
         "heatmap", picture=drawn, array=lambda: heat.values, python=lines, link=link,
     )  # fmt: skip
 
 
-one, all_of_them = "This photo", many.MODE
+one, all_of_them = "This photo", gallery.MODE
 mode = controls.switch("Photos", "how-many", [one, all_of_them], one, label_visibility="collapsed")
 if mode == one:
     evidence()
 else:
-    many.gallery(engine, key)
+    gallery.gallery(engine, key)

@@ -8,18 +8,20 @@ import streamlit as st
 
 from cnnviz.photo import Photo
 from cnnviz.signal import examples, pictures, receptive, slide
-from cnnviz.ui import controls, firstlayer, show, state
-from cnnviz.ui import fields as nets
 from cnnviz.ui.components import convlab
 from cnnviz.ui.components.convlab import field, link, stack
+from cnnviz.ui.session import current, photos, visit
+from cnnviz.ui.views import first_layer
+from cnnviz.ui.views import receptive_fields as nets
+from cnnviz.ui.widgets import controls, show
 
-state.guard()
+current.guard()
 
 SIDE = 224  # px of the photo under a stack
 
 # say
 show.head("Convolution lab", "A small window of weights slides over a picture; under it, patch times kernel is summed.")
-photo, kept = state.photo(), state.kept()
+photo, kept = current.photo(), visit.kept()
 views = ["One layer", "Receptive field", "Full-size photo"]
 view = controls.switch("Lab", "lab-view", views, views[0], label_visibility="collapsed")
 
@@ -52,7 +54,7 @@ def layer() -> None:
             "stamp": time.time_ns() % 2**40,
         }
     title, stamp = (photo.name, photo.digest) if name == "photo" else (titles[name], name)
-    kernels, source = firstlayer.kernels()
+    kernels, source = first_layer.kernels()
 
     # show
     now = convlab.convlab(
@@ -79,7 +81,7 @@ def layer() -> None:
                     "convolution",
                     picture=lambda: show.pixelated(slide.painted(maps[chosen], now["look"], now["gain"]), 512),
                     array=lambda: maps,
-                    link=state.link("convolution", input=name, lab=link.to_link(now)),
+                    link=current.link("convolution", input=name, lab=link.to_link(now)),
                 )
 
 
@@ -107,7 +109,7 @@ def fields() -> None:
             picture=lambda: receptive.drawn(stack.seen(layers, SIDE), pixels),
             array=lambda: stack.seen(layers, SIDE),
             python=stack.as_python(layers),
-            link=state.link("convolution", **{"lab-view": view, "stack": word}),
+            link=current.link("convolution", **{"lab-view": view, "stack": word}),
         )
     show.section("The current net", "what one unit of each layer can see, and what it does see")
     nets.of_current_net(photo)
@@ -142,8 +144,8 @@ def full_size() -> None:
             "convolution-full",
             picture=lambda: slide.painted(filtered()[1], now["look"], now["gain"]),
             array=lambda: filtered()[1],
-            python=one.pytorch(examples.whole(large, None if file else state.SIDE)),
-            link="" if file else state.link("convolution", **{"lab-view": view, "lab": word}),
+            python=one.pytorch(examples.whole(large, None if file else photos.SIDE)),
+            link="" if file else current.link("convolution", **{"lab-view": view, "lab": word}),
         )
 
 

@@ -9,12 +9,15 @@ import streamlit as st
 from cnnviz import picture
 from cnnviz.data.archive import unpack
 from cnnviz.data.augment import PRESETS, Augment
-from cnnviz.data.catalog import CATALOG, fetch
 from cnnviz.data.counting import Counting, CountingError, draw, write
+from cnnviz.data.downloads import CATALOG, fetch
 from cnnviz.options import RequestError
-from cnnviz.ui import controls, runs, show, state
+from cnnviz.ui.server import data_sets, runs
+from cnnviz.ui.session import current
+from cnnviz.ui.session.link import linked, note, noted
+from cnnviz.ui.widgets import controls, show
 
-state.guard()
+current.guard()
 
 COLUMNS, TILE = 8, 96
 
@@ -55,7 +58,7 @@ def add_circles() -> None:
             draws = st.button("Draw them all", type="primary", icon=":material/draw:", disabled=wanted is None)
             if draws and wanted is not None:
                 with show.refusals():
-                    place = runs.place_for(name)
+                    place = data_sets.place_for(name)
                     write(place, wanted, show.counted("Drawing"))
                     added(place.name)
 
@@ -85,7 +88,7 @@ def add_zip() -> None:
     name = st.text_input("Name", title, key=f"zip-name-{title}")
     if file and st.button("Unpack", type="primary", icon=":material/unarchive:"):
         with show.refusals():
-            place = runs.place_for(name)
+            place = data_sets.place_for(name)
             unpack(file, place, progress=show.counted("Unpacking"))
             added(place.name)
 
@@ -97,7 +100,7 @@ def add_download() -> None:
     few = st.number_input("Pictures of each class at most, 0 for all", 0, 10_000, 500, 100, key="catalog-few")
     if st.button("Download", icon=":material/download:"):
         with show.refusals():
-            place = runs.place_for(name)
+            place = data_sets.place_for(name)
             fetch(name, place, per_class=int(few) or None, progress=show.counted("Loading"))
             added(place.name)
 
@@ -120,16 +123,16 @@ def under(names: list[str]) -> None:
 
 def look(name: str) -> None:
     """One data set: a batch of it, its classes, and what the audit finds."""
-    data = runs.data_set(name)
+    data = data_sets.data_set(name)
     left, right = st.columns([1.9, 1], gap="large")
     with left:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             split = controls.switch("Split", "split", list(data.splits()), "train")
-            state.linked("batch", 0, lambda turn: turn >= 0, int)
+            linked("batch", 0, lambda turn: turn >= 0, int)
             if st.button("Another batch", icon=":material/shuffle:"):
                 st.session_state["batch"] += 1
-            state.note("batch", 0)
-        pictures, labels = runs.batch(data, split, 3 * COLUMNS, st.session_state["batch"], TILE)
+            note("batch", 0)
+        pictures, labels = data_sets.batch(data, split, 3 * COLUMNS, st.session_state["batch"], TILE)
         for row in range(0, len(labels), COLUMNS):
             named = labels[row : row + COLUMNS]
             show.image(
@@ -147,12 +150,12 @@ def look(name: str) -> None:
             with st.popover("Delete", icon=":material/delete:"):
                 st.write("This removes the pictures from this machine.")
                 if st.button(f"Delete {name}", key="delete-data"):
-                    runs.remove(name)
+                    data_sets.remove(name)
                     st.rerun()
     if st.session_state.get("_audited") == name or st.button("Check every picture", icon=":material/fact_check:"):
         st.session_state["_audited"] = name
         with st.spinner("Opening every picture once", show_time=True):
-            findings(runs.audited(name))
+            findings(data_sets.audited(name))
 
 
 def findings(found) -> None:
@@ -171,7 +174,7 @@ def findings(found) -> None:
     for path, why in found.unreadable[:20]:
         show.say(f"{path.parent.name}/{path.name}: {why}")
     for pair in found.duplicates[:6]:
-        both = np.stack([runs.square(pair.one, 128), runs.square(pair.other, 128)])
+        both = np.stack([data_sets.square(pair.one, 128), data_sets.square(pair.other, 128)])
         names = f"{pair.one_split}/{pair.one.name} and {pair.other_split}/{pair.other.name}"
         show.image(show.sheet(both, 2), f"Two pictures that look alike: {names}", width=260)
         show.say(f"{names} look alike")
@@ -185,13 +188,13 @@ def playground(name: str | None) -> None:
     with left:
         preset = controls.switch("Begin with", "preset", list(PRESETS), "photos")
         wanted = controls.options(Augment, f"aug-{preset}", PRESETS[preset], columns=2)
-        state.linked("aug-seed", 0, range(10_001).__contains__, int)
+        linked("aug-seed", 0, range(10_001).__contains__, int)
         seed = st.number_input("Seed", 0, 10_000, key="aug-seed")
-        state.note("aug-seed", 0)
-    state.engine()  # by then PyTorch is loaded
+        note("aug-seed", 0)
+    current.engine()  # by then PyTorch is loaded
     with right:
-        small = picked(name, state.noted("batch") or 0)
-        many = show.asked("augmented", partial(runs.varied, small, wanted, int(seed)))
+        small = picked(name, noted("batch") or 0)
+        many = show.asked("augmented", partial(data_sets.varied, small, wanted, int(seed)))
         if many is None:
             return
         show.image(show.sheet(many, 4), "The picture itself, then eleven variants of it")
@@ -199,7 +202,9 @@ def playground(name: str | None) -> None:
     lines = "import torch\nfrom cnnviz.data.augment import Augment, variants\n\n"
     lines += f"changed = variants(pixels, {wanted}, count=11, seed={int(seed)})  # uint8 (11, C, H, W)"
     stands = ("set", "split", "batch", "preset", "aug-seed"), f"aug-{preset}-"
-    link = state.link("data", **{k: v for k, v in st.query_params.items() if k in stands[0] or k.startswith(stands[1])})
+    link = current.link(
+        "data", **{k: v for k, v in st.query_params.items() if k in stands[0] or k.startswith(stands[1])}
+    )
     show.take_away("augmentation", picture=lambda: show.sheet(many, 4), array=lambda: many, python=lines, link=link)
 
 
@@ -211,19 +216,19 @@ def picked(name: str | None, turn: int) -> np.ndarray:
     of, kept = st.session_state.get("_sample", ((None,), None))
     if name is not None:
         with show.refusals():
-            if of != (now := (name, turn, runs.stamp(name))):
-                some, _ = runs.batch(runs.data_set(name), "train", 3, turn, 192)
+            if of != (now := (name, turn, data_sets.stamp(name))):
+                some, _ = data_sets.batch(data_sets.data_set(name), "train", 3, turn, 192)
                 of, kept = st.session_state["_sample"] = now, some[0] if len(some) else None
         if kept is not None and of[0] == name:
             return kept
-    pixels = state.photo().pixels
+    pixels = current.photo().pixels
     side = min(pixels.shape[:2])
     top, west = (pixels.shape[0] - side) // 2, (pixels.shape[1] - side) // 2
     return picture.resize(pixels[top : top + side, west : west + side], 192, 192)
 
 
 # ask
-names = () if runs.public() else runs.data_sets()
+names = () if runs.public() else data_sets.data_sets()
 if (new := st.session_state.pop("_added", None)) in names:
     st.session_state["set"] = new
 chosen = controls.pick("Data set", "set", list(names), names[0], always=True) if names else None

@@ -4,13 +4,16 @@ import numpy as np
 import streamlit as st
 
 from cnnviz import picture
-from cnnviz.explain import sheet
-from cnnviz.explain.ascent import RECIPES, in_words
-from cnnviz.ui import beside, closeup, controls, gallery, show, state
+from cnnviz.feature_vis import sheet
+from cnnviz.feature_vis.recipes import RECIPES, in_words
 from cnnviz.ui.components.mosaic import mosaic
-from cnnviz.ui.jobs import JOBS, remaining
+from cnnviz.ui.server.jobs import JOBS, remaining
+from cnnviz.ui.session import current, link
+from cnnviz.ui.views.filters import channel as closeup
+from cnnviz.ui.views.filters import details, gallery
+from cnnviz.ui.widgets import controls, show
 
-state.guard()
+current.guard()
 
 POLL = 0.6  # seconds
 KINDS = ("first", "random", "top for my photo", "list")
@@ -19,7 +22,7 @@ KINDS = ("first", "random", "top for my photo", "list")
 show.head(
     "Filters", "What each channel of a layer would like to see: a picture grown, step by step, to please it most."
 )
-engine, photo = state.engine(), state.photo()
+engine, photo = current.engine(), current.photo()
 key = show.net()
 if key is None:
     st.stop()
@@ -42,9 +45,9 @@ with two:
     kind = controls.pick("Channels", "which", KINDS, KINDS[0])
 with three:
     if kind == "list" and layer != "logits":
-        state.linked("channels", "0-11", lambda value: True, str)
+        link.linked("channels", "0-11", lambda value: True, str)
         st.text_input("Such as 3,7,20-25", key="channels")
-        state.note("channels", "0-11")
+        link.note("channels", "0-11")
         wanted = st.session_state["channels"]
     elif kind != "list":
         many = controls.pick("How many", "many", [1, 4, 6, 9, 12, 16, 32, 64, 128, 512], 12, parse=int)
@@ -76,7 +79,7 @@ def link_of(whole: bool = False) -> dict[str, str]:
 
 def beside_it(channel: int) -> dict[str, str]:
     """What a link says of the picture that is shown close up, and of what stands beside it."""
-    beside = {"fork": state.noted("fork"), "tuning": state.noted("tuning"), "patches": state.noted("patches")}
+    beside = {"fork": link.noted("fork"), "tuning": link.noted("tuning"), "patches": link.noted("patches")}
     return {"shown": str(channel)} | {name: str(v).lower() for name, v in beside.items() if v and v != "none"}
 
 
@@ -106,10 +109,10 @@ if before is not None and before != request and (old := JOBS.get(before)) is not
 st.session_state["_gallery"] = request
 base = photo if request.photo else None
 compared = st.session_state.get("fork", "none")  # another recipe for the same channel and seed
-state.linked("shown", request.channels[0], request.channels.__contains__, int)
+link.linked("shown", request.channels[0], request.channels.__contains__, int)
 seen = st.session_state["shown"]
-second = None if compared == "none" else beside.other_recipe(engine, request, seen, compared)
-view = state.view() | link_of(whole=True)
+second = None if compared == "none" else details.other_recipe(engine, request, seen, compared)
+view = current.view() | link_of(whole=True)
 running = gallery.job(engine, request, base, view).busy
 running = running or (second is not None and gallery.job(engine, second, None, view).busy)
 
@@ -150,13 +153,13 @@ def grown() -> None:
         place = st.session_state["shown"]
         channel = place if place in channels else channels[0]
         if what == request:
-            state.note("shown", channels[0])
+            link.note("shown", channels[0])
         closeup.close_up(shelf.tracks[channel], layer, channel, called(channel))
         now = controls.pick("Compare with recipe", "fork", ["none", *RECIPES], "none")
         if now != compared or (second is not None and what == request and second.channels != (channel,)):
             st.rerun()
         if second is not None:
-            beside.fork(engine, second, compared)
+            details.fork(engine, second, compared)
     with all_of_them:
         columns = len(channels) if len(channels) < 4 else picture.wide(len(channels), 1.0, 1.5)
         side = min(200, max(32, show.WIDEST // columns - 2))
@@ -176,16 +179,16 @@ def grown() -> None:
         take = (lambda: image.picture) if image is not None else None
         show.take_away(
             sheet.file_name(layer, channel), picture=take, array=take,
-            link=state.link("filters", **link_of(), **beside_it(channel)) if what == request else "",
+            link=current.link("filters", **link_of(), **beside_it(channel)) if what == request else "",
             python=gallery.python(what, show.opening(photo)),
         )  # fmt: skip
         if not running:
             closeup.exports(what, shelf, channel, columns)
     if layer != "logits" and not running:
         if controls.tick("Tuning curves", "tuning", help="What the channel answers to stripes, colours, discs, places"):
-            beside.tuning(engine, what.model, layer, channel)
+            details.tuning(engine, what.model, layer, channel)
         if controls.tick("Photos that please it", "patches", help="Nine photos, and where in them the channel looks"):
-            beside.patches(engine, what.model, layer, channel)
+            details.patches(engine, what.model, layer, channel)
 
 
 grown()

@@ -8,14 +8,17 @@ import streamlit as st
 
 from cnnviz import picture
 from cnnviz.signal import code, gabor, pictures
-from cnnviz.ui import controls, firstlayer, show, state
 from cnnviz.ui.components.gaborlab import VIEWS, gaborbank, gaborlab
+from cnnviz.ui.session import current, visit
+from cnnviz.ui.session.link import linked, note, noted
+from cnnviz.ui.views import first_layer as firstlayer
+from cnnviz.ui.widgets import controls, show
 
-state.guard()
+current.guard()
 
 # say
 show.head("Gabor lab", "A wave under a bell: it answers where the picture holds that wave, in that direction.")
-photo, kept = state.photo(), state.kept()
+photo, kept = current.photo(), visit.kept()
 BANK = (
     ("Directions θ (degrees)", "thetas", list(range(0, 180, 15)), [0, 45]),
     ("Frequencies (cycles/px)", "frequencies", [0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4], [0.1, 0.4]),
@@ -46,7 +49,7 @@ def one() -> None:
         which, seen = int(on) if on in ("1", "2") else which, shows if shows in VIEWS else seen
         kept["gabor-begin"] = (gabor.from_link(word) if word else wave, which, seen, time.time_ns())
     target = kept.get("gabor-target")
-    if target and target.model != state.model_picked():
+    if target and target.model != current.model_picked():
         show.say(f"{target.title} waits until its net is chosen again.")
         target = None
 
@@ -92,7 +95,7 @@ def one() -> None:
         ),
         array=numbers,
         python=code.gabor_as_python(now, lines, directed),
-        link=state.link("gabor", **stands),
+        link=current.link("gabor", **stands),
     )
 
 
@@ -104,9 +107,9 @@ def bank() -> None:
     asked = []
     for place, (label, key, offered, first) in zip(st.columns(3), BANK, strict=True):
         with place:
-            state.linked(key, first, lambda chosen, offered=offered: set(chosen) <= set(offered), json.loads)
+            linked(key, first, lambda chosen, offered=offered: set(chosen) <= set(offered), json.loads)
             asked.append(st.multiselect(label, offered, key=key))
-            state.note(key, first)
+            note(key, first)
     thetas, frequencies, sigmas = asked
     filters = gabor.bank(thetas, frequencies, sigmas)
     if not 0 < len(filters) <= 64:
@@ -127,7 +130,7 @@ def bank() -> None:
         ),
         array=lambda: np.stack([gabor.responses(g, filters) for g in small.values()]),
         python=code.bank_as_python(thetas, frequencies, sigmas, show.opening(photo)),
-        link=state.link("gabor", **{"gabor-view": view} | {key: st.session_state[key] for _, key, _, _ in BANK}),
+        link=current.link("gabor", **{"gabor-view": view} | {key: st.session_state[key] for _, key, _, _ in BANK}),
     )  # fmt: skip
 
 
@@ -138,7 +141,7 @@ def first_layer() -> None:
     layer = firstlayer.layer()
     if layer is None:
         return
-    model = state.engine().model(state.model())
+    model = current.engine().model(current.model())
     fits = firstlayer.fits(model.fingerprint, layer)
     firstlayer.gallery(model, layer, fits)
     order = sorted(range(len(fits)), key=lambda i: -fits[i].r2)
@@ -153,7 +156,7 @@ def first_layer() -> None:
     grafted = firstlayer.transplant(model, layer, fits, mine, photo)
     if mine:
         st.button("Give the learned ones back", type="tertiary", on_click=kept.update, args=({"grafts": {}},))
-    link = state.link("gabor", **{"gabor-view": view, "filter": at, "least": state.noted("least")})
+    link = current.link("gabor", **{"gabor-view": view, "filter": at, "least": noted("least")})
     show.take_away("first-layer", array=lambda: grafted, link=link)
 
 

@@ -5,9 +5,10 @@ from functools import partial
 import streamlit as st
 
 from cnnviz import picture
-from cnnviz.ui import show, state
+from cnnviz.ui.session import current
+from cnnviz.ui.widgets import show
 
-state.guard()
+current.guard()
 
 # say
 show.head(
@@ -15,7 +16,7 @@ show.head(
 )
 
 # ask: net and photo stand in the sidebar
-photo = state.photo()
+photo = current.photo()
 place_trouble = st.container()
 side_in, side_heat, side_said = st.columns([1, 1, 0.8], gap="medium")
 with side_in:
@@ -40,7 +41,7 @@ def stages(key, photo):
 
 
 with side_said:
-    engine = state.engine()
+    engine = current.engine()
 with place_trouble:
     key = show.net()
     if key is None:
@@ -74,7 +75,7 @@ if answered:
         st.page_link(
             "pages/class_activation.py",
             label="Ask which pixels spoke for it",
-            query_params=state.view(),
+            query_params=current.view(),
             icon=":material/local_fire_department:",
         )
 if staged:
@@ -88,7 +89,7 @@ if staged:
                 tiles = picture.mosaic(shown.maps[lively], columns=3, tile=112, scope="channel")
                 show.image(tiles, f"Nine feature maps of the layer {shown.layer}")
                 st.page_link(
-                    "pages/activations.py", label=shown.layer, query_params={"layer": shown.layer, **state.view()},
+                    "pages/activations.py", label=shown.layer, query_params={"layer": shown.layer, **current.view()},
                     help="All channels of this layer", icon=":material/arrow_forward:", icon_position="right",
                 )  # fmt: skip
                 show.say(" × ".join(map(str, shown.maps.shape)))
@@ -98,5 +99,5 @@ if answered and not old:
     lines += f"heat = engine.heatmap({key!r}, photo)\ncnnviz.picture.overlay(photo, heat, 0.55).save('heat.png')"
     show.take_away(
         "home", picture=lambda: picture.overlay(photo, heat, 0.55), array=lambda: heat.values, python=lines,
-        link=state.link(""),
+        link=current.link(""),
     )  # fmt: skip

@@ -2,9 +2,12 @@
 
 import streamlit as st
 
-from cnnviz.ui import controls, finding, layertable, opening, plan, runs, show, state, watch
+from cnnviz.ui.server import data_sets, runs
+from cnnviz.ui.session import current
+from cnnviz.ui.views.train import layer_table, plan_files, plan_form, rate_finder, run_view
+from cnnviz.ui.widgets import controls, show
 
-state.guard()
+current.guard()
 
 # say
 show.head("Train", "A net learns while you watch; what it has learned opens on every other page.")
@@ -14,27 +17,27 @@ if runs.public():
 
 
 # ask
-sets = runs.data_sets()
+sets = data_sets.data_sets()
 if sets:
-    wanted = plan.ask(sets)
+    wanted = plan_form.ask(sets)
     with st.container(horizontal=True):
         if st.button("Train", type="primary", icon=":material/play_arrow:", disabled=wanted is None):
             with show.refusals():
                 st.session_state["run"] = runs.begin(wanted)
         if st.button("Find a rate", icon=":material/query_stats:", disabled=wanted is None):
             with show.refusals():
-                finding.begin(wanted)
+                rate_finder.begin(wanted)
         if wanted is not None:
             st.download_button(
                 "Plan file", wanted.json(), "plan.json", on_click="ignore", icon=":material/download:", key="plan-file",
                 help="python -m cnnviz train plan.json does the same on any machine",
             )  # fmt: skip
-        opening.draw()
-    finding.draw()
+        plan_files.draw()
+    rate_finder.draw()
     if wanted is not None:
-        layertable.draw(wanted, st.session_state["set"])
+        layer_table.draw(wanted, st.session_state["set"])
 else:
-    opening.first()
+    plan_files.first()
     st.page_link("pages/data.py", label="Add a data set of your own", icon=":material/photo_library:")
 
 # compute
@@ -43,13 +46,13 @@ listing = runs.listing()
 # show
 if listing:
     show.section("Runs", "the newest first")
-    watch.table(listing)
-    watch.compare(listing)
+    run_view.table(listing)
+    run_view.compare(listing)
     ids = [one.id for one in listing]
     with show.refusals():
         chosen = controls.pick("Run", "run", ids, ids[0], always=True)
-        watch.live(chosen)
+        run_view.live(chosen)
         if not runs.busy(chosen):
-            watch.afterwards(chosen)
+            run_view.afterwards(chosen)
 elif sets:
     show.say("No runs yet: choose a data set and a net, then train.")

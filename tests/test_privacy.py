@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnviz.engine import Engine
-from cnnviz.explain.bundle import Case, bundle
-from cnnviz.explain.regions import cut_out, regions
+from cnnviz.attribution.regions import cut_out, regions
+from cnnviz.attribution.report import PhotoReport, bundle
 from cnnviz.photo import Photo
+from cnnviz.runtime.engine import Engine
 
 NET = "lecture/cats_gap"
 
@@ -78,7 +78,7 @@ def everything(engine: Engine, photo: Photo) -> list[bytes]:
     engine.drill(NET, photo)
     engine.erase(NET, photo, [[[0.5, 0.5, 0.2]]])
     found = regions(heat)
-    zipped = bundle([Case(photo, engine.predict(NET, photo), heat)], engine.model(NET), None, 0.5, "inferno")
+    zipped = bundle([PhotoReport(photo, engine.predict(NET, photo), heat)], engine.model(NET), None, 0.5, "inferno")
     return [
         zipped,
         cut_out(photo, heat, found).tobytes() if found.boxes else b"",
@@ -120,7 +120,7 @@ def test_after_a_purge_nothing_of_the_photo_is_reachable(secret):
     del photo
     gc.collect()
     assert engine.personal_bytes() == 0
-    assert not any(digest in str(key) for key in engine._store._entries)
+    assert not any(digest in str(key) for key in engine.cache._entries)
     left = [thing for thing in gc.get_objects() if type(thing) is Photo and thing.digest == digest]
     assert left == []
 

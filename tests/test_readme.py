@@ -49,7 +49,7 @@ def test_every_command_exists():
 
 
 def test_every_page_and_every_command_is_named():
-    from cnnviz.__main__ import cli
+    from cnnviz.cli.main import cli
 
     for command in cli.list_commands(click.Context(cli)):
         assert f"python -m cnnviz {command}" in README, command

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from cnnviz.data.arrival import arriving
 from cnnviz.data.folder import SUFFIXES
+from cnnviz.data.staging import arriving
 from cnnviz.options import RequestError
 from cnnviz.photo import MAX_BYTES
 

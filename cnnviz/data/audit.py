@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from cnnviz.data.folder import DataSet, decode
-from cnnviz.nets.preprocess import Preprocess
+from cnnviz.models.preprocess import Preprocess
 from cnnviz.photo import FORMATS, PhotoError
 
 THUMB = Preprocess(resize=(32, 32), crop=32, mean=(0.0,), std=(1.0,), channels=1)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from cnnviz.data.arrival import arriving
+from cnnviz.data.staging import arriving
 from cnnviz.options import Options, RequestError, knob
 
 STYLES = ("discs", "rings", "colours", "noise")

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from cnnviz.nets.preprocess import Preprocess
+from cnnviz.models.preprocess import Preprocess
 from cnnviz.options import RequestError
 from cnnviz.photo import FORMATS, MAX_ASPECT, MAX_BYTES, MAX_PIXELS, Photo, PhotoError
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from cnnviz.data.folder import FolderError, Split, decode
-from cnnviz.nets.preprocess import Preprocess
+from cnnviz.models.preprocess import Preprocess
 from cnnviz.photo import PhotoError
 
 MEMORY = 2 << 30  # bytes that decoded pictures of one split may take

@@ -1,1 +1,1 @@
-
+"""Training: a run is a directory, written by a process of its own."""

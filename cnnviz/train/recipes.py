@@ -11,8 +11,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from cnnviz.nets import checkpoint, lecture, recognise, transfer, zoo
-from cnnviz.nets.preprocess import Preprocess
+from cnnviz.models import build, catalog, checkpoint, families, lecture, load
+from cnnviz.models.preprocess import Preprocess
 from cnnviz.train.plan import Plan, PlanError
 
 HEAD_LAYERS = ("flatten", "norm", "dropout", "hidden", "relu", "out")  # of a lecture net, behind its maps
@@ -56,7 +56,7 @@ def prepare(plan: Plan, classes: int, weights: Path | str | None = None, runs: P
             net, own = _begun(plan, weights, runs)
             spec, head, preprocess = _headed(net, own, plan, _outputs(plan, classes))
     if plan.start:
-        begun = zoo.load(plan.start, weights, runs)
+        begun = load.load(plan.start, weights, runs)
         checkpoint.fit(net, begun.net.state_dict(), plan.start)
         seen = begun.preprocess
         preprocess = seen if plan.size is None else replace(preprocess, mean=seen.mean, std=seen.std)
@@ -69,10 +69,10 @@ def blueprint(plan: Plan, classes: int) -> Recipe:
     Raises `RequestError`.
     """
     if plan.net.startswith("lecture/"):
-        with recognise.Weightless():
+        with build.Weightless():
             return _marked(*_lecture(plan, _outputs(plan, classes)), plan)
     side = _entry(plan).side
-    net = recognise.torchvision_net(plan.net)
+    net = build.torchvision_net(plan.net)
     return _marked(net, *_headed(net, Preprocess(side, side), plan, _outputs(plan, classes)), plan)
 
 
@@ -117,7 +117,7 @@ def last_layers(net: nn.Module, head: tuple[str, ...], count: int) -> tuple[str,
 
 def _lecture(plan: Plan, outputs: int) -> tuple[nn.Module, dict[str, Any], tuple[str, ...], Preprocess]:
     if plan.net.removeprefix("lecture/") not in lecture.NETS:
-        raise zoo.unknown(plan.net)
+        raise catalog.unknown(plan.net)
     switches = {
         "head": plan.pooling,
         "pools": plan.pools,
@@ -129,7 +129,7 @@ def _lecture(plan: Plan, outputs: int) -> tuple[nn.Module, dict[str, Any], tuple
         "size": plan.size,
     }
     spec = {"outputs": outputs} | {name: value for name, value in switches.items() if value is not None}
-    described = transfer.switched(plan.net, spec)
+    described = build.switched(plan.net, spec)
     if described.head == "none":
         raise PlanError(f"{plan.net} has no head to put classes out; set its pooling to gap or flatten.")
     net = lecture.build(described)
@@ -138,9 +138,9 @@ def _lecture(plan: Plan, outputs: int) -> tuple[nn.Module, dict[str, Any], tuple
     return net, spec, head, _square(plan, described.size, described.size, zeros, ones, described.channels)
 
 
-def _entry(plan: Plan, weights: Path | str | None = None, runs: Path | str | None = None) -> zoo.Entry:
-    if (known := zoo.entry(plan.net)) is None:
-        raise zoo.unknown(plan.net, weights, runs)
+def _entry(plan: Plan, weights: Path | str | None = None, runs: Path | str | None = None) -> catalog.TorchvisionNet:
+    if (known := catalog.entry(plan.net)) is None:
+        raise catalog.unknown(plan.net, weights, runs)
     return known
 
 
@@ -148,14 +148,9 @@ def _begun(plan: Plan, weights: Path | str | None, runs: Path | str | None) -> t
     """A torchvision net with its own head, and how it sees pictures: pretrained, unless its weights come from a run."""
     known = _entry(plan, weights, runs)
     if plan.recipe != "scratch" and not plan.start:
-        loaded = zoo.load(plan.net, weights, runs)
+        loaded = load.load(plan.net, weights, runs)
         return loaded.net, loaded.preprocess
-    from torchvision.models import get_model
-
-    extra: dict[str, Any] = {}
-    if plan.net in ("googlenet", "inception_v3"):
-        extra = {"aux_logits": False, "init_weights": True, "transform_input": True}
-    return get_model(plan.net, weights=None, **extra), Preprocess(resize=known.side, crop=known.side)
+    return build.fresh_net(plan.net), Preprocess(resize=known.side, crop=known.side)
 
 
 def _headed(
@@ -175,7 +170,7 @@ def _headed(
         "dropout": plan.dropout or 0.0,
         "size": plan.size or known.side,
     }
-    place = transfer.graft(net, plan.net, transfer.Head(**spec))
+    place = build.graft(net, plan.net, build.Head(**spec))
     side, short = plan.size or known.side, own.resize if isinstance(own.resize, int) else known.side
     crop = own.crop if isinstance(own.crop, int) else known.side
     return spec, (place,), _square(plan, max(side, round(side * short / crop)), side, own.mean, own.std, 3)
@@ -202,7 +197,7 @@ def _learning(
         return ((mine, 1.0), (rest, plan.backbone_rate)), ()
     if plan.recipe in ("features", "frozen"):
         return ((mine, 1.0),), tuple(leaf for leaf in leaves if not _within(leaf, head))
-    blocks = last_layers(net, head, plan.last) if plan.last else transfer.last_block(plan.net)
+    blocks = last_layers(net, head, plan.last) if plan.last else families.last_block(plan.net)
     if not blocks:
         blocks = last_layers(net, head, 1)
     opened = tuple(name for name in rest if _within(name, blocks))

@@ -161,7 +161,7 @@ def spawn(folder: Path, *extra: str) -> subprocess.Popen:
     """
     with contextlib.suppress(OSError):
         (folder / STOP).unlink()
-    home = str(Path(__file__).resolve().parent.parent.parent)
+    home = str(Path(__file__).resolve().parents[2])
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))}
     try:
         with (folder / "errors.txt").open("ab") as errors:

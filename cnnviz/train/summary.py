@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cnnviz.nets import layers
+from cnnviz.inference import layers
 from cnnviz.train import recipes
 from cnnviz.train.plan import Plan
 
@@ -12,7 +12,7 @@ FLOAT = 4  # bytes
 
 
 @dataclass(frozen=True)
-class Row:
+class LayerRow:
     """One run of one layer: its output (C, H, W) or (N,), its weights, those of them that learn, the bytes put out."""
 
     name: str
@@ -36,7 +36,7 @@ class Summary:
     """All rows in the order they run, for an input (C, H, W), and their sums; bytes are those of one picture."""
 
     input: tuple[int, int, int]
-    rows: tuple[Row, ...]
+    rows: tuple[LayerRow, ...]
     parameters: int
     trainable: int
     mult_adds: int
@@ -64,7 +64,7 @@ def summary(plan: Plan, classes: int) -> Summary:
             passed += 2 * out
         trainable = 0 if layer.name in seen else learned
         seen.add(layer.name)
-        rows.append(Row(layer.name, layer.kind, layer.shape, layer.parameters, trainable, layer.mult_adds, out))
+        rows.append(LayerRow(layer.name, layer.kind, layer.shape, layer.parameters, trainable, layer.mult_adds, out))
     channels, height, width = size
     return Summary(
         size,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cnnviz.explain import film
+from cnnviz.feature_vis import animation
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -47,7 +47,7 @@ def test_a_gallery_outlives_its_page_and_is_stopped_elsewhere_within_a_second_an
     assert ink() == after
 
     frames = [np.full((64, 64, 3), value, np.uint8) for value in range(0, 250, 25)]
-    source = "data:video/mp4;base64," + base64.b64encode(film.film(frames, len(frames), rest=0.5)).decode()
+    source = "data:video/mp4;base64," + base64.b64encode(animation.film(frames, len(frames), rest=0.5)).decode()
     played = """source => new Promise((done) => {
         const video = Object.assign(document.createElement("video"), { muted: true, playbackRate: 8, src: source });
         video.onerror = () => done(video.error.message);

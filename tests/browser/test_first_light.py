@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from PIL import Image
 
-from cnnviz.engine import Engine
 from cnnviz.photo import Photo
+from cnnviz.runtime.engine import Engine
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

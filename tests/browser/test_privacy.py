@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from cnnviz.photo import Photo
-from cnnviz.ui import luggage
+from cnnviz.ui.session import photos
 
 if TYPE_CHECKING:
     from conftest import Dashboard
@@ -134,4 +134,4 @@ def test_the_server_has_called_nobody(dashboard: Dashboard):
 
 
 def test_a_closed_tab_is_given_less_than_two_minutes():
-    assert luggage.GRACE <= 120
+    assert photos.GRACE <= 120

@@ -42,15 +42,16 @@ def tell(folder: Path) -> None:
     """Say again and again what is held of people's photos."""
     from streamlit.runtime import exists, get_instance
 
-    from cnnviz.ui import luggage, start
+    from cnnviz.ui.server import startup
+    from cnnviz.ui.session import photos
 
     while True:
         time.sleep(0.2)
-        engine = start.START.loaded()
+        engine = startup.START.loaded()
         files = get_instance().uploaded_file_mgr.file_storage if exists() else {}
         held = {
             "bytes": engine.personal_bytes() if engine else 0,
-            "photos": sum(len(bag) for ref in list(luggage._bags) if (bag := ref()) is not None),
+            "photos": sum(len(bag) for ref in list(photos._stores) if (bag := ref()) is not None),
             "files": sum(len(each) for each in list(files.values())),
         }
         draft = folder / "held.draft"
@@ -62,9 +63,9 @@ if __name__ == "__main__":
     place, port = Path(sys.argv[1]), sys.argv[2]
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
     hear(place)
-    from cnnviz.__main__ import cli
-    from cnnviz.ui import luggage
+    from cnnviz.cli.main import cli
+    from cnnviz.ui.session import photos
 
-    luggage.GRACE = GRACE
+    photos.GRACE = GRACE
     threading.Thread(target=tell, args=(place,), daemon=True).start()
     cli(["serve", "--port", port])

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from cnnviz.data import folder
-from cnnviz.nets.preprocess import Preprocess
+from cnnviz.models.preprocess import Preprocess
 from cnnviz.photo import Photo, PhotoError
 
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from cnnviz.data import folder, loader
 from cnnviz.data.loader import Pictures, measure
-from cnnviz.nets.preprocess import Preprocess
+from cnnviz.models.preprocess import Preprocess
 
 SEEN = Preprocess(resize=8, crop=8)
 

@@ -84,6 +84,6 @@ def pictures():
 @pytest.fixture
 def engine():
     """The engine behind the pages."""
-    from cnnviz.ui import start
+    from cnnviz.ui.server import startup
 
-    return start.START.engine()
+    return startup.START.engine()

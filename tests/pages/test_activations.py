@@ -13,8 +13,8 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo
-from cnnviz.ui import show
 from cnnviz.ui.components.mapgrid import BUDGET, SORTS, reduced
+from cnnviz.ui.widgets import show
 
 NET = "lecture/cats_gap"
 
@@ -250,7 +250,7 @@ def test_a_number_of_one_layer_is_not_taken_to_another_layer_or_page(visit, word
 def test_rows_and_columns_of_large_maps_follow_the_photo_until_somebody_says_otherwise(
     visit, engine, monkeypatch, words
 ):
-    monkeypatch.setattr("cnnviz.ui.drilling.MOST", 10)
+    monkeypatch.setattr("cnnviz.ui.views.numbers.MOST", 10)
     at = visit("activations", layer="relu1", channel="9")
     for photo in ("cat", "coffee", "rocket"):
         at.button_group("photo").set_value(photo).run()

@@ -12,8 +12,8 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo
-from cnnviz.ui import show
 from cnnviz.ui.components.camcanvas.look import Look, from_link, to_link, too_long
+from cnnviz.ui.widgets import show
 
 NET = "lecture/cats_gap"
 

@@ -14,7 +14,7 @@ from cnnviz.photo import Photo
 from cnnviz.signal import examples, pictures, receptive
 from cnnviz.signal.convolve import Sliding, convolve
 from cnnviz.signal.kernels import KERNELS
-from cnnviz.signal.receptive import Layer
+from cnnviz.signal.receptive import Window
 from cnnviz.ui.components import convlab
 from cnnviz.ui.components.convlab import field, link, stack
 
@@ -148,7 +148,7 @@ def query(at) -> dict:
 def test_the_stack_stands_in_the_link_and_is_taken_away(visit):
     at = visit("convolution", **{"lab-view": "Receptive field"})
     assert "stack" not in at.query_params
-    layers = [asdict(layer) for layer in field.STACKS["ResNet stem"][0]] + [asdict(Layer("average", 2, 2, 1, 1))]
+    layers = [asdict(layer) for layer in field.STACKS["ResNet stem"][0]] + [asdict(Window("average", 2, 2, 1, 1))]
     at.session_state["fieldlab"] = {"layers": layers}
     at.run()
     assert query(at)["stack"] == "c7s2p3~m3s2p1~c3p1~c3p1~a2s2p1"

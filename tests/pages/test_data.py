@@ -10,7 +10,7 @@ import pytest
 
 from cnnviz.data.counting import Counting, write
 from cnnviz.options import RequestError
-from cnnviz.ui import runs
+from cnnviz.ui.server import data_sets
 
 
 @pytest.fixture
@@ -148,15 +148,15 @@ def test_a_data_set_that_goes_away_is_one_sentence_in_the_playground_and_its_pic
 ):
     at = fine(visit("data", set="circles", preset="circles"))
     shown = "The picture itself, then eleven variants of it"
-    before, whole = pictures(at)[shown], runs.batch
+    before, whole = pictures(at)[shown], data_sets.batch
 
     def gone(data, split, count, seed, side=96):
         if side == 192:  # the playground's own rerun finds the folder deleted, the page before it did not
             raise RequestError("There is no data set 'circles' any more; choose another.")
         return whole(data, split, count, seed, side)
 
-    monkeypatch.setattr(runs, "batch", gone)
-    monkeypatch.setattr(runs, "stamp", lambda _: 0.0)
+    monkeypatch.setattr(data_sets, "batch", gone)
+    monkeypatch.setattr(data_sets, "stamp", lambda _: 0.0)
     fine(at.run())
     assert len(at.error) == 1
     assert "any more; choose another" in words(at)

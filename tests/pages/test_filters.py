@@ -15,11 +15,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnviz.explain.maximize import FilterEvent
+from cnnviz.feature_vis.maximize import FilterEvent
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo, samples
-from cnnviz.ui import beside, closeup, gallery, jobs
-from cnnviz.ui.jobs import JOBS, Job, Jobs
+from cnnviz.ui.server import jobs
+from cnnviz.ui.server.jobs import JOBS, Job, Jobs
+from cnnviz.ui.views.filters import channel, details, gallery
 
 NET = "lecture/cats_gap"
 FEW = {"layer": "conv2", "which": "list", "channels": "1,5", "auto-steps": "3"}
@@ -276,7 +277,7 @@ def test_what_fails_in_a_rerun_of_the_gallery_alone_is_one_sentence_below_the_pi
 
 def test_files_of_the_gallery_open_again(visit, monkeypatch):
     files = {}
-    monkeypatch.setattr(closeup, "_file", lambda label, name, kind, make, help: files.update({name: make}))
+    monkeypatch.setattr(channel, "_file", lambda label, name, kind, make, help: files.update({name: make}))
     at = finish(visit("filters", **FEW))
     shelf = JOBS.get(at.session_state["_gallery"]).look()
     assert set(files) == {
@@ -293,7 +294,7 @@ def test_files_of_the_gallery_open_again(visit, monkeypatch):
 
 def test_no_film_is_made_of_a_photo_of_ones_own_for_it_would_pass_through_a_file(visit, jpeg, monkeypatch):
     files = []
-    monkeypatch.setattr(closeup, "_file", lambda label, *more: files.append(label))
+    monkeypatch.setattr(channel, "_file", lambda label, *more: files.append(label))
     at = visit("filters", **FEW, **{"auto-start": "photo"})
     at.file_uploader[0].upload("mine.jpg", jpeg, "image/jpeg").run()
     files.clear()
@@ -326,22 +327,22 @@ def test_what_is_remembered_tells_after_which_step_each_picture_was(visit, engin
 
 
 def test_bars_are_as_tall_as_their_answers_and_hang_below_zero():
-    drawn = beside.bars([1.0, -1.0, 3.0], ["a", "<b>", "c"], "Letters", ["#ff0000", "#00ff00", "#0000ff"])
+    drawn = details.bars([1.0, -1.0, 3.0], ["a", "<b>", "c"], "Letters", ["#ff0000", "#00ff00", "#0000ff"])
     found = re.findall(r"bottom:([\d.]+)%;height:([\d.]+)%;background:(#\w+)", drawn)
     assert [(float(foot), float(tall), paint) for foot, tall, paint in found] == [
         (25, 25, "#ff0000"), (0, 25, "#00ff00"), (25, 75, "#0000ff")
     ]  # fmt: skip
     assert "most: c, 3" in drawn
     assert "<b>" not in drawn
-    assert "height:1.00%" in beside.bars([0.0, 0.0], ["a", "b"], "Nothing")
+    assert "height:1.00%" in details.bars([0.0, 0.0], ["a", "b"], "Nothing")
 
 
 def test_what_answers_to_nothing_says_so_and_a_long_list_says_how_much_longer_it_is():
-    silent = beside.bars([0.0, -0.0], ["a", "b"], "Letters")
+    silent = details.bars([0.0, -0.0], ["a", "b"], "Letters")
     assert "no answer" in silent
     assert "most" not in silent
-    assert beside.listed([1, 2, 3]) == "1, 2, 3"
-    assert beside.listed([*range(51)]).endswith("14, 15 and 35 more")
+    assert details.listed([1, 2, 3]) == "1, 2, 3"
+    assert details.listed([*range(51)]).endswith("14, 15 and 35 more")
 
 
 @pytest.mark.parametrize(
@@ -349,7 +350,7 @@ def test_what_answers_to_nothing_says_so_and_a_long_list_says_how_much_longer_it
     [((100, 50, 120, 70), (30, 80, 60)), ((0, 0, 3, 3), (0, 0, 32)), ((0, 0, 224, 224), (0, 0, 224))],
 )
 def test_a_patch_shows_its_field_and_what_is_around_it(box, wanted):
-    assert beside.window(box, (224, 224)) == wanted
+    assert details.window(box, (224, 224)) == wanted
 
 
 def test_tuning_and_patches_stand_beside_the_picture(visit, words, engine, tmp_path):

@@ -9,9 +9,10 @@ from urllib.parse import parse_qsl, urlsplit
 import numpy as np
 import pytest
 
+from cnnviz.inference import first_layer
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo
-from cnnviz.signal import gabor, gaborfit, learned, pictures
+from cnnviz.signal import gabor, gaborfit, pictures
 from cnnviz.ui.components.gaborlab import read
 
 NET = "lecture/cats_gap"
@@ -64,15 +65,15 @@ def test_learned_filters_are_fitted_and_transplanted(visit, engine, words):
     at = visit("gabor", **{"gabor-view": "Learned filters"}, photo="coffee")
     assert not at.exception
     model = engine.model(NET)
-    layer = learned.first_layer(model.net)
+    layer = first_layer.first_layer(model.net)
     fits = gaborfit.fit_gabors(layer.weights)
     chosen = [i for i, fit in enumerate(fits) if fit.r2 >= 0.5]
     assert f"With {len(chosen)} of {len(fits)} filters replaced by Gabors" in words(at)
     before = engine.predict(NET, Photo.sample("coffee"))
-    same = learned.answers(model, Photo.sample("coffee"), layer, layer.weights)
+    same = first_layer.answers(model, Photo.sample("coffee"), layer, layer.weights)
     assert [p.index for p in same] == [p.index for p in before]
     assert same[0].probability == pytest.approx(before[0].probability, abs=1e-5)
-    assert np.array_equal(learned.first_layer(model.net).weights, layer.weights)  # the net is as it was
+    assert np.array_equal(first_layer.first_layer(model.net).weights, layer.weights)  # the net is as it was
 
 
 def press(at, label: str) -> None:
@@ -145,7 +146,7 @@ def test_nothing_from_outside_is_believed():
     [
         ("One filter", (pictures, "beside")),
         ("Filter bank", (pictures, "beside")),
-        ("Learned filters", (learned, "told")),
+        ("Learned filters", (first_layer, "told")),
     ],
 )
 def test_what_a_view_cannot_do_in_a_rerun_of_its_own_is_one_sentence(visit, fragment, monkeypatch, words, view, broken):

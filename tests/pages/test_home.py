@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from cnnviz.photo import Photo
-from cnnviz.ui import show
+from cnnviz.ui.widgets import show
 
 NET = "lecture/cats_gap"
 
@@ -70,10 +70,10 @@ def test_after_a_refusal_the_old_answer_stands_under_its_own_name_and_photo(visi
 def test_who_waits_sees_the_place_in_line_and_it_goes_afterwards(visit, engine, monkeypatch):
     import threading
 
-    from cnnviz.ui import asking
+    from cnnviz.ui.widgets import feedback
 
     at, told, held, free = visit(), [], threading.Event(), threading.Event()
-    words = asking.in_line
+    words = feedback.in_line
 
     def in_line(position):
         told.append(words(position))
@@ -82,11 +82,11 @@ def test_who_waits_sees_the_place_in_line_and_it_goes_afterwards(visit, engine, 
         return words(position)
 
     def hold():
-        with engine._gate.entered():
+        with engine.gate.entered():
             held.set()
             free.wait(60)
 
-    monkeypatch.setattr(asking, "in_line", in_line)
+    monkeypatch.setattr(feedback, "in_line", in_line)
     holder = threading.Thread(target=hold)
     holder.start()
     held.wait(10)
@@ -100,7 +100,7 @@ def test_who_waits_sees_the_place_in_line_and_it_goes_afterwards(visit, engine, 
 
 
 def test_a_place_in_line_is_an_ordinal():
-    from cnnviz.ui.asking import in_line
+    from cnnviz.ui.widgets.feedback import in_line
 
     assert [in_line(n).split()[0] for n in (1, 2, 3, 4, 11, 12, 13, 21, 112)] == (
         ["1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "112th"]
@@ -112,7 +112,7 @@ def test_an_answer_of_another_net_or_photo_is_not_given_for_the_current_one(visi
         import streamlit as st
 
         from cnnviz.options import RequestError
-        from cnnviz.ui import show
+        from cnnviz.ui.widgets import show
 
         def ask():
             if st.session_state.get("refuse"):

@@ -10,18 +10,20 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from cnnviz.nets import zoo
+from cnnviz.models import catalog
 from cnnviz.photo import Photo, samples
-from cnnviz.ui import luggage, shell, sidebar, start, state
+from cnnviz.ui.server import startup
+from cnnviz.ui.session import current, link, photos
+from cnnviz.ui.shell import navigation, sidebar
 
 ROOT = Path(__file__).resolve().parents[2]
 NET = "lecture/cats_gap"
 HEAVY = {"torch", "torchvision", "cv2", "pandas", "scipy", "skimage", "lightning"}
-THERE = [file for group in shell.PAGES.values() for file, *_ in group if (ROOT / "pages" / f"{file}.py").is_file()]
+THERE = [file for group in navigation.PAGES.values() for file, *_ in group if (ROOT / "pages" / f"{file}.py").is_file()]
 
 
 def test_the_shell_imports_nothing_heavy_so_that_it_paints_first():
-    code = "import sys, json, cnnviz.ui.shell; print(json.dumps(sorted(sys.modules)))"
+    code = "import sys, json, cnnviz.ui.shell.navigation; print(json.dumps(sorted(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert HEAVY & set(json.loads(done.stdout.splitlines()[-1])) == set()
 
@@ -33,7 +35,7 @@ def test_pages_import_nothing_heavy_and_guard_their_deep_links(page):
     names += [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
     assert HEAVY & {name.split(".")[0] for name in names} == set()
     calls = [ast.unparse(node) for node in tree.body if isinstance(node, ast.Expr)]
-    assert "state.guard()" in calls
+    assert "current.guard()" in calls
 
 
 @pytest.mark.parametrize("page", THERE)
@@ -53,13 +55,13 @@ def test_the_nets_are_grouped_and_a_download_names_its_size(visit):
 
 def test_opening_without_a_link_shows_a_net_that_needs_no_download(visit):
     at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120).run()
-    row = next(row for row in start.rows() if row.key == at.selectbox("model").value)
+    row = next(row for row in startup.rows() if row.key == at.selectbox("model").value)
     assert row.where != "download"
     assert at.image
 
 
 def test_a_link_brings_back_net_photo_layer_and_channel(visit):
-    names = start.START.engine().map_layers("lecture/cats_gap")
+    names = startup.START.engine().map_layers("lecture/cats_gap")
     at = visit("activations", photo="coffee", layer=names[1], channel="7", sort="mean")
     assert at.session_state["photo"] == "coffee"
     assert at.selectbox("layer").value == names[1]
@@ -115,8 +117,8 @@ def test_the_browser_s_way_back_undoes_a_change(visit, monkeypatch):
     at.session_state["photo"] = "rocket"
     at.run()
     assert at.query_params["photo"] == "rocket"
-    later = state.time.monotonic() + 10
-    monkeypatch.setattr(state.time, "monotonic", lambda: later)
+    later = link.time.monotonic() + 10
+    monkeypatch.setattr(link.time, "monotonic", lambda: later)
     at.query_params["photo"] = "coffee"
     assert at.run().session_state["photo"] == "coffee"
     later += 10
@@ -128,8 +130,8 @@ def test_the_browser_s_way_back_undoes_a_change(visit, monkeypatch):
 
 def test_another_page_keeps_what_its_link_does_not_name(visit, monkeypatch):
     at = visit("activations", photo="coffee")
-    later = state.time.monotonic() + 10
-    monkeypatch.setattr(state.time, "monotonic", lambda: later)
+    later = link.time.monotonic() + 10
+    monkeypatch.setattr(link.time, "monotonic", lambda: later)
     at.query_params.clear()
     at.switch_page("pages/class_activation.py").run()
     assert at.session_state["photo"] == "coffee"
@@ -236,7 +238,7 @@ def test_presenting_keeps_a_photo_of_ones_own_and_the_arrow_keys_name_the_net(vi
     at.switch_page("pages/home.py").run()
     assert "The photo holiday.jpg" in pictures(at)
     gone = []
-    monkeypatch.setattr(shell.st, "switch_page", lambda page, query_params: gone.append(query_params))
+    monkeypatch.setattr(navigation.st, "switch_page", lambda page, query_params: gone.append(query_params))
     next(button for button in at.button if button.label == "Next page").click().run()
     assert gone == [{"model": "lecture/cats_gap", "present": "true"}]
     at.toggle("present").set_value(False).run()
@@ -299,23 +301,23 @@ def test_the_photos_of_all_visits_together_are_bounded_and_the_oldest_visit_give
     def some(name, value):
         return Photo.of(__import__("numpy").full((10, 10, 3), value, "uint8"), name)
 
-    monkeypatch.setattr(luggage, "_bags", [])
-    monkeypatch.setattr(luggage, "ROOM", 4 * 300)
+    monkeypatch.setattr(photos, "_stores", [])
+    monkeypatch.setattr(photos, "ROOM", 4 * 300)
     visits = []
     for _ in range(3):
-        monkeypatch.setattr(luggage.st, "session_state", {})
-        visits.append(luggage.bag("_mine"))
+        monkeypatch.setattr(photos.st, "session_state", {})
+        visits.append(photos.photo_store("_mine"))
     old, middle, new = visits
     for i, bag in enumerate((old, old, middle, new)):
-        luggage.put(bag, f"mine-{i}", some(str(i), i))
+        photos.put(bag, f"mine-{i}", some(str(i), i))
     assert [len(bag) for bag in visits] == [2, 1, 1]
     old.kept.update({"home": ("itself", lambda: 1), "thumbnail x": "data", "gabor": 7})
-    luggage.put(new, "mine-4", some("4", 4))
+    photos.put(new, "mine-4", some("4", 4))
     assert old.kept == {"gabor": 7}
     assert [list(bag) for bag in visits] == [["mine-1"], ["mine-2"], ["mine-3", "mine-4"]]
     assert (old.lost, new.lost) == (True, False)
     for i in range(5, 9):
-        luggage.put(new, f"mine-{i}", some(str(i), i))
+        photos.put(new, f"mine-{i}", some(str(i), i))
     assert [list(bag) for bag in visits] == [[], [], ["mine-5", "mine-6", "mine-7", "mine-8"]]
 
 
@@ -327,9 +329,9 @@ def test_the_photos_go_when_the_tab_has_been_closed_for_a_while(monkeypatch, vis
     bag = at.session_state["_mine"]
     assert bag
     assert any("thumbnail" in name for name in at.session_state["_kept"])
-    assert luggage.GRACE <= 120
-    monkeypatch.setattr(luggage, "GRACE", 0.05)
-    luggage.Visit((bag,), "gone", files).leave()
+    assert photos.GRACE <= 120
+    monkeypatch.setattr(photos, "GRACE", 0.05)
+    photos.Visit((bag,), "gone", files).leave()
     time.sleep(0.5)
     assert bag == {}
     assert at.session_state["_kept"] == {}
@@ -359,7 +361,7 @@ def test_options_without_bounds_or_with_a_wide_range_are_number_fields():
         import streamlit as st
 
         from cnnviz.options import Options, knob
-        from cnnviz.ui import controls
+        from cnnviz.ui.widgets import controls
 
         @dataclass(frozen=True)
         class Some(Options):
@@ -390,20 +392,20 @@ def test_many_photos_are_bounded(jpeg, monkeypatch):
             return self.data
 
     kept: dict = {}
-    monkeypatch.setattr(state.st, "session_state", kept)
-    monkeypatch.setattr(state, "MOST", 1)
-    assert state.bring([File("a.jpg", jpeg)]) == []
-    assert "1 photos are kept at most" in state.bring([File("b.png", jpeg)])[0]
+    monkeypatch.setattr(current.st, "session_state", kept)
+    monkeypatch.setattr(photos, "MOST", 1)
+    assert photos.add_photos([File("a.jpg", jpeg)]) == []
+    assert "1 photos are kept at most" in photos.add_photos([File("b.png", jpeg)])[0]
     assert [photo.name for photo in kept["_mine"].values()] == ["a.jpg"]
 
 
 def test_a_large_upload_is_kept_small(monkeypatch):
-    monkeypatch.setattr(state.st, "session_state", {})
+    monkeypatch.setattr(current.st, "session_state", {})
     large = Photo.of(__import__("numpy").zeros((3000, 4000, 3), "uint8")).image()
     large.read, large.name = None, "large"
-    state.bring([large])
-    photo = next(iter(state.own_photos().values()))
-    assert max(photo.width, photo.height) == state.SIDE
+    photos.add_photos([large])
+    photo = next(iter(photos.own_photos().values()))
+    assert max(photo.width, photo.height) == photos.SIDE
 
 
 def test_thumbnails_are_small_jpegs():
@@ -423,10 +425,10 @@ def test_stages_follow_the_net_and_skip_pooling(engine):
 
 
 def test_an_engine_that_cannot_be_loaded_is_one_sentence(visit, monkeypatch):
-    failed = start.Start()
+    failed = startup.Start()
     failed._failed, failed._thread = ImportError("no torch"), object()
     failed._ready.set()
-    monkeypatch.setattr(start, "START", failed)
+    monkeypatch.setattr(startup, "START", failed)
     at = visit()
     assert not at.exception
     assert ["check that torch is installed" in error.value for error in at.error] == [True]
@@ -435,10 +437,10 @@ def test_an_engine_that_cannot_be_loaded_is_one_sentence(visit, monkeypatch):
 def test_a_device_that_is_not_there_is_told_alone(visit, monkeypatch):
     from cnnviz.options import RequestError
 
-    failed = start.Start()
+    failed = startup.Start()
     failed._failed, failed._thread = RequestError("There is no device 'mars' here; use auto or cpu."), object()
     failed._ready.set()
-    monkeypatch.setattr(start, "START", failed)
+    monkeypatch.setattr(startup, "START", failed)
     at = visit()
     assert not at.exception
     (said,) = [error.value for error in at.error]
@@ -493,14 +495,14 @@ def test_the_server_loads_the_engine_as_it_comes_up_and_opens_a_browser_where_th
     from streamlit import config
 
     opened, begun = [], []
-    monkeypatch.setattr(start.webbrowser, "open", opened.append)
-    monkeypatch.setattr(start.START, "begin", lambda: begun.append(True))
-    monkeypatch.setattr(start, "PATIENCE", 0.01)
+    monkeypatch.setattr(startup.webbrowser, "open", opened.append)
+    monkeypatch.setattr(startup.START, "begin", lambda: begun.append(True))
+    monkeypatch.setattr(startup, "PATIENCE", 0.01)
     real = config.get_option
     monkeypatch.setattr(config, "get_option", lambda name: headless if name == "server.headless" else real(name))
 
     async def life():
-        async with start.lifespan(None):
+        async with startup.lifespan(None):
             await asyncio.sleep(0.3)
 
     asyncio.run(life())
@@ -512,9 +514,9 @@ def test_the_server_loads_the_engine_as_it_comes_up_and_opens_a_browser_where_th
 def test_a_run_is_asked_with_any_of_its_snapshots(visit, engine, tmp_path, monkeypatch):
     folder = tmp_path / "runs" / "mine"
     (folder / "snapshots").mkdir(parents=True)
-    shutil.copy(zoo.ASSETS / "cats_dogs.json", folder / "card.json")
+    shutil.copy(catalog.ASSETS / "cats_dogs.json", folder / "card.json")
     for name in ("best", "snapshots/5", "snapshots/12"):
-        shutil.copy(zoo.ASSETS / "cats_dogs.safetensors", folder / f"{name}.safetensors")
+        shutil.copy(catalog.ASSETS / "cats_dogs.safetensors", folder / f"{name}.safetensors")
     monkeypatch.setattr(engine, "runs", tmp_path / "runs")
     at = visit("activations", model="run/mine@5")
     assert not at.exception

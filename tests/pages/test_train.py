@@ -17,13 +17,15 @@ import torch
 
 from cnnviz.data.augment import Augment
 from cnnviz.data.counting import Counting, write
-from cnnviz.nets import zoo
+from cnnviz.models import load
 from cnnviz.options import RequestError
 from cnnviz.train import plan as plans
 from cnnviz.train import run
-from cnnviz.train.fit import fit
+from cnnviz.train.loop import fit
 from cnnviz.train.plan import Plan
-from cnnviz.ui import opening, plan, runs, state
+from cnnviz.ui.server import runs
+from cnnviz.ui.session import current
+from cnnviz.ui.views.train import plan_files, plan_form
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -51,7 +53,7 @@ def fine(at):
 
 def test_without_data_the_page_begins_with_circles_and_their_plan(visit, words, pictures, tmp_path, monkeypatch):
     monkeypatch.setenv("CNNVIZ_DATA", str(tmp_path / "shelf"))
-    monkeypatch.setattr(opening, "LESSON", dataclasses.replace(opening.LESSON, per_class=4))
+    monkeypatch.setattr(plan_files, "LESSON", dataclasses.replace(plan_files.LESSON, per_class=4))
     at = fine(visit("train"))
     assert "no data set" in words(at)
     assert any("circles" in alt for alt in pictures(at))
@@ -222,7 +224,8 @@ def test_stage_by_stage_the_head_is_fitted_all_is_unfrozen_a_rate_is_found_and_i
     spelt = {w.key: w.value for w in [*at.selectbox, *at.number_input, *at.toggle]}
     wanted = {
         "set": "circles", "net": "lecture/mnist_gap", "begin": "run/head@best", "recipe": "full", "plan-rate": 0.0004,
-        "plan-backbone_rate": 0.1, "plan-size": 32, "plan-batch": 8, "plan-batch_norm": True, "plan-augment": plan.OWN,
+        "plan-backbone_rate": 0.1, "plan-size": 32, "plan-batch": 8, "plan-batch_norm": True,
+        "plan-augment": plan_form.OWN,
     }  # fmt: skip
     assert {key: spelt[key] for key in wanted} == wanted
 
@@ -274,7 +277,7 @@ def test_the_plan_stands_in_the_link_and_is_there_again_after_a_reload(visit, ci
     again = fine(visit("train", **link(at)))
     spelt = {w.key: w.value for w in [*at.selectbox, *at.number_input, *at.toggle, *at.slider]}
     assert spelt == {w.key: w.value for w in [*again.selectbox, *again.number_input, *again.toggle, *again.slider]}
-    assert (spelt["plan-rate"], spelt["plan-size"], spelt["plan-augment"]) == (0.25, 48, plan.OWN)
+    assert (spelt["plan-rate"], spelt["plan-size"], spelt["plan-augment"]) == (0.25, 48, plan_form.OWN)
     assert link(again) == link(at)
     begun = []
     monkeypatch.setattr(runs, "begin", lambda wanted: begun.append(wanted) or "first")
@@ -303,7 +306,7 @@ def test_a_ready_made_plan_and_a_file_fill_the_widgets_and_a_bad_one_is_a_senten
     at = fine(visit("train"))
     at.selectbox(key="plan-ready").set_value("mnist_gap")
     fine(at.run())
-    ready = plans.read(state.ROOT / "plans" / "mnist_gap.json")
+    ready = plans.read(current.ROOT / "plans" / "mnist_gap.json")
     assert at.selectbox(key="net").value == ready.net
     assert at.number_input(key="plan-epochs").value == ready.epochs
     assert at.number_input(key="plan-rate").value == ready.rate
@@ -312,7 +315,7 @@ def test_a_ready_made_plan_and_a_file_fill_the_widgets_and_a_bad_one_is_a_senten
     at.file_uploader(key="plan-upload").upload("own.json", own.json().encode(), "application/json")
     fine(at.run())
     assert (at.selectbox(key="recipe").value, at.number_input(key="plan-last").value) == ("partial", 3)
-    assert at.selectbox(key="plan-augment").value == plan.OWN
+    assert at.selectbox(key="plan-augment").value == plan_form.OWN
     assert not at.error
     at.file_uploader(key="plan-upload").upload("bad.json", b"{", "application/json")
     fine(at.run())
@@ -393,7 +396,7 @@ def test_kill_9_of_the_training_process_is_one_sentence_and_resuming_loses_at_mo
     assert "without a word" in said
     assert f"goes on from step {saved:,}." in said
     assert again.button(key=f"go-{name}").label == "Go on"
-    assert zoo.load(f"run/{name}@best", runs=folder.parent)
+    assert load.load(f"run/{name}@best", runs=folder.parent)
 
     events = []
     fit(folder, heard=lambda kind, v: (events.append((kind, v)), run.stop(folder) if kind == "step" else None))

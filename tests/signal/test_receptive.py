@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from cnnviz.inference import receptive_field
 from cnnviz.signal import receptive as r
 
 torch = pytest.importorskip("torch")
@@ -35,15 +36,15 @@ def reached(net, layer: str, size: int):
 
 
 LAYERS = [
-    r.Layer("conv", 3),
-    r.Layer("conv", 5, 2, 2),
-    r.Layer("max", 2, 2),
-    r.Layer("conv", 3, 1, 2, 2),
-    r.Layer("average", 3, 2, 1),
+    r.Window("conv", 3),
+    r.Window("conv", 5, 2, 2),
+    r.Window("max", 2, 2),
+    r.Window("conv", 3, 1, 2, 2),
+    r.Window("average", 3, 2, 1),
 ]
 
 
-def module(layer: r.Layer, channels: int):
+def module(layer: r.Window, channels: int):
     if layer.kind == "conv":
         return nn.Conv2d(channels, 4, layer.kernel, layer.stride, layer.padding, layer.dilation)
     pool = nn.MaxPool2d if layer.kind == "max" else nn.AvgPool2d
@@ -56,12 +57,12 @@ def test_a_stack_sees_exactly_what_the_formula_says(depth):
     first, last, unit = reached(net, str(depth - 1), 160)
     field = r.stack(LAYERS[:depth])[-1]
     assert field.span(unit) == (first, last)
-    assert field == r.of_net(net)[str(depth - 1)]
+    assert field == receptive_field.of_net(net)[str(depth - 1)]
     assert r.sizes(160, LAYERS[:depth])[-1] == net(torch.zeros(1, 3, 160, 160).double()).shape[-1]
 
 
 def test_a_map_that_no_longer_fits_has_size_zero():
-    assert r.sizes(5, [r.Layer("conv", 7), r.Layer("conv", 3)]) == (5, 0, 0)
+    assert r.sizes(5, [r.Window("conv", 7), r.Window("conv", 3)]) == (5, 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -71,24 +72,24 @@ def test_a_map_that_no_longer_fits_has_size_zero():
 def test_a_net_of_the_zoo_sees_exactly_what_the_formula_says(name, layer, size):
     models = pytest.importorskip("torchvision.models")
     net = getattr(models, name)(weights=None)
-    field = r.of_net(net)[layer]
+    field = receptive_field.of_net(net)[layer]
     first, last, unit = reached(net, layer, size)
     assert (first, last) == field.span(unit)
 
 
 def test_known_fields_of_whole_nets():
     models = pytest.importorskip("torchvision.models")
-    fields = r.of_net(models.vgg16(weights=None))
+    fields = receptive_field.of_net(models.vgg16(weights=None))
     assert fields["features.28"].size == 196
     assert fields["features.30"].size == 212
     assert fields["classifier.0"].whole
-    assert r.of_net(models.resnet50(weights=None))["layer4"].size == 427
-    gated = r.of_net(models.mobilenet_v3_small(weights=None))["features.3"]
+    assert receptive_field.of_net(models.resnet50(weights=None))["layer4"].size == 427
+    gated = receptive_field.of_net(models.mobilenet_v3_small(weights=None))["features.3"]
     assert not gated.whole
 
 
 def test_the_effective_profile_of_a_stack_is_what_random_weights_show():
-    layers = [r.Layer("conv", 3), r.Layer("conv", 3, 2), r.Layer("conv", 5)]
+    layers = [r.Window("conv", 3), r.Window("conv", 3, 2), r.Window("conv", 5)]
     profile = r.effective_stack(layers)
     assert len(profile) == r.stack(layers)[-1].size
     torch.manual_seed(0)
@@ -108,8 +109,8 @@ def test_the_effective_field_of_a_net_lies_inside_the_theoretical_one_and_leaves
     for parameter in net.parameters():
         parameter.requires_grad_(False)
     pixels = np.random.default_rng(0).standard_normal((2, 3, 160, 160)).astype(np.float32)
-    seen = r.effective(net, "4", pixels)
-    first, last = r.of_net(net)["4"].span(r.sizes(160, LAYERS)[-1] // 2)
+    seen = receptive_field.effective(net, "4", pixels)
+    first, last = receptive_field.of_net(net)["4"].span(r.sizes(160, LAYERS)[-1] // 2)
     inside = np.zeros_like(seen, bool)
     inside[first : last + 1, first : last + 1] = True
     assert seen.max() == 1
@@ -117,7 +118,7 @@ def test_the_effective_field_of_a_net_lies_inside_the_theoretical_one_and_leaves
     assert not any(m._forward_hooks for m in net.modules())
     assert all(p.grad is None for p in net.parameters())
     with pytest.raises(r.ReceptiveError, match="no layer"):
-        r.effective(net, "conv9", pixels)
+        receptive_field.effective(net, "conv9", pixels)
 
 
 def test_signal_needs_no_torch_and_no_scikit_image_to_be_imported():

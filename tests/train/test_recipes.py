@@ -8,8 +8,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from cnnviz.nets import transfer, zoo
-from cnnviz.nets.recognise import Weightless
+from cnnviz.models import build, catalog, families
+from cnnviz.models import load as loading
+from cnnviz.models.build import Weightless
 from cnnviz.options import RequestError
 from cnnviz.train import recipes
 from cnnviz.train.plan import Plan, PlanError
@@ -18,20 +19,20 @@ from cnnviz.train.plan import Plan, PlanError
 @pytest.fixture
 def no_weights(monkeypatch):
     """Pretrained nets without their downloads: the first weights that torch draws."""
-    real = zoo.load
+    real = loading.load
 
     def load(key, *places):
-        if not zoo.entry(key):
+        if not catalog.entry(key):
             return real(key, *places)
         from torchvision.models import get_model
 
-        from cnnviz.nets.preprocess import Preprocess
+        from cnnviz.models.preprocess import Preprocess
 
         with torch.device("meta"):
             net = get_model(key).eval().requires_grad_(False)
-        return zoo.Model(key, key, net, "", (), Preprocess(), (3, 224, 224), False, "test")
+        return loading.Model(key, key, net, "", (), Preprocess(), (3, 224, 224), False, "test")
 
-    monkeypatch.setattr(zoo, "load", load)
+    monkeypatch.setattr(loading, "load", load)
 
 
 def prepared(classes=2, **values):
@@ -110,7 +111,7 @@ def test_a_saved_net_is_found_again_by_its_card(tmp_path, values):
         "preprocess": made.preprocess.card(),
     }
     (folder / "card.json").write_text(json.dumps(card))
-    model = zoo.load("run/one@best", runs=tmp_path)
+    model = loading.load("run/one@best", runs=tmp_path)
     x = torch.rand(2, *model.input_size)
     with torch.inference_mode():
         torch.testing.assert_close(model.net(x), net(x))
@@ -138,12 +139,12 @@ def test_normalised_features_bring_out_what_differs_little():
 
 
 def test_every_torchvision_net_takes_a_new_head():
-    for known in zoo.TORCHVISION[::6]:
+    for known in catalog.TORCHVISION[::6]:
         with Weightless():
-            net = transfer.build(known.name, {"outputs": 7, "size": known.side})
+            net = build.build(known.name, {"outputs": 7, "size": known.side})
             out = net.eval()(torch.empty(1, 3, known.side, known.side, device="meta"))
         assert out.shape == (1, 7)
-        assert all(net.get_submodule(block) is not None for block in transfer.last_block(known.name))
+        assert all(net.get_submodule(block) is not None for block in families.last_block(known.name))
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,10 @@ import streamlit as st
 from cnnviz import picture
 from cnnviz.ui.components import convlab, shelf
 from cnnviz.ui.components.camcanvas.look import Look, read
+from cnnviz.ui.components.shared import encode
 
 if TYPE_CHECKING:
-    from cnnviz.explain.cam import Heatmap
+    from cnnviz.attribution.heatmap import Heatmap
     from cnnviz.photo import Photo
 
 HERE = Path(__file__).parent
@@ -30,13 +31,13 @@ MANY = 400_000  # numbers of the raw maps of all classes that travel
 
 _canvas = st.components.v2.component(
     "cnnviz_camcanvas",
-    js=convlab.script(convlab.HERE / "common.js", HERE / "model.js", HERE / "draw.js", HERE / "index.js"),
-    css=convlab.script(convlab.HERE / "style.css", HERE / "style.css"),
+    js=encode.script(convlab.HERE / "common.js", HERE / "model.js", HERE / "draw.js", HERE / "index.js"),
+    css=encode.script(convlab.HERE / "style.css", HERE / "style.css"),
 )
 _pick = st.components.v2.component(
     "cnnviz_campick",
-    js=convlab.script(convlab.HERE / "common.js", HERE / "pick.js"),
-    css=convlab.script(convlab.HERE / "style.css", HERE / "style.css"),
+    js=encode.script(convlab.HERE / "common.js", HERE / "pick.js"),
+    css=encode.script(convlab.HERE / "style.css", HERE / "style.css"),
 )
 
 
@@ -132,7 +133,7 @@ def camcanvas(
         "pictures": _stamp(photo, heat),
         "size": [photo.width, photo.height],
         "box": [left / photo.width, top / photo.height, width / photo.width, height / photo.height],
-        "heat": convlab.text(np.rint(heat.values * 255)),
+        "heat": encode.text(np.rint(heat.values * 255)),
         "shape": list(heat.seen.shape[:2]),
         "raw": _floats(heat.raw) if heat.raw.size <= SMALL else "",
         "target": heat.target,
@@ -177,4 +178,4 @@ def _jpeg(pixels: np.ndarray) -> str:
 @cache
 def _luts() -> dict[str, str]:
     ramp = np.linspace(0, 1, 256, dtype=np.float32)[None]
-    return {name: convlab.text(picture.colourise(ramp, name)) for name in picture.HEAT_MAPS}
+    return {name: encode.text(picture.colourise(ramp, name)) for name in picture.HEAT_MAPS}

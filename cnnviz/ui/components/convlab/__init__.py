@@ -2,49 +2,24 @@
 
 from __future__ import annotations
 
-import base64
 import itertools
 from collections.abc import Mapping, Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
-from cnnviz import picture
 from cnnviz.signal.code import kernel_table
 from cnnviz.signal.convolve import MODES, Sliding
 from cnnviz.signal.examples import Example
 from cnnviz.signal.kernels import KERNELS
+from cnnviz.ui.components.shared.encode import colours, script, text
 
 HERE = Path(__file__).parent
 FILES = ("common.js", "signal.js", "model.js", "view.js", "chips.js", "controls.js", "index.js")
 _STAMPS = itertools.count(1)
 STAGES, LOOKS, POOLS = ("conv", "relu", "pool"), ("signed", "magnitude", "picture"), ("max", "average")
-
-
-def script(*paths: Path) -> str:
-    """Plain scripts joined into one ES module; the last one holds the export."""
-    return "\n".join(path.read_text(encoding="utf-8") for path in paths)
-
-
-def text(values: np.ndarray) -> str:
-    """Bytes as base64, the way pixels and colours travel."""
-    return base64.b64encode(np.ascontiguousarray(values, np.uint8).tobytes()).decode()
-
-
-@cache
-def colours() -> dict[str, str]:
-    """256 RGB triples each for activations, weights, heat, directions, so that the browser paints as Python does."""
-    ramp = np.linspace(0, 1, 256, dtype=np.float32)[None]
-    maps = {
-        "activation": picture.ACTIVATION,
-        "weight": picture.WEIGHT,
-        "heat": picture.HEAT,
-        "direction": picture.DIRECTION,
-    }
-    return {name: text(picture.colourise(ramp, colour_map)) for name, colour_map in maps.items()}
 
 
 _lab = st.components.v2.component(

@@ -9,25 +9,26 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from cnnviz.signal.receptive import Layer
-from cnnviz.ui.components.convlab import HERE, colours, script, text
+from cnnviz.signal.receptive import Window
+from cnnviz.ui.components.convlab import HERE
+from cnnviz.ui.components.shared.encode import colours, script, text
 
-_conv, _pool = Layer("conv", 3, 1, 1), Layer("max", 2, 2)
+_conv, _pool = Window("conv", 3, 1, 1), Window("max", 2, 2)
 
 # What to begin with: title -> (layers, one sentence).
-STACKS: dict[str, tuple[tuple[Layer, ...], str]] = {
+STACKS: dict[str, tuple[tuple[Window, ...], str]] = {
     "Three 3 × 3": ((_conv,) * 3, "Three small windows in a row see as far as one of 7 × 7, with fewer weights."),
-    "One 7 × 7": ((Layer("conv", 7, 1, 3),), "One large window."),
+    "One 7 × 7": ((Window("conv", 7, 1, 3),), "One large window."),
     "VGG16, first three blocks": (
         (_conv, _conv, _pool, _conv, _conv, _pool, _conv, _conv, _conv),
         "Pooling doubles the jump, so each later window reaches twice as far.",
     ),
     "ResNet stem": (
-        (Layer("conv", 7, 2, 3), Layer("max", 3, 2, 1), _conv, _conv),
+        (Window("conv", 7, 2, 3), Window("max", 3, 2, 1), _conv, _conv),
         "Two strides at once: after two layers each step is four pixels.",
     ),
     "Dilated 1, 2, 4, 8": (
-        tuple(Layer("conv", 3, 1, d, d) for d in (1, 2, 4, 8)),
+        tuple(Window("conv", 3, 1, d, d) for d in (1, 2, 4, 8)),
         "Holes in the window: the field doubles with each layer and the map keeps its size.",
     ),
 }
@@ -44,12 +45,12 @@ _lab = st.components.v2.component(
 def fieldlab(
     pixels: np.ndarray,
     stamp: str,
-    layers: Sequence[Layer],
+    layers: Sequence[Window],
     again: str = "",
     *,
     big: bool = False,
     key: str = "fieldlab",
-) -> tuple[Layer, ...]:
+) -> tuple[Window, ...]:
     """The builder on a square photo, uint8 (S, S, 3); returns the layers it was left with.
 
     It begins with `layers`, and anew where `again` changes.
@@ -74,13 +75,13 @@ def fieldlab(
     return tuple(layers) if said is None else said
 
 
-def read(said: Any) -> tuple[Layer, ...] | None:
+def read(said: Any) -> tuple[Window, ...] | None:
     """What the browser says, if it is a stack of layers, else None."""
     if not isinstance(said, Sequence) or isinstance(said, str):
         return None
     try:
         return tuple(
-            Layer(
+            Window(
                 row["kind"] if row["kind"] in ("conv", "max", "average") else "conv",
                 *(min(max(low, int(row[name])), 64) for name, low in _SIDES),
             )

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from cnnviz.signal import receptive
-from cnnviz.signal.receptive import Layer
+from cnnviz.signal.receptive import Window
 
 MOST_LAYERS, LARGEST = 12, 64  # as in the browser
 WIDEST = 4096  # px of a field that is drawn
@@ -17,12 +17,12 @@ NONE = "0"  # a stack without a layer
 _DEFAULTS = (("s", "stride", 1), ("p", "padding", 0), ("d", "dilation", 1))
 
 
-def to_link(layers: Sequence[Layer]) -> str:
+def to_link(layers: Sequence[Window]) -> str:
     """The stack as a word: `c7s2p3~m3s2p1` is a convolution of 7 x 7, stride 2, padding 3, and a max pooling."""
     return "~".join(map(_word, layers)) or NONE
 
 
-def from_link(word: str, side: int) -> tuple[Layer, ...] | None:
+def from_link(word: str, side: int) -> tuple[Window, ...] | None:
     """The stack that a word describes; None where it describes none that fits on a photo of so many px."""
     found = [] if word == NONE else [_layer(part) for part in word.split("~")]
     layers = tuple(layer for layer in found if layer is not None)
@@ -31,7 +31,7 @@ def from_link(word: str, side: int) -> tuple[Layer, ...] | None:
     return layers if receptive.sizes(side, layers)[-1] and receptive.stack(layers)[-1].size <= WIDEST else None
 
 
-def seen(layers: Sequence[Layer], side: int) -> np.ndarray:
+def seen(layers: Sequence[Window], side: int) -> np.ndarray:
     """How much each pixel of a photo moves the middle unit, float32 (side, side), largest 1."""
     first, _ = receptive.stack(layers)[-1].span(receptive.sizes(side, layers)[-1] // 2)
     profile = receptive.effective_stack(layers)
@@ -41,13 +41,13 @@ def seen(layers: Sequence[Layer], side: int) -> np.ndarray:
     return np.outer(line, line)
 
 
-def as_python(layers: Sequence[Layer]) -> str:
+def as_python(layers: Sequence[Window]) -> str:
     """A script that computes the field of one unit of the stack, and how much each of its pixels counts."""
     rows = "".join(f"    {layer},\n" for layer in layers)
     return "\n".join(
         [
             "import numpy as np",
-            "from cnnviz.signal.receptive import Layer, effective_stack, stack",
+            "from cnnviz.signal.receptive import Window, effective_stack, stack",
             "",
             f"layers = [\n{rows}]",
             "print(stack(layers)[-1])  # size of the field, jump to the next unit's, middle of the first",
@@ -58,15 +58,15 @@ def as_python(layers: Sequence[Layer]) -> str:
     )
 
 
-def _word(layer: Layer) -> str:
+def _word(layer: Window) -> str:
     said = "".join(f"{letter}{getattr(layer, n)}" for letter, n, default in _DEFAULTS if getattr(layer, n) != default)
     return f"{layer.kind[0]}{layer.kernel}{said}"
 
 
-def _layer(word: str) -> Layer | None:
+def _layer(word: str) -> Window | None:
     if not (found := re.fullmatch(r"([cma])(\d{1,2})(?:s(\d{1,2}))?(?:p(\d{1,2}))?(?:d(\d{1,2}))?", word)):
         return None
     kind, kernel, stride, padding, dilation = found.groups()
-    layer = Layer(KINDS[kind], int(kernel), int(stride or 1), int(padding or 0), int(dilation or 1))
+    layer = Window(KINDS[kind], int(kernel), int(stride or 1), int(padding or 0), int(dilation or 1))
     sides = layer.kernel, layer.stride, layer.dilation
     return layer if min(sides) > 0 and max(*sides, layer.padding) <= LARGEST else None

@@ -15,9 +15,10 @@ import streamlit as st
 
 from cnnviz import picture
 from cnnviz.ui.components import convlab, shelf
+from cnnviz.ui.components.shared import encode
 
 if TYPE_CHECKING:
-    from cnnviz.explain.activations import Activations
+    from cnnviz.inference.activations import Activations
 
 HERE = Path(__file__).parent
 BUDGET = 700_000  # values that travel; larger layers are averaged down for the grid, the close-up has every number
@@ -27,8 +28,8 @@ SCOPES = ("channel", "layer", "all layers")
 
 _grid = st.components.v2.component(
     "cnnviz_mapgrid",
-    js=convlab.script(convlab.HERE / "common.js", HERE / "index.js"),
-    css=convlab.script(convlab.HERE / "style.css", HERE / "style.css"),
+    js=encode.script(convlab.HERE / "common.js", HERE / "index.js"),
+    css=encode.script(convlab.HERE / "style.css", HERE / "style.css"),
 )
 
 
@@ -68,7 +69,7 @@ def mapgrid(
         "name": key,
         "subject": subject,
         "reach": reach,
-        "lut": convlab.colours()["activation"],
+        "lut": encode.colours()["activation"],
         "field": list(field),
         "chosen": chosen,
         "scope": scope,
@@ -99,7 +100,7 @@ def _maps(shown: Sequence[Activations], names: Sequence[str]) -> dict[str, Any]:
             {
                 "name": name,
                 "seen": "data:image/jpeg;base64," + base64.b64encode(picture.encode(one.seen, "jpeg", 88)).decode(),
-                "maps": convlab.text(np.rint(maps / safe * 127 + 128)),
+                "maps": encode.text(np.rint(maps / safe * 127 + 128)),
                 "mean": _floats(one.mean),
                 "max": _floats(one.max),
                 "alive": _floats(one.alive),

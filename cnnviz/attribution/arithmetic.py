@@ -1,0 +1,209 @@
+"""From a number in a feature map down to the multiplication that made it.
+
+A number in a map is followed back through activation, batch norm, addition, pooling and concatenation to the
+convolution it came from, and there spelled out: patch times weights, plus bias. Forward again, step by step, it ends in
+the very number that was shown; that is checked each time, not assumed.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, fx, nn
+
+from cnnviz.arrays import read_only
+from cnnviz.attribution.backtrace import Place, Walk
+from cnnviz.attribution.cam import Evidence
+from cnnviz.inference.cut import traced
+from cnnviz.inference.tap import LayerError
+from cnnviz.signal.receptive import Field
+
+TOLERANCE = 1e-4  # relative; what float32 sums in another order may differ by
+
+
+class ArithmeticMismatch(RuntimeError):
+    """The arithmetic did not end in the number that was shown: a fault of ours, never of the question."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that happened to the number: what did it, in words and figures, and what it was afterwards."""
+
+    layer: str
+    kind: str
+    words: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """How one number of a feature map came about.
+
+    source   the convolution it starts from, with the channel and place (y, x) in that convolution's output
+    patch    float32 (C, k, k), what the convolution saw there (0 in the padding); weights, of the same shape
+    inputs   int (C,), the channels of its input that the patch shows
+    bias     what was added to the sum of patch times weights
+    steps    from the convolution's sum to the number shown, in the order they happened
+    shown    the tensor's own number; the last step's value equals it to 1e-4 of the sizes that were summed
+    """
+
+    layer: str
+    channel: int
+    place: tuple[int, int]
+    source: str
+    source_channel: int
+    source_place: tuple[int, int]
+    patch: np.ndarray
+    weights: np.ndarray
+    inputs: np.ndarray
+    bias: float
+    steps: tuple[Step, ...]
+    shown: float
+
+    @property
+    def products(self) -> np.ndarray:
+        """Patch times weights, float64 (C, k, k); with the bias they add up to the first step's value."""
+        return self.patch.astype(np.float64) * self.weights
+
+
+@dataclass(frozen=True)
+class ChannelContribution:
+    """One channel's part in a class score: what it contributed, its mean and largest value, where it counted most."""
+
+    channel: int
+    contribution: float
+    mean: float
+    highest: float
+    place: tuple[int, int]
+
+
+@dataclass(frozen=True)
+class Drill:
+    """The way down from a class to one multiplication.
+
+    witnesses   the channels of the layer, the largest contribution first; with `rest` they add up to the score
+    rest        what no channel of this layer accounts for: biases, and what the head does besides multiplying
+    field       (left, top, right, bottom) of what the number can see, in pixels the net saw, right and bottom outside
+    """
+
+    target: int
+    label: str
+    score: float
+    witnesses: tuple[ChannelContribution, ...]
+    rest: float
+    arithmetic: Arithmetic
+    field: tuple[int, int, int, int]
+
+
+def channel_contributions(e: Evidence) -> tuple[ChannelContribution, ...]:
+    """Every channel's gradient times activation, summed over its places, the largest first.
+
+    Where the rest of the net is linear (a pooling and one layer), these are exactly the terms of the score.
+    """
+    part = (e.gradient * e.maps).cpu().double()  # (C, h, w); not every GPU has doubles
+    sums, best = part.sum((1, 2)), part.flatten(1).argmax(1)  # (C,)
+    means, tops, wide = e.maps.mean((1, 2)), e.maps.amax((1, 2)), e.maps.shape[2]
+    found = [
+        ChannelContribution(
+            c, float(sums[c]), float(means[c]), float(tops[c]), (int(best[c]) // wide, int(best[c]) % wide)
+        )
+        for c in range(len(sums))
+    ]
+    return tuple(sorted(found, key=lambda w: -w.contribution))
+
+
+def seen_from(field: Field, place: tuple[int, int], shape: tuple[int, int]) -> tuple[int, int, int, int]:
+    """What a place of a map can see of the picture (H, W): left, top, right, bottom, cut at its edges."""
+    if field.whole:
+        return 0, 0, shape[1], shape[0]
+    (top, low), (left, right) = (field.span(i) for i in place)
+    return max(0, left), max(0, top), min(shape[1], right + 1), min(shape[0], low + 1)
+
+
+def arithmetic(net: nn.Module, x: Tensor, layer: str, channel: int, place: tuple[int, int]) -> Arithmetic:
+    """The arithmetic of one number in a layer's map, for a photo (1, C, H, W).
+
+    Raises `LayerError` for a layer without maps or a place outside them, and `RequestError` where what makes the
+    number is no convolution followed by known operations.
+    """
+    graph, end = traced(net, layer)
+    values = _values(net, graph, end, x)
+    nodes = list(graph.nodes)
+    shown = values[nodes[end]]
+    if shown.ndim != 4:
+        raise LayerError(f"Layer {layer!r} puts out {tuple(shown.shape[1:])}, not maps; choose a convolutional layer.")
+    if not all(0 <= i < n for i, n in zip((channel, *place), shown.shape[1:], strict=True)):
+        raise LayerError(f"{layer} has maps {tuple(shown.shape[1:])}; channel {channel} at {place} lies outside.")
+    walk = Walk(dict(net.named_modules()), values, [])
+    source, at = walk.back(nodes[end], (channel, *place))
+    conv, seen = walk.parts[str(source.target)], values[source.all_input_nodes[0]]
+    assert isinstance(conv, nn.Conv2d)  # where every walk ends
+    patch, weights, inputs, bias = _window(conv, seen[0], at)
+    products = patch.cpu().double() * weights.cpu().double()
+    value = float(products.sum()) + bias
+    size = float(products.abs().sum()) + abs(bias)  # sums that cancel are as exact as what was summed
+    written = f"{products.numel():,} products" + (f" {float(products.sum()):+.6g}, bias {bias:+.6g}" if bias else "")
+    steps = [Step(str(source.target), type(conv).__name__, f"sum of {written}", value)]
+    for named, kind, go in reversed(walk.trail):
+        words, value, size = go(value, size)
+        steps.append(Step(named, kind, words, value))
+    truth = float(shown[0, channel, place[0], place[1]])
+    if not math.isclose(value, truth, rel_tol=TOLERANCE, abs_tol=TOLERANCE * max(size, 1e-6)):
+        raise ArithmeticMismatch(f"{layer} shows {truth:.8g} and its arithmetic ends in {value:.8g}")
+    return Arithmetic(
+        layer,
+        channel,
+        place,
+        str(source.target),
+        at[0],
+        (at[1], at[2]),
+        read_only(patch.float().cpu().numpy()),
+        read_only(weights.float().cpu().numpy()),
+        read_only(np.asarray(inputs)),
+        bias,
+        tuple(steps),
+        truth,
+    )
+
+
+def _values(net: nn.Module, graph: fx.Graph, end: int, x: Tensor) -> dict[fx.Node, Tensor]:
+    """What every operation up to a layer put out, before anything later wrote over it."""
+    kept: dict[fx.Node, Tensor] = {}
+
+    class Keeping(fx.Interpreter):
+        def run_node(self, n: fx.Node) -> Any:
+            out = super().run_node(n)
+            if isinstance(out, Tensor):
+                kept[n] = out
+                return out.clone()  # an operation in place may follow: it gets the clone
+            return out
+
+    part, seen = fx.Graph(), dict[fx.Node, fx.Node]()
+    back: dict[fx.Node, fx.Node] = {}
+    for node in list(graph.nodes)[: end + 1]:
+        seen[node] = part.node_copy(node, seen.__getitem__)
+        back[seen[node]] = node
+    part.output(seen[next(reversed(seen))])
+    with torch.inference_mode():
+        Keeping(fx.GraphModule(net, part)).run(x)
+    return {back[node]: value for node, value in kept.items() if node in back}
+
+
+def _window(conv: nn.Conv2d, maps: Tensor, at: Place) -> tuple[Tensor, Tensor, list[int], float]:
+    """What a convolution saw and multiplied with at one place of its output: (C, k, k) twice, channels, bias."""
+    sides = conv._reversed_padding_repeated_twice  # left, right, top, bottom; also for padding="same"
+    mode = "constant" if conv.padding_mode == "zeros" else conv.padding_mode
+    padded = F.pad(maps[None], sides, mode=mode)[0]  # (C, H + p, W + p)
+    per = conv.in_channels // conv.groups
+    first = at[0] // (conv.out_channels // conv.groups) * per
+    (down, across), (step_y, step_x) = conv.stride, conv.dilation
+    ys = [at[1] * down + k * step_y for k in range(conv.kernel_size[0])]
+    xs = [at[2] * across + k * step_x for k in range(conv.kernel_size[1])]
+    patch = padded[first : first + per][:, ys][:, :, xs]  # (C / groups, k, k)
+    bias = float(conv.bias[at[0]]) if conv.bias is not None else 0.0
+    return patch, conv.weight[at[0]].detach(), list(range(first, first + per)), bias

@@ -1,0 +1,146 @@
+"""The heat-map doctor: why a map is blank, odd or meaningless, and what to do about it, a sentence each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cnnviz.attribution.heatmap import Heatmap
+from cnnviz.inference.predict import probabilities
+
+RANGE = 10.0  # net inputs beyond +-10 come from photos that were never scaled to 0..1
+SURE = 0.9999
+USUAL = {
+    "ImageNet's mean and deviation": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
+    "values in -1..1": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
+    "values in 0..1": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong: its name, its cause and its cure."""
+
+    name: str
+    cause: str
+    fix: str
+
+
+@dataclass(frozen=True)
+class Case:
+    """What the doctor looks at.
+
+    logits    float32 (K,); maps, float32 (C, h, w), what the layer put out; x, the net's input (1, C, H, W)
+    sureness  how sure the net is of the photo as given, and with each of `USUAL`, from `sureness`; empty: not asked
+    better    a layer with more than one place, to name in a cure; trained tells whether the weights were learned
+    """
+
+    heat: Heatmap
+    logits: np.ndarray
+    maps: np.ndarray
+    x: Tensor
+    sureness: tuple[float, ...]
+    better: str
+    trained: bool
+
+
+def diagnose(p: Case) -> tuple[Finding, ...]:
+    """Everything that is wrong with a map, the gravest first; nothing where it is sound."""
+    checks = (_not_a_number, _normalisation, _untrained, _one_place, _frozen, _blank, _negative, _saturated)
+    return tuple(finding for check in checks if (finding := check(p)) is not None)
+
+
+def sureness(forward: Callable[[Tensor], Tensor], x: Tensor, seen: np.ndarray) -> tuple[float, ...]:
+    """The highest probability for a photo as given, x (1, 3, H, W), and under each usual normalisation of its pixels.
+
+    Empty for nets that see no colours.
+    """
+    if x.shape[1] != 3:
+        return ()
+    pixels = torch.from_numpy(seen.transpose(2, 0, 1).copy()).to(x) / 255  # (H, W, 3) -> (3, H, W)
+    others = torch.stack([(pixels - _column(mean, x)) / _column(std, x) for mean, std in USUAL.values()])
+    with torch.inference_mode():
+        return tuple(probabilities(forward(torch.cat([x, others]))).amax(1).tolist())
+
+
+def _not_a_number(p: Case) -> Finding | None:
+    if np.isfinite(p.logits).all() and np.isfinite(p.maps).all() and np.isfinite(p.heat.raw).all():
+        return None
+    if np.isfinite(p.x.cpu().numpy()).all() and not np.isfinite(p.logits).all():
+        cause = (
+            "The net's own answer is not a number: its weights hold NaN or overflow, as after a training that blew up."
+        )
+        return Finding("nan", cause, "Load an earlier snapshot, or train again with a lower rate.")
+    cause = "The map holds NaN: the gradient overflowed on its way back."
+    return Finding("nan", cause, "Choose Ablation-CAM or occlusion, which need no gradient.")
+
+
+def _normalisation(p: Case) -> Finding | None:
+    fix = "Correct mean and std in the model's card.json."
+    if p.x.abs().max() > RANGE:
+        cause = f"The net is fed values up to {float(p.x.abs().max()):.0f}, where nets learn with about 3: wrong scale."
+        return Finding("normalisation", cause, fix)
+    chance = p.sureness
+    if not p.trained or len(p.logits) < 10 or not chance or not np.isfinite(chance).all():
+        return None
+    best = int(np.argmax(chance[1:]))
+    if chance[1 + best] < chance[0] + 0.25 or chance[1 + best] < 2 * chance[0]:
+        return None
+    now, then, how = chance[0], chance[1 + best], list(USUAL)[best]
+    cause = f"The net is {now:.0%} sure of the photo as given, and {then:.0%} with {how}: likely wrong normalisation."
+    return Finding("normalisation", cause, fix)
+
+
+def _untrained(p: Case) -> Finding | None:
+    if p.trained:
+        return None
+    cause = "This net has never been trained: its weights are noise, and so is what its maps point at."
+    return Finding("untrained", cause, "Train it on the Train page, or choose a net with weights.")
+
+
+def _one_place(p: Case) -> Finding | None:
+    if p.heat.raw.size > 1:
+        return None
+    cause = f"The layer {p.heat.layer} has a single place, so its map is one colour: everything was pooled away."
+    return Finding("one place", cause, f"Choose an earlier layer, such as {p.better}.")
+
+
+def _frozen(p: Case) -> Finding | None:
+    flat = p.maps.reshape(len(p.maps), -1)
+    if flat.shape[1] == 1 or not np.isfinite(flat).all() or float(np.ptp(flat, axis=1).max()) > 0:
+        return None
+    dead = "is 0 everywhere" if not flat.any() else "is the same at every place"
+    cause = f"Every channel of {p.heat.layer} {dead} on this photo: the layer is dead and passes nothing on."
+    return Finding("frozen", cause, f"Look at an earlier layer, such as {p.better}, to find where it dies.")
+
+
+def _blank(p: Case) -> Finding | None:
+    if p.heat.raw.any() or not np.isfinite(p.heat.raw).all():
+        return None
+    cause = f"No gradient of {p.heat.label} reaches {p.heat.layer}: everything behind it is shut for this photo."
+    return Finding("blank", cause, "Choose another layer, or occlusion, which needs no gradient.")
+
+
+def _negative(p: Case) -> Finding | None:
+    if not np.isfinite(p.heat.raw).all() or p.heat.raw.max() > 0 or not p.heat.raw.any():
+        return None
+    cause = f"Every place speaks against {p.heat.label}, so nothing is warm."
+    return Finding("all negative", cause, "Ask what speaks against it, or choose a class the net believes in.")
+
+
+def _saturated(p: Case) -> Finding | None:
+    if not np.isfinite(p.logits).all():
+        return None
+    chance = float(probabilities(torch.from_numpy(np.array(p.logits))[None])[0, p.heat.target])
+    if chance < SURE:
+        return None
+    cause = f"The net is {chance:.4%} sure, so its probability has no slope left; this map explains the logit instead."
+    return Finding("saturated", cause, "Nothing to mend here; in other tools, explain the logit and not the softmax.")
+
+
+def _column(values: tuple[float, ...], like: Tensor) -> Tensor:
+    return torch.tensor(values).to(like).view(-1, 1, 1)

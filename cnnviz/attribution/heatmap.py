@@ -1,0 +1,69 @@
+"""The frozen result of every attribution method, and how a signed map becomes heat in 0..1."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from cnnviz.inference.predict import Target
+
+
+@dataclass(frozen=True)
+class Heatmap:
+    """Which pixels spoke for a class.
+
+    raw      float32 (h, w), signed, at the layer's own size (or the pixels' own, for methods that look there)
+    weights  float32 (C,), what each channel of the layer counted; empty where the method asks no channels
+    score    the number that was explained: a logit, the difference of two, or minus a logit
+    seen     uint8 (H, W, 3), the pixels the net saw
+    box      (left, top, width, height) of those pixels in the original photo
+    goal     for which class, against it, or rather than which other
+    clip     the quantile of the warm places that counts as the hottest
+    """
+
+    raw: np.ndarray
+    weights: np.ndarray
+    target: int
+    label: str
+    score: float
+    layer: str
+    method: str
+    seen: np.ndarray
+    box: tuple[float, float, float, float]
+    goal: Target
+    clip: float = 1.0
+
+    @property
+    def values(self) -> np.ndarray:
+        """The heat of each pixel the net saw, float32 (H, W) in 0..1.
+
+        Drawn anew each time: for most methods that takes less than what remembering a map of this size would cost.
+        """
+        heat = spread(self.raw, self.seen.shape[:2], self.clip)
+        heat.setflags(write=False)
+        return heat
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """Heat maps of several classes (columns) at several layers (rows)."""
+
+    layers: tuple[str, ...]
+    targets: tuple[int, ...]
+    rows: tuple[tuple[Heatmap, ...], ...]
+
+
+def spread(raw: np.ndarray, shape: tuple[int, ...], clip: float = 1.0) -> np.ndarray:
+    """A signed map (h, w) as heat float32 (H, W) in 0..1: negative places cold, interpolated, the hottest place 1.
+
+    With `clip` below 1 that quantile of the warm places counts as the hottest: single pixels may lie far above.
+    """
+    warm = np.where((raw > 0) & (raw < np.inf), raw, 0).astype(np.float32)  # (NaN is neither)
+    top = float(np.quantile(warm[warm > 0], clip)) if clip < 1 and (warm > 0).any() else float(warm.max())
+    if top > 0:
+        warm = np.minimum(warm / top, 1)
+    heat = cv2.resize(warm, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
+    peak = heat.max()
+    return np.divide(heat, peak, out=heat) if peak > 0 else heat  # in place: fresh memory costs more than the rest

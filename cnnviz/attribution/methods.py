@@ -1,0 +1,167 @@
+"""Every way to make a heat map, in one table: its title, what it says, how it is computed, and its knobs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from cnnviz.arrays import read_only
+from cnnviz.attribution import cam, perturbation, saliency
+from cnnviz.attribution.forward import Forward, evidence
+from cnnviz.attribution.heatmap import Heatmap
+from cnnviz.inference.predict import Target
+from cnnviz.options import OptionError, Options, RequestError, knobs
+
+
+class Method(NamedTuple):
+    """One way to make a heat map.
+
+    `reads` is what it asks: "maps" a layer's maps and their gradient (instant once the photo was seen), "channels" the
+    layer's channels one by one, "pixels" the photo itself, whatever the layer. `whole` marks pixel methods whose
+    colours add up; the others show the largest. `class_free` methods give the same map for every class. For those with
+    `mean_gradient` each channel's mean gradient is enough, so that the maps of all classes may come from one product.
+    """
+
+    title: str
+    says: str
+    reads: str
+    run: Callable[..., Any]
+    options: type[Options] | None = None
+    whole: bool = True
+    class_free: bool = False
+    mean_gradient: bool = False
+
+
+INPUT = "input"  # the layer of methods that look at the pixels
+
+
+def method(name: str) -> Method:
+    """The row of a method; `RequestError` for a name that is not in `METHODS`."""
+    if name not in METHODS:
+        raise RequestError(f"There is no method {name!r}; choose one of {', '.join(METHODS)}.")
+    return METHODS[name]
+
+
+def options(name: str, given: Options | Mapping[str, Any] | None = None) -> Options | None:
+    """The method's options from an instance, from names and values (words are read as numbers), or its defaults.
+
+    Raises `OptionError` where they belong to another method or lie outside their range.
+    """
+    kind = method(name).options
+    if kind is None:
+        if given:
+            raise OptionError(f"{METHODS[name].title} has no options; leave them out.")
+        return None
+    if isinstance(given, Options):
+        if type(given) is not kind:
+            raise OptionError(f"{METHODS[name].title} takes {kind.__name__}, not {type(given).__name__}.")
+        return given
+    known = {k.name: k for k in knobs(kind)}
+    values: dict[str, Any] = {}
+    for key, value in (given or {}).items():
+        if key not in known:
+            raise OptionError(f"{METHODS[name].title} has no option {key!r}; it has {', '.join(known)}.")
+        try:
+            values[key] = known[key].kind(value) if isinstance(value, str) else value
+        except ValueError:
+            raise OptionError(f"{key} is {value!r}; it has to be a number.") from None
+    return kind(**values)
+
+
+def explain(
+    name: str, asked: Forward, goal: Target, given: Options | None
+) -> Generator[float, None, tuple[np.ndarray, np.ndarray, float]]:
+    """The signed map (h, w), each channel's weight (C,) or nothing, and the score; yields the share done."""
+    row = method(name)
+    if row.reads == "maps":
+        return read(name, asked, (goal,))[0]
+    answer = yield from row.run(asked, goal, given)
+    score = float(goal.score(asked.logits.detach())[0])
+    if row.reads == "channels":
+        return array(answer[0]), array(answer[1]), score
+    raw = answer.sum(0) if row.whole else answer.abs().amax(0)  # (C, H, W) -> (H, W)
+    return array(raw), np.empty(0, np.float32), score
+
+
+def read(name: str, asked: Forward, goals: Sequence[Target]) -> list[tuple[np.ndarray, np.ndarray, float]]:
+    """What `explain` returns for each goal, by a method that reads maps, all from one batched head."""
+    row = METHODS[name]
+    found = evidence(asked, goals, means=row.mean_gradient)
+    with torch.no_grad():
+        return [(array(raw), array(weights), e.score) for e in found for raw, weights in (row.run(e),)]
+
+
+def heatmap(
+    name: str,
+    found: tuple[np.ndarray, np.ndarray, float],
+    goal: Target,
+    label: str,
+    layer: str,
+    seen: np.ndarray,
+    box: tuple[float, float, float, float],
+) -> Heatmap:
+    """The frozen result of what `explain` returned."""
+    raw, weights, score = found
+    pixels = METHODS[name].reads == "pixels"
+    return Heatmap(
+        raw=read_only(raw),
+        weights=read_only(weights),
+        target=goal.target,
+        label=label,
+        score=score,
+        layer=INPUT if pixels else layer,
+        method=name,
+        seen=seen,
+        box=box,
+        goal=goal,
+        clip=0.99 if pixels else 1.0,
+    )
+
+
+def array(values: Tensor) -> np.ndarray:
+    """A tensor's numbers as float32, of the same shape."""
+    return values.detach().float().cpu().numpy()
+
+
+METHODS: dict[str, Method] = {
+    "gradcam": Method("Grad-CAM", "Channels count by their mean gradient.", "maps", cam.grad_cam, mean_gradient=True),
+    "gradcam++": Method(
+        "Grad-CAM++", "As Grad-CAM, with each place weighed by its share.", "maps", cam.grad_cam_plus_plus
+    ),
+    "hirescam": Method("HiResCAM", "Each place counts by its own gradient.", "maps", cam.hires_cam),
+    "layercam": Method("LayerCAM", "Each place counts by its own positive gradient.", "maps", cam.layer_cam),
+    "eigencam": Method(
+        "Eigen-CAM", "What the maps have in common, for no class in particular.", "maps", cam.eigen_cam, class_free=True
+    ),
+    "scorecam": Method(
+        "Score-CAM", "Channels count by the score of the photo seen through them.", "channels",
+        perturbation.score_cam, perturbation.Channels,
+    ),
+    "ablation": Method(
+        "Ablation-CAM", "Channels count by what the score loses without them.", "channels",
+        perturbation.ablation_cam, perturbation.Channels,
+    ),
+    "saliency": Method(
+        "Saliency", "How much the score moves with each pixel.", "pixels", saliency.saliency, whole=False
+    ),
+    "smoothgrad": Method(
+        "SmoothGrad", "Saliency, averaged over noisy copies of the photo.", "pixels",
+        saliency.smooth_grad, saliency.Smoothing, whole=False,
+    ),
+    "integrated": Method(
+        "Integrated gradients", "What each pixel adds to the score on the way from a photo that says nothing.",
+        "pixels", saliency.integrated_gradients, saliency.Path,
+    ),
+    "guided": Method(
+        "Guided backprop", "Saliency that follows only what excites.", "pixels", saliency.guided_backprop, whole=False
+    ),
+    "occlusion": Method(
+        "Occlusion", "What the score loses while a grey square covers a pixel.", "pixels",
+        perturbation.occlusion, perturbation.Window,
+    ),
+}  # fmt: skip
+DEFAULT = next(iter(METHODS))

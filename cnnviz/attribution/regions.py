@@ -1,0 +1,138 @@
+"""From heat to things: a mask above a threshold, boxes around its pieces, a cut-out, a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+
+from cnnviz.arrays import read_only
+from cnnviz.attribution.heatmap import Heatmap
+from cnnviz.options import Options, RequestError, knob
+from cnnviz.photo import Photo
+
+
+@dataclass(frozen=True)
+class Threshold(Options):
+    """Where warm begins."""
+
+    level: float | None = knob(None, "Heat from which a pixel counts; nothing: Otsu's choice", low=0, high=1, step=0.01)
+    smallest: float = knob(0.005, "Pieces below this share of the picture are left out", low=0, high=0.5, step=0.005)
+
+
+@dataclass(frozen=True)
+class Box:
+    """One warm piece, in pixels of the original photo: left, top, width, height; its area in pixels and its heat."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+    area: int
+    mean: float
+    highest: float
+
+
+@dataclass(frozen=True)
+class Regions:
+    """The warm pieces of a map, the largest total heat first; `mask` is bool (H, W) over the pixels the net saw."""
+
+    level: float
+    mask: np.ndarray
+    boxes: tuple[Box, ...]
+
+    def card(self, heat: Heatmap, photo: Photo) -> dict[str, Any]:
+        """What a JSON file says about the boxes: of which class, map and photo size, and each box in its pixels."""
+        of = {"label": heat.label, "index": heat.target, "method": heat.method, "layer": heat.layer}
+        size = {"width": photo.width, "height": photo.height}
+        return {**of, "threshold": self.level, "photo": size, "boxes": [asdict(box) for box in self.boxes]}
+
+
+def regions(heat: Heatmap, threshold: Threshold | None = None) -> Regions:
+    """The pieces of a map that are warmer than a threshold."""
+    chosen, values = threshold or Threshold(), heat.values
+    level = otsu(values) if chosen.level is None else chosen.level
+    warm = (values >= level) & (values > 0)
+    count, pieces, facts, _ = cv2.connectedComponentsWithStats(warm.astype(np.uint8), connectivity=8)
+    left, top, width, height = heat.box
+    across, down = width / warm.shape[1], height / warm.shape[0]  # photo pixels per pixel the net saw
+    found: list[tuple[float, Box]] = []
+    mask = np.zeros_like(warm)
+    for i in range(1, count):
+        x, y, wide, high, area = (int(n) for n in facts[i])
+        if area < chosen.smallest * warm.size:
+            continue
+        inside = pieces == i
+        mask |= inside
+        inner = values[inside]
+        sides = left + x * across, top + y * down, left + (x + wide) * across, top + (y + high) * down
+        x0, y0, x1, y1 = (round(side) for side in sides)
+        size = round(area * across * down)
+        box = Box(x0, y0, max(1, x1 - x0), max(1, y1 - y0), size, float(inner.mean()), float(inner.max()))
+        found.append((float(inner.sum()), box))
+    found.sort(key=lambda one: -one[0])
+    return Regions(float(level), read_only(mask), tuple(box for _, box in found))
+
+
+def otsu(values: np.ndarray) -> float:
+    """The level that separates warm from cold best: least variance within the two (Otsu, 1979). Values in 0..1."""
+    counts, edges = np.histogram(values, 256, (0, 1))
+    middles = (edges[:-1] + edges[1:]) / 2
+    below, weighted = np.cumsum(counts), np.cumsum(counts * middles)
+    above = below[-1] - below
+    with np.errstate(divide="ignore", invalid="ignore"):
+        gap = weighted / below - (weighted[-1] - weighted) / above
+        between = np.nan_to_num(below * above * gap**2)
+    best = np.flatnonzero(between == between.max())
+    return float(edges[round(best.mean()) + 1]) if between.max() > 0 else 1.0
+
+
+def cut_out(photo: Photo, heat: Heatmap, found: Regions) -> np.ndarray:
+    """The warm part of the photo on a transparent ground, uint8 (H, W, 4), cropped to the boxes at the photo's size.
+
+    Raises `RequestError` where nothing is warm.
+    """
+    if not found.boxes:
+        raise RequestError("Nothing is warmer than the threshold, so there is nothing to cut out; lower it.")
+    left, top, width, height = heat.box
+    size = (max(1, round(width)), max(1, round(height)))
+    inside = cv2.resize(found.mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
+    alpha = np.zeros(photo.pixels.shape[:2], np.uint8)
+    x, y = max(0, round(left)), max(0, round(top))
+    area = alpha[y : y + size[1], x : x + size[0]]
+    area[:] = np.rint(inside * 255)[: area.shape[0], : area.shape[1]]
+    rows, columns = np.flatnonzero(alpha.any(1)), np.flatnonzero(alpha.any(0))
+    window = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return np.dstack([photo.pixels[window], alpha[window]])
+
+
+def caption(heat: Heatmap) -> str:
+    """What a map shows, in a sentence for those who cannot see it."""
+    about = f"{heat.label}" if not heat.goal.against else f"against {heat.label}"
+    if not np.isfinite(heat.raw).all():
+        return f"Heat map of {about}: not a number, see the diagnosis."
+    values = heat.values
+    if values.max() <= 0:
+        return f"Heat map of {about}: no warm place at all."
+    level = float(values.mean())
+    y, x = (int(i) for i in np.unravel_index(int(values.argmax()), values.shape))
+    place = _WORDS[3 * y // values.shape[0]][3 * x // values.shape[1]]
+    hot = float((values >= 0.5).mean())
+    told = f"strongest {place}, {_times(1 / level)} the mean; {hot:.0%} of the picture has heat from 0.5"
+    return f"Heat map of {about}: {told}."
+
+
+def _times(ratio: float) -> str:
+    whole = round(ratio)
+    return f"{_NUMBERS[whole]} times" if 2 <= whole < len(_NUMBERS) else f"{ratio:.1f} times"
+
+
+_NUMBERS: Sequence[str] = ("", "", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_WORDS = (
+    ("upper left", "at the top", "upper right"),
+    ("on the left", "in the middle", "on the right"),
+    ("lower left", "at the bottom", "lower right"),
+)

@@ -1,0 +1,113 @@
+"""The sanity dial: does a map still look the same when the net has forgotten what it learned?
+
+Layer by layer from the top, weights are replaced by noise. A map that explains the net must fall apart; one that only
+traces edges stays (Adebayo et al., 2018, Sanity checks for saliency maps, cascading randomisation).
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from cnnviz.arrays import read_only
+from cnnviz.attribution import methods
+from cnnviz.attribution.forward import cached_forward
+from cnnviz.inference.cut import cut
+from cnnviz.inference.predict import Target
+from cnnviz.inference.tap import module
+from cnnviz.options import Options, knob
+
+
+@dataclass(frozen=True)
+class Randomisation(Options):
+    """How far the dial is turned, and by which noise."""
+
+    stops: int = knob(6, "In how many turns the whole net is randomised", low=1, high=40)
+    seed: int = knob(0, "Which noise", low=0, high=2**31 - 1)
+
+
+@dataclass(frozen=True)
+class Sanity:
+    """What is left of a map at each stop of the dial.
+
+    randomised    how many layers are noise at each stop, 0 first; `layers` names them, the top first
+    correlations  float32 (n,), rank correlation of each stop's map with the first, -1..1
+    maps          float32 (n, h, w), signed
+    """
+
+    layers: tuple[str, ...]
+    randomised: tuple[int, ...]
+    correlations: np.ndarray
+    maps: np.ndarray
+
+    @property
+    def passed(self) -> bool:
+        """Whether the fully randomised net gives another map: rank correlation below a half."""
+        return float(self.correlations[-1]) < 0.5
+
+
+def sanity(
+    net: nn.Module,
+    order: Sequence[str],
+    x: Tensor,
+    layer: str,
+    goal: Target,
+    method: str,
+    options: Options | None,
+    dial: Randomisation,
+) -> Generator[float, None, Sanity]:
+    """The dial turned over a net whose layers with weights run in `order`; the net itself is never touched."""
+    top = tuple(reversed(order))
+    stops = np.unique(np.linspace(0, len(top), min(dial.stops, len(top)) + 1).round().astype(int)).tolist()
+    noise, turned = torch.Generator().manual_seed(dial.seed), net
+    maps: list[np.ndarray] = []
+    for i, stop in enumerate(stops):
+        turned = _sharing(turned)
+        for name in top[stops[i - 1] if i else 0 : stop]:
+            _forget(module(turned, name), noise)
+        with torch.no_grad():
+            asked = cached_forward(cut(turned, layer), x, layer)
+        steps = methods.explain(method, asked, goal, options)
+        while True:
+            try:
+                share = next(steps)
+            except StopIteration as end:
+                maps.append(end.value[0])
+                break
+            yield (i + share) / len(stops)
+        yield (i + 1) / len(stops)
+    kept = [rank_correlation(one, maps[0]) for one in maps]
+    return Sanity(top, tuple(stops), read_only(np.asarray(kept, np.float32)), read_only(np.stack(maps)))
+
+
+def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
+    """Spearman's rank correlation of two maps, -1..1; 0 where one of them says nothing."""
+    first, second = _ranks(a), _ranks(b)
+    first, second = first - first.mean(), second - second.mean()
+    size = float(np.sqrt((first**2).sum() * (second**2).sum()))
+    return float((first * second).sum() / size) if size > 0 else 0.0
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Ranks (n,), equal values sharing their mean rank."""
+    _, inverse, counts = np.unique(np.nan_to_num(values.ravel()), return_inverse=True, return_counts=True)
+    return (np.cumsum(counts) - (counts - 1) / 2)[inverse]
+
+
+def _sharing(net: nn.Module) -> nn.Module:
+    """A copy of the net's structure around the same tensors: costs no memory, and its layers may be exchanged."""
+    held = [*net.parameters(), *net.buffers()]
+    return copy.deepcopy(net, {id(tensor): tensor for tensor in held})
+
+
+def _forget(part: nn.Module, noise: torch.Generator) -> None:
+    """Give a layer noise of its own mean and deviation for weights, so that signals stay as large as they were."""
+    for name, own in list(part.named_parameters(recurse=False)):
+        deviation = float(own.std()) if own.numel() > 1 else 0.0
+        fresh = torch.randn(own.shape, generator=noise).to(own) * deviation + own.mean()
+        setattr(part, name, nn.Parameter(fresh.to(own.dtype).view_as(own), requires_grad=False))

@@ -1,0 +1,182 @@
+"""The commands that make nets and pictures: train and counting. Their options are the knobs of plans and generators."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from cnnviz.cli.inspect import JSON, STOPPED, command
+from cnnviz.cli.output import document, progress
+from cnnviz.data.augment import PRESETS, Augment
+from cnnviz.data.counting import Counting, write
+from cnnviz.options import Knob, Options, RequestError, knobs
+from cnnviz.train import plan as plans
+from cnnviz.train import run
+from cnnviz.train.plan import Plan
+
+
+def options(kind: type[Options], defaults: bool) -> Callable[[Callable], Callable]:
+    """One command-line option for each knob; without `defaults`, an option that is not given is None."""
+
+    def add(function: Callable) -> Callable:
+        for k in reversed(knobs(kind)):
+            function = _option(k, defaults)(function)
+        return function
+
+    return add
+
+
+def _option(k: Knob, defaults: bool) -> Callable[[Callable], Callable]:
+    name = k.name.replace("_", "-")
+    text = f"{k.help}{f', {k.unit}' if k.unit else ''}."
+    default = k.default if defaults else None
+    if k.kind is bool:
+        return click.option(f"--{name}/--no-{name}", k.name, default=default, help=text)
+    kind: Any = click.Choice([str(c) for c in k.choices]) if k.choices and k.kind is str else k.kind
+    return click.option(f"--{name}", k.name, type=kind, default=default, show_default=defaults, help=text)
+
+
+@command
+@click.argument("target", metavar="PLAN.json|DATA|RUN", type=click.Path(path_type=Path))
+@click.option("--net", metavar="KEY", help="A torchvision CNN or a lecture net.")
+@click.option("--data", metavar="DIR", help="The folder of pictures, if not the one in the plan.")
+@click.option("--start", metavar="RUN", help="Begin with the weights of run/<id>@best.")
+@click.option("--title", help="What the net is called in lists.")
+@click.option("--augment", "preset", type=click.Choice(list(PRESETS)), help="Changes to every picture.")
+@click.option("--out", metavar="RUNS", type=click.Path(path_type=Path), help="Folder of runs; without it CNNVIZ_RUNS.")
+@click.option("--name", help="The run's name; without it one is made of the time and the net.")
+@click.option("--find-rate", is_flag=True, help="Look for a learning rate instead, and print it.")
+@click.option("--attached", is_flag=True, help="Stop when standard input closes.")
+@JSON
+@options(Plan, defaults=False)
+@options(Augment, defaults=False)
+@click.pass_context
+def train(
+    context: click.Context,
+    target: Path,
+    preset: str | None,
+    out: Path | None,
+    name: str | None,
+    find_rate: bool,
+    attached: bool,
+    as_json: bool,
+    **given: Any,
+) -> int:
+    """Train a net: by a plan file, on a folder of pictures, or go on with a run."""
+    from cnnviz.models import weights as shelf
+
+    runs = out or Path(os.environ.get("CNNVIZ_RUNS") or "runs")
+    weights = shelf.folder(context.find_root().meta.get("cnnviz.weights"))
+    changes = {key: value for key, value in given.items() if value is not None}
+    if (target / run.PLAN).is_file():
+        if changes or preset:
+            raise RequestError(
+                "A run goes on by its own plan; leave the other options out, or train its plan.json anew."
+            )
+        folder = run.trial(plans.read(target / run.PLAN), target.resolve().parent) if find_rate else target
+        if not attached and not run.alive(folder):  # before the long way through torch, on which it may be asked anew
+            with contextlib.suppress(OSError):
+                (folder / run.STOP).unlink()
+    elif "CNNVIZ_RUN" in os.environ and int(os.environ.get("LOCAL_RANK", "0")) > 0:
+        folder = Path(os.environ["CNNVIZ_RUN"])  # one of several processes that Lightning started for the same run
+    else:
+        plan = _plan(target, changes, preset)
+        folder = run.trial(plan, runs) if find_rate else run.create(plan, runs, name)
+    os.environ["CNNVIZ_RUN"] = str(folder)
+    from cnnviz.train.loop import fit
+
+    began = time.monotonic()
+    state = fit(folder, attached=attached, weights=weights, finding=find_rate, heard=_quiet if as_json else _speak)
+    if int(os.environ.get("LOCAL_RANK", "0")) > 0:
+        return 0  # the first process speaks for all
+    done = run.read(folder)
+    code = STOPPED if state == "stopped" else 0
+    if find_rate:
+        suggestion = done.last("finished").get("suggestion")
+        curve = [{"rate": e["rate"], "loss": e["loss"]} for e in done.of("rate")]
+        if as_json:
+            document({"suggestion": suggestion, "curve": curve})
+        else:
+            click.echo("stopped before a rate was found" if suggestion is None else f"rate {suggestion:g}")
+        return code
+    best = done.last("best")
+    if as_json:
+        document(
+            {
+                "run": done.id,
+                "key": f"run/{done.id}@best",
+                "state": state,
+                "step": done.last("epoch").get("step", 0),
+                "accuracy": best.get("accuracy"),
+                "valid_loss": best.get("valid_loss"),
+                "seconds": round(time.monotonic() - began, 1),
+            }
+        )
+        return code
+    if best:
+        click.echo(f"best at step {best['step']}: {best['accuracy']:.2%} on val, loss {best['valid_loss']:.4f}")
+    net = f"; the net is run/{done.id}@best" if best else ""
+    click.echo(f"{state} after {time.monotonic() - began:.0f} s{net}")
+    return code
+
+
+@command
+@click.argument("out", type=click.Path(path_type=Path))
+@options(Counting, defaults=True)
+def counting(out: Path, **given: Any) -> None:
+    """Draw pictures of circles to be counted, one class for each number."""
+    folder = write(out, Counting(**given), progress("drawing", "classes", 1))
+    numbers = Counting(**given)
+    total = numbers.per_class * (numbers.high - numbers.low + 1)
+    click.echo(f"{total:,} pictures of {numbers.low} to {numbers.high} circles in {folder}")
+
+
+def _plan(target: Path, changes: dict[str, Any], preset: str | None) -> Plan:
+    """The plan of a file, or of a folder of pictures, with the options on top."""
+    if target.is_dir():
+        changes.setdefault("data", str(target))
+        values: dict[str, Any] = {}
+    elif target.suffix.lower() == ".json":
+        values = json.loads(plans.read(target).json())
+    else:
+        raise RequestError(f"{target} is neither a plan (.json) nor a folder of pictures; check its name.")
+    names = {field.name for field in dataclasses.fields(Augment)}
+    augment = dataclasses.asdict(PRESETS[preset]) if preset else values.get("augment", {})
+    augment |= {key: value for key, value in changes.items() if key in names}
+    values |= {key: value for key, value in changes.items() if key not in names}
+    return plans.parse(json.dumps(values | {"augment": augment}), target.name)
+
+
+def _quiet(kind: str, values: dict[str, Any]) -> None:
+    if kind in ("warning", "unreadable"):
+        click.echo(f"cnnviz: {values['message']}", err=True)
+
+
+def _speak(kind: str, values: dict[str, Any]) -> None:
+    """One line for each epoch, and what else a person wants to know, on standard output."""
+    _quiet(kind, values)
+    if kind in ("start", "resume"):
+        click.echo(
+            f"{values['train']:,} pictures to learn from, {values['val']:,} to validate; {values['trainable']:,} of "
+            f"{values['parameters']:,} weights learn; {values['device']}"
+        )
+        click.echo("epoch  train loss  valid loss  accuracy  error rate  seconds")
+    elif kind == "epoch":
+        click.echo(
+            f"{values['epoch']:5d}  {values['train_loss']:10.4f}  {values['valid_loss']:10.4f}  "
+            f"{values['accuracy']:8.2%}  {values['error_rate']:10.4f}  {values['seconds']:7.1f}"
+        )
+    elif kind == "queued":
+        click.echo(f"waiting for another run on {values['device']}")
+    elif kind == "prepare" and sys.stderr.isatty():
+        end = "\n" if values["done"] == values["of"] else ""
+        click.echo(f"\r{values['stage']}: {values['done']} of {values['of']} {end}", err=True, nl=False)

@@ -1,0 +1,1 @@
+"""What a channel responds to: images optimised to maximise it, tuning curves, top patches."""

@@ -1,0 +1,141 @@
+"""How a filter image is grown: the knobs, what is aimed at, and the recipes for each family of nets. Needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+
+from cnnviz.models import families
+from cnnviz.options import Options, RequestError, knob
+
+
+@dataclass(frozen=True)
+class Ascent(Options):
+    """The knobs of gradient ascent on a picture (Erhan et al., 2009; Olah, Mordvintsev, Schubert, 2017)."""
+
+    steps: int = knob(64, "How often the picture is changed", low=1, high=2000)
+    rate: float = knob(0.4, "How far a step moves a pixel, in standard deviations", low=0.001, high=50.0, step=0.05)
+    size: int | None = knob(
+        None, "Side of the picture; None takes what the layer's receptive field asks for", low=16, high=1024, unit="px"
+    )
+    seed: int = knob(0, "The same seed gives the same picture", low=0, high=2**31 - 1)
+    jitter: int = knob(4, "Each step shifts the picture by up to this much", low=0, high=64, unit="px")
+    rotate: float = knob(0.0, "Each step turns the picture by up to this much", low=0.0, high=45.0, unit="degrees")
+    scale: float = knob(0.0, "Each step zooms the picture by up to this share", low=0.0, high=0.5, step=0.01)
+    crop: float = knob(0.0, "Each step shows the net a random window, smaller by this share", low=0.0, high=0.5)
+    decay: float = knob(0.0, "Pull of every pixel towards gray", low=0.0, high=0.5)
+    tv: float = knob(0.0, "Price of differences between neighbours (total variation)", low=0.0, high=10.0)
+    blur: float = knob(0.0, "Each step is smoothed by a Gaussian of this width", low=0.0, high=8.0, unit="px")
+    canvas: str = knob(
+        "fourier", "What is changed: pixels, or frequencies of the picture", choices=("fourier", "pixel")
+    )
+    decorrelate: bool = knob(True, "Stir colours as in natural pictures (frequencies only)")
+    clip: bool = knob(True, "Keep pixels in the range that can be shown (pixels only)")
+    start: str = knob("noise", "The first picture", choices=("noise", "gray", "photo"))
+    noise: float = knob(0.1, "How strong the noise of the first picture is", low=0.0, high=1.0)
+    coarse: int = knob(1, "How many halved canvases come first", low=0, high=3)
+    objective: str = knob("mean", "The mean of the channel's map, or its middle unit", choices=("mean", "centre"))
+    focus: float = knob(2.0, "How much other channels are held down; 0 minds only the wanted one", low=0.0, high=8.0)
+    step: str = knob("normalised", "The gradient at unit length, or Adam", choices=("normalised", "adam"))
+    diversity: float = knob(0.0, "How much pictures of the same channel are kept apart", low=0.0, high=10.0)
+
+
+@dataclass(frozen=True)
+class Aim:
+    """What is to be maximised: channels of a layer (or classes), each with a weight. Aims add, subtract and scale."""
+
+    terms: tuple[tuple[int, float], ...]
+
+    @classmethod
+    def of(cls, wanted: int | Aim) -> Aim:
+        """The aim of one channel; an aim stays what it is."""
+        return wanted if isinstance(wanted, Aim) else cls(((int(wanted), 1.0),))
+
+    @classmethod
+    def direction(cls, weights: Iterable[float]) -> Aim:
+        """The aim of a direction in the space of all channels, one weight for each."""
+        return cls(tuple((i, float(w)) for i, w in enumerate(weights) if w))
+
+    @property
+    def channel(self) -> int | None:
+        """The channel, where there is only one."""
+        return self.terms[0][0] if len(self.terms) == 1 else None
+
+    def __add__(self, other: Aim) -> Aim:
+        """Both at once."""
+        weights = dict(self.terms)
+        for channel, weight in other.terms:
+            weights[channel] = weights.get(channel, 0.0) + weight
+        return Aim(tuple(sorted(weights.items())))
+
+    def __mul__(self, factor: float) -> Aim:
+        """The same, weighed."""
+        return Aim(tuple((channel, weight * factor) for channel, weight in self.terms))
+
+    def __neg__(self) -> Aim:
+        """The opposite."""
+        return self * -1
+
+    def __sub__(self, other: Aim) -> Aim:
+        """One without the other."""
+        return self + -other
+
+    def __str__(self) -> str:
+        if len(self.terms) > 4:
+            return f"direction over {len(self.terms)} channels"
+        return " ".join(f"{c}" if w == 1 else f"{w:+g}x{c}" for c, w in self.terms)
+
+
+def written(ascent: Ascent) -> str:
+    """The recipe in the words of Python, only what differs from the defaults: Ascent(steps=100, seed=3)."""
+    changed = [f for f in fields(Ascent) if getattr(ascent, f.name) != f.default]
+    return f"Ascent({', '.join(f'{f.name}={getattr(ascent, f.name)!r}' for f in changed)})"
+
+
+def in_words(ascent: Ascent) -> str:
+    """The recipe as one reads it: canvas, steps, what it must survive, what smooths it, seed."""
+    step = f"{ascent.steps} steps of " + (f"Adam at {ascent.rate:g}" if ascent.step == "adam" else f"{ascent.rate:g}")
+    canvas = "frequencies" if ascent.canvas == "fourier" else "pixels"
+    said = [canvas + (f" of {ascent.size} px" if ascent.size else ""), step, f"start {ascent.start}"]
+    for name, unit in (("jitter", " px"), ("rotate", "°"), ("scale", ""), ("crop", ""), ("decay", ""), ("tv", ""),
+                       ("blur", " px"), ("focus", ""), ("diversity", ""), ("coarse", "")):  # fmt: skip
+        if value := getattr(ascent, name):
+            said.append(f"{name} {value:g}{unit}")
+    return ", ".join([*said, f"seed {ascent.seed}"])
+
+
+def recipe(name: str, net: str = "", side: int = 224) -> Ascent:
+    """The recipe of that name; "auto" picks the one of the net's family. `RequestError` for an unknown name."""
+    if name == "auto":
+        name = family(net, side)
+    if name not in RECIPES:
+        raise RequestError(f"There is no recipe {name!r}; choose one of auto, {', '.join(RECIPES)}.")
+    return RECIPES[name]
+
+
+def family(net: str, side: int = 224) -> str:
+    """The name of the recipe that suits a net of that key or architecture with inputs of that side in px."""
+    if side <= 64:
+        return "small"
+    row = families.family(net.rpartition("/")[2])
+    return row.recipe if row else "default"
+
+
+RECIPES: dict[str, Ascent] = {
+    "default": Ascent(),
+    "vgg": Ascent(),
+    "resnet": Ascent(jitter=8, scale=0.05),  # strides of 2 leave a checkerboard that zooming wipes out
+    "inception": Ascent(jitter=8, rotate=4.0),
+    "mobilenet": Ascent(jitter=8, scale=0.05),
+    "squeezenet": Ascent(),
+    "small": Ascent(jitter=2),
+    # Adam on the pixels the net takes, from noise of 150 to 180, at the net's own size, the mean activation
+    "lecture": Ascent(
+        steps=100, rate=0.1, jitter=0, decay=1e-6, canvas="pixel", clip=False, noise=30 / 255, coarse=0, focus=0.0,
+        step="adam", size=224,
+    ),
+    "post": Ascent(
+        steps=100, rate=0.1, jitter=16, decay=1e-6, canvas="pixel", clip=False, noise=30 / 255, coarse=0, focus=0.0,
+        step="adam", size=224,
+    ),
+}  # fmt: skip

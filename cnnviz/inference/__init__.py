@@ -1,0 +1,1 @@
+"""A network run and read: its layers, feature maps, predictions and receptive fields."""

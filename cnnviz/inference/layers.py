@@ -1,0 +1,166 @@
+"""The layers of a net in the order they run: kind, output shape, parameters, mult-adds.
+
+Read from a copy that shares the net's tensors and is run on no photo at all, a batch of 0: nothing is computed, and the
+net itself is never touched, so other threads may use it meanwhile. A net that refuses an empty batch is copied without
+weights to the meta device instead (which first imports half a second of compiler). Operations that are no modules (a
+`relu` in a forward, an addition) do not appear.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
+
+from cnnviz.inference.tap import LayerError
+
+Size = tuple[int, int, int]  # (C, H, W)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One run of one layer. A layer that runs twice has two rows; its parameters count in the first."""
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]  # of the output, without the batch
+    parameters: int
+    mult_adds: int
+
+
+@dataclass(frozen=True)
+class LayerTable:
+    """All layers of a net for one input size, and their sums."""
+
+    input: Size
+    layers: tuple[Layer, ...]
+    total_parameters: int
+    trainable_parameters: int
+    total_mult_adds: int
+
+
+@dataclass(frozen=True)
+class _Run:
+    name: str
+    part: nn.Module
+    shape: tuple[int, ...]
+    repeated: bool
+    channels_first: bool
+
+
+def table(net: nn.Module, input_size: Size) -> LayerTable:
+    """The layers in execution order, counted as torchinfo counts (one photo, mult-adds of layers with weights).
+
+    A convolution multiplies each of its weights and biases once per output position; any other layer uses each of its
+    parameters once. In a net that is frozen as a whole every parameter counts as trainable.
+    Raises `LayerError` where the net does not run on that input size.
+    """
+    rows = []
+    for run in _runs(net, input_size):
+        own = sum(p.numel() for p in run.part.parameters(recurse=False))
+        if own or _is_leaf(run.part):
+            positions = run.shape[1:] if isinstance(run.part, _ConvNd) else ()
+            mult_adds = own if _is_leaf(run.part) else 0
+            for side in positions:
+                mult_adds *= side
+            rows.append(Layer(run.name, type(run.part).__name__, run.shape, 0 if run.repeated else own, mult_adds))
+    total = sum(p.numel() for p in net.parameters())
+    trainable = sum(p.numel() for p in net.parameters() if p.requires_grad)
+    return LayerTable(input_size, tuple(rows), total, trainable or total, sum(row.mult_adds for row in rows))
+
+
+def maps(net: nn.Module, input_size: Size) -> tuple[str, ...]:
+    """Names of the layers and blocks that put out feature maps (C, H, W), in execution order."""
+    return tuple(dict.fromkeys(run.name for run in _runs(net, input_size) if run.name and _is_map(run)))
+
+
+def default_layer(net: nn.Module, input_size: Size) -> str:
+    """The end of the convolutional trunk: the last block with maps before they are pooled into one value per channel.
+
+    Raises `LayerError` where the net has no such layer.
+    """
+    runs = [
+        run for run in _runs(net, input_size) if run.name and _is_map(run) and "Pool" not in type(run.part).__name__
+    ]
+    trunk = "features." if isinstance(getattr(net, "features", None), nn.Module) else ""
+    blocks = [run for run in runs if run.name.startswith(trunk) and "." not in run.name.removeprefix(trunk)]
+    wide = [run for run in blocks if max(run.shape[1:]) > 1]  # 1 x 1: already pooled, where there was more to pool
+    if found := wide or blocks or runs:
+        return found[-1].name
+    raise LayerError("This net has no layer that puts out maps; choose a convolutional net.")
+
+
+def _runs(net: nn.Module, input_size: Size) -> list[_Run]:
+    """What every module (containers after their content) put out, in the order the modules finished."""
+    device = next((p.device for p in net.parameters()), torch.device("cpu"))
+    try:
+        return _noted(_copied(net, {}), torch.empty((0, *input_size), device=device))
+    except (RuntimeError, ValueError):  # the size is wrong, or a view cannot be told from nothing: meta knows which
+        pass
+    try:
+        return _noted(_copied(net, {}, weightless=True), torch.empty((1, *input_size), device="meta"))
+    except (RuntimeError, ValueError) as error:
+        size = " x ".join(map(str, input_size))
+        reason = str(error).strip().split("\n")[0].rstrip(".")
+        raise LayerError(
+            f"{type(net).__name__} does not run on an input of {size} ({reason}); try another size."
+        ) from None
+
+
+def _noted(copy: nn.Module, x: Tensor) -> list[_Run]:
+    """One run of the copy, written down."""
+    names = {part: name for name, part in copy.named_modules()}
+    runs: list[_Run] = []
+    seen: set[nn.Module] = set()
+    channels_last = False
+
+    def note(part: nn.Module, _: Any, out: Any) -> None:
+        nonlocal channels_last
+        dims = list(getattr(part, "dims", ()))  # torchvision's Permute: ConvNeXt computes with channels behind
+        channels_last = dims == [0, 2, 3, 1] or (channels_last and dims != [0, 3, 1, 2])
+        if isinstance(out, Tensor):
+            runs.append(_Run(names[part], part, tuple(out.shape[1:]), part in seen, not channels_last))
+            seen.add(part)
+
+    for part in names:
+        part.register_forward_hook(note)
+    with torch.no_grad():
+        copy(x)
+    return runs
+
+
+def _copied(part: nn.Module, done: dict[nn.Module, nn.Module], weightless: bool = False) -> nn.Module:
+    """A copy in evaluation mode, nothing hooked, with the same tensors or with their like on the meta device."""
+    if part in done:
+        return done[part]
+    copy = done[part] = part.__new__(type(part))
+    copy.__dict__ = {
+        key: OrderedDict() if key.endswith(("_hooks", "_hooks_with_kwargs", "_hooks_always_called")) else value
+        for key, value in part.__dict__.items()
+    }
+    copy.__dict__["training"] = False
+    if weightless:
+        copy.__dict__["_parameters"] = {
+            key: value if value is None else nn.Parameter(torch.empty_like(value, device="meta"), requires_grad=False)
+            for key, value in dict(part._parameters).items()
+        }
+        copy.__dict__["_buffers"] = {
+            key: value if value is None else torch.empty_like(value, device="meta")
+            for key, value in dict(part._buffers).items()
+        }
+    copy.__dict__["_modules"] = {
+        key: value if value is None else _copied(value, done, weightless) for key, value in dict(part._modules).items()
+    }
+    return copy
+
+
+def _is_leaf(part: nn.Module) -> bool:
+    return not any(True for _ in part.children())
+
+
+def _is_map(run: _Run) -> bool:
+    return len(run.shape) == 3 and min(run.shape) >= 1 and run.channels_first

@@ -1,0 +1,1 @@
+"""Which network: catalog, architecture, weights, labels and preprocessing."""

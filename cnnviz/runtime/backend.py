@@ -1,0 +1,256 @@
+"""What every question needs: nets by key, answers remembered in bounded memory, and turns at the device.
+
+An answer's key is the model's fingerprint, the digest of the photo's pixels and the options, so nothing ever needs
+invalidating. A gate bounds how many threads compute at once on the device.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+
+from cnnviz.arrays import read_only
+from cnnviz.attribution.forward import Forward, cached_forward
+from cnnviz.inference import layers as layer_table
+from cnnviz.inference.activations import Activations, activations
+from cnnviz.inference.cut import cut
+from cnnviz.inference.layers import LayerTable
+from cnnviz.inference.predict import Prediction, ranked, target
+from cnnviz.inference.tap import LayerError, tap
+from cnnviz.models import catalog
+from cnnviz.models.catalog import ModelInfo
+from cnnviz.models.load import Model, load
+from cnnviz.options import Options, RequestError
+from cnnviz.photo import Photo
+from cnnviz.runtime.cache import Cache, Key
+from cnnviz.runtime.gate import Gate
+from cnnviz.runtime.progress import Progress, stoppable
+
+T = TypeVar("T")
+Given = Options | Mapping[str, Any] | None
+
+
+class DeviceError(RequestError):
+    """The device is not there, or its memory does not suffice."""
+
+
+class Backend:
+    """Nets, memory and the device behind every answer; safe to share between threads.
+
+    device        "auto" (a GPU where there is one), "cpu", "cuda", "cuda:1", "mps"
+    cache_dir     folder for what depends on a model alone; None keeps everything in memory
+    memory_limit  bytes for answers, net_limit bytes for loaded nets
+    weights       a folder of weight files, or one file; None reads CNNVIZ_WEIGHTS
+    runs          folder of training runs; None reads CNNVIZ_RUNS
+    """
+
+    def __init__(
+        self,
+        device: str = "auto",
+        cache_dir: str | Path | None = None,
+        memory_limit: int = 2**30,
+        net_limit: int = 2 * 2**30,
+        weights: str | Path | None = None,
+        runs: str | Path | None = None,
+    ) -> None:
+        self.torch_device = choose_device(device)
+        self.weights = _folder(weights, "CNNVIZ_WEIGHTS")
+        self.runs = _folder(runs, "CNNVIZ_RUNS", "runs")
+        self.cache = Cache(memory_limit, None if cache_dir is None else Path(cache_dir))
+        self.nets = Cache(net_limit, dropped=self._forget_net, newest=True)
+        self.gate = Gate(1 if self.torch_device.type != "cpu" else max(1, (os.cpu_count() or 1) // 4))
+
+    @property
+    def device(self) -> str:
+        """The device in words: "CPU, 2 threads" or the name of the GPU with its free memory."""
+        if self.torch_device.type == "cuda":
+            free, _ = torch.cuda.mem_get_info(self.torch_device)
+            return f"{torch.cuda.get_device_name(self.torch_device)}, {free / 2**30:.1f} GiB free"
+        if self.torch_device.type == "mps":
+            return "Apple GPU"
+        threads = torch.get_num_threads()
+        return f"CPU, {threads} thread{'s' if threads > 1 else ''}"
+
+    def models(self) -> tuple[ModelInfo, ...]:
+        """Every model that can be asked for: its key, title, parameters, bytes, and where it comes from."""
+        return catalog.rows(self.weights, self.runs)
+
+    def model(self, key: str, progress: Callable[[int, int], None] | None = None) -> Model:
+        """The loaded net with its weights, labels and preprocessing; `progress` hears (bytes, total) of a download."""
+
+        def loaded(told: Callable[..., None] | None) -> Model:
+            with torch.inference_mode(False):  # also where the caller is in it: the net is everyone's
+                found = load(key, self.weights, self.runs, told)
+                found.net.to(self.torch_device).to(memory_format=torch.channels_last)
+            self.nets.forget(lambda known: known[0] == key)  # what its files held before
+            return found
+
+        stamp = catalog.stamp(key, self.weights, self.runs)
+        return stoppable(progress, lambda told: self.nets.get((key, stamp), lambda: loaded(told)))
+
+    def layers(self, key: str, size: int | None = None) -> LayerTable:
+        """The layers in execution order with output shape, parameters and mult-adds, at the net's or another size."""
+        model = self.model(key)
+        channels, height, width = model.input_size
+        shape = (channels, size or height, size or width)
+        return self.remember((*ident_of(model), "layers", shape), lambda: layer_table.table(model.net, shape))
+
+    def map_layers(self, key: str) -> tuple[str, ...]:
+        """The layers that put out maps (C, H, W), in execution order."""
+        model = self.model(key)
+        return self.remember((*ident_of(model), "map_layers"), lambda: layer_table.maps(model.net, model.input_size))
+
+    def default_layer(self, key: str) -> str:
+        """The last layer with maps before they are pooled away: where a class activation map is usually taken."""
+        model = self.model(key)
+        return self.remember(
+            (*ident_of(model), "default"), lambda: layer_table.default_layer(model.net, model.input_size)
+        )
+
+    def predict(self, key: str, photo: Photo, top: int = 5) -> tuple[Prediction, ...]:
+        """The `top` most probable classes of a photo, most probable first."""
+        model = self.model(key)
+        return ranked(self.logits(model, photo), model.labels, top)
+
+    def target(self, key: str, photo: Photo, wanted: str | int | None = None) -> int:
+        """The index of a class given by name or index; of the most probable one where none is given."""
+        model = self.model(key)
+        logits = self.logits(model, photo)
+        if wanted is None:
+            return ranked(logits, model.labels, 1)[0].index
+        return target(model.labels, max(2, len(logits)), wanted)
+
+    def activations(self, key: str, photo: Photo, layer: str) -> Activations:
+        """The feature maps (C, H, W) of one layer for a photo, with each channel's statistics."""
+        return self.all_activations(key, photo, (layer,))[0]
+
+    def all_activations(self, key: str, photo: Photo, layers: Sequence[str]) -> tuple[Activations, ...]:
+        """The feature maps of several layers from one pass of the photo through the net."""
+        model = self.model(key)
+
+        def compute(missing: tuple[str, ...]) -> list[Activations]:
+            seen, x = self.seen(model, photo), self.tensor(model, photo)
+            with self.computing(), torch.inference_mode():
+                _, maps = tap(model.net, x, missing, stop=True)
+                return [activations(layer, out, seen) for layer, out in maps.items()]
+
+        ident = (*ident_of(model), "activations", photo.digest)
+        return self.cache.get_each(ident, layers, compute, personal=photo.personal)
+
+    def purge(self) -> int:
+        """Forget everything that came from people's own photos; the number of bytes given back."""
+        return self.cache.purge()
+
+    def personal_bytes(self) -> int:
+        """Bytes in memory that came from people's own photos."""
+        return self.cache.personal_bytes()
+
+    def busy(self) -> tuple[int, int]:
+        """How many threads compute now, and how many wait in line."""
+        return self.gate.running(), self.gate.waiting()
+
+    def seen(self, model: Model, photo: Photo) -> np.ndarray:
+        """The pixels the net sees, uint8 (H, W, 3)."""
+        key = ("seen", model.preprocess, photo.digest)
+        return self.cache.get(key, lambda: read_only(model.preprocess.see(photo)), personal=photo.personal)
+
+    def tensor(self, model: Model, photo: Photo) -> torch.Tensor:
+        """The photo as the net wants it, float32 (1, C, H, W) on the device."""
+        with torch.inference_mode(False):
+            return model.preprocess.tensor(self.seen(model, photo)).to(self.torch_device)
+
+    def forward(self, model: Model, photo: Photo, layer: str) -> Forward:
+        """The photo run through the net up to a layer, ready to be asked about any class."""
+
+        def run() -> Forward:
+            x = self.tensor(model, photo)
+            with self.computing():
+                return cached_forward(cut(model.net, layer), x, layer)
+
+        key = (*ident_of(model), "forward", photo.digest, layer)
+        return self.cache.get(key, run, personal=photo.personal)
+
+    def logits(self, model: Model, photo: Photo) -> np.ndarray:
+        """The logits float32 (K,) of a photo; leaves the forward up to the default layer behind, for heat maps."""
+
+        def compute() -> np.ndarray:
+            try:
+                layer = self.default_layer(model.key)
+            except LayerError:  # a net without maps can still predict
+                with self.computing(), torch.inference_mode():
+                    logits = model.net(self.tensor(model, photo))
+            else:
+                logits = self.forward(model, photo, layer).logits.detach()
+            if logits.ndim != 2:
+                raise RequestError(f"{model.title} puts out maps and no classes; choose a net with a head.")
+            return read_only(logits[0].float().cpu().numpy())
+
+        key = (*ident_of(model), "logits", photo.digest)
+        return self.cache.get(key, compute, personal=photo.personal)
+
+    def remember(self, key: Key, make: Callable[[], T]) -> T:
+        """What depends on a model alone, computed once, behind the gate."""
+
+        def compute() -> T:
+            with self.computing():
+                return make()
+
+        return self.cache.get(key, compute)
+
+    @contextmanager
+    def computing(self) -> Iterator[None]:
+        """A place at the device; running out of its memory becomes one clear sentence."""
+        with self.gate.entered():
+            try:
+                yield
+            except torch.OutOfMemoryError as error:
+                torch.cuda.empty_cache()
+                raise DeviceError(
+                    "The GPU has too little free memory for this; choose a smaller net, or start with device cpu."
+                ) from error
+
+    def run_steps(self, steps: Generator[float, None, T], progress: Progress | None) -> T:
+        """What a computation returns; others get their turn at the device between its steps."""
+        try:
+            while True:
+                with self.computing():
+                    share = next(steps)
+                if progress is not None:
+                    progress(share)
+        except StopIteration as end:
+            return end.value
+        finally:
+            steps.close()
+
+    def _forget_net(self, model: Model) -> None:
+        """Let go of what an evicted net left behind."""
+        self.cache.forget(lambda key: model.fingerprint in key)
+        if self.torch_device.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+def choose_device(wanted: str) -> torch.device:
+    if wanted == "auto":
+        wanted = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        found = torch.device(wanted)
+        torch.empty(1, device=found)
+    except (RuntimeError, AssertionError) as error:
+        raise DeviceError(f"There is no device {wanted!r} here; use auto or cpu.") from error
+    return found
+
+
+def _folder(given: str | Path | None, variable: str, otherwise: str | None = None) -> Path | None:
+    chosen = given or os.environ.get(variable) or otherwise
+    return None if chosen is None else Path(chosen).expanduser()
+
+
+def ident_of(model: Model) -> Key:
+    """What of a model determines an answer."""
+    return model.key, model.fingerprint, model.preprocess

@@ -1,0 +1,197 @@
+"""May a heat map be believed: faithful, sane and sound, and from which products its numbers come.
+
+`progress` is as in `attribution`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cnnviz.arrays import read_only
+from cnnviz.attribution import methods
+from cnnviz.attribution.arithmetic import Arithmetic, Drill, channel_contributions, seen_from
+from cnnviz.attribution.arithmetic import arithmetic as arithmetic_at
+from cnnviz.attribution.diagnosis import Case, Finding, sureness
+from cnnviz.attribution.diagnosis import diagnose as findings_of
+from cnnviz.attribution.faithfulness import Faithfulness, Probing, centred
+from cnnviz.attribution.faithfulness import faithfulness as curves_of
+from cnnviz.attribution.forward import evidence
+from cnnviz.attribution.heatmap import Heatmap
+from cnnviz.attribution.masking import Erasure, answers, checked, curve, masks
+from cnnviz.attribution.sanity import Randomisation, Sanity
+from cnnviz.attribution.sanity import sanity as randomised
+from cnnviz.inference.predict import Target, label, ranked
+from cnnviz.inference.receptive_field import of_net
+from cnnviz.models.load import Model
+from cnnviz.options import flat
+from cnnviz.photo import Photo
+from cnnviz.runtime.attribution import stages
+from cnnviz.runtime.backend import Backend, Given, ident_of
+from cnnviz.runtime.progress import Progress, stoppable
+from cnnviz.signal.receptive import Field
+
+
+def faithfulness(
+    backend: Backend,
+    key: str,
+    photo: Photo,
+    heat: Heatmap,
+    probing: Probing | None = None,
+    progress: Progress | None = None,
+) -> Faithfulness:
+    """The deletion and insertion curves of a heat map: does the net lose its answer with the pixels it names?"""
+    return _curves(backend, key, photo, heat.target, heat.raw, probing, progress)
+
+
+def chance(
+    backend: Backend,
+    key: str,
+    photo: Photo,
+    target: int,
+    probing: Probing | None = None,
+    progress: Progress | None = None,
+) -> Faithfulness:
+    """The curves of a map that never saw the photo, a Gaussian in its middle: what a map has to beat."""
+    height, width = backend.model(key).input_size[1:]
+    return _curves(backend, key, photo, target, centred((height, width)), probing, progress)
+
+
+def _curves(
+    backend: Backend, key: str, photo: Photo, target: int, raw: Any, probing: Probing | None, progress: Progress | None
+) -> Faithfulness:
+    model, chosen = backend.model(key), probing or Probing()
+
+    def compute(told: Progress | None) -> Faithfulness:
+        forward = backend.forward(model, photo, backend.default_layer(key))
+        return backend.run_steps(curves_of(forward.logits_of, forward.x, target, raw, chosen), told)
+
+    mark = hashlib.blake2b(raw.tobytes(), digest_size=16).hexdigest()
+    ident = (*ident_of(model), "faithfulness", photo.digest, target, raw.shape, mark, flat(chosen))
+    return stoppable(progress, lambda told: backend.cache.get(ident, lambda: compute(told), personal=photo.personal))
+
+
+def sanity(
+    backend: Backend,
+    key: str,
+    photo: Photo,
+    target: str | int | None = None,
+    layer: str | None = None,
+    method: str = methods.DEFAULT,
+    options: Given = None,
+    dial: Randomisation | None = None,
+    progress: Progress | None = None,
+) -> Sanity:
+    """The heat map while the net forgets layer by layer, from the top; a map that explains the net falls apart."""
+    model, given, turns = backend.model(key), methods.options(method, options), dial or Randomisation()
+    place, goal = layer or backend.default_layer(key), Target(backend.target(key, photo, target))
+    order = [row.name for row in backend.layers(key).layers if row.parameters]
+
+    def compute(told: Progress | None) -> Sanity:
+        x = backend.tensor(model, photo)
+        return backend.run_steps(randomised(model.net, order, x, place, goal, method, given, turns), told)
+
+    ident = (*ident_of(model), "sanity", photo.digest, goal, place, method, flat(given), flat(turns))
+    return stoppable(progress, lambda told: backend.cache.get(ident, lambda: compute(told), personal=photo.personal))
+
+
+def diagnose(backend: Backend, key: str, photo: Photo, heat: Heatmap) -> tuple[Finding, ...]:
+    """What is wrong with a heat map, with cause and cure, the gravest first; nothing where it is sound."""
+    model = backend.model(key)
+    layer = backend.default_layer(key) if heat.layer == methods.INPUT else heat.layer
+    forward, maps = backend.forward(model, photo, layer), backend.activations(key, photo, layer).maps
+    better, trained = stages(backend, key)[-1], not model.source.startswith("untrained")
+
+    def sure() -> tuple[float, ...]:
+        with backend.computing():
+            return sureness(forward.logits_of, forward.x, backend.seen(model, photo))
+
+    ident = (*ident_of(model), "sureness", photo.digest)
+    usual = backend.cache.get(ident, sure, personal=photo.personal) if trained else ()
+    return findings_of(Case(heat, backend.logits(model, photo), maps, forward.x, usual, better, trained))
+
+
+def drill(
+    backend: Backend,
+    key: str,
+    photo: Photo,
+    target: str | int | None = None,
+    layer: str | None = None,
+    channel: int | None = None,
+    place: tuple[int, int] | None = None,
+) -> Drill:
+    """From a class to the channels that spoke for it, to a number in a map, to the products it is the sum of.
+
+    Without a channel the one that contributed most; without a place (y, x) where it contributed most.
+    """
+    model, at, wanted = backend.model(key), layer or backend.default_layer(key), backend.target(key, photo, target)
+
+    def compute() -> Drill:
+        forward = backend.forward(model, photo, at)
+        with backend.computing():
+            (e,) = evidence(forward, (Target(wanted),))
+            ranked = channel_contributions(e)
+        first = next((w for w in ranked if w.channel == channel), ranked[0])
+        spot = first.place if place is None else place
+        made = arithmetic(backend, key, photo, at, first.channel if channel is None else channel, spot)
+        rest = e.score - sum(w.contribution for w in ranked)
+        named = label(model.labels, wanted)
+        return Drill(wanted, named, e.score, ranked, rest, made, field(backend, key, at, spot))
+
+    ident = (*ident_of(model), "drill", photo.digest, wanted, at, channel, place)
+    return backend.cache.get(ident, compute, personal=photo.personal)
+
+
+def arithmetic(
+    backend: Backend, key: str, photo: Photo, layer: str, channel: int, place: tuple[int, int]
+) -> Arithmetic:
+    """How one number of a layer's maps came about: patch times weights, and what happened to the sum."""
+    model = backend.model(key)
+
+    def compute() -> Arithmetic:
+        x = backend.tensor(model, photo)
+        with backend.computing():
+            return arithmetic_at(model.net, x, layer, channel, place)
+
+    ident = (*ident_of(model), "arithmetic", photo.digest, layer, channel, place)
+    return backend.cache.get(ident, compute, personal=photo.personal)
+
+
+def field(backend: Backend, key: str, layer: str, place: tuple[int, int]) -> tuple[int, int, int, int]:
+    """What a place (y, x) of a layer's maps can see: left, top, right, bottom in pixels of the net's input."""
+    return seen_from(receptive(backend, key, layer), place, backend.model(key).input_size[1:])
+
+
+def receptive(backend: Backend, key: str, layer: str) -> Field:
+    """The receptive field of a layer's numbers: its size, the jump between neighbours, the first one's middle."""
+    return _fields(backend, backend.model(key))[layer]
+
+
+def _fields(backend: Backend, model: Model) -> Mapping[str, Field]:
+    return backend.cache.get((*ident_of(model), "receptive"), lambda: of_net(model.net))
+
+
+def erase(
+    backend: Backend,
+    key: str,
+    photo: Photo,
+    strokes: Sequence[Sequence[Sequence[float]]],
+    target: str | int | None = None,
+    fill: str = "blurred",
+    top: int = 5,
+) -> Erasure:
+    """What the net still says after each stroke of (x, y, radius) dabs, as shares of the picture it sees."""
+    model, wanted, drawn = backend.model(key), backend.target(key, photo, target), checked(strokes)
+
+    def compute() -> Erasure:
+        forward = backend.forward(model, photo, backend.default_layer(key))
+        gone = masks(drawn, (forward.x.shape[2], forward.x.shape[3]))
+        with backend.computing():
+            chances, logits = answers(forward.logits_of, forward.x, gone, fill)
+        shares, line = curve(gone, chances[:, wanted])
+        said = ranked(logits[-1].float().cpu().numpy(), model.labels, top)
+        return Erasure(wanted, label(model.labels, wanted), shares, line, said, read_only(gone[-1]))
+
+    ident = (*ident_of(model), "erase", photo.digest, wanted, drawn, fill, top)
+    return backend.cache.get(ident, compute, personal=photo.personal)

@@ -1,0 +1,58 @@
+"""The engine: a model key, a photo and options in, a frozen result out, each computed once.
+
+    engine = cnnviz.engine()
+    engine.predict("squeezenet1_1", photo, top=3)
+
+Each question is a function of a `Backend` in the module of its name; the class lists them.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+from cnnviz.runtime import attribution, checks, evaluate, feature_vis
+from cnnviz.runtime.backend import Backend
+
+
+class Engine(Backend):
+    """Answers questions about networks and photos; safe to share between threads. Built as `Backend` says."""
+
+    # which pixels support a class
+    heatmap = attribution.heatmap
+    heatmaps = attribution.heatmaps
+    every_class = attribution.every_class
+    ladder = attribution.ladder
+    stages = attribution.stages
+    # may a heat map be believed
+    faithfulness = checks.faithfulness
+    chance = checks.chance
+    sanity = checks.sanity
+    diagnose = checks.diagnose
+    drill = checks.drill
+    arithmetic = checks.arithmetic
+    field = checks.field
+    receptive = checks.receptive
+    erase = checks.erase
+    # how often a network is right
+    evaluate = evaluate.evaluate
+    # what maximises a channel
+    recipe = feature_vis.recipe
+    filters = feature_vis.filters
+    filter_layers = feature_vis.filter_layers
+    tuning = feature_vis.tuning
+    patches = feature_vis.patches
+
+
+_shared: list[Engine] = []
+_lock = threading.Lock()
+
+
+def shared() -> Engine:
+    """The engine that everyone in this process shares; made at the first call."""
+    with _lock:
+        if not _shared:
+            cache = os.environ.get("CNNVIZ_CACHE") or Path.home() / ".cache" / "cnnviz"
+            _shared.append(Engine(device=os.environ.get("CNNVIZ_DEVICE", "auto"), cache_dir=cache))
+        return _shared[0]

@@ -1,0 +1,164 @@
+"""How often a net is right on a folder of photos, one subfolder per class."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from cnnviz.data.folder import SPLITS, SUFFIXES, order
+from cnnviz.inference.predict import label, plain, probabilities, target
+from cnnviz.models.load import Model
+from cnnviz.options import RequestError
+from cnnviz.photo import Photo, PhotoError
+from cnnviz.runtime.backend import Backend
+
+BATCH = 32
+OTHER = "(other)"
+
+
+class EvaluationError(RequestError):
+    """The folder cannot be judged with this net."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What came out: share of right answers, mean cross-entropy, and who was taken for whom.
+
+    `confusion[true][said]` counts photos; both axes are `classes`. Where the net knows more classes than the folder
+    has, answers outside the folder's classes are counted in a last class "(other)".
+    """
+
+    model: str
+    images: int
+    accuracy: float
+    loss: float
+    classes: tuple[str, ...]
+    confusion: tuple[tuple[int, ...], ...]
+    skipped: tuple[str, ...] = ()
+
+
+def evaluate(
+    backend: Backend, key: str, folder: Path, progress: Callable[[int, int], None] | None = None
+) -> Evaluation:
+    """A net judged on all photos of a folder (of its val/ where it has one); unreadable photos are skipped and named.
+
+    `progress` is called with (photos so far, photos in all). Raises `EvaluationError`.
+    """
+    found = class_folders(folder)
+    model = backend.model(key)
+    if not model.labels:
+        raise EvaluationError(f"{model.title} puts out maps and no classes; choose a net with a head.")
+    true_of = match([path.name for path in found], model.labels)
+    photos = [(path, index) for place, index in zip(found, true_of, strict=True) for path in pictures(place)]
+    if not photos:
+        raise EvaluationError(f"The folders in {folder.name} hold no photos ({', '.join(SUFFIXES)}); add some.")
+    pairs: list[tuple[int, int]] = []
+    loss, skipped = 0.0, list[str]()
+    with ThreadPoolExecutor() as pool:  # decoding photos takes as long as the net
+        for start in range(0, len(photos), BATCH):
+            for chances, true in _judged(model, photos[start : start + BATCH], skipped, pool):
+                pairs.append((true, int(chances.argmax())))
+                loss -= float(np.log(max(float(chances[true]), 1e-12)))
+            if progress:
+                progress(min(start + BATCH, len(photos)), len(photos))
+    if not pairs:
+        raise EvaluationError(f"None of the {len(photos)} photos in {folder.name} can be read; check {skipped[0]}.")
+    classes, confusion = _confusion(pairs, sorted(set(true_of)), model.labels)
+    right = sum(true == said for true, said in pairs)
+    return Evaluation(key, len(pairs), right / len(pairs), loss / len(pairs), classes, confusion, tuple(skipped))
+
+
+def class_folders(folder: Path) -> tuple[Path, ...]:
+    """The folders of the classes, in the order training has: those of val/ where there is one, else of the folder."""
+    if not folder.is_dir():
+        raise EvaluationError(f"There is no folder {folder}; name one with a subfolder of photos for each class.")
+    root = next((folder / name for name in SPLITS["val"] if (folder / name).is_dir()), folder)
+    found = [path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")]
+    if not found:
+        raise EvaluationError(f"{folder.name} has no subfolders; make one for each class, named like the class.")
+    return tuple(sorted(found, key=lambda path: order(path.name)))
+
+
+def pictures(folder: Path) -> tuple[Path, ...]:
+    """The picture files below a class folder, in order of their names."""
+    return tuple(sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()))
+
+
+def match(names: Sequence[str], labels: Sequence[str]) -> tuple[int, ...]:
+    """The class index of each folder name: cats, Cat and CAT are all cat. Raises `EvaluationError` naming the closest.
+
+    Where the net has no class names, folders count as its classes in the order given.
+    """
+    if len(names) == len(labels) and all(re.fullmatch(r"class \d+", known) for known in labels):
+        return tuple(range(len(names)))
+    forms = [_forms(known) for known in labels]
+    indices = []
+    for name in names:
+        own = _forms(name)
+        near = [i for i, form in enumerate(forms) if own & form]
+        exact = [i for i in near if plain(labels[i]) == plain(name)]
+        indices.append((exact or near or [_named(name, labels)])[0])
+    twice = next((i for i in indices if indices.count(i) > 1), None)
+    if twice is not None:
+        both = " and ".join(name for name, index in zip(names, indices, strict=True) if index == twice)
+        raise EvaluationError(f"The folders {both} both mean {labels[twice]}; merge or rename them.")
+    return tuple(indices)
+
+
+def _named(name: str, labels: Sequence[str]) -> int:
+    try:
+        return target(tuple(labels), len(labels), name)
+    except RequestError as error:
+        raise EvaluationError(f"The folder {name!r} is no class of this net; rename or remove it. {error}") from None
+
+
+def _forms(name: str) -> set[str]:
+    """A name and what it may be the plural of."""
+    bare = plain(name)
+    endings = (("", ""), ("s", ""), ("es", ""), ("ies", "y"), ("ves", "f"))
+    return {bare.removesuffix(plural) + single for plural, single in endings if bare.endswith(plural)}
+
+
+def _judged(
+    model: Model, photos: Sequence[tuple[Path, int]], skipped: list[str], pool: ThreadPoolExecutor
+) -> Iterator[tuple[np.ndarray, int]]:
+    """Probabilities (K,) and true class of each readable photo, all from one pass."""
+    inputs, truth = [], []
+    for (path, true), x in zip(photos, pool.map(lambda photo: _input(model, photo[0]), photos), strict=True):
+        if x is None:
+            skipped.append(path.name)
+        else:
+            inputs.append(x)
+            truth.append(true)
+    if inputs:
+        device = next(model.net.parameters()).device
+        with torch.inference_mode():
+            chances = probabilities(model.net(torch.cat(inputs).to(device)).float()).cpu().numpy()  # (N, K)
+        yield from zip(chances, truth, strict=True)
+
+
+def _input(model: Model, path: Path) -> torch.Tensor | None:
+    """What the net takes of a photo (1, C, H, W); None where it cannot be read."""
+    try:
+        return model.preprocess.tensor(model.preprocess.see(Photo.open(path)))
+    except PhotoError:
+        return None
+
+
+def _confusion(
+    pairs: Sequence[tuple[int, int]], known: Sequence[int], labels: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[tuple[int, ...], ...]]:
+    """Names of the classes, and counts [true][said]."""
+    place = {index: i for i, index in enumerate(known)}
+    other = len(known) if any(said not in place for _, said in pairs) else None
+    names = tuple(label(labels, index) for index in known) + ((OTHER,) if other is not None else ())
+    table = np.zeros((len(names), len(names)), dtype=int)
+    for true, said in pairs:
+        table[place[true], place.get(said, other)] += 1
+    return names, tuple(tuple(int(n) for n in row) for row in table)

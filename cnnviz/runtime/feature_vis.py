@@ -1,0 +1,210 @@
+"""What maximises a channel: filter images, tuning curves and top patches of a network's layers, remembered on disk."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from cnnviz.arrays import read_only
+from cnnviz.feature_vis.bundled import shipped
+from cnnviz.feature_vis.canvas import Canvas
+from cnnviz.feature_vis.maximize import FilterEvent, FilterImage, maximize
+from cnnviz.feature_vis.prepare import LOGITS, asked_side, fields, spread, squared, up_to, whole, widths
+from cnnviz.feature_vis.recipes import Aim, Ascent
+from cnnviz.feature_vis.recipes import recipe as recipe_of
+from cnnviz.feature_vis.setup import Setup
+from cnnviz.feature_vis.top_patches import Patches
+from cnnviz.feature_vis.top_patches import patches as top_patches
+from cnnviz.feature_vis.tuning_curves import Tuning
+from cnnviz.feature_vis.tuning_curves import tuning as tuning_curves
+from cnnviz.inference.cut import cut
+from cnnviz.models.load import Model
+from cnnviz.options import RequestError, flat
+from cnnviz.photo import Photo
+from cnnviz.runtime.backend import Backend, ident_of
+from cnnviz.runtime.cache import Cache, Codec, Key
+from cnnviz.signal.receptive import Field
+
+
+def recipe(backend: Backend, key: str, name: str = "auto") -> Ascent:
+    """The knobs of a filter recipe by name; "auto" is the one of the net's family."""
+    return recipe_of(name, key, min(backend.model(key).input_size[1:]))
+
+
+def filters(
+    backend: Backend,
+    key: str,
+    layer: str | None = None,
+    channels: Iterable[int | Aim] = (0,),
+    ascent: Ascent | None = None,
+    photo: Photo | None = None,
+) -> Generator[FilterEvent]:
+    """The pictures that channels of a layer answer most to, step by step; what is remembered comes first and whole.
+
+    No layer means the classes ("logits"). `photo` is where the ascent begins if its start is "photo". The generator
+    may be closed at any step. Raises `RequestError` at once where the layer is not there or is never reached, and later
+    where a channel cannot be maximised.
+    """
+    model, layer, ascent = backend.model(key), layer or LOGITS, ascent or recipe(backend, key)
+    if (ascent.start == "photo") != (photo is not None):
+        raise RequestError("Give a photo together with start='photo', or neither.")
+    run = _run(model, layer)
+    side = ascent.size or asked_side(_field(backend, model, layer), min(model.input_size[1:]))
+
+    def typical() -> Tensor:
+        ident = (*ident_of(model), "spread", layer, side, ascent.objective)
+        found = backend.cache.get(ident, lambda: spread(model, run, side, ascent, backend.torch_device), codec=ARRAY)
+        return torch.from_numpy(found.copy())
+
+    mean, std = model.preprocess.mean, model.preprocess.std
+    where = Setup(run, layer, mean, std, side, backend.torch_device, typical, backend.computing)
+    if layer != LOGITS:
+        where = replace(where, some=cut(model.net, layer).some)
+    base = None if photo is None else squared(backend.seen(model, photo), side)
+    ident = (*ident_of(model), "filter", layer, side, flat(ascent), photo and photo.digest)
+    personal = photo is not None and photo.personal
+
+    def find(aim: Aim) -> FilterImage | None:
+        return shipped(model, layer, aim, ascent) if base is None else None
+
+    return _remembered(
+        backend.cache, ident, channels, ascent, personal, find, lambda aims: maximize(where, aims, ascent, base)
+    )
+
+
+def tuning(backend: Backend, key: str, layer: str) -> Tuning:
+    """What each channel of a layer is tuned to: orientation, frequency, colour, size, place; kept on disk."""
+    model = backend.model(key)
+    run = _run(model, layer)
+    side = asked_side(_field(backend, model, layer), min(model.input_size[1:]))
+    canvas = Canvas("pixel", model.preprocess.mean, model.preprocess.std)
+
+    def compute() -> Tuning:
+        with backend.computing():
+            return tuning_curves(
+                layer, run, lambda x: canvas.net_units(x.to(backend.torch_device)), len(canvas.mean), side
+            )
+
+    return backend.cache.get((*ident_of(model), "tuning", layer, side), compute, codec=CURVES)
+
+
+def patches(
+    backend: Backend,
+    key: str,
+    layer: str,
+    photos: Sequence[Path | Photo],
+    told: Callable[[float], None] = lambda _: None,
+) -> Patches:
+    """The places in photos that each channel of a layer answers most to; `told` hears the share done."""
+    model = backend.model(key)
+    run, field = up_to(model, layer), _field(backend, model, layer)
+
+    def one(x: Tensor) -> Tensor:
+        with backend.computing():
+            return run(x.to(backend.torch_device))
+
+    stamps = tuple((str(p), p.stat().st_mtime_ns) if isinstance(p, Path) else p.digest for p in photos)
+    ident = (*ident_of(model), "patches", layer, stamps)
+    personal = any(isinstance(photo, Photo) and photo.personal for photo in photos)
+    return backend.cache.get(
+        ident, lambda: top_patches(layer, one, model.preprocess, field, photos, told), personal=personal
+    )
+
+
+def filter_layers(backend: Backend, key: str) -> Mapping[str, int]:
+    """How many channels each layer has that can be grown, in execution order; the classes, "logits", come last."""
+    model, kinds = backend.model(key), {row.name: row.kind for row in backend.layers(key).layers}
+    names = backend.map_layers(key)
+    return backend.cache.get((*ident_of(model), "widths"), lambda: widths(model, names, kinds, backend.torch_device))
+
+
+def _run(model: Model, layer: str) -> Callable[[Tensor], Tensor]:
+    """The net up to a layer, or as a whole where that is "logits"."""
+    return whole(model) if layer == LOGITS else up_to(model, layer)
+
+
+def _field(backend: Backend, model: Model, layer: str) -> Field | None:
+    """The receptive field of a layer, where it is known."""
+    return backend.cache.get((*ident_of(model), "fields"), lambda: fields(model.net)).get(layer)
+
+
+def _remembered(
+    cache: Cache,
+    ident: Key,
+    channels: Iterable[int | Aim],
+    ascent: Ascent,
+    personal: bool,
+    find: Callable[[Aim], FilterImage | None],
+    grow: Callable[[list[Aim]], Generator[FilterEvent]],
+) -> Generator[FilterEvent]:
+    """The last event of every image that is remembered, then those of growing the others, each kept when it is done."""
+    aims = [Aim.of(channel) for channel in channels]
+    copies: Counter[Aim] = Counter()
+    missing: list[Aim] = []
+    keys: list[tuple[Aim, Key]] = []
+    crowd = tuple(aims) if ascent.diversity else ()  # pictures that are kept apart depend on each other
+    for aim in aims:
+        key = (*ident, aim, copies[aim], crowd)
+        copies[aim] += 1
+        try:
+            first = copies[aim] == 1  # another of the same channel begins elsewhere
+            image = (find(aim) if first else None) or cache.get(key, _absent, personal=personal, codec=ON_DISK)
+        except _AbsentError:
+            missing.append(aim)
+            keys.append((aim, key))
+            continue
+        yield FilterEvent(image.layer, aim, ascent.steps, ascent.steps, image.value, image.picture, image)
+    with closing(grow(missing)) as events:
+        for event in events:
+            if (done := event.image) is not None:
+                at = next(i for i, (aim, _) in enumerate(keys) if aim == event.aim)
+                cache.get(keys.pop(at)[1], functools.partial(_same, done), personal=personal, codec=ON_DISK)
+            yield event
+
+
+def _same(image: FilterImage) -> FilterImage:
+    return image
+
+
+class _AbsentError(LookupError):
+    """Nothing is remembered under a key."""
+
+
+def _absent() -> FilterImage:
+    raise _AbsentError
+
+
+def _pack(image: FilterImage) -> dict[str, np.ndarray]:
+    about = json.dumps([image.layer, image.aim.terms, image.before, image.value, len(image.frames)])
+    _, strip = cv2.imencode(".webp", np.concatenate(image.frames)[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, 85])
+    arrays = {"picture": image.picture, "start": image.start, "curve": image.curve, "strip": strip}
+    return {**arrays, "about": np.frombuffer(about.encode(), np.uint8)}
+
+
+def _unpack(arrays: Mapping[str, np.ndarray]) -> FilterImage:
+    layer, terms, before, value, count = json.loads(bytes(arrays["about"]))
+    strip = cv2.imdecode(arrays["strip"], cv2.IMREAD_COLOR)
+    if strip is None:
+        raise ValueError("The strip of frames is damaged.")
+    frames = strip[..., ::-1].reshape(count, -1, strip.shape[1], 3)  # (F*h, w, 3) -> (F, h, w, 3)
+    aim = Aim(tuple((int(channel), float(weight)) for channel, weight in terms))
+    picture, start, curve = (read_only(arrays[name]) for name in ("picture", "start", "curve"))
+    return FilterImage(layer, aim, picture, start, curve, before, value, read_only(frames))
+
+
+ON_DISK = Codec(_pack, _unpack)
+ARRAY = Codec(lambda array: {"array": array}, lambda arrays: arrays["array"])
+CURVES = Codec(
+    lambda found: {**{k: v for k, v in vars(found).items() if k != "layer"}, "name": np.array(found.layer)},
+    lambda arrays: Tuning(str(arrays["name"]), **{k: read_only(v) for k, v in arrays.items() if k != "name"}),
+)

@@ -1,0 +1,40 @@
+"""Progress of long work, and stopping it: what a caller's progress raises reaches that caller alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+Progress = Callable[[float], None]
+
+
+class Cancelled(Exception):
+    """Somebody's progress raised; everybody else who waited for the same answer starts anew."""
+
+    def __init__(self, who: object) -> None:
+        super().__init__("stopped")
+        self.who = who
+
+
+def stoppable(progress: Callable[..., None] | None, ask: Callable[[Callable[..., None] | None], T]) -> T:
+    """What `ask` returns; what `progress` raises reaches its own caller and nobody else."""
+    me = object()
+
+    def told(*news: float) -> None:
+        try:
+            progress(*news)  # type: ignore[misc]
+        except BaseException as stop:
+            raise Cancelled(me) from stop
+
+    while True:
+        try:
+            return ask(told if progress else None)
+        except Cancelled as stopped:
+            if stopped.who is me and stopped.__cause__ is not None:
+                raise stopped.__cause__ from None
+
+
+def part(progress: Progress, place: int, count: int) -> Progress:
+    """The progress of one of several jobs that run one after another."""
+    return lambda share: progress((place + share) / count)

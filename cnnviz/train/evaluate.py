@@ -1,0 +1,124 @@
+"""Losses while a net learns, and the verdict on it afterwards, picture by picture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from cnnviz.data.loader import Batches, Pictures, Source
+from cnnviz.inference.predict import scores
+
+TOP = 300  # pictures listed one by one in a verdict: all that are wrong come first
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The loss to be made small: cross-entropy, with labels smoothed and rare classes weighed up if wanted."""
+
+    single: bool
+    smoothing: float = 0.0
+    weights: tuple[float, ...] | None = None
+
+    def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """The mean loss of a batch."""
+        logits = logits.float()
+        weights = torch.tensor(self.weights, device=logits.device) if self.weights else None
+        if not self.single:
+            return F.cross_entropy(logits, labels, weight=weights, label_smoothing=self.smoothing)
+        goal = labels.float() * (1 - self.smoothing) + self.smoothing / 2
+        each = None if weights is None else weights[labels]
+        loss = F.binary_cross_entropy_with_logits(logits.squeeze(1), goal, weight=each)
+        return loss if each is None else loss * len(labels) / each.sum()
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a net said about a source: logits (N, K), labels and places (N,), all on the CPU."""
+
+    logits: Tensor
+    labels: Tensor
+    places: Tensor
+
+    @property
+    def losses(self) -> Tensor:
+        """The cross-entropy of each picture (N,), unsmoothed."""
+        return F.cross_entropy(self.doubled, self.labels, reduction="none")
+
+    @property
+    def doubled(self) -> Tensor:
+        """Logits for a softmax (N, K >= 2): a single logit z becomes 0 and z."""
+        if self.logits.shape[1] > 1:
+            return self.logits
+        return torch.cat([torch.zeros_like(self.logits), self.logits], dim=1)
+
+    @property
+    def right(self) -> Tensor:
+        """Which pictures are told right (N,)."""
+        return scores(self.logits).argmax(1) == self.labels
+
+
+@torch.no_grad()
+def judge(
+    net: Callable[[Tensor], Tensor], source: Source, ready: Callable[[Tensor], Tensor], batch: int, places: Tensor
+) -> Judged:
+    """What a net says about the pictures at these places; `ready` turns pixels into the net's input."""
+    logits, labels, found = [], [], []
+    for pixels, truth, where in Batches(source, places, batch):
+        if len(where):
+            logits.append(net(ready(pixels)).float().cpu())
+            labels.append(truth)
+            found.append(where)
+    if not logits:
+        return Judged(torch.zeros(0, 2), torch.zeros(0, dtype=torch.int64), torch.zeros(0, dtype=torch.int64))
+    return Judged(torch.cat(logits), torch.cat(labels), torch.cat(found))
+
+
+def verdict(judged: Judged, pictures: Pictures, root: Path, classes: int) -> dict[str, Any]:
+    """Plain values for verdict.json: accuracy, loss, confusion[true][said], report per class, and single pictures.
+
+    Pictures are listed with the greatest loss first.
+    """
+    chances = torch.softmax(judged.doubled, dim=1)
+    said = chances.argmax(1)
+    confusion = torch.zeros(classes, classes, dtype=torch.int64)
+    confusion.index_put_((judged.labels, said), torch.ones_like(said), accumulate=True)
+    losses = judged.losses
+    order = losses.argsort(descending=True)[: max(TOP, int((said != judged.labels).sum()))].tolist()[: 10 * TOP]
+    true, found = confusion.sum(1).clamp_min(1), confusion.sum(0).clamp_min(1)
+    return {
+        "images": len(said),
+        "accuracy": float((said == judged.labels).float().mean()) if len(said) else 0.0,
+        "loss": float(losses.mean()) if len(said) else 0.0,
+        "confusion": confusion.tolist(),
+        "recall": (confusion.diag() / true).tolist(),
+        "precision": (confusion.diag() / found).tolist(),
+        "pictures": [
+            {
+                "path": str(pictures.paths[int(judged.places[i])].relative_to(root)),
+                "true": int(judged.labels[i]),
+                "said": int(said[i]),
+                "probability": round(float(chances[i, said[i]]), 5),
+                "loss": round(float(losses[i]), 5),
+            }
+            for i in order
+        ],
+    }
+
+
+def class_weights(labels: Tensor, classes: int) -> tuple[float, ...]:
+    """A weight for each class that makes all of them count the same; 1 on average over the pictures."""
+    counts = torch.bincount(labels, minlength=classes).clamp_min(1).float()
+    return tuple((len(labels) / (classes * counts)).tolist())
+
+
+def rest(net: nn.Module, resting: tuple[str, ...]) -> None:
+    """Puts a net in training mode, except for what rests."""
+    net.train()
+    for name in resting:
+        net.get_submodule(name).eval()

@@ -1,0 +1,251 @@
+"""Training a run in its own process: the plan is read, Lightning trains, events are appended, weights stay behind."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import LambdaCallback
+from torch import Tensor
+
+from cnnviz.data.loader import Batches, Features
+from cnnviz.options import RequestError
+from cnnviz.train import learning_rate, run
+from cnnviz.train import plan as plans
+from cnnviz.train.checkpoints import Keeper
+from cnnviz.train.evaluate import rest
+from cnnviz.train.module import Fitting
+from cnnviz.train.setup import StopRequested, prepare
+
+ENDING = (signal.SIGTERM, signal.SIGINT)
+
+Heard = Callable[[str, dict[str, Any]], None]
+
+
+def fit(
+    folder: Path,
+    *,
+    attached: bool = False,
+    weights: Path | None = None,
+    heard: Heard = lambda _kind, _values: None,
+    finding: bool = False,
+) -> str:
+    """Trains a run to its end, or goes on with it; its last state: finished, stopped or failed.
+
+    SIGTERM and SIGINT stop it, and so does, with `attached`, a closed standard input. `heard` gets every event, too.
+    With `finding`, a learning rate is looked for instead, and nothing is trained. Raises `RequestError` after it wrote
+    the reason as an event.
+    """
+    plan = plans.read(folder / run.PLAN)
+    child = int(os.environ.get("LOCAL_RANK", "0")) > 0  # started by Lightning for another device of the same run
+    if child:
+        _answer([signal.SIG_IGN] * 2)  # the first process hears them, too
+        return _fit(plan, folder, lambda *_a, **_k: None, lambda: False, weights)
+    with run.holding(folder), _listening(folder, attached) as wanted:
+        if not finding and run.read(folder).state == "finished" and run.verdict(folder):
+            return "finished"
+        written = run.Log(folder)
+
+        def log(kind: str, **values: Any) -> None:
+            written(kind, **values)
+            heard(kind, values)
+
+        try:
+            with run.turn(folder.parent, _accelerator(plan), lambda: True) as mine, contextlib.ExitStack() as stack:
+                if not mine:
+                    log("queued", device=_accelerator(plan))
+                    if not stack.enter_context(run.turn(folder.parent, _accelerator(plan), wanted)):
+                        raise StopRequested
+                work = _find if finding else _fit
+                state = work(plan, folder, log, wanted, weights)
+        except StopRequested:
+            log("stopped")
+            state = "stopped"
+        except (KeyboardInterrupt, SystemExit):  # the second signal waits for nothing
+            log("stopped")
+            raise KeyboardInterrupt from None
+        except torch.OutOfMemoryError:
+            less = max(1, plan.batch // 2)
+            message = f"The GPU has too little memory for batches of {plan.batch}; try {less}."
+            log("failed", message=message, offer={"batch": less})
+            raise RequestError(message) from None
+        except RequestError as error:
+            log("failed", message=str(error))
+            raise
+        except Exception as error:
+            log("failed", message=f"Training broke off ({type(error).__name__}: {error}).")
+            raise
+    return state
+
+
+def _fit(
+    plan: plans.Plan, folder: Path, log: Callable[..., None], wanted: Callable[[], bool], weights: Path | None
+) -> str:
+    torch.set_num_threads(plan.threads or plans.cores())
+    task = prepare(plan, folder.parent, weights, log, wanted)
+    keeper = Keeper(folder, task, log)
+    fitting = Fitting(task, keeper, log, wanted)
+    fitting.restore()
+    keeper.schedule(fitting.total)
+    log(
+        "resume" if fitting.step else "start",
+        step=fitting.step,
+        steps=fitting.total,
+        per_epoch=fitting.per_epoch,
+        epochs=plan.epochs,
+        parameters=task.recipe.parameters,
+        trainable=task.recipe.trainable,
+        classes=list(task.data.classes),
+        train=len(task.train),
+        val=len(task.val),
+        device=_device(plan),
+        pid=os.getpid(),
+    )
+    if not fitting.step or fitting.over:
+        keeper.snapshot(fitting.step)
+    if not fitting.over:
+        if isinstance(task.train, Features):
+            torch.set_num_threads(1)  # a head alone is too little work to share, and waiting for each other costs more
+        _train(plan, fitting, folder)
+        torch.set_num_threads(plan.threads or plans.cores())
+        fitting.finish()
+    if fitting.stopped:
+        log("stopped", step=fitting.step)
+        return "stopped"
+    if int(os.environ.get("LOCAL_RANK", "0")) == 0:
+        keeper.judge()
+        log("finished", step=fitting.step, **keeper.said)
+    return "finished"
+
+
+def _find(
+    plan: plans.Plan, folder: Path, log: Callable[..., None], wanted: Callable[[], bool], weights: Path | None
+) -> str:
+    torch.set_num_threads(plan.threads or plans.cores())
+    torch.manual_seed(plan.seed)
+    task = prepare(plan, folder.parent, weights, log, wanted)
+    net, loss = task.learner, task.loss()
+    rest(net, task.resting)
+
+    def loss_of(pixels: Tensor, labels: Tensor, step: int) -> Tensor:
+        return loss(net(task.input(pixels.to(task.device), step)), labels.to(task.device))
+
+    def batches() -> Iterator[tuple[Tensor, Tensor]]:
+        rng = np.random.default_rng(plan.seed)
+        while True:
+            order = torch.from_numpy(rng.permutation(len(task.train)))
+            for pixels, labels, _ in Batches(task.train, order, min(plan.batch, len(order))):
+                if len(labels):
+                    yield pixels, labels
+
+    def heard(at: float, value: float) -> bool:
+        log("rate", rate=float(f"{at:.4g}"), loss=round(value, 6))
+        if wanted():
+            raise StopRequested
+        return False
+
+    opt = learning_rate.optimizer(
+        plan.optimizer, learning_rate.parameters(net, task.groups, plan.rate), plan.rate, plan.weight_decay
+    )
+    shares = [share for _, share in task.groups]
+    curve = learning_rate.find(loss_of, batches(), opt, shares, heard=heard)
+    log("finished", suggestion=curve.suggestion)
+    return "finished"
+
+
+def _train(plan: plans.Plan, fitting: Fitting, folder: Path) -> None:
+    accelerator = _accelerator(plan)
+    answers = [signal.getsignal(number) for number in ENDING]  # Lightning's own would break off, and save nothing
+    logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Lightning advises on loaders and precision; the plan has decided
+        trainer = L.Trainer(
+            accelerator=accelerator,
+            devices=plan.devices,
+            num_nodes=plan.nodes,
+            strategy="ddp" if plan.devices * plan.nodes > 1 else "auto",
+            precision=_precision(plan, accelerator),  # type: ignore[arg-type]
+            max_epochs=plan.epochs - fitting.epoch,
+            reload_dataloaders_every_n_epochs=1,
+            use_distributed_sampler=False,
+            deterministic="warn",
+            benchmark=False,
+            limit_val_batches=0,
+            num_sanity_val_steps=0,
+            logger=False,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            default_root_dir=str(folder),
+            callbacks=[LambdaCallback(on_train_start=lambda *_: _answer(answers))],
+        )
+        trainer.fit(fitting)
+        fitting.to(fitting.task.device)
+
+
+def _precision(plan: plans.Plan, accelerator: str) -> str:
+    if plan.precision != "auto":
+        return plan.precision
+    return "16-mixed" if accelerator == "cuda" else "32-true"
+
+
+def _accelerator(plan: plans.Plan) -> str:
+    if plan.device != "auto":
+        return plan.device
+    return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _device(plan: plans.Plan) -> str:
+    accelerator = _accelerator(plan)
+    if accelerator == "cuda":
+        return torch.cuda.get_device_name()
+    threads = torch.get_num_threads()
+    return "Apple GPU" if accelerator == "mps" else f"CPU, {threads} thread{'s' if threads > 1 else ''}"
+
+
+@contextlib.contextmanager
+def _listening(folder: Path, attached: bool) -> Iterator[Callable[[], bool]]:
+    """What says whether somebody wants the run to stop: a file named stop, a folder that went away, a signal, or, if
+    attached, a closed standard input. A second signal ends the process as if nobody listened.
+    """
+    closed = threading.Event()
+    if attached:
+
+        def wait() -> None:
+            with contextlib.suppress(OSError, ValueError):
+                while os.read(sys.stdin.fileno(), 1):  # past Python's buffer, whose lock would be held at the end
+                    pass
+            closed.set()
+
+        threading.Thread(target=wait, daemon=True).start()
+    before = [signal.getsignal(number) or signal.SIG_DFL for number in ENDING]
+
+    def hear(*_: object) -> None:
+        closed.set()
+        _answer(before)
+
+    _answer([old if old is signal.SIG_IGN else hear for old in before])
+    try:
+        yield lambda: closed.is_set() or (folder / run.STOP).exists() or not folder.is_dir()
+    finally:
+        _answer(before)
+        with contextlib.suppress(OSError):
+            (folder / run.STOP).unlink()  # it has been answered
+
+
+def _answer(handlers: Sequence[Any]) -> None:
+    """Sets what answers the signals that end a process; only the main thread may."""
+    if threading.current_thread() is threading.main_thread():
+        for number, handler in zip(ENDING, handlers, strict=True):
+            signal.signal(number, handler)

@@ -1,0 +1,160 @@
+"""What a plan comes to on this machine: pictures decoded, the net filled, features computed, a device chosen."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from cnnviz.data import folder as folders
+from cnnviz.data.augment import augment, draw, nothing
+from cnnviz.data.folder import DataSet
+from cnnviz.data.loader import Batches, Features, Pictures, measure
+from cnnviz.inference.cut import cut
+from cnnviz.models.preprocess import Preprocess
+from cnnviz.options import RequestError
+from cnnviz.train import recipes
+from cnnviz.train.evaluate import Loss, class_weights
+from cnnviz.train.plan import Plan
+from cnnviz.train.recipes import Recipe
+
+PIECE = 4 * 224**2  # pixels of a piece of a batch on a processor
+WIDE = 64  # pictures at once where no gradient is needed
+
+
+class StopRequested(Exception):
+    """Somebody asked the run to stop before its first step."""
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """All that training needs. `learner` is the net, or its head alone where features were computed once."""
+
+    plan: Plan
+    data: DataSet
+    recipe: Recipe
+    preprocess: Preprocess
+    pictures: dict[str, Pictures]  # by split
+    train: Pictures | Features
+    val: Pictures | Features
+    learner: nn.Module
+    groups: tuple[tuple[tuple[str, ...], float], ...]
+    resting: tuple[str, ...]
+    device: torch.device
+
+    @property
+    def classes(self) -> int:
+        """The number of classes."""
+        return len(self.data.classes)
+
+    @property
+    def wide(self) -> int:
+        """Pictures (or features) in one batch where no gradient is needed."""
+        return 4096 if isinstance(self.val, Features) else WIDE
+
+    def input(self, pixels: Tensor, step: int | None = None) -> Tensor:
+        """Pixels uint8 (N, C, H, W), or features, as the learner takes them; augmented where a step is named."""
+        if pixels.dtype != torch.uint8:
+            return pixels
+        if step is None or nothing(self.plan.augment):
+            return scaled(pixels, self.preprocess)
+        generator = torch.Generator().manual_seed(self.plan.seed * 7_368_787 + step)
+        drawn = draw(self.plan.augment, len(pixels), generator).to(pixels.device)
+        return scaled(augment(pixels, self.plan.augment, drawn), self.preprocess)
+
+    def loss(self) -> Loss:
+        """The loss to be made small."""
+        weights = class_weights(self.train.labels, self.classes) if self.plan.class_weights else None
+        return Loss(self.recipe.single_logit, self.plan.smoothing, weights)
+
+
+def scaled(pixels: Tensor, preprocess: Preprocess) -> Tensor:
+    """Pixels uint8 or 0..1 (N, C, H, W) minus mean, over standard deviation, channels last in memory."""
+    mean = torch.tensor(preprocess.mean, device=pixels.device).view(1, -1, 1, 1)
+    std = torch.tensor(preprocess.std, device=pixels.device).view(1, -1, 1, 1)
+    x = pixels.float().div_(255) if pixels.dtype == torch.uint8 else pixels
+    return ((x - mean) / std).contiguous(memory_format=torch.channels_last)
+
+
+def prepare(plan: Plan, runs: Path, weights: Path | None, log: Callable[..., None], wanted: Callable[[], bool]) -> Task:
+    """The task of a plan. Raises `RequestError`, or `Stopped` when `wanted` says so on the way."""
+    data = folders.read(plan.data, share=plan.share, seed=plan.seed)
+    recipe = recipes.prepare(plan, len(data.classes), weights, runs)
+    said = time.monotonic()
+
+    def progress(stage: str, done: int, of: int) -> None:
+        nonlocal said
+        if wanted():
+            raise StopRequested
+        if done == of or time.monotonic() - said > 0.5:
+            said = time.monotonic()
+            log("prepare", stage=stage, done=done, of=of)
+
+    def notice(path: Path, why: str) -> None:
+        log("unreadable", path=path.name, message=why)
+
+    pictures = {}
+    for name, part in data.splits().items():
+        tell = functools.partial(progress, f"pictures of {name}")
+        pictures[name] = Pictures(part, recipe.preprocess, threads=plan.threads, notice=notice, progress=tell)
+    preprocess = recipe.preprocess
+    if not recipe.pretrained and not plan.start:
+        mean, std = measure(pictures["train"])
+        preprocess = dataclasses.replace(preprocess, mean=mean, std=std)
+    device = _device(plan)
+    recipe.net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    train: Pictures | Features = pictures["train"]
+    val: Pictures | Features = pictures["val"]
+    learner, groups, resting = recipe.net, recipe.groups, recipe.resting
+    if plan.recipe == "features":
+        trunk, head = recipes.split(recipe)
+        trunk.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        train = embed(trunk, recipe.head[0], pictures["train"], preprocess, device, progress, "train")
+        val = embed(trunk, recipe.head[0], pictures["val"], preprocess, device, progress, "val")
+        learner, groups, resting = head, ((tuple(name for name, _ in head.named_parameters()), 1.0),), ()
+    return Task(plan, data, recipe, preprocess, pictures, train, val, learner, groups, resting, device)
+
+
+def embed(
+    trunk: nn.Module,
+    end: str,
+    pictures: Pictures,
+    preprocess: Preprocess,
+    device: torch.device,
+    progress: Callable[[str, int, int], None] = lambda _stage, _done, _of: None,
+    name: str = "train",
+) -> Features:
+    """The features (N, F) of all pictures by a frozen trunk that ends at layer `end`, batch norm folded."""
+    run = cut(trunk, end).trunk
+    values, labels, done = [], [], 0
+    with torch.no_grad():
+        for pixels, truth, _ in Batches(pictures, torch.arange(len(pictures)), WIDE):
+            if len(truth):
+                values.append(features(run, pixels.to(device), preprocess).float().cpu())
+                labels.append(truth)
+            done += WIDE
+            progress(f"features of {name}", min(done, len(pictures)), len(pictures))
+    return Features(torch.cat(values), torch.cat(labels))
+
+
+def features(run: Callable[[Tensor], tuple[Tensor, ...]], pixels: Tensor, preprocess: Preprocess) -> Tensor:
+    """What a trunk makes of pixels uint8 (N, C, H, W): (N, F). On a processor, no more at once than its caches hold."""
+    pieces = 1 if pixels.device.type != "cpu" else -(-len(pixels) * pixels.shape[2] * pixels.shape[3] // PIECE)
+    return torch.cat([run(scaled(part, preprocess))[0].flatten(1) for part in pixels.chunk(pieces)])
+
+
+def _device(plan: Plan) -> torch.device:
+    wanted = plan.device
+    if wanted == "auto":
+        wanted = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        torch.empty(1, device=wanted)
+    except (RuntimeError, AssertionError):
+        raise RequestError(f"There is no device {wanted!r} here; choose auto or cpu.") from None
+    return torch.device(wanted)

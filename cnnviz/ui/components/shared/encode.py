@@ -1,0 +1,34 @@
+"""How scripts, pixels and colours travel from Python to a browser component."""
+
+from __future__ import annotations
+
+import base64
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from cnnviz import picture
+
+
+def script(*paths: Path) -> str:
+    """Plain scripts joined into one ES module; the last one holds the export."""
+    return "\n".join(path.read_text(encoding="utf-8") for path in paths)
+
+
+def text(values: np.ndarray) -> str:
+    """Bytes as base64, the way pixels and colours travel."""
+    return base64.b64encode(np.ascontiguousarray(values, np.uint8).tobytes()).decode()
+
+
+@cache
+def colours() -> dict[str, str]:
+    """256 RGB triples each for activations, weights, heat, directions, so that the browser paints as Python does."""
+    ramp = np.linspace(0, 1, 256, dtype=np.float32)[None]
+    maps = {
+        "activation": picture.ACTIVATION,
+        "weight": picture.WEIGHT,
+        "heat": picture.HEAT,
+        "direction": picture.DIRECTION,
+    }
+    return {name: text(picture.colourise(ramp, colour_map)) for name, colour_map in maps.items()}

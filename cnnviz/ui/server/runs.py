@@ -1,0 +1,162 @@
+"""Data sets and training runs behind the pages: where they lie, and the processes that this server started.
+
+A process is held here and nowhere else: when the server ends, the process's standard input closes, and it stops.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import shutil
+import subprocess
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from cnnviz.models import catalog
+from cnnviz.options import RequestError
+from cnnviz.train import run
+from cnnviz.train.plan import Plan
+from cnnviz.train.run import Run
+from cnnviz.ui.server import startup
+
+ROOM = 4 << 20  # bytes: with fewer, not even a small net is kept
+_processes: dict[str, subprocess.Popen] = {}
+_begun: dict[str, int] = {}  # bytes of its events when a run's process was started
+_lock = threading.Lock()
+public = startup.public
+
+
+def runs_folder() -> Path:
+    """The folder of training runs."""
+    return catalog.runs_folder()
+
+
+def listing() -> list[Run]:
+    """All runs as they stand, the newest first; what cannot be read is left out."""
+    found = []
+    for folder in run.folders(runs_folder()):
+        with contextlib.suppress(RequestError):
+            found.append(look(folder.name))
+    return found
+
+
+def look(name: str) -> Run:
+    """One run as it stands. Raises `RequestError`."""
+    return look_at(run.find(name, runs_folder()))
+
+
+def look_at(folder: Path) -> Run:
+    """The run in a folder as it stands. Raises `RequestError`."""
+    name, stamp = folder.name, _size(folder)
+    found = _look(str(folder), stamp, run.alive(folder))
+    if spawned(name) and stamp == _begun.get(name) and not found.active:
+        return Run(found.id, found.folder, found.plan, "starting", found.events)  # importing torch takes seconds
+    return found
+
+
+def _size(folder: Path) -> int:
+    """Bytes of a run's events."""
+    events = folder / run.EVENTS
+    return events.stat().st_size if events.exists() else 0
+
+
+def busy(name: str) -> bool:
+    """Whether a process works on a run, or will in a moment."""
+    return look(name).state in ("starting", "queued", "running")
+
+
+def spawned(name: str) -> bool:
+    """Whether a process that this server started for a run is there, also while it still imports torch."""
+    process = _processes.get(name)
+    return process is not None and process.poll() is None
+
+
+def begin(plan: Plan) -> str:
+    """Starts training a plan in a process of its own; the run's id. Raises `RequestError`."""
+    folder = run.create(plan, runs_folder())
+    _start(folder)
+    return folder.name
+
+
+def go_on(name: str) -> None:
+    """Goes on with a run that was stopped or interrupted."""
+    _start(run.find(name, runs_folder()))
+
+
+def find_rate(plan: Plan) -> Path:
+    """Starts looking for a learning rate; the folder to watch. Raises `RequestError`."""
+    folder = run.trial(plan, runs_folder())
+    _start(folder, "--find-rate")
+    return folder
+
+
+def verdict(one: Run) -> dict[str, Any] | None:
+    """What a run's best weights say about val and test; None where nobody judged those that are the best now."""
+    with contextlib.suppress(OSError):
+        if one.state == "finished" or _changed(one, run.VERDICT) >= _changed(one, "best.safetensors"):
+            return run.verdict(one.folder)
+    return None
+
+
+def _changed(one: Run, name: str) -> int:
+    return (one.folder / name).stat().st_mtime_ns
+
+
+def judge(one: Run, told: Callable[[str, float], Any]) -> None:
+    """Judges the best weights of a run as the end of training does; `told` hears the stage and its share done.
+
+    Raises `RequestError`.
+    """
+    from cnnviz.train.checkpoints import Keeper
+    from cnnviz.train.setup import prepare
+
+    def log(kind: str, **values: Any) -> None:
+        if kind == "prepare":
+            told(values["stage"], values["done"] / max(1, values["of"]))
+
+    plan = one.plan.but(recipe="frozen") if one.plan.recipe == "features" else one.plan  # whole pictures are judged
+    with run.holding(one.folder):
+        Keeper(one.folder, prepare(plan, one.folder.parent, None, log, lambda: False), log).judge()
+    if verdict(one) is None:
+        raise RequestError("The verdict could not be written; free some space, then judge again.")
+
+
+def crowded(folder: Path) -> str:
+    """Where there is no room left to write a run: one sentence that says so; else nothing."""
+    with contextlib.suppress(OSError):
+        if (free := shutil.disk_usage(folder).free) < ROOM:
+            return f"The disk with the runs is full ({free / 2**20:.1f} MiB are free): free some space, then go on."
+    return ""
+
+
+def complaint(folder: Path) -> str:
+    """What a run's process said last on standard error, in one line."""
+    with contextlib.suppress(OSError):
+        lines = (folder / "errors.txt").read_text(errors="replace").strip().splitlines()
+        return lines[-1].removeprefix("cnnviz: ")[:400] if lines else ""
+    return ""
+
+
+def _start(folder: Path, *extra: str) -> None:
+    with _lock:
+        for name, process in list(_processes.items()):
+            if process.poll() is not None:  # so that nothing is left of those that ended
+                del _processes[name]
+        if (old := _processes.get(folder.name)) is not None and old.poll() is None:
+            raise RequestError(f"Run {folder.name} is training already.")
+        _begun[folder.name] = _size(folder)
+        _processes[folder.name] = run.spawn(folder, *extra)
+
+
+@functools.lru_cache(maxsize=256)
+def _look(folder: str, _size: int, _alive: bool) -> Run:
+    return run.read(Path(folder))
+
+
+def onnx(key: str) -> bytes:
+    """A net as an ONNX file: pixels 0..255 in, probabilities out."""
+    from cnnviz.train import onnx as export
+
+    return export.onnx(startup.START.engine().model(key))

@@ -1,0 +1,149 @@
+"""The engine behind the pages: loaded by a thread of its own when the server starts, so that pages paint first."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import threading
+import webbrowser
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+from cnnviz.models import catalog, weights  # list nets without torch
+from cnnviz.options import RequestError
+from cnnviz.photo import Photo, samples
+
+if TYPE_CHECKING:
+    from cnnviz.runtime.engine import Engine
+
+SPOOL = 2**30  # bytes, beyond any upload that `server.maxUploadSize` lets through
+PATIENCE = 1.0  # seconds until the port answers
+SPARE = "lecture/cats_gap"  # untrained, but always there
+
+
+class Start:
+    """Loads the engine once, in the background, and rehearses the first picture anybody will ask for."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._ready = threading.Event()
+        self._engine: Engine | None = None
+        self._failed: Exception | None = None
+
+    def begin(self) -> None:
+        """Start loading, unless somebody has."""
+        with self._lock:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._load, name="cnnviz-start", daemon=True)
+                self._thread.start()
+
+    def ready(self) -> bool:
+        """Whether the engine can be asked without waiting for it to load."""
+        return self._ready.is_set()
+
+    def loaded(self) -> Engine | None:
+        """The engine, where it is there by now."""
+        return self._engine if self.ready() else None
+
+    def engine(self, timeout: float | None = None) -> Engine:
+        """The engine, waited for. Raises `RequestError` where it could not be loaded."""
+        self.begin()
+        self._ready.wait(timeout)
+        if isinstance(self._failed, RequestError):
+            raise RequestError(str(self._failed))  # it says what to do; anew, for each thread has its own traceback
+        if self._engine is None:
+            why = f" ({self._failed})" if self._failed else ""
+            raise RequestError(f"The engine could not be loaded{why}; check that torch is installed, then start again.")
+        return self._engine
+
+    def _load(self) -> None:
+        try:
+            from cnnviz.runtime.engine import shared
+
+            self._engine = shared()
+        except Exception as error:  # whatever went wrong with torch is told on the page, not lost in a thread
+            self._failed = error
+            return self._ready.set()
+        self._ready.set()
+        with contextlib.suppress(RequestError):
+            rehearse(self._engine)
+        gc.collect()
+        gc.freeze()  # torch's 400,000 objects are here to stay: no collection needs to walk them again
+        with contextlib.suppress(Exception):  # five seconds that the first ImageNet net would take; told where needed
+            import torchvision  # noqa: F401
+        return gc.freeze()
+
+
+START = Start()
+
+
+@contextlib.asynccontextmanager
+async def lifespan(app: Any) -> AsyncIterator[None]:
+    """The server's life: load the engine as it comes up, and open a browser where `streamlit run` would."""
+    from starlette.formparsers import MultiPartParser
+    from streamlit import config
+    from streamlit.web import server
+
+    MultiPartParser.spool_max_size = SPOOL  # an upload of more than 1 MB would pass through a file on disk
+    START.begin()
+    if not config.get_option("server.headless"):
+        url = server.server_util.get_url("127.0.0.1")
+        opener = threading.Timer(PATIENCE, webbrowser.open, (url,))
+        opener.daemon = True
+        opener.start()
+    yield
+
+
+def public() -> bool:
+    """Whether strangers are served, who may neither train nor leave data behind, nor make the server download."""
+    return os.environ.get("CNNVIZ_PUBLIC", "") not in ("", "0")
+
+
+def rows() -> tuple[catalog.ModelInfo, ...]:
+    """The nets that can be chosen, as `Engine.models` lists them, also before the engine is there."""
+    return listing()[0]
+
+
+def listing() -> tuple[tuple[catalog.ModelInfo, ...], str]:
+    """The nets that can be chosen, and why those of the weights folder are not among them: "" where they are."""
+    try:
+        listed = engine.models() if (engine := START.loaded()) else catalog.rows()
+    except (RequestError, OSError) as error:  # the folder was never there, or went while the server was up
+        return catalog.spare(), str(error)
+    return tuple(row for row in listed if not (public() and row.where == "download")), ""
+
+
+def snapshots(run: str) -> list[str]:
+    """What the weights of a run, run/<id>, can be asked for by: best, last and its steps; nothing for other keys."""
+    kind, _, name = run.partition("/")
+    runs = engine.runs if (engine := START.loaded()) else None
+    folder = catalog.run_folders(catalog.runs_folder(runs)).get(name) if kind == "run" else None
+    if folder is None:
+        return []
+    steps = list(map(str, weights.snapshots(folder)))
+    return ["best", *(["last", *steps] if steps else [])]
+
+
+def first(listed: tuple[catalog.ModelInfo, ...]) -> str:
+    """The key of the net to open with: one that needs no download."""
+    best = next((row.key for where in ("bundled", "run", "on disk") for row in listed if row.where == where), None)
+    return best or SPARE
+
+
+def methods() -> dict[str, Any]:
+    """The ways to make a heat map, by name: title, what it says, what it reads, its options."""
+    from cnnviz.attribution.methods import METHODS  # brings in torch, so only once somebody asks
+
+    return METHODS
+
+
+def rehearse(engine: Engine) -> None:
+    """Ask what the first visitor will see: the first net, the first photo."""
+    from cnnviz import picture
+
+    key, photo = first(engine.models()), Photo.sample(samples()[0])
+    engine.predict(key, photo)
+    picture.encode(picture.overlay(photo, engine.heatmap(key, photo)))
+    engine.all_activations(key, photo, engine.stages(key))

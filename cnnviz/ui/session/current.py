@@ -1,0 +1,92 @@
+"""What a visit knows: the current photo and net, and what stands in its link.
+
+Pages use `photo()`, `model()` and `engine()`; widgets that belong in the link go through `linked` and `note`.
+"""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from cnnviz.options import RequestError
+from cnnviz.photo import Photo, samples
+from cnnviz.ui.server import startup
+from cnnviz.ui.session import photos
+from cnnviz.ui.session.link import _text, noted
+from cnnviz.ui.session.photos import BAGS, own_photos
+
+if TYPE_CHECKING:
+    from cnnviz.runtime.engine import Engine
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def enter() -> None:
+    """Mark this run as having come through app.py; its first line."""
+    startup.START.begin()
+    setattr(get_script_run_ctx(), "cnnviz_entered", True)  # noqa: B010
+    photos.watched(*(photos.photo_store(name) for name in BAGS))
+
+
+def guard() -> None:
+    """A page's first line: where a fresh server was asked for the page itself, go through app.py all the same."""
+    context = get_script_run_ctx()
+    whole = context is None or Path(context.main_script_path).resolve() == ROOT / "app.py"
+    if whole and not getattr(context, "cnnviz_entered", False):
+        runpy.run_path(str(ROOT / "app.py"), run_name="__main__")
+        st.stop()
+
+
+def engine() -> Engine:
+    """The engine of this server; the first visitors wait for it under a sentence that says so.
+
+    Where it cannot be loaded, the page ends here with the reason.
+    """
+    try:
+        if startup.START.ready():
+            return startup.START.engine()
+        with st.spinner("Loading PyTorch, a few seconds, once after the server starts"):
+            return startup.START.engine()
+    except RequestError as error:
+        st.error(str(error), icon=":material/error:")
+        st.stop()
+
+
+def model() -> str:
+    """The key of the current net: the one picked, or where that refused to load, the last one that did."""
+    return st.session_state.get("_model_loaded") or model_picked()
+
+
+def model_picked() -> str:
+    """The key of the net picked in the sidebar."""
+    return noted("model") or startup.first(startup.rows())
+
+
+def use_model(key: str | None) -> None:
+    """Remember the net that did load."""
+    st.session_state["_model_loaded"] = key
+
+
+def photo() -> Photo:
+    """The current photo: a sample, or one of the visitor's own."""
+    name, mine = noted("photo"), own_photos()
+    return mine[name] if name in mine else Photo.sample(name if name in samples() else samples()[0])
+
+
+def view() -> dict[str, str]:
+    """The net and the photo as a link names them; a personal photo is never part of it."""
+    shown = {"model": model()}
+    if not photo().personal:
+        shown["photo"] = photo().name
+    return shown
+
+
+def link(page: str, **params: Any) -> str:
+    """The whole address of a page showing what is shown now."""
+    here = "/".join((st.context.url or "http://localhost:8501/").split("/")[:3])
+    query = urlencode(view() | {name: _text(value) for name, value in params.items()}, safe="/")
+    return f"{here}/{page}?{query}"

@@ -1,0 +1,164 @@
+"""The photos people brought along, of all visits together: bounded in bytes, and gone soon after their visit."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Sequence
+from typing import Any
+
+import streamlit as st
+from streamlit import runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from cnnviz.photo import Photo, PhotoError, samples
+from cnnviz.ui.server import jobs, startup
+from cnnviz.ui.session.visit import kept, visit_id
+
+ROOM = 2**30  # bytes for the decoded photos of all visits together
+SIDE = 2048  # px: what is kept of an uploaded photo; 12 MiB each at most
+MOST = 24  # photos of a visit; `ROOM` bounds those of all visits together
+BAGS = ("_mine", "_many")  # the photos of the sidebar, and those of the pages that take many
+DECODING = threading.BoundedSemaphore(2)  # 50 megapixels take 200 MiB while they are decoded
+GRACE = 100.0  # seconds until a visit whose tab was closed is over; a network hiccup is shorter
+
+
+class PhotoStore(dict[str, Photo]):
+    """One visit's photos by name; `lost` tells that photos had to make room for somebody's newer ones.
+
+    `kept` is what the visit remembers beside them: its last questions, which hold photos too, and thumbnails.
+    """
+
+    def __init__(self, kept: dict[str, Any]) -> None:
+        super().__init__()
+        self.kept, self.lost = kept, False
+
+    def bytes(self) -> int:
+        """Bytes of the pixels."""
+        return sum(photo.pixels.nbytes for photo in list(self.values()))
+
+    def give_up(self, name: str) -> None:
+        """Lose a photo to somebody's newer one, and every question that may hold it."""
+        self.pop(name, None)
+        self.lost = True
+        for key, value in list(self.kept.items()):
+            if key.startswith("thumbnail") or (isinstance(value, tuple) and len(value) == 2 and callable(value[1])):
+                self.kept.pop(key, None)
+
+
+_stores: list[weakref.ref[PhotoStore]] = []  # the oldest visit first
+_lock = threading.Lock()
+
+
+def photo_store(name: str) -> PhotoStore:
+    """The photo store of that name of the present visit."""
+    if name not in st.session_state:
+        st.session_state[name] = made = PhotoStore(st.session_state.setdefault("_kept", {}))
+        with _lock:
+            _stores[:] = [ref for ref in _stores if ref() is not None] + [weakref.ref(made)]
+    return st.session_state[name]
+
+
+def put(into: PhotoStore, name: str, photo: Photo) -> None:
+    """Take a photo in; where there is no room, photos of the oldest visits go first, its own last."""
+    with _lock:
+        into[name] = photo
+        others = [found for ref in _stores if (found := ref()) is not None and found is not into]
+        for other in [*others, into]:
+            for old in list(other):
+                if sum(found.bytes() for found in (*others, into)) <= ROOM:
+                    return
+                if other is not into or old != name:
+                    other.give_up(old)
+
+
+def let_go(file: Any) -> None:
+    """Forget the bytes of an uploaded file as they came, with all that a camera writes beside the pixels."""
+    context = get_script_run_ctx()
+    if context is not None and (ident := getattr(file, "file_id", None)):
+        files: Any = context.uploaded_file_mgr  # the one in memory, which has more than its protocol
+        files.remove_file(context.session_id, ident)
+
+
+def let_all_go() -> None:
+    """Forget the bytes of every file this visit uploaded."""
+    if (context := get_script_run_ctx()) is not None:
+        context.uploaded_file_mgr.remove_session_files(context.session_id)
+
+
+def watched(*bags: PhotoStore) -> None:
+    """See to it that this visit's photos go when its tab has been closed for a while."""
+    if (context := get_script_run_ctx()) is not None:
+        _visit(Visit(bags, context.session_id, context.uploaded_file_mgr))
+
+
+class Visit:
+    """What a visit brought along: to be left behind by all others."""
+
+    def __init__(self, bags: tuple[PhotoStore, ...], session: str, files: Any) -> None:
+        self.bags, self.session, self.files = bags, session, files
+
+    def leave(self) -> None:
+        """The tab is closed, or the network hiccups: give it a while, then clear up."""
+        timer = threading.Timer(GRACE, self.clear)
+        timer.daemon = True
+        timer.start()
+
+    def clear(self) -> None:
+        """Forget the photos, their files and what was computed from them, unless the visit goes on."""
+        if runtime.exists() and runtime.get_instance().is_active_session(self.session):
+            return
+        self.files.remove_session_files(self.session)
+        brought = any(self.bags)
+        for one in self.bags:
+            one.clear()
+            one.kept.clear()
+        if brought and (engine := startup.START.loaded()):
+            engine.purge()
+
+
+@st.cache_resource(scope="session", show_spinner=False, on_release=lambda visit: visit.leave())
+def _visit(_visit: Visit) -> Visit:
+    return _visit
+
+
+def own_photos() -> dict[str, Photo]:
+    """The photos this visit brought along, by the name they have in its link (mine-1, mine-2, ...)."""
+    return dict(photo_store("_mine"))
+
+
+def add_photos(files: Sequence[Any]) -> list[str]:
+    """Take uploaded files in and make the last good one the current photo; a sentence for each that is refused.
+
+    What is kept is pixels: the files themselves are let go, refused or not.
+    """
+    bag, refused = photo_store("_mine"), []
+    for file in files:
+        try:
+            if len(bag) >= MOST:
+                raise PhotoError(f"{file.name}: {MOST} photos are kept at most; forget some first.")
+            with DECODING:
+                taken = Photo.open(file, name=file.name, side=SIDE)
+        except PhotoError as error:
+            refused.append(str(error))
+            continue
+        finally:
+            let_go(file)
+        name = next((n for n, p in list(bag.items()) if p.digest == taken.digest), None)
+        if name is None:
+            st.session_state["_brought"] = count = st.session_state.get("_brought", 0) + 1
+            put(bag, name := f"mine-{count}", taken)
+        st.session_state["photo"] = name
+    return refused
+
+
+def forget_photos() -> None:
+    """Drop this visit's photos and files, pictures made of them, and all the engine derived from personal photos."""
+    for name in BAGS:
+        photo_store(name).clear()
+    let_all_go()
+    jobs.JOBS.forget_personal(visit_id())
+    kept().clear()
+    st.session_state["photo"] = samples()[0]
+    if engine := startup.START.loaded():
+        engine.purge()

@@ -1,0 +1,99 @@
+"""The frame around every page: list of pages, sidebar, presenter mode, style."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from cnnviz.ui.session import current
+from cnnviz.ui.shell import activity, sidebar
+from cnnviz.ui.widgets import controls, show
+
+STYLE = Path(__file__).with_name("style.css")
+ICON = (
+    "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'>"
+    "<rect x='1' y='1' width='30' height='30' rx='6' fill='#0e0f12' stroke='#7d8490'/>"
+    "<rect x='6' y='6' width='9' height='9' fill='#781c6d'/><rect x='17' y='6' width='9' height='9' fill='#ed6925'/>"
+    "<rect x='6' y='17' width='9' height='9' fill='#320a5e'/>"
+    "<rect x='17' y='17' width='9' height='9' fill='#fcffa4'/></svg>"
+)
+# section -> (file in pages/, title, icon, one line for the tooltip); pages that are not there yet are left out
+PAGES: dict[str, tuple[tuple[str, str, str, str], ...]] = {
+    "": (("home", "Home", "home", "A photo flows through a net"),),
+    "Labs": (
+        ("convolution", "Convolution lab", "grid_on", "A window slides over a picture"),
+        ("gabor", "Gabor lab", "waves", "One oriented filter, and a bank of them"),
+        ("data", "Data", "photo_library", "What a net learns from"),
+        ("train", "Train", "model_training", "Watch a net learn"),
+    ),
+    "Look inside": (
+        ("activations", "Activations", "apps", "What each channel of a layer answers"),
+        ("filters", "Filters", "texture", "What each channel would like to see"),
+        ("class_activation", "Class activation", "local_fire_department", "Which pixels spoke for a class"),
+        ("time_machine", "Time machine", "history", "Scrub through a training run"),
+    ),
+    "Teach": (("lecture", "Lecture", "school", "Scenes in an order"),),
+}
+
+
+def run() -> None:
+    """One visit of one page: frame, then the page."""
+    current.enter()
+    presenting = controls.linked_tick("present")
+    st.set_page_config(page_icon=ICON, layout="wide", initial_sidebar_state="collapsed" if presenting else "auto")
+    pages = _pages()
+    page = st.navigation(pages, position="hidden" if presenting else "sidebar", expanded=True)
+    st.logo(ICON, size="large")
+    st.html(f"<style>{STYLE.read_text()}{PRESENTING if presenting else ''}</style>")
+    if presenting:
+        sidebar.unseen()
+        _stage([p for group in pages.values() for p in group], page)
+        with show.refusals():
+            page.run()
+        return
+    with st.sidebar:
+        top = st.container()
+    drawn = activity.draw(top)
+    foot = sidebar.draw()
+    try:
+        with show.refusals():  # pages ask under this edge of their own accord, so that the rest of them stays
+            page.run()
+    finally:  # also where a page stops early: by now the engine is loaded and can name its device
+        if not drawn:  # what the page itself began
+            activity.draw(top)
+        with foot:
+            sidebar.foot()
+
+
+def _pages() -> dict[str, list]:
+    found = {}
+    for section, entries in PAGES.items():
+        there = [
+            st.Page(path, title=title, icon=f":material/{icon}:", help=help, default=file == "home", url_path=file)
+            for file, title, icon, help in entries
+            if (path := current.ROOT / "pages" / f"{file}.py").is_file()
+        ]
+        if there:
+            found[section] = there
+    return found
+
+
+def _stage(pages: list, page: object) -> None:
+    """Presenter mode: the switch back, and pages under the arrow keys."""
+    view = {**current.view(), "present": "true"}
+    here = next((i for i, p in enumerate(pages) if p == page), 0)
+    with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", key="stage"):
+        if st.button("Previous page", icon=":material/arrow_back:", shortcut="Left", type="tertiary", key="stage-back"):
+            st.switch_page(pages[(here - 1) % len(pages)], query_params=view)
+        if st.button("Next page", icon=":material/arrow_forward:", shortcut="Right", type="tertiary", key="stage-next"):
+            st.switch_page(pages[(here + 1) % len(pages)], query_params=view)
+        sidebar.present()
+
+
+PRESENTING = """
+html { font-size: 20px; }
+[data-testid="stSidebar"], [data-testid="stSidebarCollapsedControl"], [data-testid="stExpandSidebarButton"],
+[data-testid="stHeader"] { display: none; }
+.stMainBlockContainer { padding-top: 1rem; max-width: none; }
+"""

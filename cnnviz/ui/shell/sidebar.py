@@ -1,0 +1,215 @@
+"""The sidebar: which net, which photo, the presenter's switch, and what becomes of people's photos."""
+
+from __future__ import annotations
+
+import base64
+import collections
+import functools
+import html
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import streamlit as st
+
+from cnnviz.options import RequestError
+from cnnviz.photo import Photo, samples
+from cnnviz.ui.server import startup
+from cnnviz.ui.session import link, visit
+from cnnviz.ui.session.photos import add_photos, forget_photos, own_photos, photo_store
+from cnnviz.ui.session.visit import OWN
+from cnnviz.ui.shell import checkpoint_upload
+from cnnviz.ui.widgets import show
+from cnnviz.ui.widgets.controls import pick, tick
+
+SHORT = {"global average pooling": "GAP", "without max pooling": "no pooling", "convolutional base": "base"}
+WHERE = {"bundled": "bundled", "on disk": "on disk", "run": "trained here", "untrained": "untrained"}
+THUMB = 96  # px
+
+
+def draw() -> Any:
+    """Net, photos and the presenter's switch; returns the place for the `foot`, drawn when the page is done."""
+    with st.sidebar:
+        _net()
+        _photos()
+        place = st.container()
+        present()
+    return place
+
+
+def _net() -> None:
+    listed, why = startup.listing()
+    if why:
+        st.error(show.plain(why), icon=":material/error:")
+    order = ["bundled", "run", "on disk", "untrained", "download"]
+    listed = tuple(sorted(listed, key=lambda row: order.index(row.where) if row.where in order else len(order)))
+    named = {row.key: _words(row) for row in listed}
+    often = collections.Counter(named.values())
+    named = {key: words if often[words] == 1 else f"{words} · {key}" for key, words in named.items()}
+    asked = st.query_params.get("model")
+    named = _with_snapshots(named)
+    chosen = pick("Net", "model", list(named), startup.first(listed), words=named.__getitem__)
+    _strange("net", "model", asked, named)
+    _snapshot(chosen)
+    checkpoint_upload.draw()
+
+
+def _with_snapshots(named: Mapping[str, str]) -> dict[str, str]:
+    """The nets by key, and behind its run the snapshot that is asked for."""
+    found = dict(named)
+    for key in map(str, (link.noted("model"), st.query_params.get("model"))):
+        run, _, which = key.partition("@")
+        if key not in found and f"{run}@best" in found and which in startup.snapshots(run):
+            at = list(found).index(f"{run}@best") + 1
+            here = f"{found[f'{run}@best']}, {'step ' * which.isdecimal()}{which}"
+            found = dict([*list(found.items())[:at], (key, here), *list(found.items())[at:]])
+    return found
+
+
+def _snapshot(key: str) -> None:
+    """Which of its weights a run is asked with: the best, the last, or those after a step."""
+    run, _, which = key.partition("@")
+    kept = startup.snapshots(run)
+    if len(kept) < 2:
+        return
+
+    def take() -> None:
+        st.session_state["model"] = f"{run}@{st.session_state[name]}"
+
+    name = f"snapshot of {run}"
+    st.session_state[name] = which
+    st.selectbox("Snapshot", kept, key=name, on_change=take, format_func=lambda w: f"step {w}" if w.isdecimal() else w)
+
+
+def _strange(what: str, key: str, asked: str | None, known: Mapping[str, str]) -> None:
+    """A sentence where a link names a net or photo that is not here, until another one is picked."""
+    now = st.session_state[key]
+    if asked not in (None, OWN, *known):
+        st.session_state[f"_strange_{key}"] = asked, now
+    name, instead = st.session_state.get(f"_strange_{key}", (None, None))
+    if name is not None and instead == now:
+        st.warning(show.plain(f"There is no {what} {name!r} here; this is {known[now]}."), icon=":material/link_off:")
+
+
+def _words(row: Any) -> str:
+    size = f"{row.bytes / 1e6:,.0f} MB" if row.bytes >= 1e7 else f"{row.bytes / 1e6:.1f} MB"
+    where = WHERE.get(row.where, f"download {size}")
+    title = row.title
+    for long, short in SHORT.items():
+        title = title.replace(long, short)
+    return title if where in title else f"{title} · {where}"
+
+
+def _photos() -> None:
+    mine = own_photos()
+    options = [*reversed(mine), *samples()]
+    photos = {**{name: Photo.sample(name) for name in samples()}, **mine}
+    named = _named(photos)
+    st.html(f"<style>{''.join(_thumb(i, photos[name]) for i, name in enumerate(options, 1))}</style>")
+    asked = st.query_params.get("photo")
+    link.linked("photo", samples()[0], lambda value: value in options, str)
+    st.pills("Photo", options, key="photo", required=True, format_func=named.__getitem__)
+    link.note("photo", samples()[0], secret=st.session_state["photo"] in mine)
+    _strange("photo", "photo", asked, named)
+    if asked == OWN and not mine:
+        st.session_state["_gone"] = True
+    if st.session_state.get("_gone") and not mine:
+        st.info("A photo of one’s own outlives no reload and is part of no link; add it again.")
+    if photo_store("_mine").lost:
+        photo_store("_mine").lost = False
+        st.info("Photos of yours made room for newer ones of others; add them again.")
+    turn = st.session_state.setdefault("_turn", 0)  # a fresh uploader after each upload: the strip shows the photos
+
+    def bring(key: str) -> None:
+        files = st.session_state[key]
+        st.session_state["_refused"] = add_photos(files if isinstance(files, list) else [files] if files else [])
+        st.session_state["_turn"] += 1
+
+    for sentence in st.session_state.pop("_refused", []):
+        st.error(show.plain(sentence), icon=":material/error:")
+        st.toast(show.plain(sentence), icon=":material/error:", duration="long")  # the sidebar may be scrolled away
+    key = f"upload-{turn}"
+    st.file_uploader(
+        "Add photos", accept_multiple_files=True, key=key, on_change=bring, args=(key,),
+        type=["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"],
+    )  # fmt: skip
+    if st.toggle("Camera", key="camera-on"):
+        key = f"camera-{turn}"
+        st.camera_input("Take a photo", key=key, on_change=bring, args=(key,), resolution="480p")
+    if mine:
+        st.button("Forget my photos", on_click=forget_photos, icon=":material/delete:", width="stretch")
+
+
+def unseen() -> None:
+    """What the sidebar does for the link, where there is no sidebar: net and photo are taken from it and kept."""
+    listed, mine = startup.rows(), own_photos()
+    keys, first = _with_snapshots({row.key: row.title for row in listed}), startup.first(listed)
+    for key, allowed, default in (("model", list(keys), first), ("photo", [*mine, *samples()], samples()[0])):
+        link.linked(key, default, allowed.__contains__, str)
+        link.note(key, default, secret=st.session_state[key] in mine)
+
+
+def foot() -> None:
+    """The device in words, and what becomes of people's photos."""
+    words = "Loading PyTorch"
+    if startup.START.ready():
+        try:
+            engine = startup.START.engine()
+            _, waiting = engine.busy()
+            words = engine.device + (f" · {waiting} waiting" if waiting else "")
+        except RequestError:
+            words = "No engine"
+    st.html(
+        f'<p class="cv-foot"><b>{html.escape(words)}</b><br>Your photos stay in this server’s memory: never on its '
+        "disk, never passed on, gone within two minutes after you close this tab.</p>"
+    )
+
+
+def present() -> None:
+    """The presenter's switch; it lives in the sidebar, and above the page while presenting."""
+    tick("Present", "present", help="Big type and no sidebar, for a lecture hall; left and right change pages")
+
+
+def _named(photos: Mapping[str, Photo]) -> dict[str, str]:
+    """What each photo is called on the strip: shortened, and numbered where an earlier one is called the same."""
+    called: dict[str, str] = {}
+    for key, photo in photos.items():
+        short, again = _short(photo.name), 1
+        while short in called.values():
+            again += 1
+            short = f"{_short(photo.name)} ({again})"
+        called[key] = short
+    return called
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 18 else f"{name[:10]}…{name[-7:]}"
+
+
+def _thumb(place: int, photo: Photo) -> str:
+    """The style that lays a photo's thumbnail under the n-th pill."""
+    return f".st-key-photo button:nth-of-type({place}){{background-image:url({_small(photo)})}}"
+
+
+@functools.cache
+def _sample(name: str) -> str:
+    return _data(Photo.sample(name))
+
+
+def _small(photo: Photo) -> str:
+    """A thumbnail as a data address, made once: a sample's for the server, a person's own for this visit."""
+    if not photo.personal:
+        return _sample(photo.name)
+    kept = visit.kept()
+    if (name := f"thumbnail {photo.digest}") not in kept:
+        kept[name] = _data(photo)
+    return kept[name]
+
+
+def _data(photo: Photo) -> str:
+    small, file = photo.image(), io.BytesIO()
+    short = min(small.size)
+    left, top = (small.width - short) // 2, (small.height - short) // 2
+    small = small.resize((THUMB, THUMB), box=(left, top, left + short, top + short), reducing_gap=2)
+    small.save(file, "JPEG", quality=80)
+    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()

@@ -1,0 +1,140 @@
+"""Many photos at once: a gallery of predictions and maps, filtered by class or confidence, taken away as one zip."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from cnnviz import picture
+from cnnviz.photo import Photo, PhotoError, samples
+from cnnviz.ui.server import startup
+from cnnviz.ui.session import current
+from cnnviz.ui.session.photos import DECODING, forget_photos, let_go, photo_store, put
+from cnnviz.ui.widgets import controls, show
+from cnnviz.ui.widgets.background import patiently
+
+if TYPE_CHECKING:
+    from cnnviz.attribution.report import PhotoReport
+    from cnnviz.runtime.engine import Engine
+
+MODE = "Many photos"  # what the page's switch says
+MOST = 200
+SIDE = 800  # px: what is kept of each photo
+THUMB = 300  # px
+OPACITY = 0.5
+
+
+def gallery(engine: Engine, key: str) -> None:
+    """The samples, until somebody drops photos; each with its answer and its map."""
+    left, right = st.columns([1, 3], gap="large")
+
+    # ask
+    with left:
+        _drop()
+        methods = {name: row for name, row in startup.methods().items() if row.reads == "maps"}
+        method = controls.pick(
+            "Method", "many-method", list(methods), next(iter(methods)), words=lambda n: methods[n].title
+        )
+        show.say("The methods that answer at once; the slow ones are for one photo at a time.")
+        sure = controls.slide("At least this sure", "many-sure", 0.0, 1.0, 0.0, 0.05)
+        wanted = st.container()
+
+    # compute
+    photos = _brought() or [Photo.sample(name) for name in samples()]
+    with right:
+        of = engine.model(key).fingerprint, method, tuple(photo.digest for photo in photos)
+        cases = patiently("many", partial(_cases, engine, key, photos, method), f"{len(photos)} photos", of)
+    if cases is None:
+        return
+    with wanted:
+        labels = sorted({case.heat.label for case in cases})
+        chosen = controls.pick("Class", "many-class", ["", *labels], "", words=lambda label: label or "All classes")
+    kept = [c for c in cases if c.predictions[0].probability >= sure and chosen in ("", c.heat.label)]
+
+    # show
+    with right:
+        show.section(f"{len(kept)} of {len(cases)} photos", show.titled(engine.model(key)))
+        if not kept:
+            show.say("No photo is left; lower the bar, or show all classes.")
+            return
+        st.html(f'<div class="cv-gallery">{"".join(map(_tile, kept))}</div>')
+        st.download_button(
+            "Zip", lambda: _zip(engine, key, kept), "heat-maps.zip", "application/zip", key="zip-many",
+            icon=":material/folder_zip:", on_click="ignore",
+            help="A PNG and the numbers of each map, a table of answers, and what is needed to repeat them",
+        )  # fmt: skip
+        view = {"how-many": MODE, "many-method": method, "many-sure": sure, "many-class": chosen}
+        show.take_away("many", link=current.link("class_activation", **view))
+
+
+def _cases(
+    engine: Engine, key: str, photos: list[Photo], method: str, progress: Callable[[float], None] | None = None
+) -> list[PhotoReport]:
+    from cnnviz.attribution.report import PhotoReport  # brings in torch, which is there by now
+
+    made = []
+    for i, photo in enumerate(photos):
+        made.append(PhotoReport(photo, engine.predict(key, photo, 3), engine.heatmap(key, photo, method=method)))
+        if progress is not None:
+            progress((i + 1) / len(photos))
+    return made
+
+
+def _drop() -> None:
+    turn = st.session_state.setdefault("_many-turn", 0)
+    name = f"many-{turn}"
+
+    def take() -> None:
+        refused, mine = [], photo_store("_many")
+        for file in st.session_state[name]:
+            try:
+                if len(mine) >= MOST:
+                    raise PhotoError(f"{file.name}: {MOST} photos are the most; forget some first.")
+                with DECODING:
+                    photo = Photo.open(file, name=file.name, side=SIDE)
+            except PhotoError as error:
+                refused.append(str(error))
+                continue
+            finally:
+                let_go(file)
+            put(mine, photo.digest, photo)
+        st.session_state["_many-refused"] = refused
+        st.session_state["_many-turn"] = turn + 1
+
+    st.file_uploader(
+        f"Up to {MOST} photos", accept_multiple_files=True, key=name, on_change=take,
+        type=["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"],
+    )  # fmt: skip
+    for sentence in st.session_state.pop("_many-refused", []):
+        st.error(show.plain(sentence), icon=":material/error:")
+    if _brought():
+        st.button("Forget my photos", key="many-forget", on_click=forget_photos, icon=":material/delete:")
+    else:
+        show.say("These are the samples; drop your own to see them instead. They stay in this server's memory.")
+
+
+def _brought() -> list[Photo]:
+    """The photos dropped here during this visit; gone with all others when they are forgotten."""
+    return list(photo_store("_many").values())
+
+
+def _tile(case: PhotoReport) -> str:
+    from cnnviz.attribution.regions import caption
+
+    drawn = np.asarray(picture.overlay(case.photo, case.heat, OPACITY, side=THUMB))
+    words = f"{html.escape(case.photo.name)}<br><b>{html.escape(case.heat.label)}</b> "
+    return (
+        f'<figure><img src="{picture.address(drawn, 82)}" alt="{html.escape(caption(case.heat))}">'
+        f"<figcaption>{words}{case.predictions[0].probability:.0%}</figcaption></figure>"
+    )
+
+
+def _zip(engine: Engine, key: str, cases: list[PhotoReport]) -> bytes:
+    from cnnviz.attribution.report import bundle
+
+    return bundle(cases, engine.model(key), None, OPACITY, picture.HEAT)

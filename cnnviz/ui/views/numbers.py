@@ -1,0 +1,207 @@
+"""The way down, as views: channels that spoke for a class, the numbers of a map, and the products one is the sum of."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Hashable
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from cnnviz import picture
+from cnnviz.options import RequestError
+from cnnviz.ui.components.mosaic import mosaic
+from cnnviz.ui.session import link
+from cnnviz.ui.widgets import show
+
+if TYPE_CHECKING:
+    from cnnviz.attribution.arithmetic import Arithmetic
+    from cnnviz.attribution.heatmap import Heatmap
+    from cnnviz.inference.activations import Activations
+    from cnnviz.photo import Photo
+    from cnnviz.runtime.engine import Engine
+
+MOST = 16_000  # numbers of a map that can be pointed at one by one
+SHOWN = 3  # input channels of a convolution that are spelled out
+
+
+def down(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
+    """From the class to the channels that spoke for it, to one number, to the products it is the sum of."""
+    maps = show.asked("drill-maps", partial(engine.activations, key, photo, heat.layer))
+    of = engine.model(key).fingerprint, heat.layer
+    channel, place = unit(of, None if maps is None else maps.maps.shape)
+    ask = partial(engine.drill, key, photo, heat.target, heat.layer, channel, place)
+    found = show.asked("drill", ask, "Down to the numbers")
+    if found is None or maps is None:
+        return
+    top = found.witnesses[:12]
+    now = found.arithmetic
+    spoken = sum(w.contribution for w in found.witnesses)
+    show.say(
+        f"The score {found.score:.4g} of {found.label} is {spoken:.4g} from the {len(found.witnesses)} channels of "
+        f"{heat.layer} and {found.rest:+.4g} from biases and what follows. Choose a channel, then a number of its map."
+    )
+    one, two, three = st.columns(3, gap="medium")
+    with one:
+        show.section("Channels that spoke for it", "the largest share first")
+        tiles = picture.mosaic(maps.maps[[w.channel for w in top]], columns=4, scope="channel", tile=110, gap=3)
+        listed = [w.channel for w in top]
+        mosaic(
+            "drill-channels", tiles, columns=4, gap=3, alt="Channels by their share of the score",
+            names=[f"Channel {w.channel} · {w.contribution:+.4g}" for w in top],
+            chosen=listed.index(now.channel) if now.channel in listed else None,
+            on_choose=lambda: choose(top[st.session_state["drill-channels"]["place"]].channel),
+        )  # fmt: skip
+    with two:
+        show.section(f"Channel {now.channel}", f"its number at {now.place} is {now.shown:.6g}")
+        pixels("drill-pixels", maps.maps[now.channel], now.place, lambda at: choose(now.channel, at))
+    with three:
+        show.section(
+            "What this number sees", f"{found.field[2] - found.field[0]} × {found.field[3] - found.field[1]} px"
+        )
+        show.image(framed(heat.seen, found.field), f"The receptive field of row {now.place[0]}, column {now.place[1]}")
+    spelled_out(now)
+
+
+def pixels(
+    key: str,
+    values: np.ndarray,
+    chosen: tuple[int, int],
+    on_choose: Callable[[tuple[int, int]], None],
+    limit: float | None = None,
+) -> None:
+    """One map whose numbers can be pointed at: hover reads one, a click or the arrow keys choose it."""
+    height, width = values.shape
+
+    def chose() -> None:
+        on_choose(divmod(st.session_state[key]["place"], width))
+
+    mosaic(
+        key, show.pixelated(picture.diverging(values, limit), 420), columns=width, gap=0, alt="One channel's map",
+        names=[f"({y}, {x}): {values[y, x]:.5g}" for y in range(height) for x in range(width)],
+        chosen=chosen[0] * width + chosen[1], on_choose=chose,
+    )  # fmt: skip
+
+
+def unit(of: Hashable, shape: tuple[int, ...] | None) -> tuple[int | None, tuple[int, int] | None]:
+    """The channel and place in the link or chosen before `of` a net's layer, where they lie in maps of this shape."""
+    link.linked_of("unit", of, "", lambda text: _unit(text, shape) is not None, str)
+    link.note("unit", "")
+    return _unit(st.session_state["unit"], shape) or (None, None)
+
+
+def choose(channel: int, place: tuple[int, int] | None = None) -> None:
+    """Go to a channel, and to a number of its map, when the page runs again."""
+    st.session_state["unit"] = f"{channel}" if place is None else f"{channel}.{place[0]}.{place[1]}"
+
+
+def _unit(text: str, shape: tuple[int, ...] | None) -> tuple[int | None, tuple[int, int] | None] | None:
+    if not text:
+        return None, None
+    try:
+        numbers = [int(part) for part in text.split(".")]
+    except ValueError:
+        return None
+    if len(numbers) not in (1, 3) or (shape and not all(0 <= n < s for n, s in zip(numbers, shape, strict=False))):
+        return None
+    return numbers[0], (numbers[1], numbers[2]) if len(numbers) == 3 else None
+
+
+def framed(seen: np.ndarray, field: tuple[int, int, int, int]) -> np.ndarray:
+    """The picture with all outside of a field faded and its border drawn, enlarged for crispness."""
+    left, top, right, low = field
+    faded = (0.35 * seen + 0.65 * 128).astype(np.uint8)
+    faded[top:low, left:right] = seen[top:low, left:right]
+    drawn = faded.repeat(2, 0).repeat(2, 1)
+    mark = (255, 176, 46)
+    y0, y1, x0, x1 = 2 * top, 2 * low - 1, 2 * left, 2 * right - 1
+    drawn[y0 : y1 + 1, [x0, x0 + 1, x1 - 1, x1]] = mark
+    drawn[[y0, y0 + 1, y1 - 1, y1], x0 : x1 + 1] = mark
+    return drawn
+
+
+def number(
+    key: str, channel: int, values: np.ndarray, limit: float | None, wanted: tuple[int | None, tuple[int, int] | None]
+) -> tuple[int, int]:
+    """A channel's map whose numbers can be chosen; the row and column of the `wanted` unit, the strongest at first."""
+    which, place = wanted
+    if which != channel or place is None or place[0] >= values.shape[0] or place[1] >= values.shape[1]:
+        best = int(np.nan_to_num(np.abs(values)).argmax())
+        place = best // values.shape[1], best % values.shape[1]
+    if values.size <= MOST:
+        pixels(key, values, place, lambda at: choose(channel, at), limit)
+        return place
+    show.image(picture.diverging(values, limit), f"Channel {channel}")
+    row, column = f"{key}-row", f"{key}-column"
+    st.session_state[row], st.session_state[column] = place  # they follow the photo until a person says otherwise
+
+    def chose() -> None:
+        choose(channel, (st.session_state[row], st.session_state[column]))
+
+    one, two = st.columns(2)
+    one.number_input("Row", 0, values.shape[0] - 1, key=row, on_change=chose)
+    two.number_input("Column", 0, values.shape[1] - 1, key=column, on_change=chose)
+    return place
+
+
+def field(engine: Engine, key: str, layer: str) -> tuple[int, int, float, bool]:
+    """Size, jump, middle and wholeness of a layer's receptive field; where no formula tells, it sees everything."""
+    try:
+        found = engine.receptive(key, layer)
+    except (RequestError, KeyError):
+        return 1, 1, 0.0, True
+    return found.size, found.jump, found.middle, found.whole
+
+
+def sees(engine: Engine, key: str, shown: Activations, place: tuple[int, int]) -> tuple[int, int, int, int]:
+    """What a number sees: left, top, right, bottom in pixels the net saw; everything where no formula tells."""
+    try:
+        return engine.field(key, shown.layer, place)
+    except (RequestError, KeyError):
+        return 0, 0, shown.seen.shape[1], shown.seen.shape[0]
+
+
+def came_about(engine: Engine, key: str, photo: Photo, layer: str, channel: int, place: tuple[int, int]) -> None:
+    """How one number came about, or in a sentence why that cannot be spelled out."""
+    made = show.asked("number", partial(engine.arithmetic, key, photo, layer, channel, place))
+    if made is not None and (made.layer, made.channel, made.place) == (layer, channel, place):
+        spelled_out(made)
+
+
+def spelled_out(now: Arithmetic) -> None:
+    """The products of the convolution, its bias, and what happened to the sum until it was the number shown."""
+    products = now.products.sum((1, 2))
+    order = np.argsort(-np.abs(products))
+    some, rest = order[:SHOWN], order[SHOWN:]
+    show.section(
+        f"How {now.shown:.6g} came about", f"{now.source}: {now.patch.shape[0]} channels × {now.patch[0].size} cells"
+    )
+    rows = []
+    for i in some:
+        tables = (_grid(now.patch[i]), "×", _grid(now.weights[i], picture.WEIGHT), "=", _grid(now.products[i]))
+        rows.append(f"<div><em>channel {now.inputs[i]}</em>{' '.join(tables)}<b>{products[i]:+.5g}</b></div>")
+    if len(rest):
+        rows.append(f"<div><em>{len(rest)} more channels</em><b>{products[rest].sum():+.5g}</b></div>")
+    steps = [
+        f"<li><em>{html.escape(s.layer)} <small>{html.escape(s.kind)}</small></em> {html.escape(s.words)} "
+        f"<b>{s.value:.6g}</b></li>"
+        for s in now.steps
+    ]
+    shown = f"<li><em>shown</em> in the map of {html.escape(now.layer)} <b>{now.shown:.6g}</b></li>"
+    st.html(f'<div class="cv-sum">{"".join(rows)}</div><ol class="cv-steps">{"".join(steps)}{shown}</ol>')
+
+
+def _grid(values: np.ndarray, colour_map: str = picture.ACTIVATION) -> str:
+    """A k x k table of numbers, coloured around zero; large windows show colours only."""
+    reach = float(np.abs(values).max()) or 1.0
+    colours = picture.diverging(values, reach, colour_map)
+    cells = []
+    for row, inks in zip(values, colours, strict=True):
+        for value, ink in zip(row, inks, strict=True):
+            bright = float(ink @ np.array([0.299, 0.587, 0.114])) > 140
+            text = f"{value + 0.0:.3g}" if values.size <= 25 else ""  # no "-0"
+            style = f"background:rgb({ink[0]},{ink[1]},{ink[2]});color:{'#16181b' if bright else '#f6f6f2'}"
+            cells.append(f'<u style="{style}">{text}</u>')
+    return f'<span class="cv-cells" style="--k:{values.shape[1]}">{"".join(cells)}</span>'

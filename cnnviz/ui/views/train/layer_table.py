@@ -1,0 +1,74 @@
+"""The layers of a plan's net as a table: output, cost, memory, and which of them learn; made once asked for."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from cnnviz.train.plan import Plan
+from cnnviz.ui.server import data_sets
+from cnnviz.ui.widgets import show
+
+if TYPE_CHECKING:
+    from cnnviz.train.summary import Summary
+
+
+def draw(wanted: Plan, name: str) -> None:
+    """An expander that counts the layers only while it is open."""
+    closed = st.expander("Layers", icon=":material/table_rows:", key="layers-open", on_change="rerun")
+    with closed:
+        if not closed.open:
+            return
+        with show.refusals(), st.spinner("Counting the layers"):
+            found = _summary(wanted, len(data_sets.data_set(name).classes))
+            _table(found, wanted.batch)
+
+
+@functools.lru_cache(maxsize=32)
+def _summary(wanted: Plan, classes: int) -> Summary:
+    from cnnviz.train.summary import summary  # brings in torch, so only once somebody looks
+
+    return summary(wanted, classes)
+
+
+def _table(found: Summary, batch: int) -> None:
+    st.dataframe(
+        [
+            {
+                "layer": row.name, "kind": row.kind, "output": " × ".join(map(str, row.shape)),
+                "parameters": row.parameters, "mult-adds": row.mult_adds, "trainable": row.learns,
+                "memory": row.memory / 2**10,
+            }
+            for row in found.rows
+        ],
+        hide_index=True, height=show.tall(len(found.rows), 11), alt="The layers in the order they run",
+        column_config={
+            "layer": st.column_config.TextColumn(pinned=True),
+            "parameters": st.column_config.NumberColumn(format="localized"),
+            "mult-adds": st.column_config.NumberColumn(format="compact", help="For one picture"),
+            "trainable": st.column_config.TextColumn(help="Whether its weights learn by this recipe"),
+            "memory": st.column_config.NumberColumn(
+                "output, KiB", format="%.1f", help="Bytes that the layer puts out for one picture"
+            ),
+        },
+    )  # fmt: skip
+    one = found.input_bytes + found.pass_bytes
+    show.facts(
+        {
+            "Input": " × ".join(map(str, found.input)),
+            "Parameters": f"{found.parameters:,}",
+            "Trainable": f"{found.trainable:,}",
+            "At rest": f"{found.parameters - found.trainable:,}",
+            "Mult-adds": f"{found.mult_adds / 1e6:,.1f} M",
+            "Weights": size(found.weight_bytes),
+            "Maps there and back": size(found.pass_bytes),
+            f"In all, {batch} at once": size(found.weight_bytes + batch * one),
+        }
+    )
+
+
+def size(count: int) -> str:
+    """Bytes in MiB, as a person reads them."""
+    return f"{count / 2**20:,.1f} MiB" if count < 1 << 30 else f"{count / 2**30:,.1f} GiB"

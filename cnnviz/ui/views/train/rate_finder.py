@@ -1,0 +1,87 @@
+"""Looking for a learning rate: one click, the loss over the rate while it is looked for, a suggestion to take over."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import streamlit as st
+
+from cnnviz.options import RequestError
+from cnnviz.train import run as runfolder
+from cnnviz.train.plan import Plan
+from cnnviz.ui.server import runs
+from cnnviz.ui.views.train import curves, plan_form
+from cnnviz.ui.widgets import show
+
+STEPS = 100  # of a search, at most
+
+
+def begin(wanted: Plan) -> None:
+    """Starts a search; what an earlier one found goes. Raises `RequestError`."""
+    st.session_state.pop("_rate_curve", None)
+    st.session_state["_rate_folder"] = str(runs.find_rate(wanted))
+
+
+def draw() -> None:
+    """The search that goes on, or what the last one found; nothing before the first."""
+    if st.session_state.get("_rate_folder"):
+        _search()
+    elif found := st.session_state.get("_rate_curve"):
+        _found(*found)
+
+
+@st.fragment(run_every=1.0)
+def _search() -> None:
+    folder = Path(st.session_state["_rate_folder"])
+    try:
+        now = runs.look_at(folder)
+    except RequestError as error:
+        _over([], None, str(error))
+        return
+    points = [(e["rate"], e["loss"]) for e in now.of("rate")]
+    if now.state not in ("starting", "queued", "running"):
+        why = now.last("failed").get("message") or runs.complaint(folder)
+        stopped = "The search was stopped." if now.state == "stopped" else "The search ended without a word; try again."
+        _over(points, now.last("finished").get("suggestion"), why or stopped)
+        return
+    left, right = st.columns([2, 1], gap="large", vertical_alignment="center")
+    with left:
+        if points:
+            curves.rates(points, None)
+        else:
+            st.skeleton(height=curves.HEIGHT)
+    with right:
+        words = f"Raising the rate until the loss explodes: step {len(points)} of at most {STEPS}."
+        if now.state == "queued":
+            words = "A run has the device; the search begins when it ends."
+        elif not points:
+            words = "Starting."
+        show.say(words)
+        if st.button("Stop", icon=":material/stop:", key="stop-rate"):
+            with show.refusals():
+                runfolder.stop(folder)
+
+
+def _over(points: list[tuple[float, float]], suggestion: float | None, why: str) -> None:
+    """Remembers what was found, removes the search, and draws the page without asking again."""
+    shutil.rmtree(st.session_state.pop("_rate_folder"), ignore_errors=True)
+    st.session_state["_rate_curve"] = (points, suggestion, why)
+    st.rerun()
+
+
+def _found(points: list[tuple[float, float]], suggestion: float | None, why: str) -> None:
+    left, right = st.columns([2, 1], gap="large", vertical_alignment="center")
+    with left:
+        if points:
+            curves.rates(points, suggestion)
+    with right:
+        if suggestion is None:
+            st.error(show.plain(why), icon=":material/error:")
+            return
+        show.say(f"The loss falls fastest at a rate of {suggestion:.1e}.")
+        taken = st.session_state.get("plan-rate") == suggestion
+        st.button(
+            f"{'Uses' if taken else 'Use'} {suggestion:.1e}", icon=":material/check:", key="take-rate",
+            on_click=plan_form.take, args=("rate", suggestion), disabled=taken, type="primary",
+        )  # fmt: skip

@@ -1,0 +1,232 @@
+"""A run while it learns and after: curves, buttons, its weights and its verdict."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from cnnviz.options import RequestError
+from cnnviz.train import run as runfolder
+from cnnviz.train.run import Run
+from cnnviz.ui.server import jobs, runs
+from cnnviz.ui.session import current
+from cnnviz.ui.views.train import curves, plan_form, results
+from cnnviz.ui.widgets import show
+
+WORDS = {
+    "waiting": "not begun", "starting": "starting", "queued": "waits for the device", "running": "learning",
+    "finished": "finished", "stopped": "stopped", "failed": "failed", "interrupted": "interrupted",
+}  # fmt: skip
+POLL = 1.0  # seconds
+
+
+def table(listed: list[Run]) -> None:
+    """All runs, to choose one; it keeps up with those that learn."""
+    busy = any(one.state in ("starting", "queued", "running") for one in listed)
+
+    @st.fragment(run_every=2 * POLL if busy else None)
+    def draw() -> None:
+        rows = [_row(one) for one in runs.listing()]
+        st.dataframe(
+            rows, hide_index=True, height=show.tall(len(rows), 6), alt="All runs", placeholder="–",
+            column_config={
+                "run": st.column_config.TextColumn(width="medium"),
+                "best loss": st.column_config.NumberColumn(format="%.4f", help="The lowest on val"),
+                "accuracy there": st.column_config.NumberColumn(
+                    format="percent", help="On val, with the weights of the lowest loss"
+                ),
+            },
+        )  # fmt: skip
+
+    draw()
+
+
+def _row(one: Run) -> dict[str, Any]:
+    kept, last = one.last("best"), one.last("epoch")
+    return {
+        "run": one.id, "state": WORDS[one.state], "net": one.plan.net, "recipe": one.plan.recipe,
+        "data": Path(one.plan.data).name, "epochs": f"{last.get('epoch', 0)} of {one.plan.epochs}",
+        "best loss": kept.get("valid_loss"), "accuracy there": kept.get("accuracy"),
+    }  # fmt: skip
+
+
+def live(name: str) -> None:
+    """One run: its curves while it learns, and buttons to stop it or go on."""
+    busy = runs.busy(name)
+
+    @st.fragment(run_every=POLL if busy else None)
+    def draw() -> None:
+        try:
+            now = runs.look(name)
+        except RequestError:
+            st.rerun()  # deleted meanwhile: the page without it
+        if busy and not runs.busy(name):
+            st.rerun()  # the last full look, without polling
+        status(now)
+        left, right = st.columns(2, gap="large")
+        with left:
+            curves.losses(now)
+        with right:
+            curves.accuracies([now])
+        if epochs := now.of("epoch"):
+            keys = ("epoch", "train_loss", "valid_loss", "error_rate", "accuracy", "seconds")
+            lines = [{key: e[key] for key in keys} for e in reversed(epochs)]
+            four = st.column_config.NumberColumn(format="%.4f")
+            st.dataframe(
+                lines, hide_index=True, height=show.tall(len(lines), 6), alt="Epochs, the last one first",
+                column_config={
+                    "train_loss": four, "valid_loss": four, "error_rate": four,
+                    "accuracy": st.column_config.NumberColumn(format="percent"),
+                    "seconds": st.column_config.NumberColumn(format="%.2f"),
+                },
+            )  # fmt: skip
+
+    draw()
+
+
+def status(now: Run) -> None:
+    """State, progress, time left, and the buttons that go with them."""
+    over = now.state == "finished"
+    first = now.last("start") or now.last("resume")
+    step, of = now.last("step").get("step", 0), max(1, first.get("steps", 1))
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.badge(WORDS[now.state], color="red" if now.state == "failed" else "green" if over else "blue")
+        if runs.busy(now.id):
+            if st.button("Stop", icon=":material/stop:", shortcut="S", key=f"stop-{now.id}"):
+                with show.refusals():
+                    runfolder.stop(now.folder)
+        elif now.state != "finished" and st.button(
+            "Go on" if now.of("saved") or now.state == "stopped" else "Begin again",
+            icon=":material/play_arrow:",
+            key=f"go-{now.id}",
+        ):
+            with show.refusals():
+                runs.go_on(now.id)
+                st.rerun()
+        if not runs.busy(now.id):
+            _filling(now)
+    if now.state == "queued":
+        show.say("Another run has the device; this one begins when that one ends.")
+    elif now.state == "running" and (not first or now.events[-1].get("event") == "prepare"):
+        at = now.last("prepare")
+        st.progress(at.get("done", 0) / max(1, at.get("of", 1)), f"Preparing {at.get('stage', '')}")
+    elif now.state == "running":
+        tail = now.of("step")[-20:]
+        spent = tail[-1]["time"] - tail[0]["time"] if len(tail) > 1 else 0
+        pace = (tail[-1]["step"] - tail[0]["step"]) / spent if spent else 0
+        left = jobs.remaining((of - step) / pace if pace else None)
+        st.progress(min(1.0, step / of), f"Step {step:,} of {of:,}{left}")
+    if trouble := ended_badly(now):
+        st.error(show.plain(trouble), icon=":material/error:")
+    if now.state == "failed" and (offer := now.last("failed").get("offer")):
+        count = offer["batch"]
+        if st.button(
+            f"Use batches of {count}", icon=":material/compress:", key="take-batch",
+            on_click=plan_form.fill, args=(now.plan.but(batch=count),),
+        ):  # fmt: skip
+            st.rerun()
+    for warning in now.of("warning") + now.of("unreadable")[:5]:
+        st.warning(show.plain(warning["message"]), icon=":material/warning:")
+    if first:
+        show.facts(
+            {
+                "Weights that learn": f"{first['trainable']:,} of {first['parameters']:,}",
+                "Pictures a second": f"{now.last('step').get('images_per_second', 0):,.0f}",
+                "Best by loss on val": best(now),
+                "Device": first["device"],
+            }
+        )
+
+
+def best(now: Run) -> str:
+    """The epoch whose weights were kept for their loss on val, which need not be that of the best accuracy."""
+    if not (kept := now.last("best")):
+        return "–"
+    epoch = next((e["epoch"] for e in now.of("epoch") if e["step"] == kept["step"]), "?")
+    return f"epoch {epoch}, loss {kept['valid_loss']:.4f}, {kept['accuracy']:.2%} right"
+
+
+def _filling(now: Run) -> None:
+    """Buttons that fill the plan at the top of the page, which is outside of what is drawn here."""
+    filled = bool(now.of("best")) and st.button(
+        plan_form.NEXT[now.plan.recipe][0], icon=":material/lock_open:", key=f"next-{now.id}",
+        type="primary" if now.state == "finished" else "secondary", on_click=plan_form.next_stage, args=(now,),
+        help="Fills the plan above: these weights, unfrozen, at a gentler rate",
+    )  # fmt: skip
+    filled |= st.button(
+        "Its plan", icon=":material/tune:", key=f"same-{now.id}", on_click=plan_form.fill, args=(now.plan,),
+        help="Fills the plan above with this run's own",
+    )  # fmt: skip
+    if filled:
+        st.rerun()
+
+
+def ended_badly(now: Run) -> str:
+    """Why a run does not go on, or what is in its way, in one sentence; nothing where all is well."""
+    if now.state in ("running", "queued", "starting"):
+        return runs.crowded(now.folder)
+    if now.state == "failed":
+        return now.last("failed").get("message", "")
+    if now.state not in ("waiting", "interrupted"):
+        return ""
+    if full := runs.crowded(now.folder):
+        return full
+    why = runs.complaint(now.folder)
+    if now.state == "waiting":
+        return why
+    at, saved = now.last("step").get("step", 0), now.last("saved").get("step", 0)
+    again = f"it goes on from step {saved:,}" if saved else "it has to begin again"
+    return f"Its process ended at step {at:,} without a word{f' ({why})' if why else ''}; {again}."
+
+
+def afterwards(name: str) -> None:
+    """What the run's net got right and wrong, and the ways on."""
+    one, key = runs.look(name), f"run/{name}@best"
+    if (one.folder / "best.safetensors").is_file():
+        show.section("The net", key)
+        with st.container(horizontal=True, vertical_alignment="center"):
+            for page, words, icon in (
+                ("activations", "Its activations", "apps"),
+                ("class_activation", "What its answers rest on", "local_fire_department"),
+                ("filters", "What its filters want", "texture"),
+            ):
+                if (current.ROOT / "pages" / f"{page}.py").is_file():
+                    there = {**current.view(), "model": key}
+                    st.page_link(f"pages/{page}.py", label=words, query_params=there, icon=f":material/{icon}:")
+            st.download_button(
+                "Weights", (one.folder / "best.safetensors").read_bytes, f"{name}.safetensors", on_click="ignore",
+                icon=":material/download:", key="weights-out",
+            )  # fmt: skip
+            st.download_button(
+                "Card", (one.folder / "card.json").read_bytes, f"{name}.json", on_click="ignore",
+                icon=":material/download:", key="card-out",
+            )  # fmt: skip
+            st.download_button(
+                "ONNX", lambda: runs.onnx(key), f"{name}.onnx", on_click="ignore", icon=":material/download:",
+                key="onnx-out", help="Pixels 0 to 255 in, probabilities out; resize and crop as the card says",
+            )  # fmt: skip
+            st.download_button(
+                "Plan", one.plan.json(), "plan.json", on_click="ignore", icon=":material/download:", key="plan-out"
+            )
+    results.draw(one)
+    if not one.active:
+        with st.popover("Delete this run", icon=":material/delete:"):
+            st.write("Its weights and curves are lost.")
+            if st.button(f"Delete {name}", key="delete-run"):
+                with show.refusals():
+                    runfolder.delete(one.folder)
+                    st.query_params.pop("run", None)
+                    st.session_state.pop("run", None)
+                    st.rerun()
+
+
+def compare(listed: list[Run]) -> None:
+    """Several runs' accuracy in one chart."""
+    done = [one.id for one in listed if one.of("epoch")]
+    if len(done) > 1:
+        with st.expander("Compare runs", icon=":material/stacked_line_chart:"):
+            chosen = st.multiselect("Runs", done, done[:3], key="compare")
+            if chosen:
+                curves.accuracies([one for one in listed if one.id in chosen])

@@ -1,0 +1,1 @@
+"""Controls, pictures and messages that every page uses."""

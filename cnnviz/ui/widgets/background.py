@@ -1,0 +1,176 @@
+"""Waiting for what takes long: a bar and a Stop, what was there before meanwhile, and no answer lost to a click.
+
+The work runs in a thread of its own. Whichever run of the page asks the same looks at the same work; who asks something
+else stops it, and so does leaving: what nobody looks at ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import threading
+import time
+from collections.abc import Callable, Hashable
+from functools import partial
+from typing import Any, TypeVar
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import StopException, add_script_run_ctx, get_script_run_ctx
+from streamlit.runtime.scriptrunner_utils.script_run_context import ThreadState
+
+from cnnviz.runtime.gate import WAITING
+from cnnviz.ui.server.jobs import remaining
+from cnnviz.ui.session import visit
+from cnnviz.ui.widgets import feedback
+
+T = TypeVar("T")
+PATIENCE = 0.3  # seconds without a bar
+TICK = 0.1  # seconds between two looks
+UNWATCHED = 3.0  # seconds after which work that nobody looks at is stopped
+
+
+class Overtaken(StopException):
+    """A newer click inside the fragment waits: its run ends here, and the click's begins."""
+
+
+class Task:
+    """One long question in a thread of its own; `of` is what it asks, `share` what is done, `line` its place."""
+
+    def __init__(self, of: Hashable, ask: Callable[..., Any]) -> None:
+        self.of, self.share, self.line = of, 0.0, 0
+        self.began = self.seen = time.monotonic()
+        self.done, self.answer = threading.Event(), None
+        self.error: BaseException | None = None
+        self._ask, self._stopped = ask, False
+        threading.Thread(target=self._work, name="cnnviz-errand").start()
+
+    def look(self, patience: float) -> bool:
+        """Whether it is done, after so many seconds at most; what is looked at goes on."""
+        self.seen = time.monotonic()
+        return self.done.wait(patience)
+
+    def stop(self) -> None:
+        """Stop after the step it is in."""
+        self._stopped = True
+
+    def words(self) -> str:
+        """How long it will take, or who is before it, as it is put behind what is done."""
+        spent = time.monotonic() - self.began
+        if not self.share:
+            return f": {feedback.in_line(self.line)}" if self.line else ""
+        return remaining(spent / self.share - spent) if spent > 1 else ""
+
+    def _work(self) -> None:
+        WAITING.set(self._wait)
+        try:
+            self.answer = self._ask(progress=self._told)
+        except BaseException as error:  # raised where it is looked at
+            self.error = error
+        finally:
+            self.done.set()
+
+    def _told(self, share: float) -> None:
+        self.share, self.line = min(1.0, share), 0
+        self._alive()
+
+    def _wait(self, position: int) -> None:
+        self.line = position
+        self._alive()
+
+    def _alive(self) -> None:
+        if self._stopped or time.monotonic() - self.seen > UNWATCHED:
+            raise InterruptedError("nobody waits for this any more")
+
+
+def patiently(
+    place: str, ask: Callable[..., T], doing: str, of: Hashable, meanwhile: Callable[[T | None], None] | None = None
+) -> T | None:
+    """What `ask(progress=...)` returns; where it was refused or stopped, a sentence, and what this place had before.
+
+    `of` tells the question from all others. While it takes its time `meanwhile` draws what this place had before of the
+    current net and photo (None where there is nothing), and the page is run again to be drawn with the answer.
+    """
+    kept, spot = visit.kept(), st.empty()
+    if kept.get(f"{place} stopped") == of:
+        with spot.container(horizontal=True, vertical_alignment="center", gap="small"):
+            feedback.say(_stopped(place, doing))
+            st.button("Start again", key=f"again-{place}", on_click=kept.pop, args=(f"{place} stopped", None))
+        return feedback.before(place)
+    kept.pop(f"{place} stopped", None)
+    errand: Task | None = kept.get(f"{place} errand")
+    if errand is None or errand.of != of:
+        leave(place)
+        errand = kept[f"{place} errand"] = Task(of, ask)
+    if not errand.look(max(0.0, errand.began + PATIENCE - time.monotonic())):
+        words = _stopped(place, doing)
+        try:
+            again = _watched(place, doing, errand, spot, meanwhile)
+        except Overtaken:
+            raise
+        except StopException:  # Streamlit's own Stop, or the visit ends: no more is taken from this run of the page
+            _stop(kept, place, errand)
+            last_words(partial(spot.caption, words))
+            raise
+        if again:
+            st.rerun(scope="fragment" if getattr(get_script_run_ctx(), "fragment_ids_this_run", None) else "app")
+        spot.empty()
+    kept.pop(f"{place} errand", None)
+    with feedback.refusals():
+        if errand.error is not None:
+            raise errand.error
+        kept[place] = feedback.subject(), ask
+        return errand.answer
+    before = feedback.before(place)
+    if before is not None:
+        feedback.say(feedback.BEFORE)
+    return before
+
+
+def leave(place: str) -> None:
+    """Stop what this place waits for, if it does."""
+    if (errand := visit.kept().pop(f"{place} errand", None)) is not None:
+        errand.stop()
+
+
+def last_words(draw: Callable[[], Any]) -> None:
+    """Draw something in a run that was stopped, whose own thread is let draw nothing any more."""
+    with contextlib.suppress(Exception):
+        thread = threading.Thread(target=contextvars.copy_context().run, args=(draw,))
+        add_script_run_ctx(thread, get_script_run_ctx())
+        thread.start()
+        thread.join(1)
+
+
+def overtaken() -> bool:
+    """Whether a click inside the fragment that runs waits for its end: Streamlit lets it wait, however long."""
+    with contextlib.suppress(Exception):  # Streamlit's own affairs: where they change, a click waits
+        here, requests = ThreadState.get().fragment_id, get_script_run_ctx().script_requests  # type: ignore[union-attr]
+        return requests._state.name == "RERUN" and here in requests._rerun_data.fragment_id_queue  # type: ignore[union-attr]
+    return False
+
+
+def _watched(place: str, doing: str, errand: Task, spot: Any, meanwhile: Callable[[Any], None] | None) -> bool:
+    """Wait for the end of an errand under its bar; whether something was drawn meanwhile."""
+    with spot.container(horizontal=True, vertical_alignment="center", gap="small"):
+        bar = st.progress(errand.share, doing + errand.words())
+        st.button("Stop", key=f"stop-{place}", width=64, on_click=_stop, args=(visit.kept(), place, errand))
+    if meanwhile is not None:
+        meanwhile(feedback.before(place))
+    told = 0.0
+    while not errand.look(TICK):
+        if overtaken():
+            raise Overtaken
+        if time.monotonic() - told > 0.25:
+            told = time.monotonic()
+            bar.progress(errand.share, doing + errand.words())
+    return meanwhile is not None
+
+
+def _stop(kept: dict[str, Any], place: str, errand: Task) -> None:
+    kept.pop(f"{place} errand", None)
+    kept[f"{place} stopped"] = errand.of
+    errand.stop()
+
+
+def _stopped(place: str, doing: str) -> str:
+    return f"Stopped: {doing}." + ("" if feedback.before(place) is None else f" {feedback.BEFORE}")

@@ -1,0 +1,106 @@
+"""Widgets whose value stands in the link: lists, switches, sliders, and those of a whole set of options."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import streamlit as st
+
+from cnnviz.options import Knob, Options, knobs
+from cnnviz.ui.session import link
+
+T = TypeVar("T")
+STEPS = 1000  # the most that a slider may have
+
+
+def pick(
+    label: str,
+    key: str,
+    options: Sequence[T],
+    default: T,
+    *,
+    parse: Callable[[str], T] = str,  # type: ignore[assignment]
+    words: Callable[[T], str] = str,
+    always: bool = False,
+    **how: Any,
+) -> T:
+    """A searchable list whose value stands in the link under `key`; returns the value picked.
+
+    The default stands in the link too where it `always` has to: where tomorrow's default is another one.
+    """
+    link.linked(key, default, lambda value: value in options, parse)
+    st.selectbox(label, options, key=key, format_func=words, **how)
+    link.note(key, None if always else default)
+    return st.session_state[key]
+
+
+def switch(label: str, key: str, options: Sequence[str], default: str, **how: Any) -> str:
+    """A few alternatives side by side, linked; returns the one chosen."""
+    link.linked(key, default, lambda value: value in options, str)
+    st.segmented_control(label, options, key=key, required=True, **how)
+    link.note(key, default)
+    return st.session_state[key]
+
+
+def slide(label: str, key: str, low: Any, high: Any, default: Any, step: Any = None, **how: Any) -> Any:
+    """A slider, linked; returns its value."""
+    link.linked(key, default, lambda value: low <= value <= high, type(default))
+    st.slider(label, low, high, step=step, key=key, **how)
+    link.note(key, default)
+    return st.session_state[key]
+
+
+def linked_tick(key: str, default: bool = False) -> bool:
+    """Whether the switch `key` will be on, before it is drawn."""
+    link.linked(key, default, lambda value: True, lambda text: text.lower() in ("true", "1", "yes"))
+    return st.session_state[key]
+
+
+def tick(label: str, key: str, default: bool = False, **how: Any) -> bool:
+    """A switch, linked; returns whether it is on."""
+    linked_tick(key, default)
+    st.toggle(label, key=key, **how)
+    link.note(key, default)
+    return st.session_state[key]
+
+
+def options(kind: type[Options], prefix: str, begin: Options | None = None, columns: int = 1) -> Options:
+    """One linked widget for each knob of an options class, in so many columns; returns the options set.
+
+    The knobs begin at the values of `begin`, or at their own defaults.
+    """
+    values: dict[str, Any] = {}
+    places = st.columns(columns, gap="medium") if columns > 1 else [contextlib.nullcontext()]
+    for i, known in enumerate(knobs(kind)):
+        k = known if begin is None else dataclasses.replace(known, default=known.kind(getattr(begin, known.name)))
+        key, label = f"{prefix}-{k.name}", k.name.replace("_", " ").capitalize() + (f", {k.unit}" if k.unit else "")
+        with places[i % columns]:
+            if k.kind is bool:
+                values[k.name] = tick(label, key, k.default, help=k.help)
+            elif k.choices:
+                values[k.name] = pick(label, key, list(k.choices), k.default, parse=k.kind, help=k.help)
+            else:
+                values[k.name] = _number(label, key, k)
+    return kind(**values)
+
+
+def _number(label: str, key: str, k: Knob) -> Any:
+    """A number between bounds as a slider; one without them, or with more steps than a hand can find, as a field."""
+    low, high, step = (None if n is None else k.kind(n) for n in (k.low, k.high, k.step))
+    if low is not None and high is not None and k.default is not None and (high - low) / (step or 1) <= STEPS:
+        how = {"format": "%g"} if k.kind is float else {}
+        return slide(label, key, low, high, k.default, step, help=k.help, **how)
+
+    def fits(value: Any) -> bool:
+        return (low is None or value >= low) and (high is None or value <= high)
+
+    link.linked(key, k.default, fits, k.kind)
+    st.number_input(label, low, high, value=None, step=step, key=key, help=k.help, placeholder="none")
+    if st.session_state[key] is None and not k.optional:
+        st.session_state["_notes"].pop(key, None)
+        return k.default
+    link.note(key, k.default)
+    return st.session_state[key]

@@ -1,0 +1,103 @@
+"""Asking the engine: what it refuses becomes one sentence, who waits sees a place in line, an old answer says so."""
+
+from __future__ import annotations
+
+import contextlib
+import html
+from collections.abc import Callable, Hashable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import streamlit as st
+
+from cnnviz.options import RequestError
+from cnnviz.runtime.gate import WAITING
+from cnnviz.ui.session import current, visit
+
+if TYPE_CHECKING:
+    from cnnviz.photo import Photo
+
+T = TypeVar("T")
+ITSELF = "itself"  # what an answer is of that names its own net and photo
+BEFORE = "What is shown was asked before."
+
+
+@contextlib.contextmanager
+def refusals() -> Iterator[None]:
+    """Show a `RequestError` of the block as its one sentence, and go on after it."""
+    try:
+        yield
+    except RequestError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+
+
+def asked(place: str, ask: Callable[[], T], waiting: str = "", of: Hashable = None) -> T | None:
+    """What `ask` returns; where it is refused, one sentence, and what this place was told before (None at first).
+
+    What it was told before is given only for the same `of`, by default the current net and photo, under a line that
+    says so: an answer about one net or photo must not stand under another's name. An answer that names its own says
+    `of=ITSELF`, is given whatever is current, and its page says what it shows.
+
+    A visit remembers its last good question and not the answer, which the engine's bounded memory has, or gives again:
+    so `ask` had better be a `partial` of values than a closure over answers.
+    """
+    line = st.empty()
+
+    def hear(position: int) -> None:
+        line.caption(in_line(position))
+
+    hears = WAITING.set(hear)
+    try:
+        with refusals(), st.spinner(waiting, show_time=True) if waiting else contextlib.nullcontext():
+            answer = ask()
+            visit.kept()[place] = subject(of), ask
+            return answer
+    finally:
+        WAITING.reset(hears)
+        line.empty()
+    answer = before(place, of)
+    if answer is not None and of is None:
+        say(BEFORE)
+    return answer
+
+
+def subject(of: Hashable = None) -> Hashable:
+    """What an answer is of: the current net and photo, unless something else is named."""
+    return (current.model(), current.photo().digest) if of is None else of
+
+
+def before(place: str, of: Hashable = None) -> Any:
+    """What a place was told before of the same; None where it was told nothing, or that can be had no more."""
+    of_then, again = visit.kept().get(place, (None, None))
+    if again is not None and of_then == subject(of):
+        with contextlib.suppress(RequestError):
+            return again()
+    return None
+
+
+def in_line(position: int) -> str:
+    """A place in line in words; 1 is the next."""
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(position % 10, "th") if position % 100 not in (11, 12, 13) else "th"
+    return f"{position}{ending} in line, others are computing"
+
+
+def previous(key: str, photo: Photo, model: Any, shown: Photo) -> bool:
+    """Whether an answer is of another net or photo than the current ones; then a line names those it is of."""
+    if (model.key, shown) == (key, photo):
+        return False
+    say(f"This is the previous answer: {model.title} on the photo {shown.name}.")
+    return True
+
+
+def say(text: str) -> None:
+    """One quiet line of plain text."""
+    st.html(paragraph(text, "cv-note"))
+
+
+def paragraph(text: str, kind: str) -> str:
+    """One line of plain text as HTML."""
+    return f'<p class="{kind}">{html.escape(text)}</p>'
+
+
+def plain(text: str) -> str:
+    """Text that markdown leaves alone: file names and labels are data."""
+    return "".join(f"\\{c}" if c in r"\`*_{}[]()#+-!|~$:<>" else c for c in text)

@@ -1,0 +1,279 @@
+"""What pages show with: a head, pictures encoded here, bars, facts, histograms, errors in one sentence, take-aways.
+
+show.head("Gabor lab", "What one oriented filter answers to.")
+with show.refusals():                       # a RequestError becomes one sentence on the page
+    ...
+answer = show.asked("gabor", compute)       # the same, and the previous answer is returned
+show.image(pixels, alt="Response of the filter")
+show.take_away("gabor", picture=lambda: pixels, array=lambda: response, python=lines, link=state.link("gabor"))
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import html
+import io
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import streamlit as st
+from streamlit.runtime.scriptrunner import StopException
+
+from cnnviz import picture
+from cnnviz.options import RequestError
+from cnnviz.ui.server import startup
+from cnnviz.ui.session import current, photos, visit
+from cnnviz.ui.widgets import background
+from cnnviz.ui.widgets.feedback import ITSELF, asked, paragraph, plain, say
+from cnnviz.ui.widgets.feedback import previous as previous
+from cnnviz.ui.widgets.feedback import refusals as refusals
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from cnnviz.inference.predict import Prediction
+    from cnnviz.photo import Photo
+    from cnnviz.runtime.engine import Engine
+
+WIDEST = 1460  # px: Streamlit shrinks and re-encodes anything wider
+
+
+def head(title: str, purpose: str) -> None:
+    """The page's name and, unless somebody presents, one line on what it is for."""
+    st.html(
+        f'<h1 class="cv-title">{html.escape(title)}</h1>' + ("" if presenting() else paragraph(purpose, "cv-purpose"))
+    )
+
+
+def section(title: str, note: str = "") -> None:
+    """A small heading within a page, with a quiet note beside it."""
+    st.html(f'<h2 class="cv-section">{html.escape(title)} <small>{html.escape(note)}</small></h2>')
+
+
+def waiting(place: Any, title: str, height: int) -> Any:
+    """Where a result will stand; until the engine is loaded, its title and a bare patch of its height stand there."""
+    if startup.START.ready():
+        return place.container()
+    held = place.empty()
+    with held.container():
+        section(title)
+        st.skeleton(height=height)
+    return held
+
+
+def titled(model: Any) -> str:
+    """The net's title; of one that has learned nothing, that its answers mean nothing."""
+    return f"{model.title}, untrained: a guess" if model.key.startswith("lecture/") else model.title
+
+
+def presenting() -> bool:
+    """Whether the view is for a lecture hall: big type, no sidebar, no prose."""
+    return bool(st.session_state.get("present", False))
+
+
+def progress(doing: str) -> Callable[[float], None]:
+    """What to tell the share done of something long: a bar with the time left.
+
+    A click elsewhere or Stop ends the work, and the bar, at the next word of it; a click inside the fragment that works
+    waits (`patience.patiently` is for what can be long there).
+    """
+    began, place = time.monotonic(), st.empty()
+
+    def told(share: float) -> None:
+        spent = time.monotonic() - began
+        left = f", about {spent / share - spent:.0f} s left" if share > 0 and spent > 1 else ""
+        if share >= 1:
+            place.empty()
+        elif spent > 0.3:
+            try:
+                place.progress(share, f"{doing}{left}")
+            except StopException:
+                background.last_words(place.empty)
+                raise
+
+    return told
+
+
+def counted(doing: str) -> Callable[[int, int], None]:
+    """As `progress`, for what tells how many of how many are done."""
+    told = progress(doing)
+    return lambda done, of: told(done / max(of, 1))
+
+
+def sheet(pictures: np.ndarray, columns: int) -> np.ndarray:
+    """Pictures (n, h, w, 3) side by side in rows, with grey gaps."""
+    count, height, width = pictures.shape[:3]
+    rows = -(-count // columns)
+    drawn = np.full((rows * (height + 4) - 4, columns * (width + 4) - 4, 3), picture.GAP, np.uint8)
+    for i, one in enumerate(pictures):
+        y, x = (i // columns) * (height + 4), (i % columns) * (width + 4)
+        drawn[y : y + height, x : x + width] = one
+    return drawn
+
+
+def image(
+    shown: np.ndarray | Image.Image | Photo,
+    alt: str,
+    caption: str | None = None,
+    width: Any = "stretch",
+    quality: int = 92,
+    tallest: int | None = None,
+) -> None:
+    """The picture as a JPEG of our own, at most 1,460 px wide, with its alternative text.
+
+    `tallest` bounds the height of a portrait in px, which a column's width alone would let grow.
+    """
+    pixels = picture.fit(shown, WIDEST)
+    height, across = pixels.shape[:2]
+    if tallest is not None and width == "stretch" and height > across:
+        width = max(1, round(tallest * across / height))
+        pixels = picture.fit(pixels, max(width, tallest))
+    data = picture.encode(pixels, "jpeg", quality)
+    st.image(data, caption=caption and plain(caption), width=width, output_format="JPEG", alt=alt)
+
+
+def tall(rows: int, most: int) -> int | Literal["content"]:
+    """The height of a table: all of its rows, or, where they are many, so many of them in px."""
+    return "content" if rows <= most else 38 + 35 * most
+
+
+def pixelated(values: np.ndarray, side: int) -> np.ndarray:
+    """Colours (h, w, 3) enlarged by a whole factor to about `side` px, so that a value stays a square."""
+    factor = max(1, side // max(values.shape[:2]))
+    return values.repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def bars(predictions: Sequence[Prediction], marked: int | None = None) -> None:
+    """The most probable classes as bars with their percentages; `marked` is the class that is being explained."""
+    rows = []
+    for p in predictions:
+        share = f"{p.probability:.1%}"
+        kind = "cv-marked" if p.index == marked else ""
+        rows.append(
+            f'<div role="listitem" class="{kind}"><span>{html.escape(p.label)}</span>'
+            f'<b>{share}</b><i><u style="width:{max(p.probability, 0.002):.2%}"></u></i></div>'
+        )
+    st.html(f'<div role="list" class="cv-bars" aria-label="Predictions">{"".join(rows)}</div>')
+
+
+def facts(values: Mapping[str, Any]) -> None:
+    """Numbers with their names, in one quiet row."""
+    cells = (f"<div><dt>{html.escape(k)}</dt><dd>{html.escape(str(v))}</dd></div>" for k, v in values.items())
+    st.html(f'<dl class="cv-facts">{"".join(cells)}</dl>')
+
+
+def histogram(values: np.ndarray, bins: int = 48, label: str = "Histogram") -> None:
+    """How often each value occurs, in logarithmic height so that rare ones show; warm above 0, cold below."""
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        say("Every value is NaN: there is no histogram.")
+        return
+    low, high = float(finite.min()), float(finite.max())
+    counts, edges = np.histogram(finite, bins, (low, high if high > low else low + 1))
+    tall = np.log1p(counts) / max(np.log1p(counts.max()), 1e-9)
+    columns = "".join(
+        f'<i class="{"cv-above" if edge >= 0 else "cv-below"}" style="height:{max(t, 0.02) if n else 0:.1%}"></i>'
+        for t, n, edge in zip(tall, counts, edges, strict=False)
+    )
+    st.html(
+        f'<figure class="cv-hist"><div role="img" aria-label="{html.escape(label)}: from {low:.3g} to {high:.3g}">'
+        f"{columns}</div><figcaption><span>{low:.3g}</span><span>how often, logarithmic</span><span>{high:.3g}</span>"
+        "</figcaption></figure>"
+    )
+
+
+def scale(low: float, high: float, colour_map: str, label: str) -> None:
+    """The colours from lowest to highest value as a thin bar; a diverging map keeps 0 in its middle."""
+    reach = max(abs(low), abs(high)) or 1.0
+    ends = (low / reach / 2 + 0.5, high / reach / 2 + 0.5) if picture.is_diverging(colour_map) else (0.0, 1.0)
+    colours = picture.colourise(np.linspace(*ends, 24)[None], colour_map)[0]
+    stops = ",".join(f"rgb({r},{g},{b})" for r, g, b in colours)
+    st.html(
+        f'<figure class="cv-scale" role="img" aria-label="{html.escape(label)} from {low:.3g} to {high:.3g}">'
+        f'<span>{low:.3g}</span><i style="background:linear-gradient(90deg,{stops})"></i>'
+        f"<span>{high:.3g}</span></figure>"
+    )
+
+
+def take_away(
+    name: str,
+    *,
+    picture: Callable[[], Any] | None = None,
+    array: Callable[[], np.ndarray] | None = None,
+    python: str = "",
+    link: str = "",
+) -> None:
+    """A row to leave with: the picture as PNG, its numbers as .npy, the lines of Python and the link that show it.
+
+    `picture` and `array` are asked only when somebody downloads; the row belongs in the fragment that made them.
+    """
+    if presenting():
+        return
+    with st.container(horizontal=True, key=f"take-{name}", gap="small"):
+        if picture is not None:
+            draw = picture
+            st.download_button(
+                "PNG", lambda: _png(draw()), f"{name}.png", "image/png", key=f"png-{name}",
+                icon=":material/download:", on_click="ignore", help="Download this picture",
+            )  # fmt: skip
+        if array is not None:
+            read = array
+            st.download_button(
+                "NPY", lambda: _npy(read()), f"{name}.npy", "application/octet-stream", key=f"npy-{name}",
+                icon=":material/download:", on_click="ignore", help="Download the numbers behind it, for numpy",
+            )  # fmt: skip
+        if python:
+            with st.popover("Copy as Python", icon=":material/code:"):
+                st.code(python, language="python")
+        if link:
+            with st.popover("Copy link", icon=":material/link:"):
+                st.code(link, language=None, wrap_lines=True)
+                if current.photo().personal:
+                    say("Your own photo is never part of a link; whoever opens it sees the first sample.")
+
+
+def net() -> str | None:
+    """The key of the net to show: the one picked, loaded here with its download's progress; where that is refused, a
+    sentence, and the net this visit had before.
+    """
+    engine, picked = current.engine(), current.model_picked()
+    place = st.empty()
+
+    def progress(done: int, total: int) -> None:
+        place.progress(min(1.0, done / max(total, 1)), f"Downloading {done / 1e6:,.0f} of {total / 1e6:,.0f} MB")
+
+    key = asked("net", functools.partial(_loaded, engine, picked, progress), of=ITSELF)
+    place.empty()
+    if key is None:  # a link to a net that cannot be had: another will do meanwhile
+        for other in (startup.first(startup.rows()), startup.SPARE):
+            with contextlib.suppress(RequestError):
+                key = _loaded(engine, other)
+                visit.kept()["net"] = ITSELF, functools.partial(_loaded, engine, key)
+                break
+    current.use_model(key)
+    return key
+
+
+def _loaded(engine: Engine, key: str, progress: Callable[[int, int], None] | None = None) -> str:
+    """The key of a net, once it is loaded."""
+    return engine.model(key, progress).key
+
+
+def opening(photo: Photo) -> str:
+    """The line of Python that opens the current photo."""
+    if not photo.personal:
+        return f"photo = cnnviz.Photo.sample({photo.name!r})"
+    return f"photo = cnnviz.Photo.open({photo.name!r}, side={photos.SIDE})"
+
+
+def _png(shown: Any) -> bytes:
+    return picture.encode(shown, "png")
+
+
+def _npy(values: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.save(file, values, allow_pickle=False)
+    return file.getvalue()

@@ -1,0 +1,90 @@
+"""The doctor names each illness of a map, its cause and its cure, and finds nothing in a sound one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from cnnviz.attribution.diagnosis import Case, diagnose, sureness
+from cnnviz.attribution.heatmap import Heatmap
+from cnnviz.inference.predict import Target
+from cnnviz.photo import Photo
+from cnnviz.runtime.engine import Engine
+
+
+def patient(raw=None, maps=None, logits=None, **how) -> Case:
+    raw = np.array([[1.0, -1], [0, 2]], np.float32) if raw is None else np.asarray(raw, np.float32)
+    heat = Heatmap(
+        raw, np.ones(3, np.float32), 3, "cat", 1.0, "conv9", "gradcam",
+        np.zeros((8, 8, 3), np.uint8), (0, 0, 8, 8), Target(3),
+    )  # fmt: skip
+    maps = np.arange(12, dtype=np.float32).reshape(3, 2, 2) if maps is None else np.asarray(maps, np.float32)
+    logits = np.linspace(0, 1, 20, dtype=np.float32) if logits is None else logits
+    usual = {"x": torch.zeros(1, 3, 8, 8), "sureness": (0.6, 0.7, 0.5, 0.5), "better": "conv5", "trained": True}
+    return Case(heat, logits, maps, **{**usual, **how})
+
+
+def test_a_sound_map_has_no_finding():
+    assert diagnose(patient()) == ()
+
+
+ILL = {
+    "nan": patient(raw=[[np.nan, 1]]),
+    "untrained": patient(trained=False),
+    "one place": patient(raw=[[3.0]], maps=np.ones((3, 1, 1))),
+    "frozen": patient(maps=np.zeros((3, 2, 2))),
+    "blank": patient(raw=[[0, 0], [0, 0]]),
+    "all negative": patient(raw=[[-1, -2], [0, -3]]),
+    "saturated": patient(logits=np.eye(20, dtype=np.float32)[3] * 40),
+    "normalisation": patient(x=torch.full((1, 3, 8, 8), 200.0)),
+}
+
+
+@pytest.mark.parametrize("name", list(ILL))
+def test_each_illness_is_named_with_a_cause_and_a_cure_in_a_sentence(name):
+    (finding,) = diagnose(ILL[name])
+    assert finding.name == name
+    for sentence in (finding.cause, finding.fix):
+        assert sentence[0].isupper()
+        assert sentence.endswith(".")
+        assert "\n" not in sentence
+
+
+def test_weights_that_blew_up_are_told_from_gradients_that_did():
+    (finding,) = diagnose(patient(logits=np.full(20, np.nan, np.float32), maps=np.full((3, 2, 2), np.nan)))
+    assert "snapshot" in finding.fix
+
+
+def test_a_dead_layer_is_told_from_one_that_is_the_same_everywhere():
+    assert "0 everywhere" in diagnose(patient(maps=np.zeros((3, 2, 2))))[0].cause
+    assert "same at every place" in diagnose(patient(maps=np.ones((3, 2, 2))))[0].cause
+
+
+def test_real_photos_are_sound_and_a_forgotten_normalisation_is_found(shared: Path):
+    engine, key = Engine(device="cpu", weights=shared / "weights"), "squeezenet1_1"
+    model, caught = engine.model(key), []
+    bare = replace(model, preprocess=replace(model.preprocess, mean=(0.0,) * 3, std=(1.0,) * 3))
+    names = ("african_elephant", "tabby", "pizza", "lakeside", "umbrella", "sports_car")
+    for name in names:
+        photo = Photo.open(shared / "photos" / f"{name}.jpg")
+        heat = engine.heatmap(key, photo)
+        assert [f.name for f in engine.diagnose(key, photo, heat) if f.name != "saturated"] == []
+        x = bare.preprocess.tensor(heat.seen)
+        asked = engine.forward(model, photo, engine.default_layer(key))
+        with torch.inference_mode():
+            logits = asked.logits_of(x)[0].numpy()
+        maps = engine.activations(key, photo, heat.layer).maps
+        caught.append("normalisation" in {f.name for f in diagnose(
+            Case(heat, logits, maps, x, sureness(asked.logits_of, x, heat.seen), "features.9", True)
+        )})  # fmt: skip
+    assert sum(caught) >= 4
+
+
+def test_the_engine_knows_what_was_never_trained(photo):
+    engine = Engine(device="cpu")
+    heat = engine.heatmap("lecture/cats_gap", photo)
+    assert "untrained" in {f.name for f in engine.diagnose("lecture/cats_gap", photo, heat)}

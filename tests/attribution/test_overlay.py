@@ -1,0 +1,67 @@
+"""What is drawn on a map lies where the map says."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cnnviz import picture
+from cnnviz.attribution import overlay
+from cnnviz.attribution.regions import regions
+from cnnviz.photo import Photo
+
+
+@pytest.fixture
+def photo():
+    return Photo.sample("coffee")
+
+
+@pytest.fixture
+def heat(photo):
+    """A map with one warm disc, as far as a net that takes any photo can make one."""
+    from cnnviz import Engine
+
+    found = Engine().heatmap("lecture/cats_gap", photo)
+    y, x = np.mgrid[: found.values.shape[0], : found.values.shape[1]]
+    far = np.hypot(y - 40, x - 60)
+    return replace(found, raw=np.clip(1 - far / 40, 0, 1).astype(np.float32))
+
+
+def test_without_marks_it_is_the_plain_overlay(photo, heat):
+    drawn = np.asarray(overlay.overlay(photo, heat, 0.4, "viridis", side=500, threshold=0.3))
+    plain = np.asarray(picture.overlay(photo, heat, 0.4, "viridis", side=500, threshold=0.3))
+    np.testing.assert_array_equal(drawn, plain)
+
+
+def test_contour_lines_lie_where_the_heat_has_their_level_and_nowhere_else(photo, heat):
+    plain = np.asarray(overlay.overlay(photo, heat, 1.0, "gray", seen=True), float)
+    drawn = np.asarray(overlay.overlay(photo, heat, 1.0, "gray", seen=True, contours=True), float)
+    changed = (drawn - plain).max(-1) > 8
+    values = picture.resize(heat.values, drawn.shape[1], drawn.shape[0])
+    near = np.min([np.abs(values - level) for level in overlay.LEVELS], axis=0)
+    assert changed.any()
+    assert near[changed].max() < 0.03
+    strong = np.abs(values - 0.75) < 0.001
+    assert drawn[strong].mean() > 240
+
+
+@pytest.mark.parametrize("seen", [False, True])
+def test_the_first_box_has_its_border_on_the_pieces_edge(photo, heat, seen):
+    (box, *_) = regions(heat).boxes
+    drawn = np.asarray(overlay.overlay(photo, heat, seen=seen, boxes=True))
+    marked = (drawn == overlay.FIRST[0]).all(-1)
+    rows, columns = np.flatnonzero(marked.any(1)), np.flatnonzero(marked.any(0))
+    left, top, width, height = heat.box if seen else (0, 0, photo.width, photo.height)
+    down, across = drawn.shape[0] / height, drawn.shape[1] / width
+    expected = (box.left - left) * across, (box.left + box.width - left) * across
+    assert (columns[0], columns[-1] + 1) == pytest.approx(expected, abs=2 * across + 1)
+    expected = (box.top - top) * down, (box.top + box.height - top) * down
+    assert (rows[0], rows[-1] + 1) == pytest.approx(expected, abs=2 * down + 1)
+
+
+def test_what_the_net_saw_is_drawn_without_the_rest(photo, heat):
+    drawn = np.asarray(overlay.overlay(photo, heat, 0.0, seen=True))
+    height, width = drawn.shape[:2]
+    assert height / width == pytest.approx(heat.seen.shape[0] / heat.seen.shape[1], rel=0.01)
+    small = picture.resize(drawn, heat.seen.shape[1], heat.seen.shape[0])
+    assert np.abs(small.astype(int) - heat.seen).mean() < 4

@@ -1,0 +1,83 @@
+"""A checkpoint brought along in the browser: kept, chosen, refused without a trace."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+import torch
+
+from cnnviz.models import lecture
+from cnnviz.ui.shell import checkpoint_upload
+
+NET = "lecture/cats_gap"
+
+
+@pytest.fixture
+def mine() -> bytes:
+    """The state dict of a lecture net with weights of one's own."""
+    torch.manual_seed(5)
+    file = io.BytesIO()
+    torch.save(lecture.build(lecture.NETS["mnist_gap"]).state_dict(), file)
+    return file.getvalue()
+
+
+@pytest.fixture
+def shelf(tmp_path, monkeypatch, engine):
+    """An empty weights folder of the dashboard's engine."""
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    monkeypatch.setenv("CNNVIZ_WEIGHTS", str(folder))
+    monkeypatch.setattr(engine, "weights", folder)
+    return folder
+
+
+def opened(at):
+    """The page with the popover open."""
+    at.session_state["checkpoints"] = True
+    return at.run()
+
+
+def test_a_checkpoint_is_kept_and_becomes_the_net(visit, shelf, mine):
+    at = opened(visit("activations"))
+    at.file_uploader("checkpoint-0").upload("../my net.pth", mine, "application/octet-stream").run()
+    assert not at.exception
+    assert not at.error
+    assert [path.name for path in shelf.iterdir()] == ["my_net.pth"]
+    assert (shelf / "my_net.pth").read_bytes() == mine
+    assert at.sidebar.selectbox(key="model").value == "file/my_net"
+    assert at.query_params["model"] == "file/my_net"
+    at.file_uploader("checkpoint-1").upload("my_net.pth", mine, "application/octet-stream").run()
+    assert "rename your file" in at.error[0].value.replace("\\", "")
+
+
+def test_what_is_no_checkpoint_is_one_sentence_and_leaves_nothing(visit, shelf, pictures):
+    before = pictures(visit("activations"))
+    at = opened(visit("activations"))
+    at.file_uploader("checkpoint-0").upload("x.pth", b"just text", "application/octet-stream").run()
+    assert not at.exception
+    assert len(at.error) == 1
+    assert list(shelf.iterdir()) == []
+    assert at.sidebar.selectbox(key="model").value == NET
+    assert pictures(at).keys() == before.keys()
+
+
+def test_a_server_that_was_given_one_file_says_that_it_takes_no_other(visit, shelf, mine, monkeypatch):
+    (shelf / "one.pth").write_bytes(mine)
+    monkeypatch.setenv("CNNVIZ_WEIGHTS", str(shelf / "one.pth"))
+    at = opened(visit("activations"))
+    assert not at.exception
+    assert "start it with a folder" in at.error[0].value
+
+
+def test_strangers_cannot_leave_a_checkpoint(visit, monkeypatch):
+    monkeypatch.setenv("CNNVIZ_PUBLIC", "1")
+    assert not [box for box in opened(visit("activations")).file_uploader if box.key.startswith("checkpoint")]
+
+
+def test_a_file_of_a_torchvision_net_is_that_net(shelf, engine):
+    import torchvision
+
+    file = io.BytesIO()
+    torch.save(torchvision.models.squeezenet1_1(weights=None).state_dict(), file)
+    assert checkpoint_upload.keep("squeezenet1_1.pth", file.getvalue(), shelf) == "squeezenet1_1"

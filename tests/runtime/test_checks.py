@@ -1,0 +1,109 @@
+"""What the engine proves about its answers: ladders, drills, erasing; cached, and forgotten with the photo."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cnnviz.attribution.masking import masks
+from cnnviz.options import RequestError
+from cnnviz.runtime.engine import Engine
+
+NET = "lecture/cats_gap"
+
+
+@pytest.fixture
+def engine() -> Engine:
+    return Engine(device="cpu")
+
+
+def test_a_ladders_rungs_are_the_maps_asked_one_by_one(engine, photo, monkeypatch):
+    ladder = engine.ladder(NET, photo, (0, 1))
+    assert ladder.layers == engine.stages(NET)
+    assert ladder.targets == (0, 1)
+    for layer, row in zip(ladder.layers, ladder.rows, strict=True):
+        for target, heat in enumerate(row):
+            alone = engine.heatmap(NET, photo, target, layer)
+            np.testing.assert_allclose(heat.raw, alone.raw, rtol=1e-3, atol=1e-7)
+            np.testing.assert_allclose(heat.values, alone.values, atol=5e-3)
+    assert engine.ladder(NET, photo, (0, 1)) is ladder
+    with pytest.raises(RequestError, match="no ladder"):
+        engine.ladder(NET, photo, (0,), method="occlusion")
+
+
+def test_witnesses_and_rest_add_up_to_the_score(engine, photo):
+    key = "lecture/mnist_gap"
+    drill = engine.drill(key, photo, 4)
+    assert drill.score == pytest.approx(engine.heatmap(key, photo, 4).score, rel=1e-5)
+    assert sum(w.contribution for w in drill.witnesses) + drill.rest == pytest.approx(drill.score)
+    bias = float(list(engine.model(key).net.parameters())[-1][4])
+    assert drill.rest == pytest.approx(bias, rel=1e-3, abs=1e-5)  # behind a global average pooling all else is linear
+    assert [w.contribution for w in drill.witnesses] == sorted((w.contribution for w in drill.witnesses), reverse=True)
+
+
+def test_a_drill_ends_in_the_number_that_the_activations_page_shows(engine, photo):
+    for layer in ("conv1", "relu2", "pool3", "relu4"):
+        maps = engine.activations(NET, photo, layer).maps
+        drill = engine.drill(NET, photo, 1, layer, channel=5, place=(2, 3))
+        assert drill.arithmetic.steps[-1].value == pytest.approx(float(maps[5, 2, 3]), rel=1e-4, abs=1e-6)
+        left, top, right, bottom = drill.field
+        assert 0 <= left < right <= 150
+        assert 0 <= top < bottom <= 150
+        assert engine.field(NET, layer, (2, 3)) == drill.field
+    with pytest.raises(RequestError):
+        engine.drill(NET, photo, 1, "conv1", channel=5, place=(999, 0))
+
+
+def test_what_lies_outside_the_field_does_not_move_the_number(engine, photo):
+    import torch
+
+    from cnnviz.inference.tap import tap
+
+    model = engine.model(NET)
+    x = model.preprocess.tensor(model.preprocess.see(photo))
+    left, top, right, bottom = engine.field(NET, "relu2", (10, 11))
+    outside = torch.randn(x.shape, generator=torch.Generator().manual_seed(0))
+    outside[:, :, top:bottom, left:right] = x[:, :, top:bottom, left:right]
+    with torch.inference_mode():
+        one, other = (tap(model.net, given, ["relu2"])[1]["relu2"][0, :, 10, 11] for given in (x, outside))
+    torch.testing.assert_close(one, other)
+
+
+def test_erasing_nothing_changes_nothing_and_everything_is_the_ground(engine, photo):
+    stroke = [[0.5, 0.5, 0.1], [0.6, 0.5, 0.1]]
+    found = engine.erase(NET, photo, [stroke, [[0.5, 0.5, 1.0]]], 1, "mean colour")
+    said = {p.index: p.probability for p in engine.predict(NET, photo)}
+    assert found.probabilities[0] == pytest.approx(said[1], rel=1e-4)
+    assert found.shares[0] == 0
+    assert list(found.shares) == sorted(found.shares)
+    assert found.shares[-1] == 1
+    assert found.mask.all()
+    assert found.predictions[0].probability == pytest.approx(max(found.probabilities[-1], 1 - found.probabilities[-1]))
+    assert engine.erase(NET, photo, [stroke, [[0.5, 0.5, 1.0]]], 1, "mean colour") is found
+
+
+def test_a_stroke_is_a_thick_line():
+    before, drawn = masks([((0.25, 0.5, 0.05), (0.75, 0.5, 0.05))], (100, 200))
+    assert not before.any()
+    assert drawn[50, 50:151].all()
+    assert not drawn[:40].any()
+    assert 9 <= drawn[:, 100].sum() <= 12
+
+
+@pytest.mark.parametrize("wrong", [[[[0.5, 0.5]]], [[[0.5, 0.5, 9.0]]], [["x"]], [[[0.5, 0.5, 0.1]]] * 401])
+def test_strokes_that_are_none_are_refused(engine, photo, wrong):
+    with pytest.raises(RequestError):
+        engine.erase(NET, photo, wrong)
+
+
+def test_everything_that_was_proved_goes_with_the_photo(tmp_path, photo):
+    engine = Engine(device="cpu", cache_dir=tmp_path / "cache")
+    heat = engine.heatmap(NET, photo)
+    engine.ladder(NET, photo)
+    engine.drill(NET, photo)
+    engine.erase(NET, photo, [[[0.5, 0.5, 0.1]]])
+    engine.faithfulness(NET, photo, heat, None)
+    assert engine.purge() > 0
+    assert engine.personal_bytes() == 0
+    assert not any(photo.digest in key for key in engine.cache._entries)
+    assert not list(tmp_path.rglob("*.npz"))
