@@ -73,7 +73,7 @@ def room_of(name: str) -> str:
 
 
 @pytest.mark.parametrize("path", FILES, ids=name_of)
-def test_imports_keep_to_the_directions(path: Path):
+def test_imports_never_go_up(path: Path):
     here = room_of(name_of(path))
     if not here:  # cnnviz/__init__.py names everything
         return
