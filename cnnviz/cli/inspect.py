@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from cnnviz import __version__
+from cnnviz import __version__, settings
 from cnnviz.cli.output import count, document, knob_options, passable, progress, table, targets, write
 from cnnviz.feature_vis.recipes import Ascent
 from cnnviz.models import catalog
@@ -69,8 +68,10 @@ def serve(context: click.Context, public: bool, port: int) -> None:
     """Start the dashboard in this process; stop it with Ctrl-C."""
     if not APP.is_file():
         raise click.ClickException(f"The dashboard {APP.name} is not beside the package; run from a clone of cnnviz.")
+    settings.check()
     arguments, variables = serving(public, port, _weights(context), _device(context))
-    os.environ.update(variables)
+    for name, value in variables.items():
+        settings.put(name, value)
     from streamlit.web import cli as streamlit
 
     streamlit.main(arguments, prog_name="streamlit", standalone_mode=True)
@@ -286,7 +287,7 @@ def _weights(context: click.Context) -> Path | None:
 
 
 def _device(context: click.Context) -> str:
-    return context.find_root().meta.get("cnnviz.device") or os.environ.get("CNNVIZ_DEVICE") or "auto"
+    return settings.device(context.find_root().meta.get("cnnviz.device"))
 
 
 def _engine(context: click.Context, key: str) -> Engine:

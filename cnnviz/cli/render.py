@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from cnnviz import picture
+from cnnviz import picture, settings
 from cnnviz.feature_vis import sheet
 from cnnviz.feature_vis.maximize import FilterImage
 from cnnviz.feature_vis.prepare import LOGITS
 from cnnviz.feature_vis.setup import AscentError
+from cnnviz.inference.device import resolve
 from cnnviz.inference.tap import tap
 from cnnviz.models.weights import Progress
 from cnnviz.options import RequestError
@@ -45,8 +45,7 @@ def grow(
     if out.is_file():
         raise RequestError(f"{out.name} is a file; name a folder for the pictures.")
     rank, world, device = _place(devices) if devices > 1 else (0, 1, device)
-    cache = os.environ.get("CNNVIZ_CACHE") or Path.home() / ".cache" / "cnnviz"
-    engine = Engine(device=device, cache_dir=cache, weights=weights)
+    engine = Engine(device=device, cache_dir=settings.cache(), weights=weights)
     engine.model(key, progress)
     given = {name: value for name, value in knobs.items() if value is not None}
     ascent = replace(engine.recipe(key, recipe), **given)
@@ -101,6 +100,6 @@ def _place(devices: int) -> tuple[int, int, str]:
     """Rank of the process, number of processes and the device, as Lightning Fabric gives them."""
     from lightning.fabric import Fabric
 
-    fabric = Fabric(accelerator="auto", devices=devices)
+    fabric = Fabric(accelerator=resolve("auto"), devices=devices)
     fabric.launch()
     return fabric.global_rank, fabric.world_size, str(fabric.device)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import os
 import sys
 import time
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from typing import Any
 
 import click
 
+from cnnviz import settings
 from cnnviz.cli.inspect import JSON, STOPPED, command
 from cnnviz.cli.output import document, progress
 from cnnviz.data.augment import PRESETS, Augment
@@ -74,7 +74,7 @@ def train(
     """Train a net: by a plan file, on a folder of pictures, or go on with a run."""
     from cnnviz.models import weights as shelf
 
-    runs = out or Path(os.environ.get("CNNVIZ_RUNS") or "runs")
+    runs = settings.runs(out)
     weights = shelf.folder(context.find_root().meta.get("cnnviz.weights"))
     changes = {key: value for key, value in given.items() if value is not None}
     if (target / run.PLAN).is_file():
@@ -86,17 +86,17 @@ def train(
         if not attached and not run.alive(folder):  # before the long way through torch, on which it may be asked anew
             with contextlib.suppress(OSError):
                 (folder / run.STOP).unlink()
-    elif "CNNVIZ_RUN" in os.environ and int(os.environ.get("LOCAL_RANK", "0")) > 0:
-        folder = Path(os.environ["CNNVIZ_RUN"])  # one of several processes that Lightning started for the same run
+    elif settings.rank() > 0 and (begun := settings.run()) is not None:
+        folder = begun  # one of several processes that Lightning started for the same run
     else:
         plan = _plan(target, changes, preset)
         folder = run.trial(plan, runs) if find_rate else run.create(plan, runs, name)
-    os.environ["CNNVIZ_RUN"] = str(folder)
+    settings.put("CNNVIZ_RUN", str(folder))
     from cnnviz.train.loop import fit
 
     began = time.monotonic()
     state = fit(folder, attached=attached, weights=weights, finding=find_rate, heard=_quiet if as_json else _speak)
-    if int(os.environ.get("LOCAL_RANK", "0")) > 0:
+    if settings.rank() > 0:
         return 0  # the first process speaks for all
     done = run.read(folder)
     code = STOPPED if state == "stopped" else 0

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import difflib
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cnnviz import settings
 from cnnviz.models import weights as shelf
 from cnnviz.options import RequestError
 
@@ -56,12 +56,12 @@ def rows(weights: Path | str | None = None, runs: Path | str | None = None) -> t
     Raises `WeightsError` where the weights folder does not exist.
     """
     found = shelf.checkpoints(shelf.folder(weights))
-    return (*_bundled(), *_runs(runs_folder(runs)), *_files(found), *_torchvision(found), *_lecture())
+    return (*_bundled(), *_runs(settings.runs(runs)), *_files(found), *_torchvision(found), *_lecture())
 
 
 def spare(runs: Path | str | None = None) -> tuple[ModelInfo, ...]:
     """The nets that need no weights folder and no download: bundled, runs, lecture nets."""
-    return (*_bundled(), *_runs(runs_folder(runs)), *_lecture())
+    return (*_bundled(), *_runs(settings.runs(runs)), *_lecture())
 
 
 def stamp(
@@ -69,7 +69,7 @@ def stamp(
 ) -> tuple[tuple[str, int, int], ...]:
     """What tells that a net's own files have changed, in a run or a weights folder: names, sizes and times in ns."""
     kind, _, name = key.partition("/")
-    if kind == "run" and (folder := run_folders(runs_folder(runs)).get(name.partition("@")[0])):
+    if kind == "run" and (folder := run_folders(settings.runs(runs)).get(name.partition("@")[0])):
         files = [folder / "card.json", folder / ("best.safetensors" if name.endswith("@best") else "snapshots")]
     elif kind == "file":
         files = [path for path in shelf.checkpoints(shelf.folder(weights)) if name in (path.stem, path.name)]
@@ -92,11 +92,6 @@ def entry(name: str) -> TorchvisionNet | None:
 def cards(folder: Path = ASSETS) -> dict[str, Path]:
     """The bundled nets: name to card file."""
     return {path.stem: path for path in sorted(folder.glob("*.json"))}
-
-
-def runs_folder(runs: Path | str | None = None) -> Path:
-    """The folder of training runs: the one given, CNNVIZ_RUNS, or runs/ in the working directory."""
-    return Path(runs or os.environ.get("CNNVIZ_RUNS") or "runs").expanduser()
 
 
 def run_folders(runs: Path) -> dict[str, Path]:

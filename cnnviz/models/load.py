@@ -20,6 +20,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from cnnviz import settings
 from cnnviz.models import build, catalog, checkpoint, identify, lecture
 
 DIGITS = tuple("0123456789")
@@ -61,7 +62,7 @@ def load(
         return _lecture(key, lecture.NETS[name])
     if kind == "file" and (path := _file(name, shelf.checkpoints(shelf.folder(weights)))):
         return _checkpoint(key, path)
-    if kind == "run" and (folder := catalog.run_folders(catalog.runs_folder(runs)).get(name.partition("@")[0])):
+    if kind == "run" and (folder := catalog.run_folders(settings.runs(runs)).get(name.partition("@")[0])):
         return _carded(key, folder / "card.json", _snapshot(folder, name.partition("@")[2] or "best"), f"run {name}")
     raise catalog.unknown(key, weights, runs)
 

@@ -19,9 +19,10 @@ import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from cnnviz import settings
 from cnnviz.options import RequestError
 
-FOLDER = "weights"  # in the working directory, where there is one and no other is named
+FOLDER = settings.default("CNNVIZ_WEIGHTS")  # in the working directory, where there is one and no other is named
 SUFFIXES = (".safetensors", ".pth", ".pt")
 SITE = "https://download.pytorch.org/models/"
 CHUNK = 1 << 20
@@ -46,10 +47,9 @@ def folder(weights: Path | str | None) -> Path | None:
 
     Raises `WeightsError` where the one that was named does not exist.
     """
-    named = weights or os.environ.get("CNNVIZ_WEIGHTS")
-    if not named:
+    path = settings.weights(weights)
+    if path is None:
         return Path(FOLDER) if Path(FOLDER).is_dir() else None
-    path = Path(named).expanduser()
     if not path.exists():
         raise WeightsError(f"There are no weights at {path}; name an existing folder, or a {', '.join(SUFFIXES)} file.")
     return path
@@ -116,8 +116,7 @@ def cache() -> Path:
     """The folder torchvision downloads to, known without importing torch."""
     if hub := getattr(sys.modules.get("torch"), "hub", None):  # another thread may be half way through importing torch
         return Path(hub.get_dir()) / "checkpoints"
-    home = os.environ.get("TORCH_HOME") or Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "torch"
-    return Path(home).expanduser() / "hub" / "checkpoints"
+    return settings.torch_home() / "hub" / "checkpoints"
 
 
 def fetch(name: str, file: str, progress: Progress | None = None) -> Path:

@@ -15,11 +15,14 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
+from cnnviz import settings
 from cnnviz.arrays import read_only
 from cnnviz.attribution.forward import Forward, cached_forward
+from cnnviz.inference import device as devices
 from cnnviz.inference import layers as layer_table
 from cnnviz.inference.activations import Activations, activations
 from cnnviz.inference.cut import cut
+from cnnviz.inference.device import DeviceError
 from cnnviz.inference.layers import LayerTable
 from cnnviz.inference.predict import Prediction, ranked, target
 from cnnviz.inference.tap import LayerError, tap
@@ -34,10 +37,6 @@ from cnnviz.runtime.progress import Progress, stoppable
 
 T = TypeVar("T")
 Given = Options | Mapping[str, Any] | None
-
-
-class DeviceError(RequestError):
-    """The device is not there, or its memory does not suffice."""
 
 
 class Backend:
@@ -59,9 +58,9 @@ class Backend:
         weights: str | Path | None = None,
         runs: str | Path | None = None,
     ) -> None:
-        self.torch_device = choose_device(device)
-        self.weights = _folder(weights, "CNNVIZ_WEIGHTS")
-        self.runs = _folder(runs, "CNNVIZ_RUNS", "runs")
+        self.torch_device = devices.choose(device)
+        self.weights = settings.weights(weights)
+        self.runs = settings.runs(runs)
         self.cache = Cache(memory_limit, None if cache_dir is None else Path(cache_dir))
         self.nets = Cache(net_limit, dropped=self._forget_net, newest=True)
         self.gate = Gate(1 if self.torch_device.type != "cpu" else max(1, (os.cpu_count() or 1) // 4))
@@ -71,11 +70,8 @@ class Backend:
         """The device in words: "CPU, 2 threads" or the name of the GPU with its free memory."""
         if self.torch_device.type == "cuda":
             free, _ = torch.cuda.mem_get_info(self.torch_device)
-            return f"{torch.cuda.get_device_name(self.torch_device)}, {free / 2**30:.1f} GiB free"
-        if self.torch_device.type == "mps":
-            return "Apple GPU"
-        threads = torch.get_num_threads()
-        return f"CPU, {threads} thread{'s' if threads > 1 else ''}"
+            return f"{devices.in_words(self.torch_device)}, {free / 2**30:.1f} GiB free"
+        return devices.in_words(self.torch_device)
 
     def models(self) -> tuple[ModelInfo, ...]:
         """Every model that can be asked for: its key, title, parameters, bytes, and where it comes from."""
@@ -233,22 +229,6 @@ class Backend:
         self.cache.forget(lambda key: model.fingerprint in key)
         if self.torch_device.type == "cuda":
             torch.cuda.empty_cache()
-
-
-def choose_device(wanted: str) -> torch.device:
-    if wanted == "auto":
-        wanted = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    try:
-        found = torch.device(wanted)
-        torch.empty(1, device=found)
-    except (RuntimeError, AssertionError) as error:
-        raise DeviceError(f"There is no device {wanted!r} here; use auto or cpu.") from error
-    return found
-
-
-def _folder(given: str | Path | None, variable: str, otherwise: str | None = None) -> Path | None:
-    chosen = given or os.environ.get(variable) or otherwise
-    return None if chosen is None else Path(chosen).expanduser()
 
 
 def ident_of(model: Model) -> Key:

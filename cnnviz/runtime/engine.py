@@ -8,10 +8,9 @@ Each question is a function of a `Backend` in the module of its name; the class 
 
 from __future__ import annotations
 
-import os
 import threading
-from pathlib import Path
 
+from cnnviz import settings
 from cnnviz.runtime import attribution, checks, evaluate, feature_vis
 from cnnviz.runtime.backend import Backend
 
@@ -53,6 +52,5 @@ def shared() -> Engine:
     """The engine that everyone in this process shares; made at the first call."""
     with _lock:
         if not _shared:
-            cache = os.environ.get("CNNVIZ_CACHE") or Path.home() / ".cache" / "cnnviz"
-            _shared.append(Engine(device=os.environ.get("CNNVIZ_DEVICE", "auto"), cache_dir=cache))
+            _shared.append(Engine(device=settings.device(), cache_dir=settings.cache()))
         return _shared[0]

@@ -17,6 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from cnnviz import settings
 from cnnviz.options import RequestError
 from cnnviz.train import evaluate, run
 from cnnviz.train.setup import Task
@@ -36,7 +37,7 @@ class Keeper:
         self.due: set[int] = set()
         self.said: dict[str, Any] = {}  # the best so far
         self.warned: set[str] = set()
-        self.writes = int(os.environ.get("LOCAL_RANK", "0")) == 0
+        self.writes = settings.rank() == 0
         self.resumed = self._read()
 
     def schedule(self, total: int) -> None:

@@ -19,7 +19,9 @@ import torch
 from lightning.pytorch.callbacks import LambdaCallback
 from torch import Tensor
 
+from cnnviz import settings
 from cnnviz.data.loader import Batches, Features
+from cnnviz.inference.device import in_words, resolve
 from cnnviz.options import RequestError
 from cnnviz.train import learning_rate, run
 from cnnviz.train import plan as plans
@@ -48,7 +50,7 @@ def fit(
     the reason as an event.
     """
     plan = plans.read(folder / run.PLAN)
-    child = int(os.environ.get("LOCAL_RANK", "0")) > 0  # started by Lightning for another device of the same run
+    child = settings.rank() > 0  # started by Lightning for another device of the same run
     if child:
         _answer([signal.SIG_IGN] * 2)  # the first process hears them, too
         return _fit(plan, folder, lambda *_a, **_k: None, lambda: False, weights)
@@ -62,10 +64,10 @@ def fit(
             heard(kind, values)
 
         try:
-            with run.turn(folder.parent, _accelerator(plan), lambda: True) as mine, contextlib.ExitStack() as stack:
+            with run.turn(folder.parent, resolve(plan.device), lambda: True) as mine, contextlib.ExitStack() as stack:
                 if not mine:
-                    log("queued", device=_accelerator(plan))
-                    if not stack.enter_context(run.turn(folder.parent, _accelerator(plan), wanted)):
+                    log("queued", device=resolve(plan.device))
+                    if not stack.enter_context(run.turn(folder.parent, resolve(plan.device), wanted)):
                         raise StopRequested
                 work = _find if finding else _fit
                 state = work(plan, folder, log, wanted, weights)
@@ -109,7 +111,7 @@ def _fit(
         classes=list(task.data.classes),
         train=len(task.train),
         val=len(task.val),
-        device=_device(plan),
+        device=in_words(task.device),
         pid=os.getpid(),
     )
     if not fitting.step or fitting.over:
@@ -123,7 +125,7 @@ def _fit(
     if fitting.stopped:
         log("stopped", step=fitting.step)
         return "stopped"
-    if int(os.environ.get("LOCAL_RANK", "0")) == 0:
+    if settings.rank() == 0:
         keeper.judge()
         log("finished", step=fitting.step, **keeper.said)
     return "finished"
@@ -165,7 +167,7 @@ def _find(
 
 
 def _train(plan: plans.Plan, fitting: Fitting, folder: Path) -> None:
-    accelerator = _accelerator(plan)
+    accelerator = resolve(plan.device)
     answers = [signal.getsignal(number) for number in ENDING]  # Lightning's own would break off, and save nothing
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)
     with warnings.catch_warnings():
@@ -198,20 +200,6 @@ def _precision(plan: plans.Plan, accelerator: str) -> str:
     if plan.precision != "auto":
         return plan.precision
     return "16-mixed" if accelerator == "cuda" else "32-true"
-
-
-def _accelerator(plan: plans.Plan) -> str:
-    if plan.device != "auto":
-        return plan.device
-    return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-
-
-def _device(plan: plans.Plan) -> str:
-    accelerator = _accelerator(plan)
-    if accelerator == "cuda":
-        return torch.cuda.get_device_name()
-    threads = torch.get_num_threads()
-    return "Apple GPU" if accelerator == "mps" else f"CPU, {threads} thread{'s' if threads > 1 else ''}"
 
 
 @contextlib.contextmanager

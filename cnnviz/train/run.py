@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from cnnviz import settings
 from cnnviz.options import RequestError
 from cnnviz.train import plan as plans
 from cnnviz.train.plan import Plan
@@ -161,8 +162,6 @@ def spawn(folder: Path, *extra: str) -> subprocess.Popen:
     """
     with contextlib.suppress(OSError):
         (folder / STOP).unlink()
-    home = str(Path(__file__).resolve().parents[2])
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, (home, os.environ.get("PYTHONPATH"))))}
     try:
         with (folder / "errors.txt").open("ab") as errors:
             return subprocess.Popen(
@@ -170,7 +169,7 @@ def spawn(folder: Path, *extra: str) -> subprocess.Popen:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=errors,
-                env=environment,
+                env=settings.environment(Path(__file__).resolve().parents[2]),
             )
     except OSError as error:
         raise RunError(f"Run {folder.name} cannot be trained here ({error.strerror}); check the runs folder.") from None

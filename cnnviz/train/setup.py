@@ -17,6 +17,7 @@ from cnnviz.data.augment import augment, draw, nothing
 from cnnviz.data.folder import DataSet
 from cnnviz.data.loader import Batches, Features, Pictures, measure
 from cnnviz.inference.cut import cut
+from cnnviz.inference.device import DeviceError, choose, resolve
 from cnnviz.models.preprocess import Preprocess
 from cnnviz.options import RequestError
 from cnnviz.train import recipes
@@ -150,11 +151,7 @@ def features(run: Callable[[Tensor], tuple[Tensor, ...]], pixels: Tensor, prepro
 
 
 def _device(plan: Plan) -> torch.device:
-    wanted = plan.device
-    if wanted == "auto":
-        wanted = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     try:
-        torch.empty(1, device=wanted)
-    except (RuntimeError, AssertionError):
-        raise RequestError(f"There is no device {wanted!r} here; choose auto or cpu.") from None
-    return torch.device(wanted)
+        return choose(plan.device)
+    except DeviceError:
+        raise RequestError(f"There is no device {resolve(plan.device)!r} here; choose auto or cpu.") from None

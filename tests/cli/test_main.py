@@ -12,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
+from cnnviz import settings
 from cnnviz.cli import inspect
 from cnnviz.cli.main import main
 from cnnviz.models import build
@@ -451,9 +452,17 @@ def test_serve_hands_over_to_streamlit(monkeypatch, told):
     handed: list[list[str]] = []
     monkeypatch.setattr(cli, "main", lambda arguments, **_: handed.append(arguments))
     monkeypatch.delenv("CNNVIZ_PUBLIC", raising=False)
-    monkeypatch.setattr(inspect.os, "environ", dict(inspect.os.environ))
+    monkeypatch.setattr(settings.os, "environ", dict(settings.os.environ))
     assert told("serve", "--port", 8601)[0] == 0
     assert handed[0][1].endswith("app.py")
+
+
+def test_serve_refuses_to_start_where_it_cannot_tell_whether_strangers_are_served(refused, monkeypatch):
+    from streamlit.web import cli
+
+    monkeypatch.setattr(cli, "main", lambda *_, **__: pytest.fail("it started"))
+    monkeypatch.setenv("CNNVIZ_PUBLIC", "maybe")
+    assert "CNNVIZ_PUBLIC is 'maybe'" in refused("serve", "--port", 8602)
 
 
 def test_serve_refuses_a_port_that_is_none(refused):

@@ -366,8 +366,9 @@ def test_tuning_and_patches_stand_beside_the_picture(visit, words, engine, tmp_p
     assert "no folder" in words(at)
 
 
-def test_strangers_see_no_folders_of_this_machine(visit, monkeypatch):
-    monkeypatch.setenv("CNNVIZ_PUBLIC", "1")
+@pytest.mark.parametrize("public", ["1", "true", "maybe"])  # the last cannot be read, so it opens nothing
+def test_strangers_see_no_folders_of_this_machine(visit, monkeypatch, public):
+    monkeypatch.setenv("CNNVIZ_PUBLIC", public)
     at = finish(visit("filters", **FEW, patches="true"))
     assert not at.exception
     assert [box.key for box in at.text_input] == ["channels"]

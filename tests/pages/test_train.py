@@ -68,8 +68,9 @@ def test_without_data_the_page_begins_with_circles_and_their_plan(visit, words, 
     assert not next(b for b in at.button if b.label == "Train").disabled
 
 
-def test_strangers_do_not_train(visit, circles, monkeypatch):
-    monkeypatch.setenv("CNNVIZ_PUBLIC", "1")
+@pytest.mark.parametrize("public", ["1", "true", "maybe"])  # the last cannot be read, so it opens nothing
+def test_strangers_do_not_train(visit, circles, monkeypatch, public):
+    monkeypatch.setenv("CNNVIZ_PUBLIC", public)
     at = fine(visit("train"))
     assert "off" in at.info[0].value
     assert "Train" not in {b.label for b in at.button}

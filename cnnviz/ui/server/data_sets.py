@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
 import re
 import shutil
 from pathlib import Path
 
 import numpy as np
 
+from cnnviz import settings
 from cnnviz.data import folder as folders
 from cnnviz.data.audit import Audit, audit
 from cnnviz.data.augment import Augment, variants
@@ -22,7 +22,7 @@ from cnnviz.photo import PhotoError
 
 def shelf() -> Path:
     """The folder of data sets on this machine: CNNVIZ_DATA, or data/ in the working directory."""
-    return Path(os.environ.get("CNNVIZ_DATA") or "data").expanduser()
+    return settings.data()
 
 
 def data_sets() -> tuple[str, ...]:

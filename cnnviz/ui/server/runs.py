@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from cnnviz.models import catalog
+from cnnviz import settings
 from cnnviz.options import RequestError
 from cnnviz.train import run
 from cnnviz.train.plan import Plan
@@ -28,15 +28,10 @@ _lock = threading.Lock()
 public = startup.public
 
 
-def runs_folder() -> Path:
-    """The folder of training runs."""
-    return catalog.runs_folder()
-
-
 def listing() -> list[Run]:
     """All runs as they stand, the newest first; what cannot be read is left out."""
     found = []
-    for folder in run.folders(runs_folder()):
+    for folder in run.folders(settings.runs()):
         with contextlib.suppress(RequestError):
             found.append(look(folder.name))
     return found
@@ -44,7 +39,7 @@ def listing() -> list[Run]:
 
 def look(name: str) -> Run:
     """One run as it stands. Raises `RequestError`."""
-    return look_at(run.find(name, runs_folder()))
+    return look_at(run.find(name, settings.runs()))
 
 
 def look_at(folder: Path) -> Run:
@@ -75,19 +70,19 @@ def spawned(name: str) -> bool:
 
 def begin(plan: Plan) -> str:
     """Starts training a plan in a process of its own; the run's id. Raises `RequestError`."""
-    folder = run.create(plan, runs_folder())
+    folder = run.create(plan, settings.runs())
     _start(folder)
     return folder.name
 
 
 def go_on(name: str) -> None:
     """Goes on with a run that was stopped or interrupted."""
-    _start(run.find(name, runs_folder()))
+    _start(run.find(name, settings.runs()))
 
 
 def find_rate(plan: Plan) -> Path:
     """Starts looking for a learning rate; the folder to watch. Raises `RequestError`."""
-    folder = run.trial(plan, runs_folder())
+    folder = run.trial(plan, settings.runs())
     _start(folder, "--find-rate")
     return folder
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import os
 import threading
 import webbrowser
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
+from cnnviz import settings
 from cnnviz.models import catalog, weights  # list nets without torch
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo, samples
@@ -60,6 +60,7 @@ class Start:
 
     def _load(self) -> None:
         try:
+            settings.check()
             from cnnviz.runtime.engine import shared
 
             self._engine = shared()
@@ -97,8 +98,14 @@ async def lifespan(app: Any) -> AsyncIterator[None]:
 
 
 def public() -> bool:
-    """Whether strangers are served, who may neither train nor leave data behind, nor make the server download."""
-    return os.environ.get("CNNVIZ_PUBLIC", "") not in ("", "0")
+    """Whether strangers are served, who may neither train nor leave data behind, nor make the server download.
+
+    Where the setting cannot be read, they are: nothing is opened by mistake.
+    """
+    try:
+        return settings.public()
+    except settings.SettingError:
+        return True
 
 
 def rows() -> tuple[catalog.ModelInfo, ...]:
@@ -119,7 +126,7 @@ def snapshots(run: str) -> list[str]:
     """What the weights of a run, run/<id>, can be asked for by: best, last and its steps; nothing for other keys."""
     kind, _, name = run.partition("/")
     runs = engine.runs if (engine := START.loaded()) else None
-    folder = catalog.run_folders(catalog.runs_folder(runs)).get(name) if kind == "run" else None
+    folder = catalog.run_folders(settings.runs(runs)).get(name) if kind == "run" else None
     if folder is None:
         return []
     steps = list(map(str, weights.snapshots(folder)))

@@ -15,7 +15,7 @@ from typing import Any
 
 import streamlit as st
 
-from cnnviz.models import catalog
+from cnnviz import settings
 from cnnviz.options import RequestError
 from cnnviz.train import plan as plans
 from cnnviz.train import run
@@ -99,7 +99,7 @@ def _gallery(job: Job) -> Work:
 
 
 def _trainings() -> list[Work]:
-    if startup.public() or not (folders := run.folders(catalog.runs_folder())):
+    if startup.public() or not (folders := run.folders(settings.runs())):
         return []
     from cnnviz.ui.server import runs  # numpy's and Pillow's share of a page, only where there are runs
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import colorsys
 import html
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from cnnviz.feature_vis import sheet
 from cnnviz.feature_vis.recipes import in_words
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo, samples
+from cnnviz.ui.server import startup
 from cnnviz.ui.views.filters import gallery
 from cnnviz.ui.widgets import show
 
@@ -79,7 +79,7 @@ def listed(channels: Sequence[int], most: int = 16) -> str:
 def patches(engine: Engine, key: str, layer: str, channel: int) -> None:
     """The photos of a folder that please the channel most, with the place it looks at."""
     chosen: Path | None = None
-    if os.environ.get("CNNVIZ_PUBLIC") != "1":  # strangers see no folders of this machine
+    if not startup.public():  # strangers see no folders of this machine
         written = st.text_input(
             "Photos from a folder on this machine; the samples where none is named", key="patch-folder"
         )

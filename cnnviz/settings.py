@@ -1,0 +1,125 @@
+"""What the environment says: every CNNVIZ_ variable, read at the moment it is asked for, here and nowhere else.
+
+An empty variable means its default. At the end stand the few variables of other programs that are read, too.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from cnnviz.options import RequestError
+
+YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
+
+
+class SettingError(RequestError):
+    """A variable holds what cannot be read; the message names the variable."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One variable: its name, what its text is read as, what it means where it is not set, and what it is for."""
+
+    name: str
+    kind: Literal["path", "flag", "text"]
+    default: str
+    sentence: str
+
+
+SETTINGS = (
+    Setting("CNNVIZ_WEIGHTS", "path", "weights", "folder of weight files, or one file"),
+    Setting("CNNVIZ_RUNS", "path", "runs", "folder of training runs"),
+    Setting("CNNVIZ_CACHE", "path", "~/.cache/cnnviz", "folder for what depends on a net alone"),
+    Setting("CNNVIZ_DATA", "path", "data", "folder whose picture folders the Data and Train pages offer"),
+    Setting("CNNVIZ_PUBLIC", "flag", "", "1 turns off what strangers must not have; set by serve --public"),
+    Setting("CNNVIZ_RUN", "path", "", "set by a training run for the processes it starts itself"),
+    Setting("CNNVIZ_DEVICE", "text", "auto", "auto, cpu, cuda, cuda:1, mps"),
+)
+_DEFAULTS = {setting.name: setting.default for setting in SETTINGS}
+
+
+def default(name: str) -> str:
+    """What a variable of the table means where it is not set."""
+    return _DEFAULTS[name]
+
+
+def weights(given: Path | str | None = None) -> Path | None:
+    """The folder of weight files, or the one file, that was given or is set; None where none is named."""
+    named = given or os.environ.get("CNNVIZ_WEIGHTS")
+    return Path(named).expanduser() if named else None
+
+
+def runs(given: Path | str | None = None) -> Path:
+    """The folder of training runs: the one given, else the one set."""
+    return Path(given or _text("CNNVIZ_RUNS")).expanduser()
+
+
+def cache() -> Path:
+    """The folder for what depends on a net alone."""
+    return Path(_text("CNNVIZ_CACHE")).expanduser()
+
+
+def data() -> Path:
+    """The folder of data sets."""
+    return Path(_text("CNNVIZ_DATA")).expanduser()
+
+
+def public() -> bool:
+    """Whether strangers are served. Raises `SettingError`, upon which nothing may be opened to them."""
+    return flag("CNNVIZ_PUBLIC")
+
+
+def run() -> Path | None:
+    """The run whose process started this one; None in a process that nobody's training started."""
+    named = _text("CNNVIZ_RUN")
+    return Path(named) if named else None
+
+
+def device(given: str | None = None) -> str:
+    """The name of the device that nets run on: the one given, else the one set."""
+    return given or _text("CNNVIZ_DEVICE")
+
+
+def flag(name: str) -> bool:
+    """Whether a flag of the table is on. Raises `SettingError` where it says neither yes nor no."""
+    text = _text(name).strip().lower()
+    if text not in YES + NO:
+        raise SettingError(f"{name} is {_text(name)!r}; write 1, true, yes or on, or else 0, false, no or off.")
+    return text in YES
+
+
+def check() -> None:
+    """Raises `SettingError` where a variable of the table holds what cannot be read."""
+    for setting in SETTINGS:
+        if setting.kind == "flag":
+            flag(setting.name)
+
+
+def put(name: str, value: str) -> None:
+    """Sets a variable of the table for this process and for those it starts."""
+    default(name)
+    os.environ[name] = value
+
+
+def _text(name: str) -> str:
+    return os.environ.get(name) or default(name)
+
+
+def rank() -> int:
+    """The number of this process among those that Lightning started for one training; 0 is the first, or alone."""
+    return int(os.environ.get("LOCAL_RANK") or 0)
+
+
+def torch_home() -> Path:
+    """Where torch keeps its downloads unless it was told otherwise in Python."""
+    cached = Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "torch"
+    return Path(os.environ.get("TORCH_HOME") or cached).expanduser()
+
+
+def environment(home: Path) -> dict[str, str]:
+    """The environment for a process to be started, whose Python finds the package in `home`."""
+    path = (str(home), os.environ.get("PYTHONPATH"))
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, path))}
