@@ -88,7 +88,7 @@ def layer_of_maps() -> None:
     reach = max(max(float(one.maps.max()), -float(one.maps.min())) for one in (*pair, *staged))
     reach = reach if np.isfinite(reach) else 1.0
     mapgrid(
-        "maps", pair, called, " ".join([engine.model(key).fingerprint, layer, *of]), visit.kept(),
+        "maps", pair, called, " ".join([engine.model(key).fingerprint, layer, *of]), visit.this_visit().pictures,
         chosen=st.session_state["channel"], scope=scope, reach=reach,
         field=numbers.field(engine, key, layer), big=show.presenting(),
         tiles=st.session_state["tiles"], on_choose=lambda channel: st.session_state.update(channel=channel),

@@ -124,7 +124,7 @@ def answer(bars, right, below, said, asked: Question, heat, waits: bool = False)
         if methods[asked.method].reads == "maps" and asked.versus is None:
             likely = {i: label[i] for i in dict.fromkeys([*(p.index for p in said[:5]), heat.target])}
             quick = {name: way.title for name, way in methods.items() if way.reads == "maps"}
-        camcanvas.pictures(photo, heat, visit.kept(), "camcanvas")
+        camcanvas.pictures(photo, heat, visit.this_visit().pictures, "camcanvas")
         subject = f"{engine.model(key).fingerprint} {photo.digest} {asked.layer} {asked.against}"
         look = camcanvas.camcanvas(
             photo, heat, proof.caption(heat), begin, classes=likely, methods=quick, subject=subject,

@@ -11,7 +11,7 @@ from cnnviz.signal import examples, pictures, receptive, slide
 from cnnviz.ui.components import convlab
 from cnnviz.ui.components.convlab import field, link, stack
 from cnnviz.ui.session import current, photos, visit
-from cnnviz.ui.views import first_layer
+from cnnviz.ui.views import first_layer, labs
 from cnnviz.ui.views import receptive_fields as nets
 from cnnviz.ui.widgets import controls, show
 
@@ -21,7 +21,7 @@ SIDE = 224  # px of the photo under a stack
 
 # say
 show.head("Convolution lab", "A small window of weights slides over a picture; under it, patch times kernel is summed.")
-photo, kept = current.photo(), visit.kept()
+photo, lab = current.photo(), visit.this_visit().state(labs.ConvolutionLab)
 views = ["One layer", "Receptive field", "Full-size photo"]
 view = controls.switch("Lab", "lab-view", views, views[0], label_visibility="collapsed")
 
@@ -29,7 +29,7 @@ view = controls.switch("Lab", "lab-view", views, views[0], label_visibility="col
 def begin(example: examples.Example) -> None:
     """An example's picture and layer."""
     st.session_state["input"] = example.picture
-    kept["conv-begin"] = convlab.begin(example)
+    lab.begin = convlab.begin(example)
 
 
 @st.fragment
@@ -47,20 +47,15 @@ def layer() -> None:
     # compute
     pixels = pictures.fitted(photo) if name == "photo" else pictures.TEACHING[name][1]()
     planes = pictures.planes(pixels)
-    if "convlab" not in st.session_state or "conv-begin" not in kept:  # first sight, or back from another page
+    if "convlab" not in st.session_state or lab.begin is None:  # first sight, or back from another page
         told = link.from_link(st.query_params.get("lab", ""))
-        kept["conv-begin"] = {
-            **(told or kept.get("conv") or convlab.begin(examples.EXAMPLES[0])),
-            "stamp": time.time_ns() % 2**40,
-        }
+        lab.begin = {**(told or lab.last or convlab.begin(examples.EXAMPLES[0])), "stamp": time.time_ns() % 2**40}
     title, stamp = (photo.name, photo.digest) if name == "photo" else (titles[name], name)
     kernels, source = first_layer.kernels()
 
     # show
-    now = convlab.convlab(
-        planes, title, stamp, kept["conv-begin"], learned=kernels, learned_from=source, big=show.presenting()
-    )
-    kept["conv"] = now
+    now = convlab.convlab(planes, title, stamp, lab.begin, learned=kernels, learned_from=source, big=show.presenting())
+    lab.last = now
     st.query_params["lab"] = link.to_link(now)
     made = link.layer_of(now)
     seen = planes[1:] if made.channels == 3 else planes[:1]
@@ -91,13 +86,14 @@ def fields() -> None:
     """How far one unit sees: a stack to build, and the layers of the current net."""
     # ask
     first, _ = field.STACKS[field.FIRST]
-    if "fieldlab" not in st.session_state or "field-begin" not in kept:  # first sight, or back from another page
+    built = visit.this_visit().state(labs.FieldLab)
+    if "fieldlab" not in st.session_state or built.begin is None:  # first sight, or back from another page
         told = stack.from_link(st.query_params.get("stack", ""), SIDE)
-        kept["field-begin"] = kept.get("field", first) if told is None else told, str(time.time_ns())
+        built.begin = built.last if told is None else told, str(time.time_ns())
     pixels = pictures.square(photo, SIDE)
 
     # compute and show
-    layers = kept["field"] = field.fieldlab(pixels, photo.digest, *kept["field-begin"], big=show.presenting())
+    layers = built.last = field.fieldlab(pixels, photo.digest, *built.begin, big=show.presenting())
     word = stack.to_link(layers)
     if layers != first:
         st.query_params["stack"] = word
@@ -120,7 +116,7 @@ def full_size() -> None:
     """Today's layer on a photo of any size, on the server; downloads are computed anew, so nothing large is kept."""
     # ask
     told = link.from_link(st.query_params.get("lab", ""))
-    now = kept.get("conv") or told or convlab.begin(examples.EXAMPLES[0])
+    now = lab.last or told or convlab.begin(examples.EXAMPLES[0])
     word = st.query_params["lab"] = link.to_link(now)
     file = st.file_uploader("A large photo, up to 50 megapixels", type=["jpg", "jpeg", "png", "webp", "tif", "tiff"])
 

@@ -12,29 +12,29 @@ from cnnviz.ui.components.gaborlab import VIEWS, gaborbank, gaborlab
 from cnnviz.ui.session import current, visit
 from cnnviz.ui.session.link import linked, note, noted
 from cnnviz.ui.views import first_layer as firstlayer
+from cnnviz.ui.views.labs import GaborLab
 from cnnviz.ui.widgets import controls, show
 
 current.guard()
 
 # say
 show.head("Gabor lab", "A wave under a bell: it answers where the picture holds that wave, in that direction.")
-photo, kept = current.photo(), visit.kept()
+photo, lab = current.photo(), visit.this_visit().state(GaborLab)
 BANK = (
     ("Directions θ (degrees)", "thetas", list(range(0, 180, 15)), [0, 45]),
     ("Frequencies (cycles/px)", "frequencies", [0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4], [0.1, 0.4]),
     ("Widths σ (px)", "sigmas", [1.0, 1.5, 2.0, 3.0, 4.0, 6.0], [1.0, 3.0]),
 )
 views = ["One filter", "Filter bank", "Learned filters"]
-if "gabor-go" in kept:  # a filter was chosen elsewhere: hold it
-    st.session_state["gabor-view"] = kept.pop("gabor-go")
+if lab.view is not None:  # a filter was chosen elsewhere: hold it
+    st.session_state["gabor-view"], lab.view = lab.view, None
 view = controls.switch("Lab", "gabor-view", views, views[0], label_visibility="collapsed")
 
 
 def hold(filter: gabor.Gabor, target: firstlayer.Target | None = None) -> None:
     """Open the lab with this filter, beside a learned one where there is one."""
     st.query_params["wave"] = gabor.to_link(filter)
-    kept.pop("gabor-begin", None)
-    kept["gabor-target"], kept["gabor-go"] = target, views[0]
+    lab.hold(target, views[0])
     st.rerun()
 
 
@@ -43,26 +43,25 @@ def hold(filter: gabor.Gabor, target: firstlayer.Target | None = None) -> None:
 def one() -> None:
     """The filter in the hand; Python hears of it on release."""
     # ask
-    if "gaborlab" not in st.session_state or "gabor-begin" not in kept:  # first sight, or back from another page
+    if "gaborlab" not in st.session_state or lab.begin is None:  # first sight, or back from another page
         word, on, shows = (st.query_params.get(name) for name in ("wave", "on", "shows"))
-        wave, which, seen = kept.get("gabor", (gabor.FIRST, 0, VIEWS[0]))
+        wave, which, seen = lab.last
         which, seen = int(on) if on in ("1", "2") else which, shows if shows in VIEWS else seen
-        kept["gabor-begin"] = (gabor.from_link(word) if word else wave, which, seen, time.time_ns())
-    target = kept.get("gabor-target")
+        lab.begin = (gabor.from_link(word) if word else wave, which, seen, time.time_ns())
+    target = lab.target
     if target and target.model != current.model_picked():
         show.say(f"{target.title} waits until its net is chosen again.")
         target = None
 
     # compute and show
     shown = pictures.beside(photo)
-    *beginning, again = kept["gabor-begin"]
-    beginning[1] = min(beginning[1], len(shown) - 1)
+    begun, at, looks, again = lab.begin
     aim = (target.title, target.fit) if target else None
     now, which, seen = gaborlab(
-        shown, photo.digest, beginning[0], picture=beginning[1], view=beginning[2], again=str(again), target=aim,
+        shown, photo.digest, begun, picture=min(at, len(shown) - 1), view=looks, again=str(again), target=aim,
         big=show.presenting(),
     )  # fmt: skip
-    kept["gabor"] = now, which, seen
+    lab.last = now, which, seen
     stands = {"wave": gabor.to_link(now), "on": str(which), "shows": seen}
     for name, value in stands.items():
         if value in ("0", VIEWS[0]):
@@ -72,11 +71,10 @@ def one() -> None:
     if target:
         with st.container(horizontal=True):
             if st.button("Put it in the net, in place of the learned one"):
-                kept.setdefault("grafts", {})[target.fingerprint, target.index] = now
-                kept["gabor-target"], kept["gabor-go"] = None, views[2]
+                lab.grafts[target.fingerprint, target.index] = now
+                lab.target, lab.view = None, views[2]
                 st.rerun()
-            away = {"gabor-target": None}
-            st.button("Put the learned filter away", type="tertiary", on_click=kept.update, args=(away,))
+            st.button("Put the learned filter away", type="tertiary", on_click=lab.put_away)
     name, gray = list(shown.items())[which]
     lines = show.opening(photo) if which == 0 else f"photo = cnnviz.Photo.sample({name!r})"
     directed = seen == VIEWS[1]
@@ -152,10 +150,10 @@ def first_layer() -> None:
         if by_hand or st.button("Hold its fit"):
             hold(gabor.Gabor() if by_hand else fits[at].gabor, target)
 
-    mine = {i: wave for (net, i), wave in kept.get("grafts", {}).items() if net == model.fingerprint}
+    mine = {i: wave for (net, i), wave in lab.grafts.items() if net == model.fingerprint}
     grafted = firstlayer.transplant(model, layer, fits, mine, photo)
     if mine:
-        st.button("Give the learned ones back", type="tertiary", on_click=kept.update, args=({"grafts": {}},))
+        st.button("Give the learned ones back", type="tertiary", on_click=lab.grafts.clear)
     link = current.link("gabor", **{"gabor-view": view, "filter": at, "least": noted("least")})
     show.take_away("first-layer", array=lambda: grafted, link=link)
 

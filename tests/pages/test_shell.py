@@ -14,6 +14,7 @@ from cnnviz.models import catalog
 from cnnviz.photo import Photo, samples
 from cnnviz.ui.server import startup
 from cnnviz.ui.session import current, link, photos
+from cnnviz.ui.session.visit import Choices, LastQuestion, Visit
 from cnnviz.ui.shell import navigation, sidebar
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -311,9 +312,11 @@ def test_the_photos_of_all_visits_together_are_bounded_and_the_oldest_visit_give
     for i, bag in enumerate((old, old, middle, new)):
         photos.put(bag, f"mine-{i}", some(str(i), i))
     assert [len(bag) for bag in visits] == [2, 1, 1]
-    old.kept.update({"home": ("itself", lambda: 1), "thumbnail x": "data", "gabor": 7})
+    old.visit.questions["home"] = LastQuestion("itself", lambda: 1)
+    old.visit.thumbnails.update({old["mine-0"].digest: "data", "another": "data"})
+    old.visit.choices["channel"] = Choices()
     photos.put(new, "mine-4", some("4", 4))
-    assert old.kept == {"gabor": 7}
+    assert old.visit == Visit(thumbnails={"another": "data"}, choices={"channel": Choices()})
     assert [list(bag) for bag in visits] == [["mine-1"], ["mine-2"], ["mine-3", "mine-4"]]
     assert (old.lost, new.lost) == (True, False)
     for i in range(5, 9):
@@ -328,13 +331,13 @@ def test_the_photos_go_when_the_tab_has_been_closed_for_a_while(monkeypatch, vis
     at.file_uploader("upload-0").upload("holiday.jpg", jpeg, "image/jpeg").run()
     bag = at.session_state["_mine"]
     assert bag
-    assert any("thumbnail" in name for name in at.session_state["_kept"])
+    assert at.session_state["_visit"].thumbnails
     assert photos.GRACE <= 120
     monkeypatch.setattr(photos, "GRACE", 0.05)
-    photos.Visit((bag,), "gone", files).leave()
+    photos.PhotoCleanup((bag,), "gone", files).later()
     time.sleep(0.5)
     assert bag == {}
-    assert at.session_state["_kept"] == {}
+    assert at.session_state["_visit"] == Visit()
     assert engine.personal_bytes() == 0
 
 

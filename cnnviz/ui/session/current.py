@@ -18,7 +18,7 @@ from cnnviz.photo import Photo, samples
 from cnnviz.ui.server import startup
 from cnnviz.ui.session import photos
 from cnnviz.ui.session.link import _text, noted
-from cnnviz.ui.session.photos import BAGS, own_photos
+from cnnviz.ui.session.photos import STORES, own_photos
 
 if TYPE_CHECKING:
     from cnnviz.runtime.engine import Engine
@@ -29,7 +29,7 @@ def enter() -> None:
     """Mark this run as having come through app.py; its first line."""
     startup.START.begin()
     setattr(get_script_run_ctx(), "cnnviz_entered", True)  # noqa: B010
-    photos.watched(*(photos.photo_store(name) for name in BAGS))
+    photos.watched(*(photos.photo_store(name) for name in STORES))
 
 
 def guard() -> None:

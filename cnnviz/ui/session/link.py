@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import streamlit as st
 
-from cnnviz.ui.session.visit import OWN, T, kept, page
+from cnnviz.ui.session.visit import OWN, Choices, T, page, this_visit
 
 
 class Note(NamedTuple):
@@ -90,21 +90,20 @@ def linked_of(key: str, of: Hashable, default: T, allowed: Callable[[T], bool], 
 
     Where nobody has chosen, a new default is followed.
     """
-    choices = kept().setdefault(f"{key} of", {"now": None, "chosen": {}})
-    chosen = choices["chosen"]
-    if choices["now"] is not None and not _followed(key):
-        of_then, default_then = choices["now"]
+    choices = this_visit().choices.setdefault(key, Choices())
+    if choices.now is not None and not _followed(key):
+        of_then, default_then = choices.now
         if of_then != of:
-            st.session_state[key] = chosen.get(of, default)
+            st.session_state[key] = choices.chosen.get(of, default)
         elif noted(key) == default_then:
             st.session_state[key] = default
     linked(key, default, allowed, parse)
     value = st.session_state[key]
-    choices["now"] = of, default
+    choices.now = of, default
     if value != default:
-        chosen[of] = value
+        choices.chosen[of] = value
     else:
-        chosen.pop(of, None)
+        choices.chosen.pop(of, None)
 
 
 def _followed(key: str) -> bool:

@@ -13,12 +13,12 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from cnnviz.photo import Photo, PhotoError, samples
 from cnnviz.ui.server import jobs, startup
-from cnnviz.ui.session.visit import kept, visit_id
+from cnnviz.ui.session.visit import Visit, this_visit, visit_id
 
 ROOM = 2**30  # bytes for the decoded photos of all visits together
 SIDE = 2048  # px: what is kept of an uploaded photo; 12 MiB each at most
 MOST = 24  # photos of a visit; `ROOM` bounds those of all visits together
-BAGS = ("_mine", "_many")  # the photos of the sidebar, and those of the pages that take many
+STORES = ("_mine", "_many")  # the photos of the sidebar, and those of the pages that take many
 DECODING = threading.BoundedSemaphore(2)  # 50 megapixels take 200 MiB while they are decoded
 GRACE = 100.0  # seconds until a visit whose tab was closed is over; a network hiccup is shorter
 
@@ -26,24 +26,23 @@ GRACE = 100.0  # seconds until a visit whose tab was closed is over; a network h
 class PhotoStore(dict[str, Photo]):
     """One visit's photos by name; `lost` tells that photos had to make room for somebody's newer ones.
 
-    `kept` is what the visit remembers beside them: its last questions, which hold photos too, and thumbnails.
+    `visit` is what the visit keeps beside them, some of which holds photos, too.
     """
 
-    def __init__(self, kept: dict[str, Any]) -> None:
+    def __init__(self, visit: Visit) -> None:
         super().__init__()
-        self.kept, self.lost = kept, False
+        self.visit, self.lost = visit, False
 
     def bytes(self) -> int:
         """Bytes of the pixels."""
         return sum(photo.pixels.nbytes for photo in list(self.values()))
 
     def give_up(self, name: str) -> None:
-        """Lose a photo to somebody's newer one, and every question that may hold it."""
-        self.pop(name, None)
+        """Lose a photo to somebody's newer one, and everything of the visit that may hold it."""
+        photo = self.pop(name, None)
         self.lost = True
-        for key, value in list(self.kept.items()):
-            if key.startswith("thumbnail") or (isinstance(value, tuple) and len(value) == 2 and callable(value[1])):
-                self.kept.pop(key, None)
+        if photo is not None:
+            self.visit.forget_photo(photo.digest)
 
 
 _stores: list[weakref.ref[PhotoStore]] = []  # the oldest visit first
@@ -53,7 +52,7 @@ _lock = threading.Lock()
 def photo_store(name: str) -> PhotoStore:
     """The photo store of that name of the present visit."""
     if name not in st.session_state:
-        st.session_state[name] = made = PhotoStore(st.session_state.setdefault("_kept", {}))
+        st.session_state[name] = made = PhotoStore(this_visit())
         with _lock:
             _stores[:] = [ref for ref in _stores if ref() is not None] + [weakref.ref(made)]
     return st.session_state[name]
@@ -86,19 +85,19 @@ def let_all_go() -> None:
         context.uploaded_file_mgr.remove_session_files(context.session_id)
 
 
-def watched(*bags: PhotoStore) -> None:
+def watched(*stores: PhotoStore) -> None:
     """See to it that this visit's photos go when its tab has been closed for a while."""
     if (context := get_script_run_ctx()) is not None:
-        _visit(Visit(bags, context.session_id, context.uploaded_file_mgr))
+        _cleanup(PhotoCleanup(stores, context.session_id, context.uploaded_file_mgr))
 
 
-class Visit:
-    """What a visit brought along: to be left behind by all others."""
+class PhotoCleanup:
+    """Forgets what a visit brought along and keeps, some time after its tab was closed."""
 
-    def __init__(self, bags: tuple[PhotoStore, ...], session: str, files: Any) -> None:
-        self.bags, self.session, self.files = bags, session, files
+    def __init__(self, stores: tuple[PhotoStore, ...], session: str, files: Any) -> None:
+        self.stores, self.session, self.files = stores, session, files
 
-    def leave(self) -> None:
+    def later(self) -> None:
         """The tab is closed, or the network hiccups: give it a while, then clear up."""
         timer = threading.Timer(GRACE, self.clear)
         timer.daemon = True
@@ -109,17 +108,17 @@ class Visit:
         if runtime.exists() and runtime.get_instance().is_active_session(self.session):
             return
         self.files.remove_session_files(self.session)
-        brought = any(self.bags)
-        for one in self.bags:
-            one.clear()
-            one.kept.clear()
+        brought = any(self.stores)
+        for store in self.stores:
+            store.clear()
+            store.visit.forget()
         if brought and (engine := startup.START.loaded()):
             engine.purge()
 
 
-@st.cache_resource(scope="session", show_spinner=False, on_release=lambda visit: visit.leave())
-def _visit(_visit: Visit) -> Visit:
-    return _visit
+@st.cache_resource(scope="session", show_spinner=False, on_release=lambda cleanup: cleanup.later())
+def _cleanup(_made: PhotoCleanup) -> PhotoCleanup:
+    return _made
 
 
 def own_photos() -> dict[str, Photo]:
@@ -132,10 +131,10 @@ def add_photos(files: Sequence[Any]) -> list[str]:
 
     What is kept is pixels: the files themselves are let go, refused or not.
     """
-    bag, refused = photo_store("_mine"), []
+    store, refused = photo_store("_mine"), []
     for file in files:
         try:
-            if len(bag) >= MOST:
+            if len(store) >= MOST:
                 raise PhotoError(f"{file.name}: {MOST} photos are kept at most; forget some first.")
             with DECODING:
                 taken = Photo.open(file, name=file.name, side=SIDE)
@@ -144,21 +143,21 @@ def add_photos(files: Sequence[Any]) -> list[str]:
             continue
         finally:
             let_go(file)
-        name = next((n for n, p in list(bag.items()) if p.digest == taken.digest), None)
+        name = next((n for n, p in list(store.items()) if p.digest == taken.digest), None)
         if name is None:
             st.session_state["_brought"] = count = st.session_state.get("_brought", 0) + 1
-            put(bag, name := f"mine-{count}", taken)
+            put(store, name := f"mine-{count}", taken)
         st.session_state["photo"] = name
     return refused
 
 
 def forget_photos() -> None:
     """Drop this visit's photos and files, pictures made of them, and all the engine derived from personal photos."""
-    for name in BAGS:
+    for name in STORES:
         photo_store(name).clear()
     let_all_go()
     jobs.JOBS.forget_personal(visit_id())
-    kept().clear()
+    this_visit().forget()
     st.session_state["photo"] = samples()[0]
     if engine := startup.START.loaded():
         engine.purge()

@@ -1,8 +1,10 @@
-"""What tells one visit from another, and what it keeps between reruns."""
+"""What tells one visit from another, and what it keeps between reruns beside its photos and its widgets."""
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeVar
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -11,14 +13,60 @@ T = TypeVar("T")
 OWN = "own"  # all that a link says of a visitor's own photo
 
 
+class LastQuestion(NamedTuple):
+    """The last question that a place on the pages had a good answer to: what it is of, and what answers it again."""
+
+    of: Hashable
+    ask: Callable[[], Any]
+
+
+@dataclass
+class Choices:
+    """What was chosen of one widget whose default depends on something else, such as a layer."""
+
+    now: tuple[Hashable, Any] | None = None  # what it is of, and the default there
+    chosen: dict[Hashable, Any] = field(default_factory=dict)  # what it is of -> what was chosen, if not the default
+
+
+@dataclass
+class Visit:
+    """What one visit keeps on this server. Whatever may hold a photo has a field that `forget_photo` knows."""
+
+    questions: dict[str, LastQuestion] = field(default_factory=dict)  # by place
+    tasks: dict[str, Any] = field(default_factory=dict)  # by place: the `widgets.background.Task` waited for
+    stopped: dict[str, Hashable] = field(default_factory=dict)  # by place: what the task that was stopped had asked
+    thumbnails: dict[str, str] = field(default_factory=dict)  # by the photo's digest: a data address
+    pictures: dict[str, dict[str, Any]] = field(default_factory=dict)  # by component: what it shows of photos, encoded
+    choices: dict[str, Choices] = field(default_factory=dict)  # by widget
+    states: dict[tuple[type, str], Any] = field(default_factory=dict)  # by type and place; free of photos
+
+    def state(self, kind: type[T], place: str = "") -> T:
+        """The state of that type, made without arguments at first; who draws a component declares what it keeps."""
+        return self.states.setdefault((kind, place), kind())
+
+    def forget_photo(self, digest: str) -> None:
+        """Forget everything that may hold the photo of that digest.
+
+        A question is a function that may hold any photo, a task has one or its answer, and a component's pictures are
+        of one or two: these go whatever they are of, and can be had again.
+        """
+        self.thumbnails.pop(digest, None)
+        for held in (self.questions, self.tasks, self.pictures):
+            held.clear()
+
+    def forget(self) -> None:
+        """Forget all."""
+        vars(self).update(vars(Visit()))
+
+
+def this_visit() -> Visit:
+    """What the present visit keeps."""
+    return st.session_state.setdefault("_visit", Visit())
+
+
 def visit_id() -> str:
     """What tells this visit from all others."""
     return getattr(get_script_run_ctx(), "session_id", "")
-
-
-def kept() -> dict[str, Any]:
-    """The last good question of each place on the pages, and thumbnails of the visit's own photos."""
-    return st.session_state.setdefault("_kept", {})
 
 
 def page() -> str:

@@ -200,10 +200,10 @@ def _small(photo: Photo) -> str:
     """A thumbnail as a data address, made once: a sample's for the server, a person's own for this visit."""
     if not photo.personal:
         return _sample(photo.name)
-    kept = visit.kept()
-    if (name := f"thumbnail {photo.digest}") not in kept:
-        kept[name] = _data(photo)
-    return kept[name]
+    thumbnails = visit.this_visit().thumbnails
+    if photo.digest not in thumbnails:
+        thumbnails[photo.digest] = _data(photo)
+    return thumbnails[photo.digest]
 
 
 def _data(photo: Photo) -> str:

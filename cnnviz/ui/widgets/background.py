@@ -90,17 +90,17 @@ def patiently(
     `of` tells the question from all others. While it takes its time `meanwhile` draws what this place had before of the
     current net and photo (None where there is nothing), and the page is run again to be drawn with the answer.
     """
-    kept, spot = visit.kept(), st.empty()
-    if kept.get(f"{place} stopped") == of:
+    mine, spot = visit.this_visit(), st.empty()
+    if mine.stopped.get(place) == of:
         with spot.container(horizontal=True, vertical_alignment="center", gap="small"):
             feedback.say(_stopped(place, doing))
-            st.button("Start again", key=f"again-{place}", on_click=kept.pop, args=(f"{place} stopped", None))
+            st.button("Start again", key=f"again-{place}", on_click=_again, args=(mine, place))
         return feedback.before(place)
-    kept.pop(f"{place} stopped", None)
-    errand: Task | None = kept.get(f"{place} errand")
+    mine.stopped.pop(place, None)
+    errand: Task | None = mine.tasks.get(place)
     if errand is None or errand.of != of:
         leave(place)
-        errand = kept[f"{place} errand"] = Task(of, ask)
+        errand = mine.tasks[place] = Task(of, ask)
     if not errand.look(max(0.0, errand.began + PATIENCE - time.monotonic())):
         words = _stopped(place, doing)
         try:
@@ -108,17 +108,17 @@ def patiently(
         except Overtaken:
             raise
         except StopException:  # Streamlit's own Stop, or the visit ends: no more is taken from this run of the page
-            _stop(kept, place, errand)
+            _stop(mine, place, errand)
             last_words(partial(spot.caption, words))
             raise
         if again:
             st.rerun(scope="fragment" if getattr(get_script_run_ctx(), "fragment_ids_this_run", None) else "app")
         spot.empty()
-    kept.pop(f"{place} errand", None)
+    mine.tasks.pop(place, None)
     with feedback.refusals():
         if errand.error is not None:
             raise errand.error
-        kept[place] = feedback.subject(), ask
+        mine.questions[place] = visit.LastQuestion(feedback.subject(), ask)
         return errand.answer
     before = feedback.before(place)
     if before is not None:
@@ -128,7 +128,7 @@ def patiently(
 
 def leave(place: str) -> None:
     """Stop what this place waits for, if it does."""
-    if (errand := visit.kept().pop(f"{place} errand", None)) is not None:
+    if (errand := visit.this_visit().tasks.pop(place, None)) is not None:
         errand.stop()
 
 
@@ -153,7 +153,7 @@ def _watched(place: str, doing: str, errand: Task, spot: Any, meanwhile: Callabl
     """Wait for the end of an errand under its bar; whether something was drawn meanwhile."""
     with spot.container(horizontal=True, vertical_alignment="center", gap="small"):
         bar = st.progress(errand.share, doing + errand.words())
-        st.button("Stop", key=f"stop-{place}", width=64, on_click=_stop, args=(visit.kept(), place, errand))
+        st.button("Stop", key=f"stop-{place}", width=64, on_click=_stop, args=(visit.this_visit(), place, errand))
     if meanwhile is not None:
         meanwhile(feedback.before(place))
     told = 0.0
@@ -166,10 +166,14 @@ def _watched(place: str, doing: str, errand: Task, spot: Any, meanwhile: Callabl
     return meanwhile is not None
 
 
-def _stop(kept: dict[str, Any], place: str, errand: Task) -> None:
-    kept.pop(f"{place} errand", None)
-    kept[f"{place} stopped"] = errand.of
+def _stop(mine: visit.Visit, place: str, errand: Task) -> None:
+    mine.tasks.pop(place, None)
+    mine.stopped[place] = errand.of
     errand.stop()
+
+
+def _again(mine: visit.Visit, place: str) -> None:
+    mine.stopped.pop(place, None)
 
 
 def _stopped(place: str, doing: str) -> str:

@@ -49,7 +49,7 @@ def asked(place: str, ask: Callable[[], T], waiting: str = "", of: Hashable = No
     try:
         with refusals(), st.spinner(waiting, show_time=True) if waiting else contextlib.nullcontext():
             answer = ask()
-            visit.kept()[place] = subject(of), ask
+            visit.this_visit().questions[place] = visit.LastQuestion(subject(of), ask)
             return answer
     finally:
         WAITING.reset(hears)
@@ -67,10 +67,10 @@ def subject(of: Hashable = None) -> Hashable:
 
 def before(place: str, of: Hashable = None) -> Any:
     """What a place was told before of the same; None where it was told nothing, or that can be had no more."""
-    of_then, again = visit.kept().get(place, (None, None))
-    if again is not None and of_then == subject(of):
+    question = visit.this_visit().questions.get(place)
+    if question is not None and question.of == subject(of):
         with contextlib.suppress(RequestError):
-            return again()
+            return question.ask()
     return None
 
 

@@ -251,7 +251,9 @@ def net() -> str | None:
         for other in (startup.first(startup.rows()), startup.SPARE):
             with contextlib.suppress(RequestError):
                 key = _loaded(engine, other)
-                visit.kept()["net"] = ITSELF, functools.partial(_loaded, engine, key)
+                visit.this_visit().questions["net"] = visit.LastQuestion(
+                    ITSELF, functools.partial(_loaded, engine, key)
+                )
                 break
     current.use_model(key)
     return key

@@ -41,17 +41,16 @@ _pick = st.components.v2.component(
 )
 
 
-def pictures(photo: Photo, heat: Heatmap, kept: MutableMapping[str, Any], key: str) -> None:
+def pictures(photo: Photo, heat: Heatmap, kept: MutableMapping[str, dict[str, Any]], key: str) -> None:
     """The photo, what the net saw of it, and the colour maps, laid on the shelf for the canvas `key`.
 
     Encoded once as long as `kept` lasts; a message that was sent before does not travel again.
     """
     stamp = _stamp(photo, heat)
-    name = f"thumbnail {key}"  # what is kept of photos is found by this name when they are forgotten
-    if kept.get(name, {}).get("stamp") != stamp:
+    if kept.get(key, {}).get("stamp") != stamp:
         seen = {"photo": _jpeg(picture.fit(photo, SIDE)), "seen": _jpeg(heat.seen), "luts": _luts()}
-        kept[name] = {"stamp": stamp, **seen}
-    shelf.lay(f"{key} pictures", kept[name])
+        kept[key] = {"stamp": stamp, **seen}
+    shelf.lay(f"{key} pictures", kept[key])
 
 
 def at_hand(heats: Sequence[Heatmap], subject: str, key: str) -> None:

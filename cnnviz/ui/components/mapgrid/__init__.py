@@ -43,7 +43,7 @@ def mapgrid(
     shown: Sequence[Activations],
     names: Sequence[str],
     subject: str,
-    kept: MutableMapping[str, Any],
+    kept: MutableMapping[str, dict[str, Any]],
     *,
     chosen: int,
     scope: str,
@@ -61,10 +61,9 @@ def mapgrid(
     jump, middle, and whether it sees everything; `tiles` is how large a tile is, px. `on_choose` hears the channel
     chosen, `on_size` that size.
     """
-    name = f"thumbnail {key}"  # what is kept of photos is found by this name when they are forgotten
-    if kept.get(name, {}).get("subject") != subject:
-        kept[name] = {"subject": subject, **_maps(shown, names)}
-    shelf.lay(f"{key} tiles", kept[name])
+    if kept.get(key, {}).get("subject") != subject:
+        kept[key] = {"subject": subject, **_maps(shown, names)}
+    shelf.lay(f"{key} tiles", kept[key])
     data: dict[str, Any] = {
         "name": key,
         "subject": subject,

@@ -8,7 +8,7 @@ import html
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +34,15 @@ if TYPE_CHECKING:
 STYLE = Path(__file__).with_name("evidence.css")
 INKS = ("#e0642f", "#3f8fd0", "#8a8a86")
 THUMB = 168  # px
+
+
+@dataclass
+class CanvasState:
+    """How a canvas was begun, how it was left, and the digest of its photo."""
+
+    begin: Look | None = None
+    last: Look = field(default_factory=Look)
+    photo: str = ""
 
 
 def style() -> None:
@@ -62,19 +71,20 @@ def told(heat: Heatmap, label: Mapping[int, str], photo: Photo, view: str = "pho
 
 def looking(place: str, photo: Photo) -> Look:
     """How the canvas begins: as the link says, as it was left on this visit, or plain; another photo has no strokes."""
-    kept = visit.kept()
-    if place not in st.session_state or f"{place}-begin" not in kept:
+    canvas = visit.this_visit().state(CanvasState, place)
+    begin = canvas.begin
+    if place not in st.session_state or begin is None:
         link = st.query_params.get("look")
-        kept[f"{place}-begin"] = from_link(link) if link else kept.get(f"{place}-last", Look())
-    elif kept.get(f"{place}-photo") != photo.digest:
-        kept[f"{place}-begin"] = replace(kept.get(f"{place}-last", Look()), strokes=())
-    kept[f"{place}-photo"] = photo.digest
-    return kept[f"{place}-begin"]
+        begin = from_link(link) if link else canvas.last
+    elif canvas.photo != photo.digest:
+        begin = replace(canvas.last, strokes=())
+    canvas.begin, canvas.photo = begin, photo.digest
+    return begin
 
 
 def looked(place: str, look: Look) -> str:
     """Remember how the canvas was left, also in the link; what stands there."""
-    visit.kept()[f"{place}-last"] = look
+    visit.this_visit().state(CanvasState, place).last = look
     text = to_link(look)
     if look != Look():
         st.query_params["look"] = text
