@@ -225,7 +225,7 @@ def activations(context: click.Context, photo: Path, key: str, layer: str, out: 
 @click.option("--recipe", default="auto", show_default=True, help="auto, lecture, post, or the name of a family.")
 @click.option("--devices", default=1, show_default=True, type=click.IntRange(1), help="Share all layers among devices.")
 @click.option("--out", required=True, type=PHOTO, help="A folder, for one PNG a filter and a contact sheet a layer.")
-@knob_options(Ascent)
+@knob_options(Ascent, units=False)
 @DEVICE
 @click.pass_context
 def filters(context: click.Context, key: str, **asked: Any) -> None:

@@ -53,17 +53,31 @@ def progress(what: str, unit: str, per: int) -> Callable[[int, int], None] | Non
     return tell
 
 
-def knob_options(kind: type[Options]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """What gives a command one option for every knob of `kind`; those not given are None."""
+def knob_options(
+    kind: type[Options], *, defaults: bool = False, units: bool = True
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A decorator that gives a command one option for each knob of `kind`, in their order.
 
-    def give(function: Callable[..., None]) -> Callable[..., None]:
+    An option that is not given is None; with `defaults` it is the knob's default, which the help shows. Without
+    `units` the help leaves out what a number counts.
+    """
+
+    def add(function: Callable[..., Any]) -> Callable[..., Any]:
         for k in reversed(knobs(kind)):
-            type_ = click.Choice([str(choice) for choice in k.choices]) if k.choices else k.kind
-            flag = f"--{k.name}/--no-{k.name}" if k.kind is bool else f"--{k.name}"
-            function = click.option(flag, k.name, type=type_, default=None, help=f"{k.help}.")(function)
+            name = k.name.replace("_", "-")
+            flag = f"--{name}/--no-{name}" if k.kind is bool else f"--{name}"
+            unit = f", {k.unit}" if units and k.unit else ""
+            function = click.option(
+                flag,
+                k.name,
+                type=click.Choice([str(choice) for choice in k.choices]) if k.choices and k.kind is str else k.kind,
+                default=k.default if defaults else None,
+                show_default=defaults and k.kind is not bool,
+                help=f"{k.help}{unit}.",
+            )(function)
         return function
 
-    return give
+    return add
 
 
 def targets(photos: Sequence[Path], out: Path) -> list[Path]:

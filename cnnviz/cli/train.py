@@ -7,7 +7,6 @@ import dataclasses
 import json
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,34 +14,13 @@ import click
 
 from cnnviz import settings
 from cnnviz.cli.inspect import JSON, STOPPED, command
-from cnnviz.cli.output import document, progress
+from cnnviz.cli.output import document, knob_options, progress
 from cnnviz.data.augment import PRESETS, Augment
 from cnnviz.data.counting import Counting, write
-from cnnviz.options import Knob, Options, RequestError, knobs
+from cnnviz.options import RequestError
 from cnnviz.train import plan as plans
 from cnnviz.train import run
 from cnnviz.train.plan import Plan
-
-
-def options(kind: type[Options], defaults: bool) -> Callable[[Callable], Callable]:
-    """One command-line option for each knob; without `defaults`, an option that is not given is None."""
-
-    def add(function: Callable) -> Callable:
-        for k in reversed(knobs(kind)):
-            function = _option(k, defaults)(function)
-        return function
-
-    return add
-
-
-def _option(k: Knob, defaults: bool) -> Callable[[Callable], Callable]:
-    name = k.name.replace("_", "-")
-    text = f"{k.help}{f', {k.unit}' if k.unit else ''}."
-    default = k.default if defaults else None
-    if k.kind is bool:
-        return click.option(f"--{name}/--no-{name}", k.name, default=default, help=text)
-    kind: Any = click.Choice([str(c) for c in k.choices]) if k.choices and k.kind is str else k.kind
-    return click.option(f"--{name}", k.name, type=kind, default=default, show_default=defaults, help=text)
 
 
 @command
@@ -57,8 +35,8 @@ def _option(k: Knob, defaults: bool) -> Callable[[Callable], Callable]:
 @click.option("--find-rate", is_flag=True, help="Look for a learning rate instead, and print it.")
 @click.option("--attached", is_flag=True, help="Stop when standard input closes.")
 @JSON
-@options(Plan, defaults=False)
-@options(Augment, defaults=False)
+@knob_options(Plan)
+@knob_options(Augment)
 @click.pass_context
 def train(
     context: click.Context,
@@ -131,7 +109,7 @@ def train(
 
 @command
 @click.argument("out", type=click.Path(path_type=Path))
-@options(Counting, defaults=True)
+@knob_options(Counting, defaults=True)
 def counting(out: Path, **given: Any) -> None:
     """Draw pictures of circles to be counted, one class for each number."""
     folder = write(out, Counting(**given), progress("drawing", "classes", 1))
