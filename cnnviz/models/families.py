@@ -1,6 +1,6 @@
 """What sets one family of torchvision networks apart from the others, a row each. Needs no torch.
 
-A new family is one row here and a row for each of its networks in `catalog.TORCHVISION`.
+A new family is one row here and a row for each of its networks in `torchvision_nets.TORCHVISION`.
 """
 
 from __future__ import annotations

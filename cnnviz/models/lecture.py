@@ -1,18 +1,19 @@
 """The small nets of the lectures: 3 x 3 convolutions without padding, max pooling, and one of two heads.
 
 They are plain `nn.Sequential`s, so every layer has a readable name: conv1, relu1, pool1, ..., gap, flatten,
-hidden, out.
+hidden, out. Listing them needs no torch; building one brings it in.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-
-import torch
-from torch import nn
+from typing import TYPE_CHECKING
 
 from cnnviz.options import Options, RequestError, knob
+
+if TYPE_CHECKING:
+    from torch import nn
 
 HEADS = ("none", "flatten", "gap")
 
@@ -33,27 +34,54 @@ class LectureNet(Options):
     batch_norm: bool = knob(False, "Normalise each channel over the batch after its convolution")
     head_norm: bool = knob(False, "Normalise the features over the batch before the head")
 
+    @property
+    def features(self) -> int:
+        """How many features reach the head; 0 where there is none.
+
+        Raises `RequestError` where the input is too small for that many convolutions and poolings.
+        """
+        side = self.size
+        for i in range(1, len(self.widths) + 1):
+            side -= 2
+            if i <= self.pools:
+                side //= 2
+            if side < 1:
+                raise RequestError(f"{self.size} px are too few for {self.title}: nothing is left after layer conv{i}.")
+        maps = (self.channels, *self.widths)[-1]
+        return {"none": 0, "gap": maps, "flatten": maps * side**2}[self.head]
+
+    @property
+    def parameters(self) -> int:
+        """The number of learned weights and biases."""
+        features = self.features
+        sizes = zip((self.channels, *self.widths), self.widths, strict=False)
+        count = sum((9 * before + 1 + 2 * self.batch_norm) * width for before, width in sizes)
+        if not features:
+            return count
+        count += 2 * features * self.head_norm
+        if self.hidden:
+            count += (features + 1) * self.hidden
+        return count + ((self.hidden or features) + 1) * self.outputs
+
 
 def build(spec: LectureNet) -> nn.Sequential:
     """The module of a spec: (N, channels, size, size) in, (N, outputs) logits out; with head "none" the last maps.
 
     Raises `RequestError` where the input is too small for that many convolutions and poolings.
     """
+    from torch import nn
+
     parts: OrderedDict[str, nn.Module] = OrderedDict()
-    before, side = spec.channels, spec.size
+    before, features = spec.channels, spec.features
     for i, width in enumerate(spec.widths, start=1):
         parts[f"conv{i}"] = nn.Conv2d(before, width, kernel_size=3)
         if spec.batch_norm:
             parts[f"bn{i}"] = nn.BatchNorm2d(width)
         parts[f"relu{i}"] = nn.ReLU()
-        before, side = width, side - 2
         if i <= spec.pools:
             parts[f"pool{i}"] = nn.MaxPool2d(2)
-            side //= 2
-        if side < 1:
-            raise RequestError(f"{spec.size} px are too few for {spec.title}: nothing is left after layer conv{i}.")
+        before = width
     if spec.head != "none":
-        features = before * side * side if spec.head == "flatten" else before
         if spec.head == "gap":
             parts["gap"] = nn.AdaptiveAvgPool2d(1)  # (N, C, h, w) -> (N, C, 1, 1)
         parts["flatten"] = nn.Flatten()
@@ -70,6 +98,9 @@ def build(spec: LectureNet) -> nn.Sequential:
 
 def fold(net: nn.Sequential) -> nn.Sequential:
     """A copy in evaluation mode with each batch norm folded into its convolution: same logits, fewer layers."""
+    import torch
+    from torch import nn
+
     parts: OrderedDict[str, nn.Module] = OrderedDict()
     last = ""
     for name, part in net.eval().named_children():

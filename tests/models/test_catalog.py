@@ -72,11 +72,13 @@ def test_the_table_is_torchvisions_own_list_of_cnns():
 
 
 def test_the_lecture_rows_are_the_lecture_nets():
-    assert {name: title for name, title, _ in catalog.LECTURE} == {
-        name: spec.title for name, spec in lecture.NETS.items()
+    listed = {row.key: row for row in catalog.rows() if row.key.startswith("lecture/")}
+    assert {key: row.title for key, row in listed.items()} == {
+        f"lecture/{name}": spec.title for name, spec in lecture.NETS.items()
     }
-    for name, _, count in catalog.LECTURE:
-        assert count == sum(p.numel() for p in build.lecture_net(lecture.NETS[name]).parameters())
+    for name, spec in lecture.NETS.items():
+        count = sum(p.numel() for p in build.lecture_net(spec).parameters())
+        assert (listed[f"lecture/{name}"].parameters, listed[f"lecture/{name}"].bytes) == (count, 4 * count)
 
 
 def test_keys_are_unique_and_titles_there(folder, run):

@@ -14,7 +14,7 @@ from typing import Any
 import streamlit as st
 
 from cnnviz.data.augment import PRESETS, Augment
-from cnnviz.models import catalog
+from cnnviz.models import catalog, lecture
 from cnnviz.options import RequestError, knobs
 from cnnviz.train import plan as plans
 from cnnviz.train.plan import OPTIMIZERS, SCHEDULES, Plan
@@ -135,25 +135,23 @@ def ask(names: tuple[str, ...]) -> Plan | None:
     with one:
         name = controls.pick("Data set", "set", list(names), names[0], always=True)
     with two:
-        nets = [f"lecture/{n}" for n, _, _ in catalog.LECTURE if n != "mnist_base"] + [
-            e.name for e in catalog.TORCHVISION
-        ]
+        small = {f"lecture/{name}": spec.title for name, spec in lecture.NETS.items() if spec.head != "none"}
+        nets = [*small, *(e.name for e in catalog.TORCHVISION)]
         where = {row.key: row.where for row in startup.rows()}
         titles = {e.name: f"{e.title} · {where.get(e.name, 'download')}" for e in catalog.TORCHVISION}
-        titles |= {f"lecture/{n}": f"{title}" for n, title, _ in catalog.LECTURE}
-        net = controls.pick("Net", "net", nets, nets[0], words=titles.__getitem__)
-    lecture = net.startswith("lecture/")
+        net = controls.pick("Net", "net", nets, nets[0], words=(titles | small).__getitem__)
+    is_lecture = net.startswith("lecture/")
     with three:
         learned = [row.key for row in startup.rows() if row.where == "run"]
         begun = controls.pick("Begin with the weights of", "begin", ["", *learned], "", words=lambda k: k or "nothing")
     with four:
-        allowed = list(RECIPES) if not lecture or begun else ["scratch"]
+        allowed = list(RECIPES) if not is_lecture or begun else ["scratch"]
         words = RECIPES | ({"scratch": GOING_ON} if begun else {})
         recipe = controls.pick("Recipe", "recipe", allowed, allowed[0], words=lambda k: words[k][0])
     show.say(words[recipe][1])
     values = numbers(recipe)
     with st.expander("More"):
-        values |= more(lecture)
+        values |= more(is_lecture)
     rest = st.session_state.setdefault("_of", (net, begun)) == (net, begun)
     _after(rest)
     if begun and begun == st.session_state.get("_stage"):
@@ -211,7 +209,7 @@ def numbers(recipe: str) -> dict[str, Any]:
     return values | {"augment": presets[chosen]}
 
 
-def more(lecture: bool) -> dict[str, Any]:
+def more(is_lecture: bool) -> dict[str, Any]:
     """The rarer switches; None is the net's own."""
     a, b, c, d = st.columns(4, gap="medium")
     own = "the net’s own"
@@ -231,7 +229,7 @@ def more(lecture: bool) -> dict[str, Any]:
         "dropout": c.number_input("Dropout", 0.0, 0.9, None, 0.05, placeholder=own, key="plan-dropout"),
         "class_weights": d.toggle("Rare classes count for more", key="plan-class_weights"),
     }
-    if lecture:
+    if is_lecture:
         values["batch_norm"] = d.toggle("Batch norm", key="plan-batch_norm") or None
         values["head_norm"] = d.toggle("Norm before the head", key="plan-head_norm") or None
         values["channels"] = a.selectbox(
