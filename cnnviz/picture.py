@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import base64
 import functools
+import io
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -121,14 +123,26 @@ def mosaic(
         raise PictureError(f"A mosaic takes maps of shape (C, H, W), not {maps.shape}.")
     maps = _sized(maps, tile)
     count, height, width = maps.shape
-    columns = columns or wide(count, height / width)
-    rows = -(-count // columns)
     colours = colourise(_scaled(maps, scope, is_diverging(colour_map)), colour_map)  # (C, H, W, 3)
-    drawn = np.empty((rows * (height + gap) - gap, columns * (width + gap) - gap, 3), np.uint8)
-    drawn[:] = GAP
-    for i, tile_colours in enumerate(colours):
-        y, x = (i // columns) * (height + gap), (i % columns) * (width + gap)
-        drawn[y : y + height, x : x + width] = tile_colours
+    return grid(colours, columns or wide(count, height / width), gap=gap)
+
+
+def grid(
+    pictures: np.ndarray | Sequence[np.ndarray],
+    columns: int,
+    *,
+    gap: int = 4,
+    border: int = 0,
+    ground: Sequence[int] = GAP,
+) -> np.ndarray:
+    """Pictures uint8 (H, W, 3), all of one size, side by side in rows, uint8 (h, w, 3); `ground` shows between them."""
+    height, width = pictures[0].shape[:2]
+    rows, pitch = -(-len(pictures) // columns), (height + gap, width + gap)
+    size = rows * pitch[0] - gap + 2 * border, columns * pitch[1] - gap + 2 * border
+    drawn = np.full((*size, 3), ground, np.uint8)
+    for i, one in enumerate(pictures):
+        y, x = border + i // columns * pitch[0], border + i % columns * pitch[1]
+        drawn[y : y + height, x : x + width] = one
     return drawn
 
 
@@ -189,7 +203,25 @@ def encode(
 
 def address(picture: Photo | np.ndarray | Image.Image, quality: int) -> str:
     """The picture as a JPEG inside an address, for a page's own HTML."""
-    return "data:image/jpeg;base64," + base64.b64encode(encode(picture, "jpeg", quality)).decode()
+    return data_url(encode(picture, "jpeg", quality))
+
+
+def data_url(file: bytes, kind: str = "jpeg") -> str:
+    """A picture's file inside an address; `kind` is how its media type ends: jpeg, png, svg+xml."""
+    return f"data:image/{kind};base64,{base64.b64encode(file).decode()}"
+
+
+def gif(frames: np.ndarray | Sequence[np.ndarray], milliseconds: float, rest: int, colours: int | None = None) -> bytes:
+    """Frames uint8 (H, W, 3) as an endless GIF: `milliseconds` for each, `rest` for the last.
+
+    `colours` bounds the colours of each frame, which is not dithered then.
+    """
+    stills = [Image.fromarray(frame) for frame in frames]
+    if colours:
+        stills = [still.quantize(colours, dither=Image.Dither.NONE) for still in stills]
+    times, file = [milliseconds] * (len(stills) - 1) + [rest], io.BytesIO()
+    stills[0].save(file, "GIF", save_all=True, append_images=stills[1:], duration=times, loop=0)
+    return file.getvalue()
 
 
 def _pixels(picture: Photo | np.ndarray | Image.Image) -> np.ndarray:

@@ -51,7 +51,7 @@ def add_circles() -> None:
     with right:
         if "_circles" in st.session_state:
             numbers, some = st.session_state["_circles"]
-            show.image(show.sheet(some, 3), f"Examples of {numbers} circles")
+            show.image(picture.grid(some, 3), f"Examples of {numbers} circles")
             show.say(f"Circles: {numbers}" if wanted else f"Circles: {numbers}, by the last setting that fits")
         if not runs.public():
             name = st.text_input("Name", f"counting_{low}_{high}", key="circles-name")
@@ -136,7 +136,7 @@ def look(name: str) -> None:
         for row in range(0, len(labels), COLUMNS):
             named = labels[row : row + COLUMNS]
             show.image(
-                show.sheet(padded(pictures[row : row + COLUMNS]), COLUMNS), f"A batch of {split}: {', '.join(named)}"
+                picture.grid(padded(pictures[row : row + COLUMNS]), COLUMNS), f"A batch of {split}: {', '.join(named)}"
             )
             under(named)
     with right:
@@ -176,7 +176,7 @@ def findings(found) -> None:
     for pair in found.duplicates[:6]:
         both = np.stack([data_sets.square(pair.one, 128), data_sets.square(pair.other, 128)])
         names = f"{pair.one_split}/{pair.one.name} and {pair.other_split}/{pair.other.name}"
-        show.image(show.sheet(both, 2), f"Two pictures that look alike: {names}", width=260)
+        show.image(picture.grid(both, 2), f"Two pictures that look alike: {names}", width=260)
         show.say(f"{names} look alike")
 
 
@@ -197,7 +197,7 @@ def playground(name: str | None) -> None:
         many = show.asked("augmented", partial(data_sets.varied, small, wanted, int(seed)))
         if many is None:
             return
-        show.image(show.sheet(many, 4), "The picture itself, then eleven variants of it")
+        show.image(picture.grid(many, 4), "The picture itself, then eleven variants of it")
         show.say("Top left is the picture itself.")
     lines = "import torch\nfrom cnnviz.data.augment import Augment, variants\n\n"
     lines += f"changed = variants(pixels, {wanted}, count=11, seed={int(seed)})  # uint8 (11, C, H, W)"
@@ -205,7 +205,7 @@ def playground(name: str | None) -> None:
     link = current.link(
         "data", **{k: v for k, v in st.query_params.items() if k in stands[0] or k.startswith(stands[1])}
     )
-    show.take_away("augmentation", picture=lambda: show.sheet(many, 4), array=lambda: many, python=lines, link=link)
+    show.take_away("augmentation", picture=lambda: picture.grid(many, 4), array=lambda: many, python=lines, link=link)
 
 
 def picked(name: str | None, turn: int) -> np.ndarray:

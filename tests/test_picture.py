@@ -1,5 +1,6 @@
 """Pictures: colours are the colour map's own, overlays the plain blend, tiles the maps themselves."""
 
+import base64
 import io
 from types import SimpleNamespace
 
@@ -194,6 +195,26 @@ def test_grey_arrays_and_pil_images_encode_too():
     grey = np.arange(64, dtype=np.uint8).reshape(8, 8)
     assert np.array_equal(decoded(picture.encode(grey, "png"))[..., 0], grey)
     assert np.array_equal(decoded(picture.encode(Image.fromarray(grey), "png"))[..., 2], grey)
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "png"])
+def test_an_address_holds_the_file_and_its_kind(kind, rng):
+    pixels = rng.integers(0, 256, (9, 7, 3), dtype=np.uint8)
+    head, _, data = picture.data_url(picture.encode(pixels, kind), kind).partition(",")
+    assert head == f"data:image/{kind};base64"
+    assert base64.b64decode(data) == picture.encode(pixels, kind)
+    assert base64.b64decode(picture.address(pixels, 90).partition(",")[2]) == picture.encode(pixels, "jpeg", 90)
+
+
+def test_pictures_stand_in_rows_on_their_ground(rng):
+    pictures = rng.integers(1, 256, (5, 4, 6, 3), dtype=np.uint8)
+    drawn = picture.grid(pictures, 2, gap=3, border=1, ground=(0, 0, 0))
+    assert drawn.shape == (2 + 3 * 4 + 2 * 3, 2 + 2 * 6 + 3, 3)
+    for i, one in enumerate(pictures):
+        y, x = 1 + i // 2 * 7, 1 + i % 2 * 9
+        assert np.array_equal(drawn[y : y + 4, x : x + 6], one)
+        drawn[y : y + 4, x : x + 6] = 0
+    assert not drawn.any()
 
 
 def test_what_cannot_be_encoded_says_so():

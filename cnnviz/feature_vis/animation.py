@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from PIL import Image
 
+from cnnviz import picture
 from cnnviz.feature_vis import sheet
 from cnnviz.options import RequestError
 
@@ -38,12 +37,9 @@ def together(
 def animation(frames: Sequence[np.ndarray], seconds: float = 4.0, rest: float = 1.5) -> bytes:
     """Frames uint8 (H, W, 3) as an endless GIF that lasts `seconds` and rests on the last one; at most 32 of them."""
     chosen = np.unique(np.linspace(0, len(frames) - 1, min(32, len(frames))).round().astype(int))
-    stills = [Image.fromarray(frames[i]) for i in chosen]
-    moves = max(1, len(stills) - 1)
-    each = round(min(160, max(40, 1000 * seconds / moves)), -1)  # ms; a GIF counts in tens of them
-    times, file = [each] * (len(stills) - 1) + [round(1000 * rest)], io.BytesIO()
-    stills[0].save(file, "GIF", save_all=True, append_images=stills[1:], duration=times, loop=0)
-    return file.getvalue()
+    each = 1000 * seconds / max(1, len(chosen) - 1)
+    each = round(min(160, max(40, each)), -1)  # ms; a GIF counts in tens of them
+    return picture.gif([frames[i] for i in chosen], each, round(1000 * rest))
 
 
 def film(frames: Iterable[np.ndarray], count: int, seconds: float = 4.0, rest: float = 1.5) -> bytes:

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from cnnviz.options import RequestError
-from cnnviz.picture import encode
+from cnnviz.picture import encode, grid
 
 PLAIN = ("ReLU", "Pool", "Dropout", "Norm", "Hardswish", "SiLU", "Sigmoid", "Identity", "Permute")  # nothing learned
 NUMBER = r"\d{1,18}"
@@ -54,13 +54,8 @@ def contact_sheet(
     """Pictures uint8 (H, W, 3) in rows on a ground, each `side` px (its own largest where 0): uint8 (h, w, 3)."""
     side = side or max(len(picture) for picture in pictures)
     columns = columns or max(1, round(len(pictures) ** 0.5 * 1.25))
-    rows = -(-len(pictures) // columns)
-    pitch = side + gap
-    sheet = np.full((rows * pitch + gap, min(columns, len(pictures)) * pitch + gap, 3), ground, np.uint8)
-    for i, picture in enumerate(pictures):
-        top, left = gap + i // columns * pitch, gap + i % columns * pitch
-        sheet[top : top + side, left : left + side] = fitted(picture, side)
-    return sheet
+    sized = [fitted(picture, side) for picture in pictures]
+    return grid(sized, min(columns, len(sized)), gap=gap, border=gap, ground=ground)
 
 
 def fitted(picture: np.ndarray, side: int) -> np.ndarray:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
-from PIL import Image
 
 from cnnviz import picture
 from cnnviz.signal.convolve import Sliding, border, convolve, extent
@@ -45,15 +42,6 @@ def frames(gray: np.ndarray, weights: np.ndarray, sliding: Sliding, grays: np.nd
     return film
 
 
-def gif(film: np.ndarray, milliseconds: int = 60) -> bytes:
-    """A film (T, H, W, 3) as an endless GIF; the last frame stays for two seconds."""
-    pictures = [Image.fromarray(frame).quantize(128, dither=Image.Dither.NONE) for frame in film]
-    out = io.BytesIO()
-    durations = [milliseconds] * (len(pictures) - 1) + [2000]
-    pictures[0].save(out, "GIF", save_all=True, append_images=pictures[1:], duration=durations, loop=0)
-    return out.getvalue()
-
-
 def gray_levels(answer: np.ndarray, shows: str = "signed", gain: float = 0.0) -> np.ndarray:
     """An output map as grays, uint8: "signed" puts zero at 128 and the largest magnitude at the ends, "picture" clips
     to 0..255, "magnitude" runs from 0 (black) to the largest magnitude. Each step of `gain` doubles the contrast.
@@ -82,9 +70,10 @@ def preview(answer: np.ndarray, side: int, shows: str = "signed", gain: float = 
 def film_of(
     gray: np.ndarray, weights: np.ndarray, sliding: Sliding, shows: str = "signed", gain: float = 0.0, count: int = 60
 ) -> bytes:
-    """The whole film of one kernel (k, k) over a gray picture as a GIF."""
+    """The whole film of one kernel (k, k) over a gray picture as a GIF that rests on its last frame for two seconds."""
     answer = convolve(gray.astype(np.float32), weights, sliding)
-    return gif(frames(gray, weights, sliding, painted(answer, shows, gain), count))
+    film = frames(gray, weights, sliding, painted(answer, shows, gain), count)
+    return picture.gif(film, milliseconds=60, rest=2000, colours=128)
 
 
 def _enlarge(picture: np.ndarray, scale: int) -> np.ndarray:

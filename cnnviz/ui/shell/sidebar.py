@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import collections
 import functools
 import html
@@ -14,6 +13,7 @@ import streamlit as st
 
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo, samples
+from cnnviz.picture import data_url
 from cnnviz.ui.server import startup
 from cnnviz.ui.session import link, visit
 from cnnviz.ui.session.photos import add_photos, forget_photos, own_photos, photo_store
@@ -212,4 +212,4 @@ def _data(photo: Photo) -> str:
     left, top = (small.width - short) // 2, (small.height - short) // 2
     small = small.resize((THUMB, THUMB), box=(left, top, left + short, top + short), reducing_gap=2)
     small.save(file, "JPEG", quality=80)
-    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
+    return data_url(file.getvalue())

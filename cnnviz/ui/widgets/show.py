@@ -103,17 +103,6 @@ def counted(doing: str) -> Callable[[int, int], None]:
     return lambda done, of: told(done / max(of, 1))
 
 
-def sheet(pictures: np.ndarray, columns: int) -> np.ndarray:
-    """Pictures (n, h, w, 3) side by side in rows, with grey gaps."""
-    count, height, width = pictures.shape[:3]
-    rows = -(-count // columns)
-    drawn = np.full((rows * (height + 4) - 4, columns * (width + 4) - 4, 3), picture.GAP, np.uint8)
-    for i, one in enumerate(pictures):
-        y, x = (i // columns) * (height + 4), (i % columns) * (width + 4)
-        drawn[y : y + height, x : x + width] = one
-    return drawn
-
-
 def image(
     shown: np.ndarray | Image.Image | Photo,
     alt: str,

@@ -6,7 +6,6 @@ pictures under it and the maps at hand lie on a shelf in the browser, filled by 
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -48,14 +47,18 @@ def pictures(photo: Photo, heat: Heatmap, kept: MutableMapping[str, dict[str, An
     """
     stamp = _stamp(photo, heat)
     if kept.get(key, {}).get("stamp") != stamp:
-        seen = {"photo": _jpeg(picture.fit(photo, SIDE)), "seen": _jpeg(heat.seen), "luts": _luts()}
+        seen = {
+            "photo": picture.address(picture.fit(photo, SIDE), 90),
+            "seen": picture.address(heat.seen, 90),
+            "luts": _luts(),
+        }
         kept[key] = {"stamp": stamp, **seen}
     shelf.lay(f"{key} pictures", kept[key])
 
 
 def at_hand(heats: Sequence[Heatmap], subject: str, key: str) -> None:
     """Other raw maps of the same `subject`, laid on the shelf: the canvas `key` shows them without asking."""
-    maps = {f"{one.target} {one.method}": _floats(one.raw) for one in heats if _small(one)}
+    maps = {f"{one.target} {one.method}": encode.floats(one.raw) for one in heats if _small(one)}
     shelf.lay(f"{key} maps", {"subject": subject, "maps": maps})
 
 
@@ -67,8 +70,8 @@ def all_at_hand(maps: np.ndarray | None, method: str, subject: str, key: str) ->
     data: dict[str, Any] = {"subject": subject, "method": ""}
     if maps is not None and maps.size <= MANY and maps[0].size <= SMALL and np.isfinite(maps).all():
         sizes = np.abs(maps).max((1, 2)) / 32767  # (K,)
-        whole = np.rint(maps / np.where(sizes > 0, sizes, 1)[:, None, None]).astype("<i2")
-        data |= {"method": method, "sizes": _floats(sizes), "numbers": base64.b64encode(whole.tobytes()).decode()}
+        whole = np.rint(maps / np.where(sizes > 0, sizes, 1)[:, None, None])
+        data |= {"method": method, "sizes": encode.floats(sizes), "numbers": encode.text(whole, "<i2")}
     shelf.lay(f"{key} all", data)
 
 
@@ -134,7 +137,7 @@ def camcanvas(
         "box": [left / photo.width, top / photo.height, width / photo.width, height / photo.height],
         "heat": encode.text(np.rint(heat.values * 255)),
         "shape": list(heat.seen.shape[:2]),
-        "raw": _floats(heat.raw) if heat.raw.size <= SMALL else "",
+        "raw": encode.floats(heat.raw) if heat.raw.size <= SMALL else "",
         "target": heat.target,
         "method": heat.method,
         "classes": chips,
@@ -164,14 +167,6 @@ def _stamp(photo: Photo, heat: Heatmap) -> str:
 
 def _small(heat: Heatmap) -> bool:
     return heat.raw.size <= SMALL and bool(np.isfinite(heat.raw).all())
-
-
-def _floats(values: np.ndarray) -> str:
-    return base64.b64encode(np.ascontiguousarray(values, "<f4").tobytes()).decode()
-
-
-def _jpeg(pixels: np.ndarray) -> str:
-    return "data:image/jpeg;base64," + base64.b64encode(picture.encode(pixels, "jpeg", 90)).decode()
 
 
 @cache

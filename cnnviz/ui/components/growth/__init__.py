@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from pathlib import Path
 
 import streamlit as st
+
+from cnnviz.picture import data_url
 
 HERE = Path(__file__).parent
 _growth = st.components.v2.component(
@@ -19,7 +20,12 @@ _growth = st.components.v2.component(
 
 def growth(key: str, frames: Sequence[bytes], steps: Sequence[int], values: Sequence[float], *, alt: str) -> None:
     """Pictures as JPEG, after which step each was, 0 for the first, and the objective before and after every step."""
-    coded = ["data:image/jpeg;base64," + base64.b64encode(frame).decode() for frame in frames]
     _growth(
-        key=key, data={"frames": coded, "steps": list(steps), "values": [float(f"{v:.5g}") for v in values], "alt": alt}
+        key=key,
+        data={
+            "frames": [*map(data_url, frames)],
+            "steps": list(steps),
+            "values": [float(f"{v:.5g}") for v in values],
+            "alt": alt,
+        },
     )

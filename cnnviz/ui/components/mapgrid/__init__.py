@@ -5,7 +5,6 @@ Hover reads a number and draws what it can see on the photo; a click or the arro
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, MutableMapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -98,11 +97,11 @@ def _maps(shown: Sequence[Activations], names: Sequence[str]) -> dict[str, Any]:
         "pictures": [
             {
                 "name": name,
-                "seen": "data:image/jpeg;base64," + base64.b64encode(picture.encode(one.seen, "jpeg", 88)).decode(),
+                "seen": picture.address(one.seen, 88),
                 "maps": encode.text(np.rint(maps / safe * 127 + 128)),
-                "mean": _floats(one.mean),
-                "max": _floats(one.max),
-                "alive": _floats(one.alive),
+                "mean": encode.floats(one.mean),
+                "max": encode.floats(one.max),
+                "alive": encode.floats(one.alive),
             }
             for one, maps, name in zip(shown, small, names, strict=True)
         ],
@@ -110,7 +109,7 @@ def _maps(shown: Sequence[Activations], names: Sequence[str]) -> dict[str, Any]:
         "shape": list(first.maps.shape[1:]),
         "small": list(small[0].shape[1:]),
         "side": list(first.seen.shape[:2]),
-        "reaches": _floats(reaches),
+        "reaches": encode.floats(reaches),
     }
 
 
@@ -122,7 +121,3 @@ def reduced(maps: np.ndarray, budget: int) -> np.ndarray:
         return maps
     down, across = max(1, int(height * scale)), max(1, int(width * scale))
     return np.stack([picture.resize(np.ascontiguousarray(one), across, down) for one in maps])
-
-
-def _floats(values: np.ndarray) -> str:
-    return base64.b64encode(np.ascontiguousarray(values, "<f4").tobytes()).decode()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -37,7 +36,7 @@ def mosaic(
     """
     height, width = tiles.shape[:2]
     data = {
-        "src": "data:image/jpeg;base64," + base64.b64encode(picture.encode(tiles, "jpeg", 92)).decode(),
+        "src": picture.address(tiles, 92),
         "columns": columns,
         "rows": -(-len(names) // columns),
         "gap": gap,

@@ -16,9 +16,14 @@ def script(*paths: Path) -> str:
     return "\n".join(path.read_text(encoding="utf-8") for path in paths)
 
 
-def text(values: np.ndarray) -> str:
-    """Bytes as base64, the way pixels and colours travel."""
-    return base64.b64encode(np.ascontiguousarray(values, np.uint8).tobytes()).decode()
+def text(values: np.ndarray, kind: str = "u1") -> str:
+    """Values as numbers of that kind (8 bits for pixels and colours), their bytes as base64."""
+    return base64.b64encode(np.ascontiguousarray(values, kind).tobytes()).decode()
+
+
+def floats(values: np.ndarray) -> str:
+    """Values as 32-bit floats, their bytes as base64."""
+    return text(values, "<f4")
 
 
 @cache

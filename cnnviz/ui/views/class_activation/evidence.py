@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import html
 import io
@@ -245,10 +244,10 @@ def curves(lines: Mapping[str, tuple[Any, Any]], label: str, across: str, up: st
     about = f'viewBox="0 0 232 118" font-family="sans-serif" font-size="7" fill="{INKS[2]}"'
     svg = f'<svg xmlns="http://www.w3.org/2000/svg" {about}>'
     svg += f"{frame}{''.join(drawn)}{ticks}</svg>"
-    data = base64.b64encode(svg.encode()).decode()  # as a picture: Streamlit takes drawings out of its HTML
+    source = picture.data_url(svg.encode(), "svg+xml")  # as a picture: Streamlit takes drawings out of its HTML
     st.html(
         f'<figure class="cv-curves"><figcaption>{html.escape(label)}</figcaption>'
-        f'<img src="data:image/svg+xml;base64,{data}" alt="{html.escape(_told(lines, label))}">'
+        f'<img src="{source}" alt="{html.escape(_told(lines, label))}">'
         f"<div>{''.join(legend)}<small>{html.escape(up)} over {html.escape(across)}</small></div></figure>"
     )
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
+from cnnviz import picture
 from cnnviz.data.counting import Counting, write
 from cnnviz.data.counting import draw as draw_circles
 from cnnviz.options import RequestError
@@ -42,7 +43,7 @@ def first() -> None:
     show.say("There is no data set yet. A lecture’s first: how many circles are there, one to five?")
     rng = np.random.default_rng(LESSON.seed)
     some = [draw_circles(count, LESSON, rng) for count in range(LESSON.low, LESSON.high + 1)]
-    drawn = show.sheet(np.stack([show.pixelated(one, 4 * LESSON.size) for one in some]), len(some))
+    drawn = picture.grid(np.stack([show.pixelated(one, 4 * LESSON.size) for one in some]), len(some))
     show.image(drawn, "Examples of 1, 2, 3, 4, 5 circles", width=drawn.shape[1])
     if st.button("Draw them, and open their plan", type="primary", icon=":material/draw:"):
         with show.refusals():
