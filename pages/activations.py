@@ -7,6 +7,7 @@ import streamlit as st
 
 from cnnviz import picture
 from cnnviz.photo import Photo, samples
+from cnnviz.script import PHOTO, Name, call, script
 from cnnviz.ui.components.mapgrid import SCOPES, SIZES, SORTS, TILE, mapgrid, order
 from cnnviz.ui.components.mosaic import mosaic
 from cnnviz.ui.session import current, photos, visit
@@ -118,19 +119,22 @@ def ordered(shown, scope: str, beside: dict[str, str], asked: bool) -> None:
     if not asked:  # where a layer was refused
         return
     layer, channel, (count, height, width) = shown.layer, st.session_state["channel"], shown.maps.shape
-    like = f", like={channel}" if sort == "similarity" else ""
+    like = {"like": channel} if sort == "similarity" else {}
     wide = picture.wide(count, height / width, 1.5)
     tile = min(240, max(4, show.WIDEST // wide - 2))
-    within = SCOPES[0] if scope == SCOPES[0] else SCOPES[1]
-    lines = f"import pathlib\n\nimport cnnviz\n\nengine = cnnviz.engine()\n{show.opening(photo)}\n"
-    lines += f"shown = engine.activations({key!r}, photo, {layer!r})\n"
-    lines += f"maps = shown.maps[shown.order({sort!r}{like})]  # {shown.maps.shape}\n"
-    lines += f"tiles = cnnviz.picture.mosaic(maps, columns={wide}, scope={within!r}, tile={tile}, gap=2)\n"
-    lines += "pathlib.Path('maps.png').write_bytes(cnnviz.picture.encode(tiles, 'png'))"
+    laid = {"columns": wide, "scope": SCOPES[0] if scope == SCOPES[0] else SCOPES[1], "tile": tile, "gap": 2}
+    lines = script(
+        f"shown = {call('engine.activations', key, PHOTO, layer)}",
+        f"maps = shown.maps[{call('shown.order', sort, **like)}]  # {shown.maps.shape}",
+        f"tiles = {call('cnnviz.picture.mosaic', Name('maps'), **laid)}",
+        "pathlib.Path('maps.png').write_bytes(cnnviz.picture.encode(tiles, 'png'))",
+        imports=("import pathlib", "", "import cnnviz"),
+        engine=True,
+        opening=show.opening(photo),
+    )
 
     def tiles() -> np.ndarray:
-        maps = shown.maps[shown.order(sort, channel)]
-        return picture.mosaic(maps, columns=wide, scope=within, tile=tile, gap=2)
+        return picture.mosaic(shown.maps[shown.order(sort, channel)], **laid)
 
     view = {"layer": layer, "sort": sort, "scale": scope, "channel": channel, "tiles": st.session_state["tiles"]}
     view |= {"unit": noted("unit") or "", "over": bool(noted("over")), **beside}

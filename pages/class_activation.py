@@ -8,6 +8,7 @@ import streamlit as st
 
 from cnnviz import picture
 from cnnviz.options import Options
+from cnnviz.script import HEAT, PHOTO, call, script
 from cnnviz.ui.components import camcanvas
 from cnnviz.ui.components.camcanvas.look import Look
 from cnnviz.ui.server import startup
@@ -232,18 +233,15 @@ def raw(heat) -> None:
 
 def take_away(heat, asked: Question, look: Look, stands: str, erased) -> None:
     """The overlay as it stands, its numbers, its Python and its link."""
-    lines = f"import cnnviz\n\nengine = cnnviz.engine()\n{show.opening(photo)}\n"
-    question = f"target={asked.target!r}, layer={asked.layer!r}, method={asked.method!r}"
-    question += f", options={vars(asked.given)!r}" if asked.given else ""
-    question += f", versus={asked.versus}" if asked.versus is not None else ""
-    question += ", against=True" if asked.against else ""
-    lines += f"heat = engine.heatmap({key!r}, photo, {question})\n"
+    question = {"target": asked.target, "layer": asked.layer, "method": asked.method}
+    question |= {"options": vars(asked.given)} if asked.given else {}
+    question |= {"versus": asked.versus} if asked.versus is not None else {}
+    question |= {"against": True} if asked.against else {}
     how = {"side": SIDE, "threshold": look.threshold, "contours": look.contours, "boxes": look.boxes}
     how = {name: value for name, value in {**how, "seen": look.view == "seen"}.items() if value}
     module = "attribution.overlay" if how.keys() - {"side", "threshold"} else "picture"
-    lines = lines.replace("import cnnviz\n", f"import cnnviz.{module}\n") if module != "picture" else lines
-    named = "".join(f", {name}={value!r}" for name, value in how.items())
-    lines += f"cnnviz.{module}.overlay(photo, heat, {look.opacity}, {look.colours!r}{named}).save('heat.png')"
+    drawing = call(f"cnnviz.{module}.overlay", PHOTO, HEAT, look.opacity, look.colours, **how)
+    lines = [f"heat = {call('engine.heatmap', key, PHOTO, **question)}", f"{drawing}.save('heat.png')"]
 
     def drawn():
         from cnnviz.attribution import overlay  # brings in torch, which is there by now
@@ -252,15 +250,19 @@ def take_away(heat, asked: Question, look: Look, stands: str, erased) -> None:
 
     if erased is not None:
         strokes = [[list(dab) for dab in stroke] for stroke in look.strokes]
-        lines += f"\nengine.erase({key!r}, photo, {strokes!r}, {heat.target})"
+        lines.append(call("engine.erase", key, PHOTO, strokes, heat.target))
     knobs = {f"{asked.method}-{name}": value for name, value in vars(asked.given).items()} if asked.given else {}
     view = {"class": -1 if asked.target is None else asked.target, "at": asked.layer, "method": asked.method}
     view |= {"against": asked.against, "versus": -1 if asked.versus is None else asked.versus, **knobs}
     view |= {"proof": st.session_state.get("proof", VIEWS[0]), "unit": noted("unit") or "", "look": stands}
+    python = script(
+        *lines,
+        imports=["import cnnviz" if module == "picture" else f"import cnnviz.{module}"],
+        engine=True,
+        opening=show.opening(photo),
+    )
     link = current.link("class_activation", **view)
-    show.take_away(
-        "heatmap", picture=drawn, array=lambda: heat.values, python=lines, link=link,
-    )  # fmt: skip
+    show.take_away("heatmap", picture=drawn, array=lambda: heat.values, python=python, link=link)
 
 
 one, all_of_them = "This photo", gallery.MODE

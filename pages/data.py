@@ -12,6 +12,7 @@ from cnnviz.data.augment import PRESETS, Augment
 from cnnviz.data.counting import Counting, CountingError, draw, write
 from cnnviz.data.downloads import CATALOG, fetch
 from cnnviz.options import RequestError
+from cnnviz.script import Name, call, script
 from cnnviz.ui.server import data_sets, runs
 from cnnviz.ui.session import current
 from cnnviz.ui.session.link import linked, note, noted
@@ -199,8 +200,10 @@ def playground(name: str | None) -> None:
             return
         show.image(picture.grid(many, 4), "The picture itself, then eleven variants of it")
         show.say("Top left is the picture itself.")
-    lines = "import torch\nfrom cnnviz.data.augment import Augment, variants\n\n"
-    lines += f"changed = variants(pixels, {wanted}, count=11, seed={int(seed)})  # uint8 (11, C, H, W)"
+    lines = script(
+        f"changed = {call('variants', Name('pixels'), wanted, count=11, seed=int(seed))}  # uint8 (11, C, H, W)",
+        imports=("import torch", "from cnnviz.data.augment import Augment, variants"),
+    )
     stands = ("set", "split", "batch", "preset", "aug-seed"), f"aug-{preset}-"
     link = current.link(
         "data", **{k: v for k, v in st.query_params.items() if k in stands[0] or k.startswith(stands[1])}

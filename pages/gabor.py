@@ -7,6 +7,7 @@ import numpy as np
 import streamlit as st
 
 from cnnviz import picture
+from cnnviz.photo import Photo
 from cnnviz.signal import code, gabor, pictures
 from cnnviz.ui.components.gaborlab import VIEWS, gaborbank, gaborlab
 from cnnviz.ui.session import current, visit
@@ -76,7 +77,7 @@ def one() -> None:
                 st.rerun()
             st.button("Put the learned filter away", type="tertiary", on_click=lab.put_away)
     name, gray = list(shown.items())[which]
-    lines = show.opening(photo) if which == 0 else f"photo = cnnviz.Photo.sample({name!r})"
+    lines = show.opening(photo if which == 0 else Photo.sample(name))
     directed = seen == VIEWS[1]
 
     def numbers() -> np.ndarray:

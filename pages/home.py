@@ -5,6 +5,7 @@ from functools import partial
 import streamlit as st
 
 from cnnviz import picture
+from cnnviz.script import HEAT, PHOTO, call, script
 from cnnviz.ui.session import current
 from cnnviz.ui.widgets import show
 
@@ -94,9 +95,13 @@ if staged:
                 )  # fmt: skip
                 show.say(" × ".join(map(str, shown.maps.shape)))
 if answered and not old:
-    lines = f"import cnnviz\n\nengine = cnnviz.engine()\n{show.opening(photo)}\n"
-    lines += f"engine.predict({key!r}, photo, top=5)\n"
-    lines += f"heat = engine.heatmap({key!r}, photo)\ncnnviz.picture.overlay(photo, heat, 0.55).save('heat.png')"
+    lines = script(
+        call("engine.predict", key, PHOTO, top=5),
+        f"heat = {call('engine.heatmap', key, PHOTO)}",
+        f"{call('cnnviz.picture.overlay', PHOTO, HEAT, 0.55)}.save('heat.png')",
+        engine=True,
+        opening=show.opening(photo),
+    )
     show.take_away(
         "home", picture=lambda: picture.overlay(photo, heat, 0.55), array=lambda: heat.values, python=lines,
         link=current.link(""),

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from cnnviz.script import call, script
 from cnnviz.signal.convolve import Sliding
 from cnnviz.signal.gabor import Gabor
 from cnnviz.signal.kernels import Kernel
 
 _TORCH_MODE = {"reflect": "reflect", "replicate": "replicate", "wrap": "circular"}
+_IMPORTS = ("import cnnviz", "from cnnviz.signal import gabor, pictures")
 
 
 def as_pytorch(
@@ -64,35 +66,27 @@ def gabor_as_python(
     last = "response = gabor.response(gray, wave)  # root of real squared plus imaginary squared"
     if directions:
         last = "directions = gabor.orientations(gray, wave)  # .angle in degrees 0..180, .strength, each (256, 256)"
-    return "\n".join(
-        [
-            "import cnnviz",
-            "from cnnviz.signal import gabor, pictures",
-            "",
-            opening,
-            "gray = pictures.gray(pictures.square(photo))",
-            f"wave = gabor.Gabor(frequency={gabor.frequency:g}, theta={gabor.theta:g}, sigma={gabor.sigma:g}, "
-            f"gamma={gabor.gamma:g}, phase={gabor.phase:g})",
-            "kernel = gabor.kernel(wave)  # complex: real and imaginary part",
-            last,
-            "",
-        ]
+    return script(
+        "gray = pictures.gray(pictures.square(photo))",
+        f"wave = gabor.Gabor(frequency={gabor.frequency:g}, theta={gabor.theta:g}, sigma={gabor.sigma:g}, "
+        f"gamma={gabor.gamma:g}, phase={gabor.phase:g})",
+        "kernel = gabor.kernel(wave)  # complex: real and imaginary part",
+        last,
+        "",
+        imports=_IMPORTS,
+        opening=opening,
     )
 
 
 def bank_as_python(thetas: Sequence[float], frequencies: Sequence[float], sigmas: Sequence[float], opening: str) -> str:
     """A script that computes the responses of a whole bank, `responses` (F, 128, 128); `opening` opens the photo."""
-    return "\n".join(
-        [
-            "import cnnviz",
-            "from cnnviz.signal import gabor, pictures",
-            "",
-            opening,
-            "gray = pictures.gray(pictures.square(photo, 128))",
-            f"bank = gabor.bank({list(thetas)}, {list(frequencies)}, {list(sigmas)})",
-            "responses = gabor.responses(gray, bank)  # one (128, 128) map for each filter",
-            "",
-        ]
+    return script(
+        "gray = pictures.gray(pictures.square(photo, 128))",
+        f"bank = {call('gabor.bank', [*thetas], [*frequencies], [*sigmas])}",
+        "responses = gabor.responses(gray, bank)  # one (128, 128) map for each filter",
+        "",
+        imports=_IMPORTS,
+        opening=opening,
     )
 
 

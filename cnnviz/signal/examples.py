@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from cnnviz.photo import Photo
+from cnnviz.script import opened, script
 from cnnviz.signal.convolve import Sliding
 from cnnviz.signal.pictures import TEACHING
 
@@ -58,23 +59,13 @@ EXAMPLES = (
 
 def whole(photo: Photo, side: int | None) -> str:
     """The lines of Python that make `picture` of a photo as large as it is; of a person's own, at most `side` px."""
-    shrunk = "" if side is None else f", side={side}"
-    opened = f"Photo.open({photo.name!r}{shrunk})" if photo.personal else f"Photo.sample({photo.name!r})"
-    return f"from cnnviz import Photo\n\npicture = {opened}.image()"
+    return script(f"picture = {opened(photo, side)}.image()", imports=["from cnnviz import Photo"])
 
 
 def source(name: str, photo: Photo) -> str:
     """The lines of Python that make the lab's `picture`: a teaching picture, or the photo as the lab cuts it."""
-    lines = ["from PIL import Image"]
+    imports = ["from PIL import Image", "", "from cnnviz.signal import pictures"]
     if name in TEACHING:
-        lines += [
-            "",
-            "from cnnviz.signal import pictures",
-            "",
-            f"picture = Image.fromarray(pictures.TEACHING[{name!r}][1]())",
-        ]
-    else:
-        opened = f"Photo.open({photo.name!r}, side=2048)" if photo.personal else f"Photo.sample({photo.name!r})"
-        lines += ["", "from cnnviz import Photo", "from cnnviz.signal import pictures", ""]
-        lines.append(f"picture = Image.fromarray(pictures.fitted({opened}))")
-    return "\n".join(lines)
+        return script(f"picture = Image.fromarray(pictures.TEACHING[{name!r}][1]())", imports=imports)
+    imports.insert(2, "from cnnviz import Photo")
+    return script(f"picture = Image.fromarray(pictures.fitted({opened(photo, 2048)}))", imports=imports)

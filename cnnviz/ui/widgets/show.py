@@ -24,6 +24,7 @@ from streamlit.runtime.scriptrunner import StopException
 
 from cnnviz import picture
 from cnnviz.options import RequestError
+from cnnviz.script import opened
 from cnnviz.ui.server import startup
 from cnnviz.ui.session import current, photos, visit
 from cnnviz.ui.widgets import background
@@ -254,10 +255,8 @@ def _loaded(engine: Engine, key: str, progress: Callable[[int, int], None] | Non
 
 
 def opening(photo: Photo) -> str:
-    """The line of Python that opens the current photo."""
-    if not photo.personal:
-        return f"photo = cnnviz.Photo.sample({photo.name!r})"
-    return f"photo = cnnviz.Photo.open({photo.name!r}, side={photos.SIDE})"
+    """The line of Python that opens a photo as this visit has it."""
+    return f"photo = cnnviz.{opened(photo, photos.SIDE)}"
 
 
 def _png(shown: Any) -> bytes:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from cnnviz.script import script
 from cnnviz.signal import receptive
 from cnnviz.signal.receptive import Window
 
@@ -44,17 +45,13 @@ def seen(layers: Sequence[Window], side: int) -> np.ndarray:
 def as_python(layers: Sequence[Window]) -> str:
     """A script that computes the field of one unit of the stack, and how much each of its pixels counts."""
     rows = "".join(f"    {layer},\n" for layer in layers)
-    return "\n".join(
-        [
-            "import numpy as np",
-            "from cnnviz.signal.receptive import Window, effective_stack, stack",
-            "",
-            f"layers = [\n{rows}]",
-            "print(stack(layers)[-1])  # size of the field, jump to the next unit's, middle of the first",
-            "line = effective_stack(layers)",
-            "field = np.outer(line, line)  # how much each pixel of the field counts, the largest 1",
-            "",
-        ]
+    return script(
+        f"layers = [\n{rows}]",
+        "print(stack(layers)[-1])  # size of the field, jump to the next unit's, middle of the first",
+        "line = effective_stack(layers)",
+        "field = np.outer(line, line)  # how much each pixel of the field counts, the largest 1",
+        "",
+        imports=("import numpy as np", "from cnnviz.signal.receptive import Window, effective_stack, stack"),
     )
 
 

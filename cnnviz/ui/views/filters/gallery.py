@@ -16,6 +16,7 @@ from cnnviz import picture
 from cnnviz.feature_vis import sheet
 from cnnviz.feature_vis.recipes import Ascent, written
 from cnnviz.options import knobs
+from cnnviz.script import PHOTO, Name, call, script
 from cnnviz.ui.server.jobs import JOBS, Job
 from cnnviz.ui.session.visit import visit_id
 from cnnviz.ui.shell import activity
@@ -194,11 +195,15 @@ def decoded(way: Sequence[bytes]) -> list[np.ndarray]:
 def python(request: Request, opening: str) -> str:
     """The lines that grow the same pictures in a notebook."""
     layer = None if request.layer == "logits" else request.layer
-    start = ", photo" if request.photo else ""
-    lines = f"import cnnviz\n\nengine = cnnviz.engine()\n{opening + chr(10) if request.photo else ''}"
-    lines += f"ascent = cnnviz.{written(request.ascent)}\n"
-    lines += f"for event in engine.filters({request.model!r}, {layer!r}, {list(request.channels)}, ascent{start}):\n"
-    return lines + "    if event.image is not None:\n        print(event.aim, event.value, event.image.picture.shape)"
+    given = [request.model, layer, [*request.channels], Name("ascent"), *([PHOTO] if request.photo else [])]
+    return script(
+        f"ascent = cnnviz.{written(request.ascent)}",
+        f"for event in {call('engine.filters', *given)}:",
+        "    if event.image is not None:",
+        "        print(event.aim, event.value, event.image.picture.shape)",
+        engine=True,
+        opening=opening if request.photo else "",
+    )
 
 
 LIMITS: dict[str, float] = {"steps": 512, "seed": 99, "rate": 2.0, "tv": 2.0, "diversity": 4.0}

@@ -1,0 +1,40 @@
+"""Lines of Python that compute again what is shown: imports, the engine, the photo, calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cnnviz.photo import Photo
+
+
+class Name(str):
+    """An expression, which stands in a call as it is, while other text stands in quotes."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+PHOTO, HEAT = Name("photo"), Name("heat")  # what scripts call them
+
+
+def script(*lines: str, imports: Sequence[str] = ("import cnnviz",), engine: bool = False, opening: str = "") -> str:
+    """The imports, an empty line, where asked for the engine and the line that opens the photo, then the lines."""
+    first = ["engine = cnnviz.engine()"] if engine else []
+    return "\n".join([*imports, "", *first, *([opening] if opening else []), *lines])
+
+
+def call(function: str, *values: Any, **named: Any) -> str:
+    """The call of a function in one line: `engine.predict('resnet18', photo, top=5)`."""
+    given = [*map(repr, values), *(f"{name}={value!r}" for name, value in named.items())]
+    return f"{function}({', '.join(given)})"
+
+
+def opened(photo: Photo, side: int | None = None) -> str:
+    """The expression that opens a photo again: a sample by its name, one's own by its file, at most `side` px."""
+    if not photo.personal:
+        return call("Photo.sample", photo.name)
+    return call("Photo.open", photo.name, **({} if side is None else {"side": side}))
