@@ -32,7 +32,7 @@ if lab.view is not None:  # a filter was chosen elsewhere: hold it
 view = controls.switch("Lab", "gabor-view", views, views[0], label_visibility="collapsed")
 
 
-def hold(filter: gabor.Gabor, target: firstlayer.Target | None = None) -> None:
+def hold(filter: gabor.Gabor, target: firstlayer.LearnedFilter | None = None) -> None:
     """Open the lab with this filter, beside a learned one where there is one."""
     st.query_params["wave"] = gabor.to_link(filter)
     lab.hold(target, views[0])
@@ -146,7 +146,7 @@ def first_layer() -> None:
     order = sorted(range(len(fits)), key=lambda i: -fits[i].r2)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         at = controls.pick("Filter", "filter", order, order[0], parse=int, words=lambda i: f"{i}, R² {fits[i].r2:.2f}")
-        target = firstlayer.Target(f"Filter {at} of {model.title}", fits[at], model.key, model.fingerprint, at)
+        target = firstlayer.LearnedFilter(f"Filter {at} of {model.title}", fits[at], model.key, model.fingerprint, at)
         by_hand = st.button("Match it by hand", icon=":material/back_hand:")
         if by_hand or st.button("Hold its fit"):
             hold(gabor.Gabor() if by_hand else fits[at].gabor, target)

@@ -1,4 +1,4 @@
-"""The heat-map doctor: why a map is blank, odd or meaningless, and what to do about it, a sentence each."""
+"""Diagnosis of a heat map: why a map is blank, odd or meaningless, and what to do about it, a sentence each."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Case:
-    """What the doctor looks at.
+    """What a diagnosis is made from.
 
     logits    float32 (K,); maps, float32 (C, h, w), what the layer put out; x, the net's input (1, C, H, W)
     sureness  how sure the net is of the photo as given, and with each of `USUAL`, from `sureness`; empty: not asked

@@ -161,7 +161,7 @@ METHODS: dict[str, Method] = {
     ),
     "occlusion": Method(
         "Occlusion", "What the score loses while a grey square covers a pixel.", "pixels",
-        perturbation.occlusion, perturbation.Window,
+        perturbation.occlusion, perturbation.Occlusion,
     ),
 }  # fmt: skip
 DEFAULT = next(iter(METHODS))

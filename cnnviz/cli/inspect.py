@@ -228,13 +228,13 @@ def activations(context: click.Context, photo: Path, key: str, layer: str, out: 
 @knob_options(Ascent, units=False)
 @DEVICE
 @click.pass_context
-def filters(context: click.Context, key: str, **asked: Any) -> None:
+def filters(context: click.Context, key: str, **given: Any) -> None:
     """Grow the pictures that filters answer most to; what was grown before is remembered."""
-    passable(asked["out"])
+    passable(given["out"])
     from cnnviz.cli import render
 
-    told = progress(f"{key} downloads", "MB", 10**6)
-    render.grow(key, _weights(context), told, click.echo, device=_device(context), **asked)
+    downloading = progress(f"{key} downloads", "MB", 10**6)
+    render.grow(key, _weights(context), downloading, click.echo, device=_device(context), **given)
 
 
 @command

@@ -31,7 +31,7 @@ def channels(wanted: str, count: int, seed: int = 0, top: Callable[[], Sequence[
         if top is None:
             raise RequestError("The top channels are those of a photo; name one.")
         return tuple(int(c) for c in top()[:many])
-    found: dict[int, None] = {}
+    chosen: dict[int, None] = {}
     for part in text.split(","):
         match = re.fullmatch(rf"({NUMBER})(?:-({NUMBER}))?", part)
         if match is None:
@@ -39,8 +39,8 @@ def channels(wanted: str, count: int, seed: int = 0, top: Callable[[], Sequence[
         first, last = int(match[1]), int(match[2] or match[1])
         if first > last or last >= count:
             raise RequestError(f"{part} does not fit: the layer has channels 0 to {count - 1}.")
-        found.update(dict.fromkeys(range(first, last + 1)))
-    return tuple(found)
+        chosen.update(dict.fromkeys(range(first, last + 1)))
+    return tuple(chosen)
 
 
 def layers(names: Sequence[str], kinds: Mapping[str, str]) -> tuple[str, ...]:

@@ -123,7 +123,7 @@ def effective(net: Any, layer: str, pixels: np.ndarray) -> np.ndarray:
 
 
 def effective_on(model: Any, layer: str, photo: Any) -> np.ndarray:
-    """The effective field of a zoo model's layer around the middle of a photo, float32 (H, W), largest 1."""
+    """The effective field of a model's layer around the middle of a photo, float32 (H, W), largest 1."""
     return effective(model.net, layer, model.preprocess.tensor(model.preprocess.see(photo)).cpu().numpy())
 
 

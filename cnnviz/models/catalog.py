@@ -42,8 +42,8 @@ def rows(weights: Path | str | None = None, runs: Path | str | None = None) -> t
 
     Raises `WeightsError` where the weights folder does not exist.
     """
-    found = shelf.checkpoints(shelf.folder(weights))
-    return (*_bundled(), *_runs(settings.runs(runs)), *_files(found), *_torchvision(found), *_lecture())
+    paths = shelf.checkpoints(shelf.folder(weights))
+    return (*_bundled(), *_runs(settings.runs(runs)), *_files(paths), *_torchvision(paths), *_lecture())
 
 
 def spare(runs: Path | str | None = None) -> tuple[ModelInfo, ...]:
@@ -63,8 +63,8 @@ def stamp(
         files += [path.with_suffix(".json") for path in files]
     elif known := entry(key):
         place = shelf.folder(weights)
-        found = shelf.checkpoints(place)
-        files = [*found] if found == (place,) else [*shelf.candidates(known.name, known.file, found)]
+        paths = shelf.checkpoints(place)
+        files = [*paths] if paths == (place,) else [*shelf.candidates(known.name, known.file, paths)]
     else:
         return ()
     there = [(path.name, path.stat()) for path in files if path.exists()]
@@ -88,10 +88,10 @@ def run_folders(runs: Path) -> dict[str, Path]:
     return {path.name: path for path in sorted(runs.iterdir()) if (path / "card.json").is_file()}
 
 
-def own_checkpoints(found: Iterable[Path]) -> dict[str, Path]:
+def own_checkpoints(paths: Iterable[Path]) -> dict[str, Path]:
     """Checkpoint files by the name they have in file/<name>: without suffix, or with it where two share a stem."""
     named: dict[str, Path] = {}
-    for path in found:
+    for path in paths:
         named[path.name if path.stem in named else path.stem] = path
     return named
 
@@ -122,11 +122,11 @@ def _bundled() -> list[ModelInfo]:
 
 
 def _runs(runs: Path) -> list[ModelInfo]:
-    found = []
+    listed = []
     for name, folder in run_folders(runs).items():
         if (folder / "best.safetensors").is_file():
-            found.append(_carded(f"run/{name}@best", folder / "card.json", folder / "best.safetensors", "run"))
-    return found
+            listed.append(_carded(f"run/{name}@best", folder / "card.json", folder / "best.safetensors", "run"))
+    return listed
 
 
 def _carded(key: str, card: Path, tensors: Path, where: str) -> ModelInfo:
@@ -137,18 +137,18 @@ def _carded(key: str, card: Path, tensors: Path, where: str) -> ModelInfo:
     return ModelInfo(key, title, shelf.count(tensors), tensors.stat().st_size if tensors.is_file() else 0, where)
 
 
-def _files(found: Iterable[Path]) -> list[ModelInfo]:
+def _files(paths: Iterable[Path]) -> list[ModelInfo]:
     return [
         ModelInfo(f"file/{name}", path.name, shelf.count(path), path.stat().st_size, "on disk")
-        for name, path in own_checkpoints(found).items()
+        for name, path in own_checkpoints(paths).items()
         if not any(shelf.pick(net.name, net.file, [path]) for net in TORCHVISION)
     ]
 
 
-def _torchvision(found: Iterable[Path]) -> list[ModelInfo]:
+def _torchvision(paths: Iterable[Path]) -> list[ModelInfo]:
     listed, cached = [], shelf.checkpoints(shelf.cache() if shelf.cache().is_dir() else None)
     for net in TORCHVISION:
-        here = shelf.pick(net.name, net.file, found) or next((path for path in cached if path.stem == net.file), None)
+        here = shelf.pick(net.name, net.file, paths) or next((path for path in cached if path.stem == net.file), None)
         size = here.stat().st_size if here else round(net.mebibytes * 2**20)
         listed.append(ModelInfo(net.name, net.title, net.parameters, size, "on disk" if here else "download"))
     return listed

@@ -20,7 +20,7 @@ from torch import Tensor
 from cnnviz import settings
 from cnnviz.options import RequestError
 from cnnviz.train import evaluate, run
-from cnnviz.train.setup import Task
+from cnnviz.train.setup import Training
 
 SPARE = 8  # times the weights: the best ones and a state with its optimizer, each beside the one it replaces
 RESUME, BEST, CARD, SNAPSHOTS = "resume.pt", "best.safetensors", "card.json", "snapshots"
@@ -32,7 +32,7 @@ class Keeper:
     `resumed` is what the last process saved: optimizer and progress; the net is filled with it at once.
     """
 
-    def __init__(self, folder: Path, task: Task, log: Callable[..., None]) -> None:
+    def __init__(self, folder: Path, task: Training, log: Callable[..., None]) -> None:
         self.folder, self.task, self.log = folder, task, log
         self.due: set[int] = set()
         self.said: dict[str, Any] = {}  # the best so far

@@ -20,7 +20,7 @@ from cnnviz.data.loader import Batches
 from cnnviz.options import RequestError
 from cnnviz.train import evaluate, learning_rate
 from cnnviz.train.checkpoints import Keeper
-from cnnviz.train.setup import Task
+from cnnviz.train.setup import Training
 
 SPOKEN = 0.25  # seconds between two step events
 SAVED = 30.0  # seconds between two states to resume from
@@ -29,7 +29,7 @@ SAVED = 30.0  # seconds between two states to resume from
 class Fitting(L.LightningModule):
     """The part of a net that learns, step by step."""
 
-    def __init__(self, task: Task, keeper: Keeper, log: Callable[..., None], wanted: Callable[[], bool]) -> None:
+    def __init__(self, task: Training, keeper: Keeper, log: Callable[..., None], wanted: Callable[[], bool]) -> None:
         super().__init__()
         self.task, self.keeper, self.say, self.stop_wanted = task, keeper, log, wanted
         self.net = task.learner

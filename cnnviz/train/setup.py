@@ -34,7 +34,7 @@ class StopRequested(Exception):
 
 
 @dataclass(frozen=True, eq=False)
-class Task:
+class Training:
     """All that training needs. `learner` is the net, or its head alone where features were computed once."""
 
     plan: Plan
@@ -83,7 +83,9 @@ def scaled(pixels: Tensor, preprocess: Preprocess) -> Tensor:
     return ((x - mean) / std).contiguous(memory_format=torch.channels_last)
 
 
-def prepare(plan: Plan, runs: Path, weights: Path | None, log: Callable[..., None], wanted: Callable[[], bool]) -> Task:
+def prepare(
+    plan: Plan, runs: Path, weights: Path | None, log: Callable[..., None], wanted: Callable[[], bool]
+) -> Training:
     """The task of a plan. Raises `RequestError`, or `Stopped` when `wanted` says so on the way."""
     data = folders.read(plan.data, share=plan.share, seed=plan.seed)
     recipe = recipes.prepare(plan, len(data.classes), weights, runs)
@@ -119,7 +121,7 @@ def prepare(plan: Plan, runs: Path, weights: Path | None, log: Callable[..., Non
         train = embed(trunk, recipe.head[0], pictures["train"], preprocess, device, progress, "train")
         val = embed(trunk, recipe.head[0], pictures["val"], preprocess, device, progress, "val")
         learner, groups, resting = head, ((tuple(name for name, _ in head.named_parameters()), 1.0),), ()
-    return Task(plan, data, recipe, preprocess, pictures, train, val, learner, groups, resting, device)
+    return Training(plan, data, recipe, preprocess, pictures, train, val, learner, groups, resting, device)
 
 
 def embed(

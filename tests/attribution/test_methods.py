@@ -112,7 +112,7 @@ def test_occlusion_agrees_with_captum(name, layer):
     from captum.attr import Occlusion
 
     asked, goal = asking(name, layer)
-    ours, shares = finish(perturbation.occlusion(asked, goal, perturbation.Window(window=16, stride=12)))
+    ours, shares = finish(perturbation.occlusion(asked, goal, perturbation.Occlusion(window=16, stride=12)))
     truth = Occlusion(untrained(name)).attribute(
         asked.x, (3, 16, 16), strides=(3, 12, 12), target=goal.target, perturbations_per_eval=8
     )[0]
@@ -233,7 +233,7 @@ def test_stop_stops_the_work_and_others_who_wait_get_their_answer(photo):
 def test_options_come_from_words_and_are_checked():
     assert methods.options("smoothgrad", {"samples": "12", "noise": "0.3"}) == saliency.Smoothing(12, 0.3)
     assert methods.options("gradcam") is None
-    assert methods.options("occlusion") == perturbation.Window()
+    assert methods.options("occlusion") == perturbation.Occlusion()
     for name, given in [
         ("smoothgrad", {"samples": "many"}),
         ("smoothgrad", {"steps": 3}),

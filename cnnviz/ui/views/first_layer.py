@@ -27,7 +27,7 @@ LARGEST = 11  # px: beyond, a kernel has no room in the lab
 
 
 @dataclass(frozen=True)
-class Target:
+class LearnedFilter:
     """A learned filter to be matched by hand: its words, the fit to its strongest plane, its net and number."""
 
     title: str

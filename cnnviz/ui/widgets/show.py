@@ -5,7 +5,7 @@ with show.refusals():                       # a RequestError becomes one sentenc
     ...
 answer = show.asked("gabor", compute)       # the same, and the previous answer is returned
 show.image(pixels, alt="Response of the filter")
-show.take_away("gabor", picture=lambda: pixels, array=lambda: response, python=lines, link=state.link("gabor"))
+show.take_away("gabor", picture=lambda: pixels, array=lambda: response, python=lines, link=current.link("gabor"))
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def progress(doing: str) -> Callable[[float], None]:
     """What to tell the share done of something long: a bar with the time left.
 
     A click elsewhere or Stop ends the work, and the bar, at the next word of it; a click inside the fragment that works
-    waits (`patience.patiently` is for what can be long there).
+    waits (`background.patiently` is for what can be long there).
     """
     began, place = time.monotonic(), st.empty()
 

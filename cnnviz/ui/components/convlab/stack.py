@@ -25,9 +25,9 @@ def to_link(layers: Sequence[Window]) -> str:
 
 def from_link(word: str, side: int) -> tuple[Window, ...] | None:
     """The stack that a word describes; None where it describes none that fits on a photo of so many px."""
-    found = [] if word == NONE else [_layer(part) for part in word.split("~")]
-    layers = tuple(layer for layer in found if layer is not None)
-    if len(layers) < len(found) or len(layers) > MOST_LAYERS:
+    read = [] if word == NONE else [_layer(part) for part in word.split("~")]
+    layers = tuple(layer for layer in read if layer is not None)
+    if len(layers) < len(read) or len(layers) > MOST_LAYERS:
         return None
     return layers if receptive.sizes(side, layers)[-1] and receptive.stack(layers)[-1].size <= WIDEST else None
 
@@ -56,14 +56,14 @@ def as_python(layers: Sequence[Window]) -> str:
 
 
 def _word(layer: Window) -> str:
-    said = "".join(f"{letter}{getattr(layer, n)}" for letter, n, default in _DEFAULTS if getattr(layer, n) != default)
-    return f"{layer.kind[0]}{layer.kernel}{said}"
+    sizes = "".join(f"{letter}{getattr(layer, n)}" for letter, n, default in _DEFAULTS if getattr(layer, n) != default)
+    return f"{layer.kind[0]}{layer.kernel}{sizes}"
 
 
 def _layer(word: str) -> Window | None:
-    if not (found := re.fullmatch(r"([cma])(\d{1,2})(?:s(\d{1,2}))?(?:p(\d{1,2}))?(?:d(\d{1,2}))?", word)):
+    if not (match := re.fullmatch(r"([cma])(\d{1,2})(?:s(\d{1,2}))?(?:p(\d{1,2}))?(?:d(\d{1,2}))?", word)):
         return None
-    kind, kernel, stride, padding, dilation = found.groups()
+    kind, kernel, stride, padding, dilation = match.groups()
     layer = Window(KINDS[kind], int(kernel), int(stride or 1), int(padding or 0), int(dilation or 1))
     sides = layer.kernel, layer.stride, layer.dilation
     return layer if min(sides) > 0 and max(*sides, layer.padding) <= LARGEST else None

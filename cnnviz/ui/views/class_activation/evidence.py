@@ -95,7 +95,7 @@ def looked(place: str, look: Look) -> str:
 
 
 def findings(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
-    """What the doctor has to say; nothing about a sound map."""
+    """What is wrong with the map, and what to do; nothing about a sound one."""
     for found in show.asked("cam-doctor", partial(engine.diagnose, key, photo, heat)) or ():
         say = st.info if found.name == "saturated" else st.warning  # which is no illness
         say(show.plain(f"{found.cause} {found.fix}"), icon=":material/stethoscope:")
