@@ -11,7 +11,7 @@ from cnnviz.signal.receptive import Window
 from cnnviz.ui.components.convlab.field import FIRST as STACK
 from cnnviz.ui.components.convlab.field import STACKS
 from cnnviz.ui.components.gaborlab import VIEWS
-from cnnviz.ui.views.first_layer import Target
+from cnnviz.ui.views.first_layer import LearnedFilter
 
 
 @dataclass
@@ -20,11 +20,11 @@ class GaborLab:
 
     begin: tuple[Gabor, int, str, int] | None = None  # the last number tells one beginning from another
     last: tuple[Gabor, int, str] = (FIRST, 0, VIEWS[0])
-    target: Target | None = None
+    target: LearnedFilter | None = None
     view: str | None = None  # of the page, to be opened by its next run
     grafts: dict[tuple[str, int], Gabor] = field(default_factory=dict)  # by a net's fingerprint and a filter's number
 
-    def hold(self, target: Target | None, view: str) -> None:
+    def hold(self, target: LearnedFilter | None, view: str) -> None:
         """Begin anew beside a learned filter, or none, in a view of the page."""
         self.begin, self.target, self.view = None, target, view
 
