@@ -1,0 +1,45 @@
+# One word for each everyday task. `make dev` sets everything up; the others use what it made.
+BIN := $(if $(wildcard .venv/bin/python),.venv/bin/,)
+PYTHON := $(BIN)python
+PORT := 8501
+
+.DEFAULT_GOAL := help
+.PHONY: help dev hooks test test-fast lint types js docs serve bench
+
+help:  ## list these targets
+	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' Makefile
+
+dev:  ## a virtual environment with everything that tests, lint and types need
+	python3 -m venv .venv
+	.venv/bin/pip install -r requirements-dev.txt
+	@if test -f package.json && command -v npm >/dev/null; then npm install; else echo "no npm: make js is left out"; fi
+
+hooks:  ## lint, types and the commit subject are checked at each commit
+	$(BIN)pip install pre-commit
+	$(BIN)pre-commit install
+
+test:  ## every test; those that need Chromium, Node, a GPU or real weights skip without them
+	$(PYTHON) -m pytest
+
+test-fast:  ## without the browser and without whole training runs
+	$(PYTHON) -m pytest --ignore=tests/browser --ignore=tests/train -m "not e2e"
+
+lint:  ## format and lint rules
+	$(BIN)ruff format --check .
+	$(BIN)ruff check .
+
+types:  ## static types
+	$(BIN)mypy
+
+js:  ## lint and tests of the browser's code
+	npm run lint
+	node --test
+
+docs:  ## the documentation site, in docs/_build/html
+	$(PYTHON) -m sphinx -W -b html docs docs/_build/html
+
+serve:  ## the dashboard at http://127.0.0.1:8501
+	$(PYTHON) -m cnnviz serve --port $(PORT)
+
+bench:  ## the benchmarks; NAMES='gradcam/*' for some of them
+	$(PYTHON) -m benchmarks $(NAMES)
