@@ -22,7 +22,12 @@ from cnnviz.options import RequestError
 from cnnviz.photo import Photo
 from cnnviz.runtime.engine import Engine
 
-PEERS = {"gradcam": "GradCAM", "gradcam++": "GradCAMPlusPlus", "hirescam": "HiResCAM", "layercam": "LayerCAM"}
+PEERS = {
+    "gradcam": "GradCAM",
+    "gradcam++": "GradCAMPlusPlus",
+    "hirescam": "HiResCAM",
+    "layercam": "LayerCAM",
+}
 
 
 def correlation(a: np.ndarray, b: np.ndarray) -> float:
