@@ -9,9 +9,9 @@ PORT := 8501
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' Makefile
 
-dev:  ## a virtual environment with everything that tests, lint and types need
+dev:  ## a virtual environment with everything that the other targets need
 	python3 -m venv .venv
-	.venv/bin/pip install -r requirements-dev.txt
+	.venv/bin/pip install -r requirements-dev.txt $(if $(wildcard docs/requirements.txt),-r docs/requirements.txt)
 	@if test -f package.json && command -v npm >/dev/null; then npm install; else echo "no npm: make js is left out"; fi
 
 hooks:  ## lint, types and the commit subject are checked at each commit
@@ -31,9 +31,9 @@ lint:  ## format and lint rules
 types:  ## static types
 	$(BIN)mypy
 
-js:  ## lint and tests of the browser's code
+js:  ## lint the browser's code, and run its tests by `node --test` on the engine's numbers
 	npm run lint
-	node --test
+	$(PYTHON) -m pytest -n 0 tests/js
 
 docs:  ## the documentation site, in docs/_build/html
 	$(PYTHON) -m sphinx -W -b html docs docs/_build/html
