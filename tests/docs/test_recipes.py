@@ -24,6 +24,21 @@ STEP = re.compile(
 )
 COPIED = ("cnnviz", "pages", "tests", "plans", ".streamlit", "app.py", "pyproject.toml", "README.md")
 LONGEST = 15  # lines of code in a recipe
+WAITING = """\
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def loaded():
+    yield
+    from cnnviz.ui.server.startup import START
+
+    if START._thread is not None:  # a process that ends while a thread imports torch is aborted
+        START._thread.join()
+
+"""
 
 
 @dataclass(frozen=True)
@@ -112,7 +127,7 @@ def run(copy: Path, *command: str) -> str:
 def passes(copy: Path, place: str, test: str, *more: str) -> str:
     """What pytest says of the copy: of a test written here, as a file at that place, and of some that were there."""
     path = copy / place
-    path.write_text("from __future__ import annotations\n\n" + dedent(test))
+    path.write_text(WAITING + dedent(test))
     how = ("-n", "0", "-p", "no:cacheprovider", f"--basetemp={copy.parent / 'temp'}")
     return run(copy, "pytest", *how, place, *more)
 
