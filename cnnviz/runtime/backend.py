@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -36,7 +36,7 @@ from cnnviz.runtime.gate import Gate
 from cnnviz.runtime.progress import Progress, stoppable
 
 T = TypeVar("T")
-Given = Options | Mapping[str, Any] | None
+Given = Options | Mapping[str, object] | None
 
 
 class Backend:
@@ -220,7 +220,8 @@ class Backend:
                 if progress is not None:
                     progress(share)
         except StopIteration as end:
-            return end.value
+            value: T = end.value
+            return value
         finally:
             steps.close()
 

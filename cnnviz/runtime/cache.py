@@ -15,7 +15,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -27,16 +27,16 @@ Key = tuple[Hashable, ...]
 
 
 @dataclass(frozen=True)
-class Codec:
+class Codec(Generic[T]):
     """How an answer lies on disk: `pack` to named arrays and `unpack` back."""
 
-    pack: Callable[[Any], Mapping[str, np.ndarray]]
-    unpack: Callable[[Mapping[str, np.ndarray]], Any]
+    pack: Callable[[T], Mapping[str, np.ndarray]]
+    unpack: Callable[[Mapping[str, np.ndarray]], T]
 
 
 @dataclass(frozen=True)
 class _Entry:
-    value: Any
+    value: Any  # of every type: `Cache.get` says which one lies under a key
     bytes: int
     personal: bool
 
@@ -66,7 +66,7 @@ class Cache:
         self.bytes = 0
         self._entries: OrderedDict[Key, _Entry] = OrderedDict()  # least recently used first
         self._personal: OrderedDict[Key, None] = OrderedDict()  # those that are somebody's own, in the same order
-        self._flights: dict[Key, Future] = {}
+        self._flights: dict[Key, Future[Any]] = {}
         self._epoch = 0  # raised by purge: what was started before it is handed over but not kept
         self._lock = threading.Lock()
 
@@ -76,7 +76,7 @@ class Cache:
         make: Callable[[], T],
         *,
         personal: bool = False,
-        codec: Codec | None = None,
+        codec: Codec[T] | None = None,
         keep: bool = True,
     ) -> T:
         """The answer under `key`: from memory, else from disk (where a codec is given), else from `make()`, once.
@@ -87,13 +87,15 @@ class Cache:
         """
         with self._lock:
             if (entry := self._recall(key)) is not None:
-                return entry.value
+                value: T = entry.value
+                return value
             flight, epoch = self._flights.get(key), self._epoch
             if mine := flight is None:
                 flight = self._flights[key] = Future()
         if not mine:
             try:
-                return flight.result()
+                value = flight.result()
+                return value
             except _Abandoned:
                 return self.get(key, make, personal=personal, codec=codec, keep=keep)
         try:
@@ -159,7 +161,7 @@ class Cache:
         with self._lock:
             return sum(self._entries[key].bytes for key in self._personal)
 
-    def _find(self, key: Key, make: Callable[[], T], personal: bool, codec: Codec | None) -> T:
+    def _find(self, key: Key, make: Callable[[], T], personal: bool, codec: Codec[T] | None) -> T:
         if codec is None or personal or self.cache_dir is None:
             return make()
         path = self.cache_dir / (hashlib.blake2b(repr(key).encode(), digest_size=20).hexdigest() + ".npz")

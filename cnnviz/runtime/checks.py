@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+
+import numpy as np
 
 from cnnviz.arrays import read_only
 from cnnviz.attribution import methods
@@ -59,7 +60,13 @@ def chance(
 
 
 def _curves(
-    backend: Backend, key: str, photo: Photo, target: int, raw: Any, probing: Probing | None, progress: Progress | None
+    backend: Backend,
+    key: str,
+    photo: Photo,
+    target: int,
+    raw: np.ndarray,
+    probing: Probing | None,
+    progress: Progress | None,
 ) -> Faithfulness:
     model, chosen = backend.model(key), probing or Probing()
 

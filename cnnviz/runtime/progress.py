@@ -23,7 +23,8 @@ def stoppable(progress: Callable[..., None] | None, ask: Callable[[Callable[...,
 
     def told(*news: float) -> None:
         try:
-            progress(*news)  # type: ignore[misc]
+            if progress is not None:
+                progress(*news)
         except BaseException as stop:
             raise Cancelled(me) from stop
 
