@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,7 +37,13 @@ class Head(Options):
 class Weightless(TorchFunctionMode):
     """While it is active, layers are made on the meta device. Not `torch.device("meta")`, under which RegNet fails."""
 
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None) -> Any:
+    def __torch_function__(
+        self,
+        func: Callable[..., object],
+        types: Sequence[type],
+        args: tuple[object, ...] = (),
+        kwargs: Mapping[str, object] | None = None,
+    ) -> object:
         kwargs = dict(kwargs or {})
         if func in (torch.empty, torch.zeros, torch.ones) and kwargs.get("device") is None:
             kwargs["device"] = "meta"
@@ -53,7 +59,8 @@ def torchvision_net(name: str, classes: int = 1000) -> nn.Module:
     if "init_weights" in arguments:
         arguments["init_weights"] = False  # it takes long, and there is nothing to fill
     with Weightless():
-        return get_model(name, num_classes=classes, **arguments)
+        net: nn.Module = get_model(name, num_classes=classes, **arguments)
+    return net
 
 
 def fresh_net(name: str) -> nn.Module:
@@ -61,7 +68,8 @@ def fresh_net(name: str) -> nn.Module:
     from torchvision.models import get_model
 
     row = family(name)
-    return get_model(name, weights=None, **(row.arguments if row else {}))
+    net: nn.Module = get_model(name, weights=None, **(row.arguments if row else {}))
+    return net
 
 
 def lecture_net(spec: lecture.LectureNet) -> nn.Module:

@@ -7,7 +7,6 @@ import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -129,14 +128,14 @@ def _put(net: nn.Module, key: str, value: Tensor) -> None:
         part._buffers[leaf] = value
 
 
-def _safetensors(path: Path) -> Any:
+def _safetensors(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path, device="cpu")
     except (SafetensorError, OSError, ValueError, KeyError) as error:
         raise CheckpointError(f"{path.name} is not a readable safetensors file ({error}); save it again.") from None
 
 
-def _torch(path: Path, size: int) -> Any:
+def _torch(path: Path, size: int) -> object:
     if zipfile.is_zipfile(path):
         _refuse_zip_bomb(path, size)
     try:
@@ -162,7 +161,7 @@ def _refuse_zip_bomb(path: Path, size: int) -> None:
         raise CheckpointError(f"{path.name} unpacks to {unpacked} bytes, which no checkpoint does; save it again.")
 
 
-def _unwrap(found: Any) -> dict[str, Tensor]:
+def _unwrap(found: object) -> dict[str, Tensor]:
     """The state dict inside what a training script saved: wrappers taken off, common prefixes cut."""
     for _ in range(4):
         inner = next((found[key] for key in WRAPPERS if isinstance(found, Mapping) and _holds(found.get(key))), None)
@@ -183,13 +182,13 @@ def _unwrap(found: Any) -> dict[str, Tensor]:
     return {OLD_DENSENET.sub(r"\1\2", key): value for key, value in state.items()}
 
 
-def _line(key: Any) -> str:
+def _line(key: object) -> str:
     """A tensor's name, in one line wherever it is told."""
     name = str(key)
     return name if name.isprintable() else ascii(name)
 
 
-def _holds(value: Any) -> bool:
+def _holds(value: object) -> bool:
     return isinstance(value, Mapping) and any(isinstance(v, (Tensor, Mapping)) for v in value.values())
 
 

@@ -6,7 +6,7 @@ A new family is one row here and a row for each of its networks in `torchvision_
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 
 class Family(NamedTuple):
@@ -30,7 +30,7 @@ class Family(NamedTuple):
     pool: str | None = None
     classifier: tuple[str, ...] = ()
     recipe: str = "default"
-    arguments: Mapping[str, Any] = {}
+    arguments: Mapping[str, bool] = {}
     auxiliary: tuple[str, ...] = ()
 
 
@@ -45,7 +45,7 @@ def last_block(name: str) -> tuple[str, ...]:
     return () if row is None else next((blocks for start, blocks in row.last.items() if name.startswith(start)), ())
 
 
-def marked(tensors: Mapping[str, Any]) -> tuple[str, ...]:
+def marked(tensors: Mapping[str, object]) -> tuple[str, ...]:
     """How the names of the networks begin whose weights have tensors of these names."""
     marker = next((row.marker for row in FAMILIES if row.marker in tensors), None)
     return tuple(row.prefix for row in FAMILIES if row.marker == marker)

@@ -95,12 +95,12 @@ class Preprocess:
         left, top = _middle(width, crop_width) * across, _middle(height, crop_height) * down
         return left, top, crop_width * across, crop_height * down
 
-    def card(self) -> dict[str, Any]:
+    def card(self) -> dict[str, object]:
         """The preprocessing as plain values for a card.json; `Preprocess.parse` reads them back."""
         return dataclasses.asdict(self)
 
     @classmethod
-    def parse(cls, card: Any) -> Preprocess:
+    def parse(cls, card: object) -> Preprocess:
         """The preprocessing written in a card. Raises `PreprocessError` where the card makes no sense."""
         known = {field.name for field in dataclasses.fields(cls)}
         if not isinstance(card, dict) or not set(card) <= known:
