@@ -9,6 +9,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
@@ -79,7 +80,9 @@ class _Tracer(Tracer):
         super().__init__()
         self.ends: dict[str, fx.Node] = {}
 
-    def record(self, m: nn.Module, forward: Callable, args: tuple, kwargs: dict) -> object:
+    def record(
+        self, m: nn.Module, forward: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> object:
         out = super().record(m, forward, args, kwargs)
         if isinstance(out, fx.Proxy):
             self.ends[self.path_of_module(m)] = out.node
@@ -133,15 +136,16 @@ def _split(net: nn.Module, graph: fx.Graph, ends: dict[str, int], layer: str) ->
     sparse(rest)
 
     def run_trunk(x: Tensor) -> tuple[Tensor, ...]:
-        return folded(x.contiguous(memory_format=torch.channels_last))
+        values: tuple[Tensor, ...] = folded(x.contiguous(memory_format=torch.channels_last))
+        return values
 
     spread = isinstance(part, nn.Conv2d)
 
     def run_head(*values: Tensor, shift: Tensor | None = None) -> Tensor:
         own = [value.clone() if isinstance(value, Tensor) else value for value in values]  # it may write in place
-        if shift is None:
-            return rest(*own, 0.0)
-        return rest(*own, shift[:, None, None] if spread else shift)
+        added = 0.0 if shift is None else shift[:, None, None] if spread else shift
+        logits: Tensor = rest(*own, added)
+        return logits
 
     carried: list[Tensor] = []
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,7 +13,10 @@ from cnnviz.signal.gabor import Gabor
 from cnnviz.signal.gaborfit import Fit, draw, match
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from cnnviz.inference.predict import Prediction
+    from cnnviz.models.load import Model
     from cnnviz.photo import Photo
 
 
@@ -31,10 +34,10 @@ class FirstLayer:
     @property
     def side(self) -> int:
         """Pixels along one side of a kernel."""
-        return self.weights.shape[-1]
+        return int(self.weights.shape[-1])
 
 
-def first_layer(net: Any) -> FirstLayer:
+def first_layer(net: nn.Module) -> FirstLayer:
     """The first convolution of a net. Raises `FirstLayerError` where there is none."""
     from torch import nn  # only here: the fits need no torch
 
@@ -76,7 +79,7 @@ def transplanted(
     return weights
 
 
-def answers(model: Any, photo: Photo, layer: FirstLayer, weights: np.ndarray, top: int = 5) -> tuple[Prediction, ...]:
+def answers(model: Model, photo: Photo, layer: FirstLayer, weights: np.ndarray, top: int = 5) -> tuple[Prediction, ...]:
     """What the net says about a photo with other kernels in its first layer; the net itself stays as it is."""
     import torch
 

@@ -41,7 +41,7 @@ def pack(graph: fx.GraphModule, packed: dict[str, Packed]) -> None:
 
 def _convolutions(graph: fx.GraphModule, parts: dict[str, nn.Module]) -> Iterator[tuple[fx.Node, nn.Conv2d]]:
     """The convolutions that gain: on a processor with oneDNN, in its plain kind."""
-    if not torch.backends.mkldnn.is_available():
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]  # torch gives it no types
         return
     for node in list(graph.graph.nodes):
         conv = parts.get(str(node.target)) if node.op == "call_module" else None

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -118,7 +117,7 @@ def _noted(copy: nn.Module, x: Tensor) -> list[_Run]:
     seen: set[nn.Module] = set()
     channels_last = False
 
-    def note(part: nn.Module, _: Any, out: Any) -> None:
+    def note(part: nn.Module, _: object, out: object) -> None:
         nonlocal channels_last
         dims = list(getattr(part, "dims", ()))  # torchvision's Permute: ConvNeXt computes with channels behind
         channels_last = dims == [0, 2, 3, 1] or (channels_last and dims != [0, 3, 1, 2])

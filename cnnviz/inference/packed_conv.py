@@ -38,7 +38,7 @@ class Packed(nn.Module):
         super().__init__()
         self.conv = conv
         self.shortcut = _Shortcut(conv) if _narrow(conv) else None
-        self._weights: dict[tuple, Tensor] = {}  # by what they are for
+        self._weights: dict[tuple[str | int, ...], Tensor] = {}  # by what they are for
 
     def forward(
         self,
@@ -53,14 +53,17 @@ class Packed(nn.Module):
         `pool` asks for `relu`, and no `other`. `owned` says that nobody else reads the gradient by these maps, which
         may then be written over.
         """
+        out: Tensor
         if has_torch_function((x,)):  # somebody listens to the operations: ReLUs that leak, guided gradients
             out = self.conv(x)
             out = out if other is None else out + other
             out = F.relu_(out) if relu else out
         elif torch.is_grad_enabled() and (x.requires_grad or (other is not None and other.requires_grad)):
             if pool is not None:
-                return _Pooled.apply(x, self, pool, owned)
-            return _Convolved.apply(x, other, self, relu, owned)
+                out = _Pooled.apply(x, self, pool, owned)
+            else:
+                out = _Convolved.apply(x, other, self, relu, owned)
+            return out
         else:
             out = self.run(x, relu, other)
         return out if pool is None else F.max_pool2d(out, *pool)
@@ -71,11 +74,14 @@ class Packed(nn.Module):
         where = conv.padding, conv.stride, conv.dilation, conv.groups
         weight = self._blocked("ahead", x, where)
         after = "relu" if relu else "none"
+        out: Tensor
         if other is None:
-            return torch.ops.mkldnn._convolution_pointwise(x, weight, conv.bias, *where, after, [], "")
-        return torch.ops.mkldnn._convolution_pointwise.binary(
-            x, other, weight, conv.bias, *where, "add", 1.0, after if relu else None, [], None
-        )
+            out = torch.ops.mkldnn._convolution_pointwise(x, weight, conv.bias, *where, after, [], "")
+        else:
+            out = torch.ops.mkldnn._convolution_pointwise.binary(
+                x, other, weight, conv.bias, *where, "add", 1.0, after if relu else None, [], None
+            )
+        return out
 
     def some(self, channels: Sequence[int]) -> Packed:
         """The same convolution for some of its output channels."""
@@ -95,17 +101,19 @@ class Packed(nn.Module):
         conv = self.conv
         if set(conv.stride) == {1} and all(margin >= 0 for margin in _margins(conv)):
             return self._turned_back(gradient)
-        where = conv.stride, conv.padding, conv.dilation, False, (0, 0), conv.groups
-        return torch.ops.aten.convolution_backward(gradient, x, conv.weight, None, *where, (True, False, False))[0]
+        where = conv.stride, conv.padding, conv.dilation, False, (0, 0), conv.groups, (True, False, False)
+        by_x: Tensor = torch.ops.aten.convolution_backward(gradient, x, conv.weight, None, *where)[0]
+        return by_x
 
     def _turned_back(self, gradient: Tensor) -> Tensor:
         """Without a stride the way back is a convolution too, with the kernels turned and channels exchanged."""
         conv = self.conv
         where = _margins(conv), conv.stride, conv.dilation, 1
         weight = self._blocked("back", gradient, where)
-        return torch.ops.mkldnn._convolution_pointwise(gradient, weight, None, *where, "none", [], "")
+        by_x: Tensor = torch.ops.mkldnn._convolution_pointwise(gradient, weight, None, *where, "none", [], "")
+        return by_x
 
-    def _blocked(self, way: str, x: Tensor, where: tuple) -> Tensor:
+    def _blocked(self, way: str, x: Tensor, where: tuple[object, ...]) -> Tensor:
         """The weights in the order that oneDNN wants for this input: the shape decides it, but for large kernels."""
         weight = self.conv.weight
         small = set(self.conv.kernel_size) == {1} or weight.nbytes < SMALL
@@ -148,6 +156,7 @@ class _Pooled(torch.autograd.Function):
     @staticmethod
     def forward(context: Any, x: Tensor, packed: Packed, pool: Pool, owned: bool) -> Tensor:
         out = packed.run(x, True, None)
+        pooled: Tensor
         pooled, places = torch.ops.aten.max_pool2d_with_indices(out, *pool)
         context.packed, context.pool, context.owned, context.room = packed, pool, owned, out
         context.save_for_backward(x, pooled, places)
@@ -166,16 +175,20 @@ class _Pooled(torch.autograd.Function):
 
 def _masked(gradient: Tensor, out: Tensor, owned: bool) -> Tensor:
     """The gradient where a ReLU's output is open, 0 elsewhere; in its own memory if it is `owned`."""
+    through: Tensor
     if owned:
-        return torch.ops.aten.threshold_backward.grad_input(gradient, out, 0, grad_input=gradient)
-    return torch.ops.aten.threshold_backward(gradient, out, 0)
+        through = torch.ops.aten.threshold_backward.grad_input(gradient, out, 0, grad_input=gradient)
+    else:
+        through = torch.ops.aten.threshold_backward(gradient, out, 0)
+    return through
 
 
 def chosen(maps: Tensor, channels: list[int]) -> Tensor:
     """Some channels (N, len(channels), h, w) of maps; the gradient by the maps is in their own memory format."""
     if has_torch_function((maps,)):
         return maps[:, channels]
-    return _Chosen.apply(maps, channels)
+    some: Tensor = _Chosen.apply(maps, channels)
+    return some
 
 
 class _Chosen(torch.autograd.Function):

@@ -5,14 +5,20 @@ from __future__ import annotations
 import operator
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from cnnviz.signal.receptive import Field, ReceptiveError, Window, through
 
+if TYPE_CHECKING:
+    from torch import fx, nn
 
-def of_net(net: Any) -> Mapping[str, Field]:
+    from cnnviz.models.load import Model
+    from cnnviz.photo import Photo
+
+
+def of_net(net: nn.Module) -> Mapping[str, Field]:
     """The field of every module's output by module name, for any net `torch.fx` can trace (all of torchvision's).
 
     Where branches meet, the field covers all of them. Raises `ReceptiveError` for nets that cannot be traced.
@@ -24,15 +30,15 @@ def of_net(net: Any) -> Mapping[str, Field]:
     except Exception as error:
         raise ReceptiveError("This net's structure depends on its input, so its fields cannot be told.") from error
     modules = dict(net.named_modules())
-    fields: dict[Any, Field] = {}
+    fields: dict[fx.Node, Field] = {}
     named: dict[str, Field] = {}
     for node in graph.nodes:
         inputs = [fields[n] for n in node.all_input_nodes if n in fields]
         if node.op == "placeholder":
             fields[node] = Field()
         elif node.op == "call_module":
-            fields[node] = _after(modules[node.target], inputs[0])
-            named[node.target] = fields[node]
+            fields[node] = _after(modules[str(node.target)], inputs[0])
+            named[str(node.target)] = fields[node]
         elif inputs and node.op != "output":
             fields[node] = _joined(inputs, gating=node.target in _PRODUCTS)
             if node.op == "call_function" and _name(node.target) in _WHOLE:
@@ -47,16 +53,16 @@ _PRODUCTS = (operator.mul, operator.imul)
 _WHOLE = ("flatten", "adaptive_avg_pool2d", "adaptive_max_pool2d", "mean")
 
 
-def _name(function: Any) -> str:
+def _name(function: object) -> str:
     return getattr(function, "__name__", str(function))
 
 
-def _blocks(node: Any) -> list[str]:
+def _blocks(node: fx.Node) -> list[str]:
     """Names of the modules a node was traced in, outermost first."""
     return [path for path, _ in (node.meta.get("nn_module_stack") or {}).values() if isinstance(path, str) and path]
 
 
-def _after(module: Any, field: Field) -> Field:
+def _after(module: nn.Module, field: Field) -> Field:
     """The field behind one leaf module; modules without a window leave it alone."""
     import torch.nn as nn
 
@@ -71,7 +77,7 @@ def _after(module: Any, field: Field) -> Field:
     return field
 
 
-def _side(value: Any) -> int:
+def _side(value: int | tuple[int, ...]) -> int:
     """A window's size along the longer of its sides; 1 x 7 next to 7 x 1 counts as 7."""
     return int(max(value)) if isinstance(value, tuple) else int(value)
 
@@ -93,7 +99,7 @@ def _joined(fields: Sequence[Field], gating: bool) -> Field:
     )
 
 
-def effective(net: Any, layer: str, pixels: np.ndarray) -> np.ndarray:
+def effective(net: nn.Module, layer: str, pixels: np.ndarray) -> np.ndarray:
     """How much each pixel moves the middle unit of a layer's map, float32 (H, W), largest 1.
 
     The root mean square over channels and pictures of the gradient of that unit; `pixels` is float32 (N, C, H, W) as
@@ -119,10 +125,11 @@ def effective(net: Any, layer: str, pixels: np.ndarray) -> np.ndarray:
         (gradient,) = torch.autograd.grad((unit * sign).sum(), x, retain_graph=True)
         power += gradient.square().sum((0, 1))
     field = power.sqrt().cpu().numpy()
-    return (field / max(float(field.max()), np.finfo(np.float32).tiny)).astype(np.float32)
+    share: np.ndarray = field / max(float(field.max()), np.finfo(np.float32).tiny)
+    return share.astype(np.float32)
 
 
-def effective_on(model: Any, layer: str, photo: Any) -> np.ndarray:
+def effective_on(model: Model, layer: str, photo: Photo) -> np.ndarray:
     """The effective field of a model's layer around the middle of a photo, float32 (H, W), largest 1."""
     return effective(model.net, layer, model.preprocess.tensor(model.preprocess.see(photo)).cpu().numpy())
 

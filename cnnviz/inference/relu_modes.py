@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -16,7 +16,13 @@ FAINT = 0.01  # paths with the fewest closed ReLUs outweigh all others: the last
 class Reviving(TorchFunctionMode):
     """Inside this context, and in this thread only, closed ReLUs leak a little. Nothing is hooked."""
 
-    def __torch_function__(self, function: Callable, kinds: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+    def __torch_function__(
+        self,
+        function: Callable[..., object],
+        kinds: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, object] | None = None,
+    ) -> object:
         """What `function` gives, with ReLUs that leak."""
         if function in _RELUS:
             return _leaky(args[0], _RELUS[function])
@@ -29,7 +35,7 @@ def _leaky(x: Tensor, top: float) -> Tensor:
     return inside + FAINT * (x - inside)
 
 
-_RELUS: dict[Callable, float] = {
+_RELUS: dict[Callable[..., object], float] = {
     F.relu: float("inf"),
     torch.relu: float("inf"),
     torch.relu_: float("inf"),
@@ -50,7 +56,8 @@ class GuidedRelu(torch.autograd.Function):
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> Tensor:
         (out,) = context.saved_tensors
-        return gradients[0].clamp(min=0) * (out > 0)
+        through: Tensor = gradients[0].clamp(min=0) * (out > 0)
+        return through
 
 
 class Guided(TorchFunctionMode):
@@ -63,8 +70,12 @@ class Guided(TorchFunctionMode):
         self.met = 0
 
     def __torch_function__(
-        self, function: Callable[..., Any], types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
+        self,
+        function: Callable[..., object],
+        types: Sequence[type],
+        args: tuple[object, ...] = (),
+        kwargs: Mapping[str, object] | None = None,
+    ) -> object:
         if function in self.RELUS:
             self.met += 1
             return GuidedRelu.apply(args[0])

@@ -29,15 +29,18 @@ class SparseBack(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """The outputs (N, out) for x (N, in)."""
         if x.shape[:-1] != (1,) or not (torch.is_grad_enabled() and x.requires_grad) or has_torch_function((x,)):
-            return self.linear(x)
-        return _Linear.apply(x, self.linear)
+            plain: Tensor = self.linear(x)
+            return plain
+        out: Tensor = _Linear.apply(x, self.linear)
+        return out
 
 
 class _Linear(torch.autograd.Function):
     @staticmethod
     def forward(context: Any, x: Tensor, linear: nn.Linear) -> Tensor:
         context.weight = linear.weight.detach()
-        return linear(x)
+        out: Tensor = linear(x)
+        return out
 
     @staticmethod
     @once_differentiable

@@ -11,7 +11,7 @@ import difflib
 import threading
 import weakref
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -78,7 +78,7 @@ def _listening(
     """Hooks that keep outputs of this thread's forwards, gone when the block ends."""
     me = threading.get_ident()
 
-    def listen(name: str) -> object:
+    def listen(name: str) -> Callable[[nn.Module, object, object], Tensor | None]:
         def hook(_: nn.Module, __: object, out: object) -> Tensor | None:
             if threading.get_ident() != me:
                 return None
@@ -93,7 +93,7 @@ def _listening(
 
         return hook
 
-    handles = [part.register_forward_hook(listen(name)) for name, part in modules.items()]  # type: ignore[arg-type]
+    handles = [part.register_forward_hook(listen(name)) for name, part in modules.items()]
     try:
         yield
     finally:
