@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -68,7 +67,8 @@ class Arithmetic:
     @property
     def products(self) -> np.ndarray:
         """Patch times weights, float64 (C, k, k); with the bias they add up to the first step's value."""
-        return self.patch.astype(np.float64) * self.weights
+        each: np.ndarray = self.patch.astype(np.float64) * self.weights
+        return each
 
 
 @dataclass(frozen=True)
@@ -176,7 +176,7 @@ def _values(net: nn.Module, graph: fx.Graph, end: int, x: Tensor) -> dict[fx.Nod
     kept: dict[fx.Node, Tensor] = {}
 
     class Keeping(fx.Interpreter):
-        def run_node(self, n: fx.Node) -> Any:
+        def run_node(self, n: fx.Node) -> object:
             out = super().run_node(n)
             if isinstance(out, Tensor):
                 kept[n] = out

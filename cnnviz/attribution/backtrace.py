@@ -83,7 +83,7 @@ class Walk:
         nodes = [arg for arg in node.args[:2] if isinstance(arg, fx.Node)]
         maps = sorted(nodes, key=lambda n: -self.values[n].numel())
         if len(nodes) < 2:
-            factor = next(float(arg) for arg in node.args[:2] if not isinstance(arg, fx.Node))  # type: ignore[arg-type]
+            factor = next(float(arg) for arg in node.args[:2] if isinstance(arg, (int, float)))
         else:
             factor = float(self._at(maps[1], at))
 
@@ -96,10 +96,12 @@ class Walk:
     def _parts(self, node: fx.Node, at: Place) -> tuple[fx.Node, Place]:
         """Through a concatenation: to the branch that has the channel."""
         channel = at[0]
-        for branch in node.args[0]:  # type: ignore[union-attr]
-            count = self.values[branch].shape[1]  # type: ignore[index]
+        listed = node.args[0]
+        for branch in listed if isinstance(listed, (list, tuple)) else ():
+            assert isinstance(branch, fx.Node)  # what is concatenated was computed
+            count = self.values[branch].shape[1]
             if channel < count:
-                return branch, (channel, *at[1:])  # type: ignore[return-value]
+                return branch, (channel, at[1], at[2])
             channel -= count
         raise LayerError("The channel lies outside of what is concatenated.")
 
@@ -193,7 +195,7 @@ def _activation(node: fx.Node, part: nn.Module | None, name: str) -> Forward:
     return go
 
 
-def _pair(size: Any) -> tuple[int, int]:
+def _pair(size: int | tuple[int, ...]) -> tuple[int, int]:
     return (int(size[0]), int(size[1])) if isinstance(size, tuple) else (int(size), int(size))
 
 

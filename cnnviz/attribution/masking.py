@@ -75,7 +75,7 @@ def answers(forward: Callable[[Tensor], Tensor], x: Tensor, erased: np.ndarray, 
     ground = blur(x, x.shape[-1] / 12) if fill == "blurred" else torch.zeros_like(x)
     gone = torch.from_numpy(erased).to(x.device)[:, None]  # (n, 1, H, W)
     with torch.inference_mode():
-        some = [forward(torch.where(part, ground, x)) for part in gone.split(BATCH)]
+        some = [forward(torch.where(part, ground, x)) for part in torch.split(gone, BATCH)]
         logits = torch.cat(some)
         return probabilities(logits), logits
 

@@ -46,7 +46,7 @@ def method(name: str) -> Method:
     return METHODS[name]
 
 
-def options(name: str, given: Options | Mapping[str, Any] | None = None) -> Options | None:
+def options(name: str, given: Options | Mapping[str, object] | None = None) -> Options | None:
     """The method's options from an instance, from names and values (words are read as numbers), or its defaults.
 
     Raises `OptionError` where they belong to another method or lie outside their range.
@@ -61,7 +61,7 @@ def options(name: str, given: Options | Mapping[str, Any] | None = None) -> Opti
             raise OptionError(f"{METHODS[name].title} takes {kind.__name__}, not {type(given).__name__}.")
         return given
     known = {k.name: k for k in knobs(kind)}
-    values: dict[str, Any] = {}
+    values: dict[str, object] = {}
     for key, value in (given or {}).items():
         if key not in known:
             raise OptionError(f"{METHODS[name].title} has no option {key!r}; it has {', '.join(known)}.")

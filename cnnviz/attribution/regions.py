@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import cv2
 import numpy as np
@@ -44,7 +43,7 @@ class Regions:
     mask: np.ndarray
     boxes: tuple[Box, ...]
 
-    def card(self, heat: Heatmap, photo: Photo) -> dict[str, Any]:
+    def card(self, heat: Heatmap, photo: Photo) -> dict[str, object]:
         """What a JSON file says about the boxes: of which class, map and photo size, and each box in its pixels."""
         of = {"label": heat.label, "index": heat.target, "method": heat.method, "layer": heat.layer}
         size = {"width": photo.width, "height": photo.height}

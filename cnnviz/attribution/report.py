@@ -11,7 +11,6 @@ import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from importlib import metadata
-from typing import Any
 
 import numpy as np
 
@@ -52,7 +51,7 @@ def bundle(cases: Sequence[PhotoReport], model: Model, options: Options | None, 
     return file.getvalue()
 
 
-def manifest(cases: Sequence[PhotoReport], model: Model, options: Options | None) -> dict[str, Any]:
+def manifest(cases: Sequence[PhotoReport], model: Model, options: Options | None) -> dict[str, object]:
     """What is needed to repeat the maps: versions, weights by their hash, preprocessing, method, options with seed."""
     heats = [case.heat for case in cases]
     return {
