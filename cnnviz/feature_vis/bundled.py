@@ -13,6 +13,7 @@ import json
 import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -66,12 +67,12 @@ def save(path: Path, model: Model, ascent: Ascent, images: Mapping[str, Sequence
 
 
 @functools.lru_cache(4)
-def _opened(path: Path) -> dict | None:
+def _opened(path: Path) -> dict[str, Any] | None:
     """Everything in an atlas, decoded; None where there is none that can be read."""
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
-        pages: dict = {"about": json.loads(str(arrays.pop("about")))}
+        pages: dict[str, Any] = {"about": json.loads(str(arrays.pop("about")))}
         for name, array in arrays.items():
             if name.endswith((" pictures", " start")):
                 decoded = _decoded(array)

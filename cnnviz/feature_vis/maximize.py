@@ -191,10 +191,10 @@ class _Adam:
         return self.leaf.detach().clone()
 
 
-def _batches(numbered: list, where: Setup, ascent: Ascent) -> list[list]:
+def _batches(numbered: list[tuple[Aim, int]], where: Setup, ascent: Ascent) -> list[list[tuple[Aim, int]]]:
     """The aims in batches: one at a time on a CPU, where more would bring nothing; copies to be kept apart together."""
     if ascent.diversity:
-        groups: dict[Aim, list] = {}
+        groups: dict[Aim, list[tuple[Aim, int]]] = {}
         for item in numbered:
             groups.setdefault(item[0], []).append(item)
         return list(groups.values())

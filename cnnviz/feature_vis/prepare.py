@@ -56,7 +56,7 @@ def spread(
 ) -> np.ndarray:
     """How much the sample photos move each channel at a layer: the deviation of its response, float32 (K,)."""
     with torch.no_grad():
-        found = [responses(run(x.to(device)), ascent) for x in _patches(model, side).split(8)]
+        found = [responses(run(x.to(device)), ascent) for x in torch.split(_patches(model, side), 8)]
     deviation = torch.cat(found).std(0)
     return (deviation + 0.05 * deviation.mean() + 1e-6).float().cpu().numpy().copy()
 

@@ -41,7 +41,7 @@ class Setup:
     side: int
     device: torch.device
     typical: Callable[[], Tensor]  # how much natural pictures move each channel, (K,); asked only where that matters
-    turn: Callable[[], AbstractContextManager] = nullcontext
+    turn: Callable[[], AbstractContextManager[None]] = nullcontext
     some: Callable[[Sequence[int]], Callable[[Tensor], Tensor] | None] = lambda channels: None
 
 

@@ -127,12 +127,16 @@ def stimuli(side: int) -> dict[str, np.ndarray]:
     steps = np.linspace(-0.4, 0.4, PLACES, dtype=np.float32) * side
     spots = np.clip(side / 12 + 0.5 - np.hypot(x - steps[None, :, None, None], y - steps[:, None, None, None]), 0, 1)
     places = np.stack([0.5 + 0.5 * spots, 0.5 - 0.5 * spots])  # (2, 7, 7, S, S)
-    gray = lambda plane: np.repeat(plane[..., None], 3, -1).astype(np.float32)  # noqa: E731
     plain = np.full((1, side, side, 3), 0.5, np.float32)
     return {
-        "plain": plain, "stripes": gray(stripes), "hue": hues, "gray": np.repeat(grays, 3, -1), "size": gray(discs),
-        "place": gray(places),
+        "plain": plain, "stripes": _gray(stripes), "hue": hues, "gray": np.repeat(grays, 3, -1), "size": _gray(discs),
+        "place": _gray(places),
     }  # fmt: skip
+
+
+def _gray(plane: np.ndarray) -> np.ndarray:
+    """A plane (..., S, S) as float32 (..., S, S, 3)."""
+    return np.repeat(plane[..., None], 3, -1).astype(np.float32)
 
 
 def _sorted(layer: str, above: np.ndarray, answers: np.ndarray) -> Tuning:
