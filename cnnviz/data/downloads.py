@@ -6,10 +6,9 @@ import contextlib
 import http.client
 import io
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 
@@ -32,7 +31,7 @@ class Download:
     source: str
     pictures: int
     megabytes: int
-    splits: tuple[tuple[str, tuple[tuple[str, Any], ...]], ...]  # ours -> torchvision's arguments
+    splits: tuple[tuple[str, tuple[tuple[str, str | bool], ...]], ...]  # ours -> torchvision's arguments
 
 
 def entry(name: str) -> Download:
@@ -92,7 +91,7 @@ def _write(known: Download, draft: Path, per_class: int | None, progress: Callab
                 progress(done, known.pictures)
 
 
-def _pairs(source: Any) -> Iterator[tuple[Image.Image, int]]:
+def _pairs(source: Sequence[tuple[Image.Image, int]]) -> Iterator[tuple[Image.Image, int]]:
     for i in range(len(source)):
         picture, label = source[i]
         yield picture, int(label)

@@ -29,7 +29,7 @@ class Source(Protocol):
 
     labels: Tensor
 
-    def take(self, places: Sequence[int]) -> Batch:
+    def take(self, places: Sequence[int] | Tensor) -> Batch:
         """The pictures at these places; unreadable ones are missing."""
         ...
 
@@ -63,18 +63,18 @@ class Pictures:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def take(self, places: Sequence[int]) -> Batch:
+    def take(self, places: Sequence[int] | Tensor) -> Batch:
         """The pictures at these places; unreadable ones are missing."""
         where = torch.as_tensor(places, dtype=torch.int64)
         if self.pixels is not None:
             return self.pixels[where], self.labels[where], where
         return self.ready(self.begin(places))
 
-    def begin(self, places: Sequence[int]) -> list[tuple[int, Future]]:
+    def begin(self, places: Sequence[int] | Tensor) -> list[tuple[int, Future[np.ndarray | None]]]:
         """Starts decoding the pictures at these places."""
         return [(int(i), self.pool.submit(self._one, self.paths[int(i)])) for i in places]
 
-    def ready(self, begun: list[tuple[int, Future]]) -> Batch:
+    def ready(self, begun: list[tuple[int, Future[np.ndarray | None]]]) -> Batch:
         """The pictures whose decoding was begun."""
         found = [(i, pixels) for i, future in begun if (pixels := future.result()) is not None]
         where = torch.tensor([i for i, _ in found], dtype=torch.int64)
@@ -115,7 +115,7 @@ class Features:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def take(self, places: Sequence[int]) -> Batch:
+    def take(self, places: Sequence[int] | Tensor) -> Batch:
         """The features at these places."""
         where = torch.as_tensor(places, dtype=torch.int64)
         return self.values[where], self.labels[where], where
@@ -125,7 +125,7 @@ class Batches:
     """Batches of a source in a given order; what has to be decoded is begun a few batches ahead."""
 
     def __init__(self, source: Source, order: Tensor, batch: int, skip: int = 0, rank: int = 0, world: int = 1) -> None:
-        whole = order.split(batch)
+        whole = torch.split(order, batch)
         if world > 1:  # each of several processes has its share of every batch
             whole = tuple(part[rank::world] for part in whole if len(part) >= world)
         self.source, self.places = source, whole[skip:]
@@ -139,7 +139,7 @@ class Batches:
             for places in self.places:
                 yield source.take(places)
             return
-        coming: deque = deque()
+        coming: deque[list[tuple[int, Future[np.ndarray | None]]]] = deque()
         for places in self.places:
             coming.append(source.begin(places.tolist()))
             if len(coming) > AHEAD:
@@ -155,7 +155,8 @@ def measure(pictures: Pictures, most: int = 1000) -> tuple[tuple[float, ...], tu
     """
     shades = torch.arange(256, dtype=torch.float64)
     counts = torch.zeros(1, 256, dtype=torch.float64)
-    for places in torch.arange(0, len(pictures), max(1, -(-len(pictures) // most))).split(CHUNK):
+    some = torch.arange(0, len(pictures), max(1, -(-len(pictures) // most)))
+    for places in torch.split(some, CHUNK):
         pixels, _, _ = pictures.take(places.tolist())
         found = [torch.bincount(channel.flatten(), minlength=256) for channel in pixels.unbind(1)]
         counts = counts + torch.stack(found)  # (C, 256)
