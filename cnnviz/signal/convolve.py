@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -10,7 +11,12 @@ import numpy as np
 from cnnviz.options import Options, RequestError, knob
 
 _STRIP = 2**21  # padded pixels filtered at a time: memory stays bounded and the strip stays near the cache
-_NUMPY_MODE = {"zero": "constant", "reflect": "reflect", "replicate": "edge", "wrap": "wrap"}
+_NUMPY_MODE: dict[str, Literal["constant", "reflect", "edge", "wrap"]] = {
+    "zero": "constant",
+    "reflect": "reflect",
+    "replicate": "edge",
+    "wrap": "wrap",
+}
 _CV2_MODE = {
     "zero": cv2.BORDER_CONSTANT,
     "reflect": cv2.BORDER_REFLECT_101,
@@ -65,7 +71,7 @@ def border(size: int, padding: int, mode: str = "zero") -> np.ndarray:
     _check_border(size, padding, mode)
     if mode == "zero":
         return np.pad(np.arange(size), padding, constant_values=-1)
-    return np.pad(np.arange(size), padding, mode=_NUMPY_MODE[mode])  # type: ignore[call-overload]
+    return np.pad(np.arange(size), padding, mode=_NUMPY_MODE[mode])
 
 
 def _check_border(size: int, padding: int, mode: str) -> None:
@@ -74,7 +80,9 @@ def _check_border(size: int, padding: int, mode: str) -> None:
         raise ConvolutionError(f"{mode} can add at most {limit} pixels to a side of {size}; lower the padding.")
 
 
-def convolve(image: np.ndarray, weights: np.ndarray, sliding: Sliding | None = None, bias=0.0) -> np.ndarray:
+def convolve(
+    image: np.ndarray, weights: np.ndarray, sliding: Sliding | None = None, bias: float | np.ndarray = 0.0
+) -> np.ndarray:
     """Cross-correlation, float32: (H', W') for one kernel, (F, H', W') for a bank, in the units of the image.
 
     `image` is (H, W) or (C, H, W), float32 or uint8; `weights` is (k, k), (C, k, k) or (F, C, k, k). Raises
@@ -185,6 +193,6 @@ def _rows(plane: np.ndarray, index: np.ndarray) -> np.ndarray:
     """The rows of a plane by index, -1 standing for a row of zeros; a view where they simply follow each other."""
     if index[0] >= 0 and np.array_equal(index, np.arange(index[0], index[0] + len(index))):
         return np.ascontiguousarray(plane[index[0] : index[0] + len(index)])
-    strip = plane[index]
+    strip: np.ndarray = plane[index]
     strip[index < 0] = 0
     return strip

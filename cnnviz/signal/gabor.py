@@ -58,14 +58,16 @@ def kernel(gabor: Gabor) -> np.ndarray:
     along_stripe = -x * math.sin(theta) + y * math.cos(theta)
     bell = np.exp(-0.5 * ((along_wave / gabor.sigma) ** 2 + (along_stripe / across) ** 2))
     wave = np.exp(1j * (2 * math.pi * gabor.frequency * along_wave + math.radians(gabor.phase)))
-    return (bell * wave / (2 * math.pi * gabor.sigma * across)).astype(np.complex64)
+    weights: np.ndarray = bell * wave / (2 * math.pi * gabor.sigma * across)
+    return weights.astype(np.complex64)
 
 
 def normalise(image: np.ndarray) -> np.ndarray:
     """The picture with mean 0 and standard deviation 1, float32 (H, W); a flat picture becomes zero."""
     image = image.astype(np.float32, copy=False)
     mean, deviation = (float(v[0, 0]) for v in cv2.meanStdDev(image))
-    return (image - np.float32(mean)) / np.float32(deviation or 1.0)
+    even: np.ndarray = (image - np.float32(mean)) / np.float32(deviation or 1.0)
+    return even
 
 
 def response(image: np.ndarray, gabor: Gabor) -> np.ndarray:
@@ -74,7 +76,8 @@ def response(image: np.ndarray, gabor: Gabor) -> np.ndarray:
     As in the lecture: the picture normalised, filtered with the real and with the imaginary part around a wrapped
     border, and the root of the sum of their squares.
     """
-    return responses(image, [gabor])[0]
+    magnitude: np.ndarray = responses(image, [gabor])[0]
+    return magnitude
 
 
 def responses(image: np.ndarray, gabors: Sequence[Gabor]) -> np.ndarray:

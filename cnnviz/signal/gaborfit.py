@@ -124,7 +124,8 @@ def _values(p: np.ndarray, k: int) -> np.ndarray:
     along, across = (x * u + y * v) / frequency, (y * u - x * v) / frequency
     bell = np.exp(-0.5 * ((along * np.exp(-p[:, 6:7])) ** 2 + (across * np.exp(-p[:, 7:8])) ** 2))
     wave = 2 * math.pi * frequency * along
-    return bell * (p[:, :1] * np.cos(wave) + p[:, 1:2] * np.sin(wave))
+    values: np.ndarray = bell * (p[:, :1] * np.cos(wave) + p[:, 1:2] * np.sin(wave))
+    return values
 
 
 def _bounded(p: np.ndarray, k: int) -> np.ndarray:

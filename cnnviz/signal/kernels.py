@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,7 +61,8 @@ def _gaussian(size: int) -> np.ndarray:
     row = np.array([1.0])
     for _ in range(size - 1):
         row = np.convolve(row, [1.0, 1.0])
-    return np.outer(row, row) / row.sum() ** 2
+    square: np.ndarray = np.outer(row, row) / row.sum() ** 2
+    return square
 
 
 def _identity(size: int) -> np.ndarray:
@@ -73,11 +75,19 @@ def _rows(weights: np.ndarray) -> tuple[tuple[float, ...], ...]:
     return tuple(tuple(float(w) for w in row) for row in weights)
 
 
-_GROW = {
+def _box(size: int) -> np.ndarray:
+    return np.full((size, size), 1 / size**2)
+
+
+def _motion(size: int) -> np.ndarray:
+    return np.eye(size) / size
+
+
+_GROW: dict[str, Callable[[int], np.ndarray]] = {
     "identity": _identity,
-    "box": lambda size: np.full((size, size), 1 / size**2),
+    "box": _box,
     "gaussian": _gaussian,
-    "motion": lambda size: np.eye(size) / size,
+    "motion": _motion,
 }
 
 _TABLE = (

@@ -25,7 +25,7 @@ class ConvLayer:
     @property
     def channels(self) -> int:
         """Planes that each filter looks at: 1 for gray, 3 for colour."""
-        return self.weights.shape[1]
+        return int(self.weights.shape[1])
 
     def maps(self, planes: np.ndarray) -> np.ndarray:
         """The layer's output, float32 (F, H', W'), for planes (C, H, W) in their units (0 to 255)."""

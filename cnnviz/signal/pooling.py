@@ -17,7 +17,8 @@ class PoolingError(RequestError):
 
 def relu(maps: np.ndarray) -> np.ndarray:
     """What is above zero, the rest zero; same shape and unit."""
-    return np.maximum(maps, 0)
+    above: np.ndarray = np.maximum(maps, 0)
+    return above
 
 
 def pool(maps: np.ndarray, size: int = 2, stride: int | None = None, padding: int = 0, kind: str = "max") -> np.ndarray:
@@ -34,5 +35,6 @@ def pool(maps: np.ndarray, size: int = 2, stride: int | None = None, padding: in
     around = [(0, 0)] * (maps.ndim - 2) + [(padding, padding)] * 2
     filler = -np.inf if kind == "max" else 0.0
     padded = np.pad(maps.astype(np.float32, copy=False), around, constant_values=filler)
-    windows = sliding_window_view(padded, (size, size), axis=(-2, -1))[..., ::stride, ::stride, :, :]
-    return windows.max((-2, -1)) if kind == "max" else windows.mean((-2, -1), dtype=np.float32)
+    windows: np.ndarray = sliding_window_view(padded, (size, size), axis=(-2, -1))[..., ::stride, ::stride, :, :]
+    pooled: np.ndarray = windows.max((-2, -1)) if kind == "max" else windows.mean((-2, -1), dtype=np.float32)
+    return pooled

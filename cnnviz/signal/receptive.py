@@ -80,7 +80,7 @@ def effective_stack(layers: Sequence[Window]) -> np.ndarray:
     The root mean square gradient over random weights: each window spreads it evenly over its cells, so the profile is
     the windows convolved with each other, near a bell (Luo et al., 2016). The field's picture is the outer product.
     """
-    power = np.ones(1)
+    power: np.ndarray = np.ones(1)
     for layer in reversed(layers):
         spread = np.zeros((len(power) - 1) * layer.stride + 1)
         spread[:: layer.stride] = power
@@ -88,11 +88,13 @@ def effective_stack(layers: Sequence[Window]) -> np.ndarray:
         window[:: layer.dilation] = 1 / layer.kernel
         power = np.convolve(spread, window)
     profile = np.sqrt(power)
-    return (profile / profile.max()).astype(np.float32)
+    share: np.ndarray = profile / profile.max()
+    return share.astype(np.float32)
 
 
 def drawn(heat: np.ndarray, pixels: np.ndarray) -> np.ndarray:
     """An effective field (H, W) glowing on the darkened photo (H, W, 3), uint8."""
     glow = np.sqrt(heat)[..., None]  # a square root, so that the faint rim shows
     dark = pixels.astype(np.float32) * (0.3 + 0.5 * glow)
-    return np.clip(dark + picture.colourise(heat, picture.HEAT) * 0.7 * glow, 0, 255).astype(np.uint8)
+    shown: np.ndarray = np.clip(dark + picture.colourise(heat, picture.HEAT) * 0.7 * glow, 0, 255)
+    return shown.astype(np.uint8)

@@ -46,12 +46,14 @@ def gray_levels(answer: np.ndarray, shows: str = "signed", gain: float = 0.0) ->
     """An output map as grays, uint8: "signed" puts zero at 128 and the largest magnitude at the ends, "picture" clips
     to 0..255, "magnitude" runs from 0 (black) to the largest magnitude. Each step of `gain` doubles the contrast.
     """
+    levels: np.ndarray
     if shows == "picture":
-        return np.rint(np.clip(answer, 0, 255)).astype(np.uint8)
-    peak = (float(np.abs(answer).max()) or 1.0) / 2**gain
-    if shows == "magnitude":
-        return np.rint(np.clip(np.abs(answer) * (255 / peak), 0, 255)).astype(np.uint8)
-    return np.rint(np.clip(127.5 + answer * (127.5 / peak), 0, 255)).astype(np.uint8)
+        levels = answer
+    else:
+        peak = (float(np.abs(answer).max()) or 1.0) / 2**gain
+        levels = np.abs(answer) * (255 / peak) if shows == "magnitude" else 127.5 + answer * (127.5 / peak)
+    levels = np.rint(np.clip(levels, 0, 255))
+    return levels.astype(np.uint8)
 
 
 def painted(answer: np.ndarray, shows: str = "signed", gain: float = 0.0) -> np.ndarray:
