@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 
-def size(value: Any) -> int:
+def size(value: object) -> int:
     """Bytes that an answer holds: arrays, tensors and nets at full size, everything else at a small flat rate."""
     held = getattr(value, "nbytes", None)
     if isinstance(held, int):
         return held + 128
     if callable(parameters := getattr(value, "parameters", None)):  # a net
         copies = 4  # of a convolution's weights: as they are, folded, and packed there and back
-        return sum(p.nbytes * (copies if p.ndim == 4 else 1) for p in parameters()) + 128
+        tensors: int = sum(p.nbytes * (copies if p.ndim == 4 else 1) for p in parameters())
+        return tensors + 128
     if isinstance(value, (bytes, str)):
         return len(value) + 64
     if isinstance(value, Mapping):

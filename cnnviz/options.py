@@ -9,6 +9,7 @@ import dataclasses
 import math
 import types
 import typing
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,7 +73,7 @@ def knobs(options: type[Options]) -> tuple[Knob, ...]:
     return tuple(found)
 
 
-def flat(options: Options | None) -> tuple[tuple[str, Any], ...]:
+def flat(options: Options | None) -> tuple[tuple[str, Hashable], ...]:
     """The options as sorted (name, value) pairs: an exact, hashable part of a cache key."""
     if options is None:
         return ()

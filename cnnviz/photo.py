@@ -14,10 +14,10 @@ import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from cnnviz.options import RequestError
 
@@ -106,7 +106,7 @@ def _sample(name: str) -> Photo:
     return Photo.of(Photo.open(path).pixels, name, personal=False)
 
 
-def _bytes_of(source: Any, name: str | None) -> tuple[bytes, str]:
+def _bytes_of(source: object, name: str | None) -> tuple[bytes, str]:
     """The source's bytes (at most one more than allowed) and what to call it."""
     if isinstance(source, (bytes, bytearray, memoryview)):
         return bytes(source), name or "picture"
@@ -171,7 +171,7 @@ def _reading(name: str, read: Callable[[], np.ndarray]) -> np.ndarray:
         raise PhotoError(
             f"{name} has far more than {limit} megapixels, which cannot be opened; save a smaller copy."
         ) from None
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         raise PhotoError(
             f"{name} is no picture of a known kind, whatever its name says; use JPEG, PNG, WebP, GIF, BMP or TIFF."
         ) from None

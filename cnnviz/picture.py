@@ -10,7 +10,7 @@ import functools
 import io
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal, Protocol, cast
 
 import numpy as np
 from PIL import Image
@@ -35,6 +35,18 @@ class PictureError(RequestError):
     """A picture that cannot be drawn; the message says why and what to do next."""
 
 
+class Heat(Protocol):
+    """A map that knows which pixels of the photo it belongs to, such as a Heatmap."""
+
+    @property
+    def values(self) -> np.ndarray:
+        """How warm each of these pixels is, float32 (H, W) in 0..1."""
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """Their left, top, width and height in the photo."""
+
+
 def colourise(values: np.ndarray, colour_map: str = HEAT) -> np.ndarray:
     """Colours of values in 0..1 (clipped; NaN is grey), uint8 of the values' shape and a last axis of 3.
 
@@ -44,7 +56,8 @@ def colourise(values: np.ndarray, colour_map: str = HEAT) -> np.ndarray:
     values = np.asarray(values, np.float32)
     holes = np.isnan(values)
     index = (np.clip(np.where(holes, 0, values), 0, 1) * 256).astype(np.uint16)
-    return table[np.where(holes, 256, np.minimum(index, 255))]  # the 257th colour is NaN's
+    colours: np.ndarray = table[np.where(holes, 256, np.minimum(index, 255))]  # the 257th colour is NaN's
+    return colours
 
 
 def diverging(values: np.ndarray, limit: float | None = None, colour_map: str = ACTIVATION) -> np.ndarray:
@@ -58,7 +71,8 @@ def directions(angle: np.ndarray, strength: np.ndarray) -> np.ndarray:
     """Colours of directions in degrees 0..180 (H, W), the darker the weaker, uint8 (H, W, 3)."""
     light = np.asarray(strength, np.float32) / (strength.max() or 1.0)
     turn = colourise(np.asarray(angle, np.float32) / 180, DIRECTION)
-    return np.rint(turn * light[..., None]).astype(np.uint8)
+    darkened: np.ndarray = np.rint(turn * light[..., None])
+    return darkened.astype(np.uint8)
 
 
 def is_diverging(colour_map: str) -> bool:
@@ -68,7 +82,7 @@ def is_diverging(colour_map: str) -> bool:
 
 def overlay(
     photo: Photo | np.ndarray,
-    heat: Any,
+    heat: Heat | np.ndarray,
     opacity: float = 0.5,
     colour_map: str = HEAT,
     *,
@@ -87,7 +101,7 @@ def overlay(
     size = max(1, round(width * scale)), max(1, round(height * scale))
     canvas = resize(pixels, *size).astype(np.float32)
     box = getattr(heat, "box", None)
-    values = np.asarray(heat.values if box is not None else heat, np.float32)
+    values = np.asarray(heat if box is None else cast(Heat, heat).values, np.float32)
     if values.ndim != 2:
         raise PictureError(f"Heat has shape {values.shape}; give one map of shape (H, W).")
     left, top, across, down = (0, 0, width, height) if box is None else box
@@ -252,11 +266,14 @@ def _scaled(maps: np.ndarray, scope: str, signed: bool) -> np.ndarray:
         raise PictureError(f"Maps share a scale within a channel or a layer, not {scope!r}.")
     axes = (1, 2) if scope == "channel" else None
     finite = np.where(np.isfinite(maps), maps, 0)
+    shares: np.ndarray
     if signed:
         reach = np.abs(finite).max(axis=axes, keepdims=True)
-        return maps / (2 * np.where(reach > 0, reach, 1)) + np.float32(0.5)
-    low, high = finite.min(axis=axes, keepdims=True), finite.max(axis=axes, keepdims=True)
-    return (maps - low) / np.where(high > low, high - low, 1)
+        shares = maps / (2 * np.where(reach > 0, reach, 1)) + np.float32(0.5)
+    else:
+        low, high = finite.min(axis=axes, keepdims=True), finite.max(axis=axes, keepdims=True)
+        shares = (maps - low) / np.where(high > low, high - low, 1)
+    return shares
 
 
 def _faded(canvas: np.ndarray) -> np.ndarray:
