@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -40,7 +41,7 @@ def factor(schedule: str, step: int, total: int) -> float:
     return 1 / END + (1 - 1 / END) * 0.5 * (1 + math.cos(math.pi * (at - WARM) / (1 - WARM)))
 
 
-def optimizer(kind: str, groups: list[dict], rate: float, weight_decay: float) -> torch.optim.Optimizer:
+def optimizer(kind: str, groups: list[dict[str, Any]], rate: float, weight_decay: float) -> torch.optim.Optimizer:
     """The optimizer of a plan over groups of parameters, each with its own rate."""
     if kind == "sgd":
         return torch.optim.SGD(groups, lr=rate, momentum=0.9, nesterov=True, weight_decay=weight_decay)
@@ -74,7 +75,7 @@ def find(
         pixels, labels = next(stream)
         loss = loss_of(pixels, labels, step)
         opt.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch gives it no types
         opt.step()
         value = float(loss.detach())
         if not math.isfinite(value):
@@ -107,7 +108,7 @@ def suggest(rates: list[float], losses: list[float]) -> float:
     return float(f"{rates[middles[int(np.argmin(slopes))]]:.1e}")
 
 
-def parameters(net: nn.Module, groups: Iterable[tuple[tuple[str, ...], float]], rate: float) -> list[dict]:
+def parameters(net: nn.Module, groups: Iterable[tuple[tuple[str, ...], float]], rate: float) -> list[dict[str, Any]]:
     """The groups as an optimizer takes them."""
     named = dict(net.named_parameters())
     return [{"params": [named[name] for name in names], "lr": rate * share} for names, share in groups]

@@ -11,6 +11,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import lightning as L
@@ -177,7 +178,7 @@ def _train(plan: plans.Plan, fitting: Fitting, folder: Path) -> None:
             devices=plan.devices,
             num_nodes=plan.nodes,
             strategy="ddp" if plan.devices * plan.nodes > 1 else "auto",
-            precision=_precision(plan, accelerator),  # type: ignore[arg-type]
+            precision=_precision(plan, accelerator),  # type: ignore[arg-type]  # a plan knows no others
             max_epochs=plan.epochs - fitting.epoch,
             reload_dataloaders_every_n_epochs=1,
             use_distributed_sampler=False,
@@ -232,7 +233,7 @@ def _listening(folder: Path, attached: bool) -> Iterator[Callable[[], bool]]:
             (folder / run.STOP).unlink()  # it has been answered
 
 
-def _answer(handlers: Sequence[Any]) -> None:
+def _answer(handlers: Sequence[Callable[[int, FrameType | None], object] | int | None]) -> None:
     """Sets what answers the signals that end a process; only the main thread may."""
     if threading.current_thread() is threading.main_thread():
         for number, handler in zip(ENDING, handlers, strict=True):

@@ -9,14 +9,14 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from typing import Any
 
 import lightning as L
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cnnviz.data.loader import Batches
+from cnnviz.data.loader import Batch, Batches
+from cnnviz.inference.predict import scores
 from cnnviz.options import RequestError
 from cnnviz.train import evaluate, learning_rate
 from cnnviz.train.checkpoints import Keeper
@@ -79,29 +79,31 @@ class Fitting(L.LightningModule):
         """Training mode, except for what rests."""
         evaluate.rest(self.net, self.task.resting)
 
-    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """The step's own random numbers and learning rate."""
         torch.manual_seed(self.plan.seed * 1_000_003 + self.step)
         factor = learning_rate.factor(self.plan.schedule, self.step, self.total)
-        for group, (_, share) in zip(self.optimizers().param_groups, self.task.groups, strict=True):  # type: ignore[union-attr]
+        groups = self.optimizers().param_groups  # type: ignore[union-attr]  # there is one optimizer, no list
+        for group, (_, share) in zip(groups, self.task.groups, strict=True):
             group["lr"] = self.plan.rate * share * factor
 
-    def transfer_batch_to_device(self, batch: Any, device: torch.device, dataloader_idx: int) -> Any:
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         """Pictures and labels to where the net is."""
-        return tuple(part.to(device, non_blocking=True) for part in batch)
+        pixels, labels, places = (part.to(device, non_blocking=True) for part in batch)
+        return pixels, labels, places
 
-    def training_step(self, batch: tuple[Tensor, Tensor, Tensor], batch_idx: int) -> Tensor | None:
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:
         """The loss of one batch."""
         pixels, labels, _ = batch
         if len(labels) < self.least:
             return None  # not enough of its pictures could be read, or an epoch left one over
         logits = self.net(self.task.input(pixels, self.step))
         loss = self.loss(logits, labels)
-        right = (evaluate.scores(logits.detach()).argmax(1) == labels).sum()
+        right = (scores(logits.detach()).argmax(1) == labels).sum()
         self.recent.append(torch.stack([loss.detach() * len(labels), right, loss.new_tensor(len(labels))]))
         return loss
 
-    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+    def on_train_batch_end(self, outputs: object, batch: Batch, batch_idx: int) -> None:
         """Counts, tells, keeps, and looks whether to stop."""
         self.step += 1
         self.seen_since += len(batch[1]) * self.trainer.world_size
@@ -167,7 +169,8 @@ class Fitting(L.LightningModule):
     def _save(self) -> None:
         self.saved = time.monotonic()
         progress = {"step": self.step, "best": self.best, "kept": self.kept, "worse": self.worse, "sums": self.sums}
-        self.keeper.save(progress, self.optimizers().state_dict())  # type: ignore[union-attr]
+        state = self.optimizers().state_dict()  # type: ignore[union-attr]  # there is one optimizer, no list
+        self.keeper.save(progress, state)
 
     def finish(self) -> None:
         """Keeps the last weights and a state to go on from."""

@@ -150,12 +150,13 @@ def standing(events: Sequence[Event]) -> Iterator[Event]:
 def verdict(folder: Path) -> dict[str, Any] | None:
     """What the best weights say about val and test, picture by picture; None before the end."""
     try:
-        return json.loads((folder / VERDICT).read_text(encoding="utf-8"))
+        said: dict[str, Any] | None = json.loads((folder / VERDICT).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
+    return said
 
 
-def spawn(folder: Path, *extra: str) -> subprocess.Popen:
+def spawn(folder: Path, *extra: str) -> subprocess.Popen[bytes]:
     """The process that trains a run, or goes on with it; it ends by itself when this process does.
 
     Keep it: when it is forgotten, its standard input closes, and that stops it after one batch. Raises `RunError`.
@@ -244,7 +245,7 @@ class Log:
             if old and not old.endswith(b"\n"):  # a crash broke its last line off
                 self._append(b"\n")
 
-    def __call__(self, kind: str, **values: Any) -> None:
+    def __call__(self, kind: str, **values: object) -> None:
         """Writes an event with the time."""
         line = json.dumps({"event": kind, "time": round(time.time(), 3), **values}).encode() + b"\n"
         try:
@@ -269,7 +270,8 @@ def _state(folder: Path, events: Sequence[Event]) -> str:
         (e["event"] for e in reversed(events) if e.get("event") in ("queued", "prepare", "start", "resume")), ""
     )
     if events[-1].get("event") in ENDS:  # nothing follows an end but going on
-        return events[-1]["event"]
+        end: str = events[-1]["event"]
+        return end
     if alive(folder):
         return "queued" if last == "queued" else "running"
     return "interrupted"
@@ -277,11 +279,11 @@ def _state(folder: Path, events: Sequence[Event]) -> str:
 
 def _lock(file: BinaryIO) -> bool:
     """Takes the lock of an open file if nobody has it; it is let go when the file is closed."""
-    if os.name == "nt":
+    if sys.platform == "win32":
         import msvcrt
 
         try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
             return True
         except OSError:
             return False

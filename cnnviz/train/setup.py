@@ -111,13 +111,13 @@ def prepare(
         mean, std = measure(pictures["train"])
         preprocess = dataclasses.replace(preprocess, mean=mean, std=std)
     device = _device(plan)
-    recipe.net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    recipe.net.to(device).to(memory_format=torch.channels_last)
     train: Pictures | Features = pictures["train"]
     val: Pictures | Features = pictures["val"]
     learner, groups, resting = recipe.net, recipe.groups, recipe.resting
     if plan.recipe == "features":
         trunk, head = recipes.split(recipe)
-        trunk.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        trunk.to(device).to(memory_format=torch.channels_last)
         train = embed(trunk, recipe.head[0], pictures["train"], preprocess, device, progress, "train")
         val = embed(trunk, recipe.head[0], pictures["val"], preprocess, device, progress, "val")
         learner, groups, resting = head, ((tuple(name for name, _ in head.named_parameters()), 1.0),), ()
