@@ -36,15 +36,12 @@ class PictureError(RequestError):
 
 
 class Heat(Protocol):
-    """A map that knows which pixels of the photo it belongs to, such as a Heatmap."""
+    """How warm each pixel is, (H, W) in 0..1, and left, top, width and height of these pixels in the photo."""
 
     @property
-    def values(self) -> np.ndarray:
-        """How warm each of these pixels is, float32 (H, W) in 0..1."""
-
+    def values(self) -> np.ndarray: ...
     @property
-    def box(self) -> tuple[float, float, float, float]:
-        """Their left, top, width and height in the photo."""
+    def box(self) -> tuple[float, float, float, float]: ...
 
 
 def colourise(values: np.ndarray, colour_map: str = HEAT) -> np.ndarray:

@@ -228,7 +228,7 @@ def activations(context: click.Context, photo: Path, key: str, layer: str, out: 
 @knob_options(Ascent, units=False)
 @DEVICE
 @click.pass_context
-def filters(context: click.Context, key: str, **given: Any) -> None:
+def filters(context: click.Context, /, key: str, **given: Any) -> None:
     """Grow the pictures that filters answer most to; what was grown before is remembered."""
     passable(given["out"])
     from cnnviz.cli import render

@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -14,11 +14,12 @@ from cnnviz.options import Options, RequestError, knobs
 
 if TYPE_CHECKING:
     import numpy as np
+    from PIL import Image
 
-FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
+FORMATS: dict[str, Literal["png", "jpeg", "webp"]] = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
 
 
-def document(content: Any) -> None:
+def document(content: object) -> None:
     """Print one JSON document in one line."""
     click.echo(json.dumps(content, allow_nan=False))
 
@@ -106,12 +107,12 @@ def passable(place: Path) -> Path:
     return place
 
 
-def write(target: Path, picture: Any, numbers: np.ndarray | None) -> None:
+def write(target: Path, picture: np.ndarray | Image.Image, numbers: np.ndarray | None) -> None:
     """The picture in its file and the numbers beside it as .npy, folders made on the way."""
     from cnnviz.picture import encode
 
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(encode(picture, FORMATS[target.suffix.lower()]))  # type: ignore[arg-type]
+    target.write_bytes(encode(picture, FORMATS[target.suffix.lower()]))
     if numbers is not None:
         import numpy as np
 

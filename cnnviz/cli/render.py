@@ -27,7 +27,7 @@ def grow(
     key: str,
     weights: Path | None,
     progress: Progress | None,
-    tell: Callable[[str], Any],
+    tell: Callable[[str], object],
     *,
     layer: str,
     channels: str,

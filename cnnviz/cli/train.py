@@ -40,6 +40,7 @@ from cnnviz.train.plan import Plan
 @click.pass_context
 def train(
     context: click.Context,
+    /,
     target: Path,
     preset: str | None,
     out: Path | None,
