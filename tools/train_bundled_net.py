@@ -105,10 +105,10 @@ def teach(weights: Path, pixels: Tensor, labels: Tensor) -> tuple[Tensor, Tensor
             optimizer.zero_grad()
             loss = F.binary_cross_entropy_with_logits(regression(inputs).squeeze(1), goal)
             loss = loss + 3e-3 * regression.weight.square().sum()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]  # torch gives it no types
             return loss
 
-        optimizer.step(closure)
+        optimizer.step(closure)  # type: ignore[no-untyped-call]  # torch gives it no types
         logits = regression(inputs).squeeze(1).detach()
     return features.view(*pixels.shape[:2], -1), logits.view(*pixels.shape[:2])
 
