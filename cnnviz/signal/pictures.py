@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
@@ -101,7 +103,7 @@ def looked_at(pixels: np.ndarray, channels: int) -> np.ndarray:
 
 
 # Name -> (title, function without needed arguments).
-TEACHING = {
+TEACHING: dict[str, tuple[str, Callable[[], np.ndarray]]] = {
     "box": ("White box", box),
     "digit": ("A digit", digit),
     "street": ("House number", street_number),

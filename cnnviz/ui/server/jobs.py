@@ -55,7 +55,7 @@ class Job:
         name: Hashable,
         title: str,
         shelf: Any,
-        make: Callable[[], Generator],
+        make: Callable[[], Generator[object]],
         owner: str = "",
         view: Mapping[str, str] | None = None,
     ) -> None:
@@ -131,7 +131,7 @@ class Jobs:
         name: Hashable,
         title: str,
         shelf: Callable[[], Shelf],
-        make: Callable[[], Generator],
+        make: Callable[[], Generator[object]],
         owner: str = "",
         view: Mapping[str, str] | None = None,
     ) -> Job:

@@ -22,7 +22,7 @@ from cnnviz.train.run import Run
 from cnnviz.ui.server import startup
 
 ROOM = 4 << 20  # bytes: with fewer, not even a small net is kept
-_processes: dict[str, subprocess.Popen] = {}
+_processes: dict[str, subprocess.Popen[bytes]] = {}
 _begun: dict[str, int] = {}  # bytes of its events when a run's process was started
 _lock = threading.Lock()
 public = startup.public
@@ -99,7 +99,7 @@ def _changed(one: Run, name: str) -> int:
     return (one.folder / name).stat().st_mtime_ns
 
 
-def judge(one: Run, told: Callable[[str, float], Any]) -> None:
+def judge(one: Run, told: Callable[[str, float], object]) -> None:
     """Judges the best weights of a run as the end of training does; `told` hears the stage and its share done.
 
     Raises `RequestError`.

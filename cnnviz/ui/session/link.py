@@ -50,7 +50,8 @@ def linked(key: str, default: T, allowed: Callable[[T], bool], parse: Callable[[
 
 def noted_of(key: str) -> Note:
     """The note about the widget `key`; an empty one before it ever was."""
-    return st.session_state.get("_notes", {}).get(key, Note())
+    last: Note = st.session_state.get("_notes", {}).get(key, Note())
+    return last
 
 
 def noted(key: str) -> Any:

@@ -55,7 +55,8 @@ def photo_store(name: str) -> PhotoStore:
         st.session_state[name] = made = PhotoStore(this_visit())
         with _lock:
             _stores[:] = [ref for ref in _stores if ref() is not None] + [weakref.ref(made)]
-    return st.session_state[name]
+    store: PhotoStore = st.session_state[name]
+    return store
 
 
 def put(into: PhotoStore, name: str, photo: Photo) -> None:

@@ -42,7 +42,8 @@ class Visit:
 
     def state(self, kind: type[T], place: str = "") -> T:
         """The state of that type, made without arguments at first; who draws a component declares what it keeps."""
-        return self.states.setdefault((kind, place), kind())
+        held: T = self.states.setdefault((kind, place), kind())
+        return held
 
     def forget_photo(self, digest: str) -> None:
         """Forget everything that may hold the photo of that digest.
@@ -61,7 +62,8 @@ class Visit:
 
 def this_visit() -> Visit:
     """What the present visit keeps."""
-    return st.session_state.setdefault("_visit", Visit())
+    mine: Visit = st.session_state.setdefault("_visit", Visit())
+    return mine
 
 
 def visit_id() -> str:

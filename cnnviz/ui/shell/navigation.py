@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from cnnviz.ui.session import current
 from cnnviz.ui.shell import activity, sidebar
 from cnnviz.ui.widgets import controls, show
+
+if TYPE_CHECKING:
+    from streamlit.navigation.page import StreamlitPage
 
 STYLE = Path(__file__).with_name("style.css")
 ICON = (
@@ -66,8 +70,8 @@ def run() -> None:
             sidebar.foot()
 
 
-def _pages() -> dict[str, list]:
-    found = {}
+def _pages() -> dict[str, list[StreamlitPage]]:
+    found: dict[str, list[StreamlitPage]] = {}
     for section, entries in PAGES.items():
         there = [
             st.Page(path, title=title, icon=f":material/{icon}:", help=help, default=file == "home", url_path=file)
@@ -79,7 +83,7 @@ def _pages() -> dict[str, list]:
     return found
 
 
-def _stage(pages: list, page: object) -> None:
+def _stage(pages: list[StreamlitPage], page: object) -> None:
     """Presenter mode: the switch back, and pages under the arrow keys."""
     view = {**current.view(), "present": "true"}
     here = next((i for i, p in enumerate(pages) if p == page), 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import plotly.graph_objects as go
@@ -22,6 +22,7 @@ from cnnviz.ui.widgets import controls, show
 
 if TYPE_CHECKING:
     from cnnviz.inference.predict import Prediction
+    from cnnviz.models.load import Model
 
 LARGEST = 11  # px: beyond, a kernel has no room in the lab
 
@@ -66,7 +67,7 @@ def sheet(planes: list[np.ndarray]) -> np.ndarray:
     return picture.mosaic(np.stack(planes), scope="channel", colour_map=picture.WEIGHT, tile=44, gap=3)
 
 
-def gallery(model: Any, first: first_layer.FirstLayer, found: Sequence[gaborfit.Fit]) -> None:
+def gallery(model: Model, first: first_layer.FirstLayer, found: Sequence[gaborfit.Fit]) -> None:
     """The learned filters, their Gabors, and where these lie on the compass."""
     table = first_layer.told(found)
     show.section(f"{len(found)} filters of {model.title}, {first.name}", f"{first.side} × {first.side} px")
@@ -93,7 +94,7 @@ def gallery(model: Any, first: first_layer.FirstLayer, found: Sequence[gaborfit.
 
 
 def transplant(
-    model: Any, first: first_layer.FirstLayer, found: Sequence[gaborfit.Fit], mine: Mapping[int, Gabor], photo: Photo
+    model: Model, first: first_layer.FirstLayer, found: Sequence[gaborfit.Fit], mine: Mapping[int, Gabor], photo: Photo
 ) -> np.ndarray:
     """Gabors in the place of learned filters, and what the net says then; returns the kernels it was asked with."""
     show.section("Transplant", "put Gabors in the place of learned filters, and ask the net again")

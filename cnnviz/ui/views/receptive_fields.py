@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
@@ -14,6 +14,9 @@ from cnnviz.photo import Photo
 from cnnviz.signal import receptive
 from cnnviz.ui.session import current
 from cnnviz.ui.widgets import controls, show
+
+if TYPE_CHECKING:
+    from cnnviz.models.load import Model
 
 
 def of_current_net(photo: Photo) -> None:
@@ -44,12 +47,12 @@ def of_current_net(photo: Photo) -> None:
 
 
 @st.cache_data(max_entries=16, show_spinner="Following the layers")
-def theoretical(fingerprint: str, _model: Any) -> Mapping[str, receptive.Field]:
+def theoretical(fingerprint: str, _model: Model) -> Mapping[str, receptive.Field]:
     """The fields of all layers of the net with that fingerprint, traced once."""
     return dict(receptive_field.of_net(_model.net))
 
 
 @st.cache_data(max_entries=8, scope="session", show_spinner=False)
-def effective(fingerprint: str, layer: str, digest: str, _model: Any, _photo: Photo) -> np.ndarray:
+def effective(fingerprint: str, layer: str, digest: str, _model: Model, _photo: Photo) -> np.ndarray:
     """The effective field of a layer on a photo; kept for this visit alone."""
     return receptive_field.effective_on(_model, layer, _photo)

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.scriptrunner import StopException, add_script_run_ctx, get_script_run_ctx
 from streamlit.runtime.scriptrunner_utils.script_run_context import ThreadState
 
@@ -95,7 +96,8 @@ def patiently(
         with spot.container(horizontal=True, vertical_alignment="center", gap="small"):
             feedback.say(_stopped(place, doing))
             st.button("Start again", key=f"again-{place}", on_click=_again, args=(mine, place))
-        return feedback.before(place)
+        earlier: T | None = feedback.before(place)
+        return earlier
     mine.stopped.pop(place, None)
     errand: Task | None = mine.tasks.get(place)
     if errand is None or errand.of != of:
@@ -132,7 +134,7 @@ def leave(place: str) -> None:
         errand.stop()
 
 
-def last_words(draw: Callable[[], Any]) -> None:
+def last_words(draw: Callable[[], object]) -> None:
     """Draw something in a run that was stopped, whose own thread is let draw nothing any more."""
     with contextlib.suppress(Exception):
         thread = threading.Thread(target=contextvars.copy_context().run, args=(draw,))
@@ -144,12 +146,16 @@ def last_words(draw: Callable[[], Any]) -> None:
 def overtaken() -> bool:
     """Whether a click inside the fragment that runs waits for its end: Streamlit lets it wait, however long."""
     with contextlib.suppress(Exception):  # Streamlit's own affairs: where they change, a click waits
-        here, requests = ThreadState.get().fragment_id, get_script_run_ctx().script_requests  # type: ignore[union-attr]
-        return requests._state.name == "RERUN" and here in requests._rerun_data.fragment_id_queue  # type: ignore[union-attr]
+        here, context = ThreadState.get().fragment_id, get_script_run_ctx()
+        requests = None if context is None else context.script_requests
+        if requests is not None:
+            return requests._state.name == "RERUN" and here in requests._rerun_data.fragment_id_queue
     return False
 
 
-def _watched(place: str, doing: str, errand: Task, spot: Any, meanwhile: Callable[[Any], None] | None) -> bool:
+def _watched(
+    place: str, doing: str, errand: Task, spot: DeltaGenerator, meanwhile: Callable[[Any], None] | None
+) -> bool:
     """Wait for the end of an errand under its bar; whether something was drawn meanwhile."""
     with spot.container(horizontal=True, vertical_alignment="center", gap="small"):
         bar = st.progress(errand.share, doing + errand.words())

@@ -13,6 +13,8 @@ from cnnviz.options import Knob, Options, knobs
 from cnnviz.ui.session import link
 
 T = TypeVar("T")
+N = TypeVar("N", int, float)
+Chosen = TypeVar("Chosen", bound=Options)
 STEPS = 1000  # the most that a slider may have
 
 
@@ -22,7 +24,7 @@ def pick(
     options: Sequence[T],
     default: T,
     *,
-    parse: Callable[[str], T] = str,  # type: ignore[assignment]
+    parse: Callable[[str], T] = str,  # type: ignore[assignment]  # for words, where T is str
     words: Callable[[T], str] = str,
     always: bool = False,
     **how: Any,
@@ -34,7 +36,8 @@ def pick(
     link.linked(key, default, lambda value: value in options, parse)
     st.selectbox(label, options, key=key, format_func=words, **how)
     link.note(key, None if always else default)
-    return st.session_state[key]
+    picked: T = st.session_state[key]
+    return picked
 
 
 def switch(label: str, key: str, options: Sequence[str], default: str, **how: Any) -> str:
@@ -42,21 +45,24 @@ def switch(label: str, key: str, options: Sequence[str], default: str, **how: An
     link.linked(key, default, lambda value: value in options, str)
     st.segmented_control(label, options, key=key, required=True, **how)
     link.note(key, default)
-    return st.session_state[key]
+    chosen: str = st.session_state[key]
+    return chosen
 
 
-def slide(label: str, key: str, low: Any, high: Any, default: Any, step: Any = None, **how: Any) -> Any:
+def slide(label: str, key: str, low: N, high: N, default: N, step: N | None = None, **how: Any) -> N:
     """A slider, linked; returns its value."""
     link.linked(key, default, lambda value: low <= value <= high, type(default))
     st.slider(label, low, high, step=step, key=key, **how)
     link.note(key, default)
-    return st.session_state[key]
+    value: N = st.session_state[key]
+    return value
 
 
 def linked_tick(key: str, default: bool = False) -> bool:
     """Whether the switch `key` will be on, before it is drawn."""
     link.linked(key, default, lambda value: True, lambda text: text.lower() in ("true", "1", "yes"))
-    return st.session_state[key]
+    on: bool = st.session_state[key]
+    return on
 
 
 def tick(label: str, key: str, default: bool = False, **how: Any) -> bool:
@@ -64,10 +70,11 @@ def tick(label: str, key: str, default: bool = False, **how: Any) -> bool:
     linked_tick(key, default)
     st.toggle(label, key=key, **how)
     link.note(key, default)
-    return st.session_state[key]
+    on: bool = st.session_state[key]
+    return on
 
 
-def options(kind: type[Options], prefix: str, begin: Options | None = None, columns: int = 1) -> Options:
+def options(kind: type[Chosen], prefix: str, begin: Chosen | None = None, columns: int = 1) -> Chosen:
     """One linked widget for each knob of an options class, in so many columns; returns the options set.
 
     The knobs begin at the values of `begin`, or at their own defaults.

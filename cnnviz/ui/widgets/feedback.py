@@ -14,6 +14,7 @@ from cnnviz.runtime.gate import WAITING
 from cnnviz.ui.session import current, visit
 
 if TYPE_CHECKING:
+    from cnnviz.models.load import Model
     from cnnviz.photo import Photo
 
 T = TypeVar("T")
@@ -80,7 +81,7 @@ def in_line(position: int) -> str:
     return f"{position}{ending} in line, others are computing"
 
 
-def previous(key: str, photo: Photo, model: Any, shown: Photo) -> bool:
+def previous(key: str, photo: Photo, model: Model, shown: Photo) -> bool:
     """Whether an answer is of another net or photo than the current ones; then a line names those it is of."""
     if (model.key, shown) == (key, photo):
         return False

@@ -16,7 +16,7 @@ import html
 import io
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import streamlit as st
@@ -28,14 +28,20 @@ from cnnviz.script import opened
 from cnnviz.ui.server import startup
 from cnnviz.ui.session import current, photos, visit
 from cnnviz.ui.widgets import background
-from cnnviz.ui.widgets.feedback import ITSELF, asked, paragraph, plain, say
+from cnnviz.ui.widgets.feedback import ITSELF as ITSELF
+from cnnviz.ui.widgets.feedback import asked as asked
+from cnnviz.ui.widgets.feedback import paragraph
+from cnnviz.ui.widgets.feedback import plain as plain
 from cnnviz.ui.widgets.feedback import previous as previous
 from cnnviz.ui.widgets.feedback import refusals as refusals
+from cnnviz.ui.widgets.feedback import say as say
 
 if TYPE_CHECKING:
     from PIL import Image
+    from streamlit.delta_generator import DeltaGenerator
 
     from cnnviz.inference.predict import Prediction
+    from cnnviz.models.load import Model
     from cnnviz.photo import Photo
     from cnnviz.runtime.engine import Engine
 
@@ -54,7 +60,7 @@ def section(title: str, note: str = "") -> None:
     st.html(f'<h2 class="cv-section">{html.escape(title)} <small>{html.escape(note)}</small></h2>')
 
 
-def waiting(place: Any, title: str, height: int) -> Any:
+def waiting(place: DeltaGenerator, title: str, height: int) -> DeltaGenerator:
     """Where a result will stand; until the engine is loaded, its title and a bare patch of its height stand there."""
     if startup.START.ready():
         return place.container()
@@ -65,7 +71,7 @@ def waiting(place: Any, title: str, height: int) -> Any:
     return held
 
 
-def titled(model: Any) -> str:
+def titled(model: Model) -> str:
     """The net's title; of one that has learned nothing, that its answers mean nothing."""
     return f"{model.title}, untrained: a guess" if model.key.startswith("lecture/") else model.title
 
@@ -108,7 +114,7 @@ def image(
     shown: np.ndarray | Image.Image | Photo,
     alt: str,
     caption: str | None = None,
-    width: Any = "stretch",
+    width: int | Literal["stretch"] = "stretch",
     quality: int = 92,
     tallest: int | None = None,
 ) -> None:
@@ -119,8 +125,8 @@ def image(
     pixels = picture.fit(shown, WIDEST)
     height, across = pixels.shape[:2]
     if tallest is not None and width == "stretch" and height > across:
-        width = max(1, round(tallest * across / height))
-        pixels = picture.fit(pixels, max(width, tallest))
+        narrow: int = max(1, round(tallest * across / height))
+        width, pixels = narrow, picture.fit(pixels, max(narrow, tallest))
     data = picture.encode(pixels, "jpeg", quality)
     st.image(data, caption=caption and plain(caption), width=width, output_format="JPEG", alt=alt)
 
@@ -149,7 +155,7 @@ def bars(predictions: Sequence[Prediction], marked: int | None = None) -> None:
     st.html(f'<div role="list" class="cv-bars" aria-label="Predictions">{"".join(rows)}</div>')
 
 
-def facts(values: Mapping[str, Any]) -> None:
+def facts(values: Mapping[str, object]) -> None:
     """Numbers with their names, in one quiet row."""
     cells = (f"<div><dt>{html.escape(k)}</dt><dd>{html.escape(str(v))}</dd></div>" for k, v in values.items())
     st.html(f'<dl class="cv-facts">{"".join(cells)}</dl>')
@@ -191,7 +197,7 @@ def scale(low: float, high: float, colour_map: str, label: str) -> None:
 def take_away(
     name: str,
     *,
-    picture: Callable[[], Any] | None = None,
+    picture: Callable[[], np.ndarray | Image.Image | Photo] | None = None,
     array: Callable[[], np.ndarray] | None = None,
     python: str = "",
     link: str = "",
@@ -249,6 +255,13 @@ def net() -> str | None:
     return key
 
 
+def required_net() -> str:
+    """As `net`; where there is none, the page ends here."""
+    if (key := net()) is None:
+        st.stop()
+    return key
+
+
 def _loaded(engine: Engine, key: str, progress: Callable[[int, int], None] | None = None) -> str:
     """The key of a net, once it is loaded."""
     return engine.model(key, progress).key
@@ -259,7 +272,7 @@ def opening(photo: Photo) -> str:
     return f"photo = cnnviz.{opened(photo, photos.SIDE)}"
 
 
-def _png(shown: Any) -> bytes:
+def _png(shown: np.ndarray | Image.Image | Photo) -> bytes:
     return picture.encode(shown, "png")
 
 

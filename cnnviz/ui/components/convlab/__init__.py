@@ -99,12 +99,15 @@ def _spread(weights: list[list[list[float]]], channels: int) -> list[list[list[f
     """As the browser does it: a kernel that keeps brightness is shared out, so that gray stays gray."""
     values = np.array(weights, np.float32)
     if len(values) == channels:
-        return values.tolist()
-    if channels == 1:
+        spread = values
+    elif channels == 1:
         alike = all(np.array_equal(v, values[0]) for v in values)
-        return (values[:1] if alike and values.sum() <= 0.5 else values.sum(0, keepdims=True)).tolist()
-    share = 1 / channels if values.sum() > 0.5 else 1.0
-    return np.repeat(values * share, channels, axis=0).tolist()
+        spread = values[:1] if alike and values.sum() <= 0.5 else values.sum(0, keepdims=True)
+    else:
+        share = 1 / channels if values.sum() > 0.5 else 1.0
+        spread = np.repeat(values * share, channels, axis=0)
+    rows: list[list[list[float]]] = spread.tolist()
+    return rows
 
 
 def read(view: Any) -> dict[str, Any] | None:
@@ -147,7 +150,8 @@ def _weights(rows: Any) -> list[list[list[float]]]:
     channels, height, width = values.shape
     if channels not in (1, 3) or height != width or not 1 <= width <= 11 or not np.isfinite(values).all():
         raise ValueError("not a kernel")
-    return values.tolist()
+    kernel: list[list[list[float]]] = values.tolist()
+    return kernel
 
 
 def _number(value: Any, low: float, high: float) -> float:

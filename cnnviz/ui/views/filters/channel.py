@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from cnnviz import picture
@@ -53,7 +53,8 @@ def classes(labels: Sequence[str]) -> str:
         placeholder="Type a name", max_selections=CLASSES,
     )  # fmt: skip
     link.note("classes", "0")
-    return st.session_state["classes"]
+    named: str = st.session_state["classes"]
+    return named
 
 
 def ground() -> tuple[int, int, int]:
@@ -71,7 +72,10 @@ def exports(request: gallery.Request, shelf: gallery.Gallery, channel: int, colu
     films = not request.owner  # a film passes through a file, and what is made of one's own photo never does
     with st.container(horizontal=True, gap="small", key="exports"):
         if track.image is not None:
-            way = lambda side: animation.enlarged(gallery.decoded(track.whole()), side)  # noqa: E731
+
+            def way(side: int) -> list[np.ndarray]:
+                return animation.enlarged(gallery.decoded(track.whole()), side)
+
             _file("GIF", f"{name}.gif", "image/gif", lambda: animation.animation(way(GIF)), "How this filter grew")
             if films:
                 _file(
@@ -108,7 +112,7 @@ def growing(ways: Sequence[Sequence[bytes]], columns: int) -> bytes:
     )
 
 
-def _file(label: str, name: str, kind: str, make: Callable[[], Any], help: str) -> None:
+def _file(label: str, name: str, kind: str, make: Callable[[], bytes], help: str) -> None:
     st.download_button(
         label, make, name, kind, key=f"file-{label}", on_click="ignore", icon=ICONS.get(label, ":material/download:"),
         help=help,

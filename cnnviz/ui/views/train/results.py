@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -37,7 +38,7 @@ def draw(one: Run) -> None:
 
 
 @st.fragment
-def judged(key: str, said: dict, split: str) -> None:
+def judged(key: str, said: dict[str, Any], split: str) -> None:
     """Confusion matrix, report per class, and the pictures with the greatest loss."""
     found, classes = said[split], said["classes"]
     left, right = st.columns([1.2, 1], gap="large")
@@ -80,7 +81,7 @@ def judged(key: str, said: dict, split: str) -> None:
         show.say("There are none.")
 
 
-def gallery(key: str, said: dict, shown: list[dict]) -> None:
+def gallery(key: str, said: dict[str, Any], shown: list[dict[str, Any]]) -> None:
     """Pictures of a verdict with the heat of the class they were called, as many in a row as there is room for."""
     engine, classes, place, tiles = current.engine(), said["classes"], st.empty(), []
     for one in shown:

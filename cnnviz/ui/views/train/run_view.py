@@ -168,7 +168,8 @@ def ended_badly(now: Run) -> str:
     if now.state in ("running", "queued", "starting"):
         return runs.crowded(now.folder)
     if now.state == "failed":
-        return now.last("failed").get("message", "")
+        why: str = now.last("failed").get("message", "")
+        return why
     if now.state not in ("waiting", "interrupted"):
         return ""
     if full := runs.crowded(now.folder):
