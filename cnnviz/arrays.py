@@ -1,11 +1,21 @@
-"""Arrays that answers are made of: closed to writing, and how many bytes they hold."""
+"""Arrays that answers are made of: closed to writing, how many bytes they hold, and heat with its place."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from typing import Protocol
 
 import numpy as np
+
+
+class Heat(Protocol):
+    """How warm each pixel is, (H, W) in 0..1, and left, top, width and height of these pixels in the photo."""
+
+    @property
+    def values(self) -> np.ndarray: ...
+    @property
+    def box(self) -> tuple[float, float, float, float]: ...
 
 
 def size(value: object) -> int:

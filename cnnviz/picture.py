@@ -10,11 +10,12 @@ import functools
 import io
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal, Protocol, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 from PIL import Image
 
+from cnnviz.arrays import Heat
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo
 
@@ -33,15 +34,6 @@ NOWHERE = (128, 128, 128)  # the colour of NaN
 
 class PictureError(RequestError):
     """A picture that cannot be drawn; the message says why and what to do next."""
-
-
-class Heat(Protocol):
-    """How warm each pixel is, (H, W) in 0..1, and left, top, width and height of these pixels in the photo."""
-
-    @property
-    def values(self) -> np.ndarray: ...
-    @property
-    def box(self) -> tuple[float, float, float, float]: ...
 
 
 def colourise(values: np.ndarray, colour_map: str = HEAT) -> np.ndarray:

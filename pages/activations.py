@@ -1,6 +1,10 @@
 """Activations: every channel of a layer, one of them close up, and one number down to its arithmetic."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
@@ -16,6 +20,10 @@ from cnnviz.ui.views import numbers
 from cnnviz.ui.views.class_activation import evidence
 from cnnviz.ui.widgets import controls, show
 
+if TYPE_CHECKING:
+    from cnnviz.inference.activations import Activations
+    from cnnviz.inference.layers import Layer
+
 current.guard()
 
 # say
@@ -24,12 +32,10 @@ show.head(
 )
 evidence.style()
 engine, photo = current.engine(), current.photo()
-key = show.net()
-if key is None:
-    st.stop()
+key = show.required_net()
 
 
-def layers_of(key: str) -> tuple:
+def layers_of(key: str) -> tuple[tuple[str, ...], tuple[Layer, ...], tuple[str, ...]]:
     """The net's layers with maps, all its layers in their table, and those that tell its story."""
     return engine.map_layers(key), engine.layers(key).layers, engine.stages(key)
 
@@ -73,9 +79,10 @@ def layer_of_maps() -> None:
     asked, layer = shown.layer == layer, shown.layer  # where the layer was refused, the one before is shown
     with strip:
         through_the_net(staged, layer)
-    pair, called, of = [shown], [photo.name], [photo.digest]
+    pair, called, digests = [shown], [photo.name], [photo.digest]
     if second is not None and second.maps.shape == shown.maps.shape:
-        pair, called, of = [shown, second], [photo.name, titles.get(beside, beside)], [photo.digest, other.digest]
+        pair, called = [shown, second], [photo.name, titles.get(beside, beside)]
+        digests = [photo.digest, other.digest]
     count, height, width = shown.maps.shape
     show.section(f"All {count} channels of {layer}", f"{height} × {width} each; point at a number, click a channel")
     liveliest = int(shown.maps.std(axis=(1, 2)).argmax())
@@ -89,7 +96,7 @@ def layer_of_maps() -> None:
     reach = max(max(float(one.maps.max()), -float(one.maps.min())) for one in (*pair, *staged))
     reach = reach if np.isfinite(reach) else 1.0
     mapgrid(
-        "maps", pair, called, " ".join([engine.model(key).fingerprint, layer, *of]), visit.this_visit().pictures,
+        "maps", pair, called, " ".join([*of, *digests]), visit.this_visit().pictures,
         chosen=st.session_state["channel"], scope=scope, reach=reach,
         field=numbers.field(engine, key, layer), big=show.presenting(),
         tiles=st.session_state["tiles"], on_choose=lambda channel: st.session_state.update(channel=channel),
@@ -110,7 +117,7 @@ def layer_of_maps() -> None:
 
 @st.fragment
 @show.refusals()
-def ordered(shown, scope: str, beside: dict[str, str], asked: bool) -> None:
+def ordered(shown: Activations, scope: str, beside: dict[str, str], asked: bool) -> None:
     """The order of the tiles, and the tiles in that order to take away: alone, as nothing else changes with it."""
     one, two = st.columns([1, 3], vertical_alignment="bottom")
     with one:
@@ -122,7 +129,12 @@ def ordered(shown, scope: str, beside: dict[str, str], asked: bool) -> None:
     like = {"like": channel} if sort == "similarity" else {}
     wide = picture.wide(count, height / width, 1.5)
     tile = min(240, max(4, show.WIDEST // wide - 2))
-    laid = {"columns": wide, "scope": SCOPES[0] if scope == SCOPES[0] else SCOPES[1], "tile": tile, "gap": 2}
+    laid: dict[str, Any] = {
+        "columns": wide,
+        "scope": SCOPES[0] if scope == SCOPES[0] else SCOPES[1],
+        "tile": tile,
+        "gap": 2,
+    }
     lines = script(
         f"shown = {call('engine.activations', key, PHOTO, layer)}",
         f"maps = shown.maps[{call('shown.order', sort, **like)}]  # {shown.maps.shape}",
@@ -143,7 +155,7 @@ def ordered(shown, scope: str, beside: dict[str, str], asked: bool) -> None:
         show.take_away("activations", picture=tiles, array=lambda: shown.maps, python=lines, link=link)
 
 
-def through_the_net(staged, layer: str) -> None:
+def through_the_net(staged: Sequence[Activations], layer: str) -> None:
     """One tile for each stage, the mean of its channels; a click goes there."""
     maps = np.stack([picture.resize(np.ascontiguousarray(one.maps.mean(0)), 96, 96) for one in staged])
     named = [one.layer for one in staged]
@@ -159,7 +171,7 @@ def through_the_net(staged, layer: str) -> None:
     )  # fmt: skip
 
 
-def close_up(shown, channel: int, scope: str, unit) -> None:
+def close_up(shown: Activations, channel: int, scope: str, unit: tuple[int | None, tuple[int, int] | None]) -> None:
     """One channel large, its numbers, how often each value occurs, and how one of them came about."""
     values = shown.maps[channel]
     limit = None if scope == SCOPES[0] else float(np.abs(shown.maps).max())

@@ -1,7 +1,11 @@
 """Class activation: which pixels spoke for which class, and the proof beside the picture."""
 
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
 from dataclasses import astuple, dataclass
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
@@ -19,6 +23,14 @@ from cnnviz.ui.views.class_activation import evidence as proof
 from cnnviz.ui.views.class_activation import gallery
 from cnnviz.ui.widgets import controls, show
 from cnnviz.ui.widgets.background import patiently
+
+if TYPE_CHECKING:
+    from PIL import Image
+    from streamlit.delta_generator import DeltaGenerator
+
+    from cnnviz.attribution.heatmap import Heatmap
+    from cnnviz.attribution.masking import Erasure
+    from cnnviz.inference.predict import Prediction
 
 current.guard()
 
@@ -38,7 +50,7 @@ class Question:
     versus: int | None
     against: bool
 
-    def answered(self, heat, best: int) -> bool:
+    def answered(self, heat: Heatmap, best: int) -> bool:
         """Whether a map is the answer; `best` is the most probable class."""
         asked = best if self.target is None else self.target, self.method, self.versus, self.against
         said = heat.target, heat.method, heat.goal.versus, heat.goal.against
@@ -49,9 +61,7 @@ class Question:
 show.head("Class activation", "Which pixels spoke for which class, seen from one layer of the net.")
 proof.style()
 engine, photo = current.engine(), current.photo()
-key = show.net()
-if key is None:
-    st.stop()
+key = show.required_net()
 
 
 @st.fragment
@@ -105,7 +115,15 @@ def evidence() -> None:
     draw(heat)
 
 
-def answer(bars, right, below, said, asked: Question, heat, waits: bool = False) -> None:
+def answer(
+    bars: DeltaGenerator,
+    right: DeltaGenerator,
+    below: DeltaGenerator,
+    said: Sequence[Prediction],
+    asked: Question,
+    heat: Heatmap | None,
+    waits: bool = False,
+) -> None:
     """What the net says and the map, its proof, and what can be taken away; while one `waits`, the map before."""
     with bars:
         shown = said[:5] if heat is None else [*said[:5], *(p for p in said[5:] if p.index == heat.target)]
@@ -166,14 +184,14 @@ def answer(bars, right, below, said, asked: Question, heat, waits: bool = False)
                 slow(view, heat, asked)
 
 
-def one_class(label: str, name: str, allowed, none: str, **how) -> int:
+def one_class(label: str, name: str, allowed: Container[int], none: str, **how: Any) -> int:
     """One of the net's classes from a searchable list, linked under `name`; -1 for none of them.
 
     A net with other classes begins without one: the same number is another class there.
     """
     model = engine.model(key)
     linked_of(name, model.labels or model.key, -1, lambda index: index == -1 or index in allowed, int)
-    chosen = st.session_state[name]
+    chosen: int = st.session_state[name]
 
     def choose(index: int) -> None:
         st.session_state[name] = index if index in allowed else -1
@@ -183,13 +201,13 @@ def one_class(label: str, name: str, allowed, none: str, **how) -> int:
     return chosen
 
 
-def proof_of(heat) -> str:
+def proof_of(heat: Heatmap) -> str:
     """Which view of the proof is looked at; one at a time, and only that one is computed."""
     views = [v for v in VIEWS if heat.layer != "input" or v not in VIEWS[1:3]]
     return controls.switch("Proof", "proof", views, views[0], label_visibility="collapsed")
 
 
-def beneath(view: str, heat, look: Look, top: list[int]) -> None:
+def beneath(view: str, heat: Heatmap, look: Look, top: list[int]) -> None:
     """A view of the proof that is there at once, or nearly."""
     if view == "Raw map":
         raw(heat)
@@ -203,7 +221,7 @@ def beneath(view: str, heat, look: Look, top: list[int]) -> None:
         proof.pieces(engine, photo, heat, look.threshold)
 
 
-def slow(view: str, heat, asked: Question) -> None:
+def slow(view: str, heat: Heatmap, asked: Question) -> None:
     """A view of the proof that takes its time."""
     if view == "Faithfulness":
         proof.faithful(engine, key, photo, heat)
@@ -211,7 +229,7 @@ def slow(view: str, heat, asked: Question) -> None:
         proof.sane(engine, key, photo, heat, asked.layer, asked.given)
 
 
-def raw(heat) -> None:
+def raw(heat: Heatmap) -> None:
     """The signed map at its own size, and the channels of the layer that weighed most in it."""
     order = np.argsort(-heat.weights)[:8]  # empty for a method that looks at the pixels
     signed, channels = st.columns([1, 2.4], gap="large")
@@ -231,19 +249,19 @@ def raw(heat) -> None:
         show.say(f"Row by row: {listed}")
 
 
-def take_away(heat, asked: Question, look: Look, stands: str, erased) -> None:
+def take_away(heat: Heatmap, asked: Question, look: Look, stands: str, erased: Erasure | None) -> None:
     """The overlay as it stands, its numbers, its Python and its link."""
-    question = {"target": asked.target, "layer": asked.layer, "method": asked.method}
+    question: dict[str, object] = {"target": asked.target, "layer": asked.layer, "method": asked.method}
     question |= {"options": vars(asked.given)} if asked.given else {}
     question |= {"versus": asked.versus} if asked.versus is not None else {}
     question |= {"against": True} if asked.against else {}
-    how = {"side": SIDE, "threshold": look.threshold, "contours": look.contours, "boxes": look.boxes}
+    how: dict[str, Any] = {"side": SIDE, "threshold": look.threshold, "contours": look.contours, "boxes": look.boxes}
     how = {name: value for name, value in {**how, "seen": look.view == "seen"}.items() if value}
     module = "attribution.overlay" if how.keys() - {"side", "threshold"} else "picture"
     drawing = call(f"cnnviz.{module}.overlay", PHOTO, HEAT, look.opacity, look.colours, **how)
     lines = [f"heat = {call('engine.heatmap', key, PHOTO, **question)}", f"{drawing}.save('heat.png')"]
 
-    def drawn():
+    def drawn() -> Image.Image:
         from cnnviz.attribution import overlay  # brings in torch, which is there by now
 
         return overlay.overlay(photo, heat, look.opacity, look.colours, **how)

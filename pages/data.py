@@ -1,7 +1,10 @@
 """Data: what a net learns from, looked at before it is learned from."""
 
+from __future__ import annotations
+
 import html
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
@@ -17,6 +20,9 @@ from cnnviz.ui.server import data_sets, runs
 from cnnviz.ui.session import current
 from cnnviz.ui.session.link import linked, note, noted
 from cnnviz.ui.widgets import controls, show
+
+if TYPE_CHECKING:
+    from cnnviz.data.audit import Audit
 
 current.guard()
 
@@ -159,7 +165,7 @@ def look(name: str) -> None:
             findings(data_sets.audited(name))
 
 
-def findings(found) -> None:
+def findings(found: Audit) -> None:
     """What an audit found, in sentences and pictures."""
     show.section("Findings", f"{len(found.sizes):,} pictures opened")
     low, high = found.sizes.min(0), found.sizes.max(0)
@@ -223,7 +229,8 @@ def picked(name: str | None, turn: int) -> np.ndarray:
                 some, _ = data_sets.batch(data_sets.data_set(name), "train", 3, turn, 192)
                 of, kept = st.session_state["_sample"] = now, some[0] if len(some) else None
         if kept is not None and of[0] == name:
-            return kept
+            square: np.ndarray = kept
+            return square
     pixels = current.photo().pixels
     side = min(pixels.shape[:2])
     top, west = (pixels.shape[0] - side) // 2, (pixels.shape[1] - side) // 2

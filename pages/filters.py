@@ -5,7 +5,8 @@ import streamlit as st
 
 from cnnviz import picture
 from cnnviz.feature_vis import sheet
-from cnnviz.feature_vis.recipes import RECIPES, in_words
+from cnnviz.feature_vis.recipes import RECIPES, Ascent, in_words
+from cnnviz.options import knobs
 from cnnviz.ui.components.mosaic import mosaic
 from cnnviz.ui.server.jobs import JOBS, remaining
 from cnnviz.ui.session import current, link
@@ -23,17 +24,16 @@ show.head(
     "Filters", "What each channel of a layer would like to see: a picture grown, step by step, to please it most."
 )
 engine, photo = current.engine(), current.photo()
-key = show.net()
-if key is None:
-    st.stop()
+key = show.required_net()
 model = engine.model(key)
 if model.key.startswith("lecture/"):
     show.say("This net has learned nothing yet, so its channels want nothing in particular.")
 
 # ask
-widths = show.asked(f"widths {key}", lambda: engine.filter_layers(key))
-if not widths:
+counts = show.asked(f"widths {key}", lambda: engine.filter_layers(key))
+if not counts:
     st.stop()
+widths = counts
 names = list(widths)
 one, two, three, four = st.columns([2, 1.4, 1.2, 1.2], vertical_alignment="bottom")
 with one:
@@ -59,9 +59,7 @@ if kind == "list" and layer == "logits":
 chosen = engine.recipe(key, recipe)
 with st.expander("Knobs"):
     turned = {}
-    for column, part in zip(
-        st.columns(3), np.array_split([k.name for k in gallery.knobs(gallery.Ascent)], 3), strict=True
-    ):
+    for column, part in zip(st.columns(3), np.array_split([k.name for k in knobs(Ascent)], 3), strict=True):
         with column:
             turned.update(gallery.asked_knobs(chosen, f"{recipe}", [str(name) for name in part]))
 
@@ -87,7 +85,8 @@ def answers() -> list[int]:
     """All channels, the one that answers the photo most first."""
     if layer == "logits":
         return [p.index for p in engine.predict(key, photo, widths[layer])]
-    return np.argsort(-engine.activations(key, photo, layer).mean, kind="stable").tolist()
+    order: list[int] = np.argsort(-engine.activations(key, photo, layer).mean, kind="stable").tolist()
+    return order
 
 
 # compute
@@ -100,9 +99,10 @@ def asked() -> gallery.Request:
     return gallery.Request(key, model.fingerprint, layer, channels, ascent, base, owner)
 
 
-request = show.asked("filters", asked)
-if request is None:
+answered = show.asked("filters", asked)
+if answered is None:
     st.stop()
+request = answered
 before = st.session_state.get("_gallery")
 if before is not None and before != request and (old := JOBS.get(before)) is not None and old.busy:
     JOBS.drop(before)  # a knob was turned: the pictures that are done are remembered, the rest is not wanted any more
@@ -130,10 +130,10 @@ def grown() -> None:
     if job.error:
         st.error(show.plain(job.error), icon=":material/error:")
         if not shelf.begun:
-            what = st.session_state.get("_gallery_good")
-            if what is None or (job := JOBS.get(what)) is None:
+            good: gallery.Request | None = st.session_state.get("_gallery_good")
+            if good is None or (last := JOBS.get(good)) is None:
                 return
-            shelf = job.look()
+            what, job, shelf = good, last, last.look()
             show.say(f"These are the pictures from before: {job.title}.")
     elif job.busy:
         bar, button = st.columns([5, 1], vertical_alignment="center")
@@ -147,7 +147,10 @@ def grown() -> None:
         st.session_state["_gallery_good"] = what
     layer, channels = what.layer, list(what.channels)
     labels = engine.model(what.model).labels
-    called = lambda channel: labels[channel] if layer == "logits" else f"channel {channel}"  # noqa: E731
+
+    def called(channel: int) -> str:
+        return labels[channel] if layer == "logits" else f"channel {channel}"
+
     all_of_them, one_of_them = st.columns([2.1 if len(channels) > 1 else 1, 1], gap="large")
     with one_of_them:
         place = st.session_state["shown"]

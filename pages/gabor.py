@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Sequence
 
 import numpy as np
 import streamlit as st
@@ -21,7 +22,7 @@ current.guard()
 # say
 show.head("Gabor lab", "A wave under a bell: it answers where the picture holds that wave, in that direction.")
 photo, lab = current.photo(), visit.this_visit().state(GaborLab)
-BANK = (
+BANK: tuple[tuple[str, str, Sequence[float], Sequence[float]], ...] = (
     ("Directions θ (degrees)", "thetas", list(range(0, 180, 15)), [0, 45]),
     ("Frequencies (cycles/px)", "frequencies", [0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4], [0.1, 0.4]),
     ("Widths σ (px)", "sigmas", [1.0, 1.5, 2.0, 3.0, 4.0, 6.0], [1.0, 3.0]),
@@ -106,7 +107,7 @@ def bank() -> None:
     asked = []
     for place, (label, key, offered, first) in zip(st.columns(3), BANK, strict=True):
         with place:
-            linked(key, first, lambda chosen, offered=offered: set(chosen) <= set(offered), json.loads)
+            linked(key, first, set(offered).issuperset, json.loads)
             asked.append(st.multiselect(label, offered, key=key))
             note(key, first)
     thetas, frequencies, sigmas = asked

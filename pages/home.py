@@ -1,6 +1,9 @@
 """Home: the current photo on its way through the current net."""
 
+from __future__ import annotations
+
 from functools import partial
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -8,6 +11,14 @@ from cnnviz import picture
 from cnnviz.script import HEAT, PHOTO, call, script
 from cnnviz.ui.session import current
 from cnnviz.ui.widgets import show
+
+if TYPE_CHECKING:
+    from cnnviz.attribution.heatmap import Heatmap
+    from cnnviz.inference.activations import Activations
+    from cnnviz.inference.layers import LayerTable
+    from cnnviz.inference.predict import Prediction
+    from cnnviz.models.load import Model
+    from cnnviz.photo import Photo
 
 current.guard()
 
@@ -30,13 +41,13 @@ with st.container(key="stages"):
 
 
 # compute
-def answers(key, photo):
+def answers(key: str, photo: Photo) -> tuple[Model, Photo, tuple[Prediction, ...], Heatmap, LayerTable]:
     """What the net says and where it looked, with the net and the photo that this is about."""
     said = engine.predict(key, photo, top=5)
     return engine.model(key), photo, said, engine.heatmap(key, photo), engine.layers(key)
 
 
-def stages(key, photo):
+def stages(key: str, photo: Photo) -> tuple[Model, Photo, tuple[Activations, ...]]:
     """The maps of the net's stages, with the net and the photo that they are of."""
     return engine.model(key), photo, engine.all_activations(key, photo, engine.stages(key))
 
@@ -44,9 +55,7 @@ def stages(key, photo):
 with side_said:
     engine = current.engine()
 with place_trouble:
-    key = show.net()
-    if key is None:
-        st.stop()
+    key = show.required_net()
     answered = show.asked("home", partial(answers, key, photo), "Asking the net", of=show.ITSELF)
     staged = show.asked("home-stages", partial(stages, key, photo), "Running the stages", of=show.ITSELF)
 

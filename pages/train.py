@@ -21,10 +21,10 @@ sets = data_sets.data_sets()
 if sets:
     wanted = plan_form.ask(sets)
     with st.container(horizontal=True):
-        if st.button("Train", type="primary", icon=":material/play_arrow:", disabled=wanted is None):
+        if st.button("Train", type="primary", icon=":material/play_arrow:", disabled=wanted is None) and wanted:
             with show.refusals():
                 st.session_state["run"] = runs.begin(wanted)
-        if st.button("Find a rate", icon=":material/query_stats:", disabled=wanted is None):
+        if st.button("Find a rate", icon=":material/query_stats:", disabled=wanted is None) and wanted:
             with show.refusals():
                 rate_finder.begin(wanted)
         if wanted is not None:
