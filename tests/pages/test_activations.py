@@ -55,6 +55,16 @@ def test_the_grid_has_the_tensors_own_statistics_and_maps(visit, engine):
     np.testing.assert_allclose((levels.astype(float) - 128) / 127 * reach, small, atol=float(reach.max()) / 250)
 
 
+def test_the_grid_shows_the_maps_of_the_photo_that_is_chosen_next(visit, engine):
+    at = visit("activations", photo="cat")
+    at.session_state["photo"] = "coffee"
+    told = component(at.run())
+    (first,) = told["pictures"]
+    assert first["name"] == "coffee"
+    maps = engine.activations(NET, Photo.sample("coffee"), told["layer"])
+    np.testing.assert_array_equal(floats(first["mean"]), maps.mean)
+
+
 def test_two_photos_share_one_scale(visit, engine):
     told = component(visit("activations", beside="coffee"))
     assert [p["name"] for p in told["pictures"]] == ["cat", "coffee"]
