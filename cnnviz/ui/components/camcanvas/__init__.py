@@ -17,7 +17,7 @@ import streamlit as st
 from cnnviz import picture
 from cnnviz.ui.components import convlab, shelf
 from cnnviz.ui.components.camcanvas.look import Look, read
-from cnnviz.ui.components.shared import encode
+from cnnviz.ui.components.shared import encode, joiner
 
 if TYPE_CHECKING:
     from cnnviz.attribution.heatmap import Heatmap
@@ -30,13 +30,13 @@ MANY = 400_000  # numbers of the raw maps of all classes that travel
 
 _canvas = st.components.v2.component(
     "cnnviz_camcanvas",
-    js=encode.script(convlab.HERE / "common.js", HERE / "model.js", HERE / "draw.js", HERE / "index.js"),
-    css=encode.script(convlab.HERE / "style.css", HERE / "style.css"),
+    js=joiner.script(HERE / "index.js"),
+    css=joiner.sheet(convlab.HERE / "style.css", HERE / "style.css"),
 )
 _pick = st.components.v2.component(
     "cnnviz_campick",
-    js=encode.script(convlab.HERE / "common.js", HERE / "pick.js"),
-    css=encode.script(convlab.HERE / "style.css", HERE / "style.css"),
+    js=joiner.script(HERE / "pick.js"),
+    css=joiner.sheet(convlab.HERE / "style.css", HERE / "style.css"),
 )
 
 

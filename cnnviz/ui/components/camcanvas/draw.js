@@ -1,4 +1,8 @@
 // What is painted on the canvas: the photo, the heat over it, contours, boxes, and what was wiped away.
+import { controls } from "./look.js";
+import { contour, otsu, pieces } from "./model.js";
+import { sharp } from "../shared/canvas.js";
+import { calm } from "../shared/theme.js";
 
 const FADED = "rgb(128 128 128 / .55)";
 
@@ -9,8 +13,8 @@ function frame(cam, width, height) {
   return [left * width, top * height, across * width, down * height];
 }
 
-function draw(cam) {
-  const { data, look, theme: { dark } } = cam;
+export function draw(cam) {
+  const { data, look } = cam;
   const [down, across] = data.shape;
   const ratio = look.view === "seen" ? down / across : data.size[1] / data.size[0];
   const most = Math.min(cam.element.clientWidth, look.view === "seen" ? 560 / ratio : 640 / ratio);
@@ -108,4 +112,19 @@ function smear(cam, context, x, y, w, h) {
     context.stroke();
   }
   context.restore();
+}
+
+/** In blink mode, the heat comes and goes. */
+function blink(cam) {
+  const wanted = cam.look.mode === "blink" && !calm();
+  if (wanted && !cam.ticking) {
+    cam.ticking = true;
+    const tick = () => {
+      if (cam.look.mode !== "blink" || !cam.element.isConnected) { cam.ticking = false; cam.blinkOn = true; return; }
+      cam.blinkOn = !cam.blinkOn;
+      draw(cam);
+      setTimeout(tick, 700);
+    };
+    setTimeout(tick, 700);
+  }
 }

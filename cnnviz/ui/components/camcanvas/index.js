@@ -1,4 +1,15 @@
 // The photo under its heat. Everything but the answer to an erased photo is drawn here, at once.
+import { draw } from "./draw.js";
+import { hands } from "./hands.js";
+import { same, tell } from "./look.js";
+import { choose, shelf, show } from "./maps.js";
+import { otsu } from "./model.js";
+import { bytes, floats } from "../shared/bytes.js";
+import { Tile } from "../shared/canvas.js";
+import { palette } from "../shared/colour.js";
+import { make } from "../shared/element.js";
+import { mounted } from "../shared/mount.js";
+import { theme } from "../shared/theme.js";
 
 const CANVASES = new WeakMap();
 const MODES = [["overlay", "Overlay"], ["split", "Split"], ["blink", "Blink"]];
@@ -79,7 +90,7 @@ function update(cam, data) {
     cam.shown = { target: data.target, method: data.method };
     cam.drawn = `${data.target} ${data.method}`;
     cam.heat = bytes(data.heat);
-    cam.raw = data.raw ? new Float32Array(bytes(data.raw).buffer) : null;
+    cam.raw = data.raw ? floats(data.raw) : null;
     cam.caption = data.caption;
     cam.lines = null;
   }
@@ -97,9 +108,6 @@ function update(cam, data) {
   pictures(cam);
   draw(cam);
 }
-
-/** What lies on the page's shelf for this canvas; it may come before or after the canvas itself. */
-const shelf = (cam, name) => globalThis.cnnvizShelf?.get(`${cam.data.name} ${name}`);
 
 /** Take the photo, what the net saw of it, and the colour maps. */
 function pictures(cam) {
@@ -125,158 +133,4 @@ function chips(cam) {
     return list.length > 1 ? make("div", { role: "group", "aria-label": name }, ...buttons) : null;
   };
   cam.chips.replaceChildren(...[row("Another class, at once", data.classes), row("Another method, at once", data.methods)].filter(Boolean));
-}
-
-function choose(cam, one) {
-  const there = show(cam, one);
-  clearTimeout(cam.late);
-  cam.late = setTimeout(() => cam.trigger("choice", cam.shown), there ? 120 : 0);
-}
-
-/** Draw the map of a class and method if it is at hand; whether it is. */
-function show(cam, one) {
-  const raw = found(cam, one);
-  cam.shown = { target: one.target, method: one.method };
-  if (raw) {
-    cam.pending = cam.shown;
-    cam.drawn = `${one.target} ${one.method}`;
-    cam.raw = raw;
-    cam.heat = spread(raw, ...cam.data.rawShape, ...cam.data.shape);
-    cam.caption = `Heat map of ${one.title}`;
-    cam.lines = null;
-    clearTimeout(cam.patience);
-    cam.patience = setTimeout(() => (cam.pending = null), 5000); // Python did not follow: believe it again
-  }
-  draw(cam);
-  return raw != null;
-}
-
-/** The raw map of a class and method, if it lies on the shelf: by itself, or among those of all classes. */
-function found(cam, { target, method }) {
-  const { subject, rawShape: [rows, columns] } = cam.data, maps = shelf(cam, "maps"), all = shelf(cam, "all");
-  const text = maps?.subject === subject && maps.maps[`${target} ${method}`];
-  if (text) return new Float32Array(bytes(text).buffer);
-  if (all?.subject !== subject || all.method !== method) return null;
-  if (cam.all?.from !== all) cam.all = { from: all, numbers: new Int16Array(bytes(all.numbers).buffer), sizes: new Float32Array(bytes(all.sizes).buffer) };
-  const { numbers, sizes } = cam.all, n = rows * columns;
-  return target < sizes.length ? Float32Array.from(numbers.subarray(target * n, (target + 1) * n), (v) => v * sizes[target]) : null;
-}
-
-const same = (a, b) => a != null && a.target === b.target && a.method === b.method;
-
-/** Tell Python, once the hand rests. */
-function tell(cam, later) {
-  clearTimeout(cam.timer);
-  cam.timer = setTimeout(() => cam.send("look", { ...cam.look, strokes: cam.strokes, photo: cam.photoStamp, stamp: cam.stamp }), later);
-}
-
-function controls(cam) {
-  const { look } = cam;
-  for (const name of ["opacity", "threshold"]) {
-    const [input, output] = cam[`${name}Range`];
-    if (Number(input.value) !== look[name]) input.value = look[name];
-    output.textContent = Math.round(look[name] * 100);
-  }
-  for (const name of ["contours", "boxes"]) cam[`${name}Check`].checked = look[name];
-  cam.modes[look.mode].checked = cam.views[look.view].checked = true;
-  cam.colours.value = look.colours;
-  for (const chip of cam.chips.querySelectorAll("button")) {
-    chip.setAttribute("aria-pressed", String(same(cam.shown, { target: Number(chip.dataset.target), method: chip.dataset.method })));
-  }
-  cam.undo.disabled = cam.clear.disabled = !cam.strokes.length;
-  cam.radius.disabled = !cam.brush.checked;
-  cam.canvas.style.cursor = look.mode === "split" && !cam.brush.checked ? "ew-resize" : "crosshair";
-  read(cam);
-}
-
-/** What lies under the pointer, and the boxes in the photo's own pixels. */
-function read(cam) {
-  const { data, hover } = cam, [down, across] = data.shape, words = [];
-  if (hover) {
-    const [u, v] = hover, value = cam.heat[Math.floor(v * down) * across + Math.floor(u * across)] / 255;
-    words.push(`Heat ${value.toFixed(2)}`);
-    if (cam.raw) {
-      const [rows, columns] = data.rawShape, y = Math.floor(v * rows), x = Math.floor(u * columns);
-      words.push(`raw map at (${y}, ${x}): ${cam.raw[y * columns + x].toPrecision(4)}`);
-    }
-  } else if (cam.look.boxes) {
-    const [left, top, w, h] = data.box, [width, height] = data.size;
-    const listed = cam.found.slice(0, 3).map((b, i) => {
-      const x = Math.round((left + (b.left / across) * w) * width), y = Math.round((top + (b.top / down) * h) * height);
-      return `box ${i + 1} at (${x}, ${y}), ${Math.round(((b.right - b.left) / across) * w * width)} × ${Math.round(((b.low - b.top) / down) * h * height)} px, mean heat ${(b.sum / b.area / 255).toFixed(2)}`;
-    });
-    words.push(listed.length ? listed.join("; ") : "No piece is warm enough for a box");
-  } else words.push(cam.caption);
-  cam.say.textContent = words.join(", ");
-}
-
-function blink(cam) {
-  const wanted = cam.look.mode === "blink" && !calm();
-  if (wanted && !cam.ticking) {
-    cam.ticking = true;
-    const tick = () => {
-      if (cam.look.mode !== "blink" || !cam.element.isConnected) { cam.ticking = false; cam.blinkOn = true; return; }
-      cam.blinkOn = !cam.blinkOn;
-      draw(cam);
-      setTimeout(tick, 700);
-    };
-    setTimeout(tick, 700);
-  }
-}
-
-function hands(cam) {
-  const { canvas } = cam;
-  const spot = (event) => {
-    const box = canvas.getBoundingClientRect(), [x, y, w, h] = cam.at;
-    return [(event.clientX - box.left - x) / w, (event.clientY - box.top - y) / h];
-  };
-  const inside = ([u, v]) => u >= 0 && u < 1 && v >= 0 && v < 1;
-  const dab = ([u, v]) => [Math.round(u * 1e3) / 1e3, Math.round(v * 1e3) / 1e3, Number(cam.radius.value)];
-  canvas.addEventListener("pointerdown", (event) => {
-    canvas.setPointerCapture(event.pointerId);
-    if (cam.brush.checked && inside(spot(event))) cam.stroke = [dab(spot(event))];
-    else if (cam.look.mode === "split") cam.look.split = Math.min(1, Math.max(0, spot(event)[0]));
-    else if (cam.look.mode === "blink") cam.blinkOn = !cam.blinkOn;
-    draw(cam);
-  });
-  canvas.addEventListener("pointermove", (event) => {
-    const at = spot(event);
-    cam.hover = inside(at) ? at : null;
-    if (inside(at)) cam.cursor = at;
-    cam.ring = inside(at);
-    if (cam.stroke) {
-      const last = cam.stroke[cam.stroke.length - 1];
-      if (Math.hypot(at[0] - last[0], at[1] - last[1]) > 0.01 && cam.stroke.length < 400) cam.stroke.push(dab([Math.min(1.5, Math.max(-0.5, at[0])), Math.min(1.5, Math.max(-0.5, at[1]))]));
-    } else if (event.buttons && cam.look.mode === "split" && !cam.brush.checked) cam.look.split = Math.min(1, Math.max(0, at[0]));
-    else if (!cam.brush.checked) { read(cam); return; }
-    draw(cam);
-  });
-  const finish = () => {
-    if (!cam.stroke) return cam.look.mode === "split" && tell(cam, 300);
-    cam.strokes = [...cam.strokes, cam.stroke];
-    cam.stroke = null;
-    draw(cam);
-    tell(cam, 0);
-  };
-  canvas.addEventListener("pointerup", finish);
-  canvas.addEventListener("pointercancel", finish);
-  canvas.addEventListener("pointerleave", () => { cam.hover = null; cam.ring = false; draw(cam); });
-  canvas.addEventListener("blur", () => { cam.ring = false; draw(cam); });
-  canvas.addEventListener("keydown", (event) => {
-    const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
-    if (step) {
-      if (cam.look.mode === "split" && !cam.brush.checked) cam.look.split = Math.min(1, Math.max(0, cam.look.split + step[0] * 0.02));
-      if (cam.look.mode === "split") tell(cam, 600);
-      cam.cursor = [0, 1].map((i) => Math.min(0.999, Math.max(0, cam.cursor[i] + step[i] * 0.02)));
-      cam.hover = cam.cursor;
-      cam.ring = true;
-    } else if (event.key === " " || event.key === "Enter") {
-      if (cam.brush.checked) { cam.stroke = [dab(cam.cursor)]; finish(); }
-      else if (cam.look.mode === "blink") cam.blinkOn = !cam.blinkOn;
-      else return;
-    } else return;
-    event.preventDefault();
-    event.stopPropagation();
-    draw(cam);
-  });
 }

@@ -1,7 +1,7 @@
 // What can be told from a map alone: its contour lines and its warm pieces.
 
 /** Line segments [x0, y0, x1, y1] in 0..1 where the heat (0..255) crosses a level: marching squares. */
-function contour(heat, height, width, level) {
+export function contour(heat, height, width, level) {
   const lines = [], at = (y, x) => heat[y * width + x];
   for (let y = 0; y + 1 < height; y++) {
     for (let x = 0; x + 1 < width; x++) {
@@ -23,7 +23,7 @@ function contour(heat, height, width, level) {
 }
 
 /** Connected pieces at or above a level, largest sum of heat first: {left, top, right, low, area, sum} in map pixels. */
-function pieces(heat, height, width, level, smallest) {
+export function pieces(heat, height, width, level, smallest) {
   const seen = new Uint8Array(heat.length), found = [], stack = [];
   for (let i = 0; i < heat.length; i++) {
     if (seen[i] || heat[i] < level || heat[i] === 0) continue;
@@ -54,7 +54,7 @@ function pieces(heat, height, width, level, smallest) {
 }
 
 /** The level that parts warm from cold best (Otsu), 0..255, as the engine's. */
-function otsu(heat) {
+export function otsu(heat) {
   const counts = new Float64Array(256);
   for (const value of heat) counts[value]++;
   let all = 0;
@@ -72,7 +72,7 @@ function otsu(heat) {
 }
 
 /** A signed map as heat 0..255 of another size, as the engine spreads it: cold is 0, bilinear, the hottest place 255. */
-function spread(raw, rows, columns, height, width) {
+export function spread(raw, rows, columns, height, width) {
   let top = 0;
   for (const value of raw) if (value > top) top = value;
   const heat = new Float32Array(height * width), out = new Uint8Array(heat.length);

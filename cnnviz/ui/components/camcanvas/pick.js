@@ -1,5 +1,8 @@
 // A searchable list of up to thousands of classes. Where it chooses for a canvas, that shows the class at once if its map
 // is at hand; Python follows.
+import { make } from "../shared/element.js";
+import { mounted } from "../shared/mount.js";
+import { theme } from "../shared/theme.js";
 
 const LISTS = new WeakMap();
 const MOST = 200; // rows that are drawn; typing narrows them

@@ -14,18 +14,18 @@ from cnnviz.signal.code import kernel_table
 from cnnviz.signal.convolve import MODES, Sliding
 from cnnviz.signal.examples import Example
 from cnnviz.signal.kernels import KERNELS
-from cnnviz.ui.components.shared.encode import colours, script, text
+from cnnviz.ui.components.shared import joiner
+from cnnviz.ui.components.shared.encode import colours, text
 
 HERE = Path(__file__).parent
-FILES = ("common.js", "signal.js", "model.js", "view.js", "chips.js", "controls.js", "index.js")
 _STAMPS = itertools.count(1)
 STAGES, LOOKS, POOLS = ("conv", "relu", "pool"), ("signed", "magnitude", "picture"), ("max", "average")
 
 
 _lab = st.components.v2.component(
     "cnnviz_convlab",
-    js=script(*(HERE / name for name in FILES)),
-    css=(HERE / "style.css").read_text(encoding="utf-8"),
+    js=joiner.script(HERE / "index.js"),
+    css=joiner.sheet(HERE / "style.css"),
 )
 
 

@@ -1,4 +1,14 @@
 // Kernels to choose from: the named ones, those a net learned, and the filters of the layer being built.
+import { changed } from "./change.js";
+import { copied, gathered, resized, spread } from "./kernel.js";
+import { filterOf, sizeOf } from "./model.js";
+import { stop } from "./motion.js";
+import { tint } from "./pictures.js";
+import { Tile } from "../shared/canvas.js";
+import { level, peakOf } from "../shared/colour.js";
+import { make } from "../shared/element.js";
+
+const MOST_FILTERS = 6;
 
 /** A kernel as a small picture in the colours of weights. */
 function stamp(lab, weights, side) {
@@ -13,7 +23,7 @@ function stamp(lab, weights, side) {
   return canvas;
 }
 
-function showKernels(lab) {
+export function showKernels(lab) {
   const { parts } = lab, name = filterOf(lab).name, key = [lab.theme.dark, lab.presets.length, lab.learned?.length].join();
   if (lab.chipKey !== key) {
     lab.chipKey = key;
@@ -45,7 +55,7 @@ function choose(lab, preset) {
   });
 }
 
-function showLearned(lab, learned, from) {
+export function showLearned(lab, learned, from) {
   lab.learned = learned;
   const tiles = learned.map((weights, i) =>
     make("button", { type: "button", class: "tile", "aria-label": `Learned kernel ${i}`, title: `Kernel ${i}`, onclick: () =>
@@ -60,7 +70,7 @@ function showLearned(lab, learned, from) {
 }
 
 /** The layer's filters, each with its map: choose one to look inside. */
-function showFilters(lab) {
+export function showFilters(lab) {
   const { s, parts } = lab;
   const cards = s.filters.map((filter, f) => {
     const { map, width, height } = lab.maps[f], tile = new Tile();

@@ -1,8 +1,14 @@
 // The receptive-field builder: stack layers, see on the photo what one unit can see, and what it does see.
+import { MOST_LAYERS, fields, legalised, profile } from "./receptive.js";
+import { bytes } from "../shared/bytes.js";
+import { Tile, sharp } from "../shared/canvas.js";
+import { palette } from "../shared/colour.js";
+import { make, place } from "../shared/element.js";
+import { mounted } from "../shared/mount.js";
+import { theme } from "../shared/theme.js";
 
 const FIELDS = new WeakMap();
 const KINDS = [["conv", "Convolution"], ["max", "Max pool"], ["average", "Average pool"]];
-const MOST_LAYERS = 12;
 
 export default function (args) {
   return mounted(FIELDS, args, buildField, updateField);
@@ -65,48 +71,11 @@ function updateField(lab, data) {
   edit(lab, () => {}, false);
 }
 
-/** The numbers of each layer: map side, jump, field size, first middle. */
-function follow(lab) {
-  let at = { map: lab.side, jump: 1, field: 1, middle: 0 };
-  lab.rows = [at];
-  for (const layer of lab.layers) {
-    const span = extent(layer.kernel, layer.dilation);
-    at = {
-      map: at.map ? outSize(at.map, layer.kernel, layer.stride, layer.padding, layer.dilation) : 0,
-      jump: at.jump * layer.stride, field: at.field + (span - 1) * at.jump,
-      middle: at.middle + ((span - 1) / 2 - layer.padding) * at.jump,
-    };
-    lab.rows.push(at);
-  }
-}
-
-/** How much each pixel of the field counts along one side: windows convolved with each other, its largest 1. */
-function profile(layers) {
-  let power = [1];
-  for (const layer of [...layers].reverse()) {
-    const span = extent(layer.kernel, layer.dilation), spread = new Float64Array((power.length - 1) * layer.stride + span);
-    power.forEach((value, i) => {
-      for (let j = 0; j < layer.kernel; j++) spread[i * layer.stride + j * layer.dilation] += value / layer.kernel;
-    });
-    power = Array.from(spread);
-  }
-  const root = power.map(Math.sqrt), most = Math.max(...root);
-  return root.map((v) => v / most);
-}
-
-/** Change the stack and keep it legal: no window beyond its map, no padding beyond half a pool. */
+/** Change the stack and keep it legal. */
 function edit(lab, change, report = true) {
   change();
-  let map = lab.side;
-  lab.layers = lab.layers.slice(0, MOST_LAYERS).filter((layer) => {
-    if (layer.kind !== "conv") (layer.dilation = 1), (layer.padding = Math.min(layer.padding, Math.floor(layer.kernel / 2)));
-    while (layer.dilation > 1 && extent(layer.kernel, layer.dilation) > map + 2 * layer.padding) layer.dilation--;
-    while (layer.kernel > 1 && extent(layer.kernel, layer.dilation) > map + 2 * layer.padding) layer.kernel--;
-    const next = outSize(map, layer.kernel, layer.stride, layer.padding, layer.dilation);
-    if (next) map = next;
-    return next > 0;
-  });
-  follow(lab);
+  lab.layers = legalised(lab.side, lab.layers);
+  lab.rows = fields(lab.side, lab.layers);
   table(lab);
   later(lab);
   if (!report) return;

@@ -11,7 +11,8 @@ import streamlit as st
 
 from cnnviz.signal.receptive import Window
 from cnnviz.ui.components.convlab import HERE
-from cnnviz.ui.components.shared.encode import colours, script, text
+from cnnviz.ui.components.shared import joiner
+from cnnviz.ui.components.shared.encode import colours, text
 
 _conv, _pool = Window("conv", 3, 1, 1), Window("max", 2, 2)
 
@@ -37,8 +38,8 @@ FIRST = "VGG16, first three blocks"
 
 _lab = st.components.v2.component(
     "cnnviz_fieldlab",
-    js=script(*(HERE / name for name in ("common.js", "signal.js", "field.js"))),
-    css=(HERE / "style.css").read_text(encoding="utf-8"),
+    js=joiner.script(HERE / "field.js"),
+    css=joiner.sheet(HERE / "style.css"),
 )
 
 

@@ -1,31 +1,14 @@
 // What the lab knows and what follows from it: legal settings, maps, and the numbers under the window.
-
-const MOST_FILTERS = 6;
-const SIZES = [1, 2, 3, 4, 5, 6, 7];
-
-const zeros = (k) => Array.from({ length: k }, () => new Array(k).fill(0));
-const copied = (weights) => weights.map((plane) => plane.map((row) => [...row]));
-
-/** A kernel cut to its middle or framed with zeros. */
-function resized(plane, k) {
-  const n = plane.length, shift = Math.floor((n - k) / 2), out = zeros(k);
-  for (let i = 0; i < k; i++) for (let j = 0; j < k; j++) out[i][j] = plane[i + shift]?.[j + shift] ?? 0;
-  return out;
-}
-
-/** One plane for each channel; a kernel that keeps brightness is shared out, so that gray stays gray. */
-function spread(plane, channels) {
-  const sum = plane.flat().reduce((a, b) => a + b, 0);
-  const share = channels > 1 && sum > 0.5 ? 1 / channels : 1;
-  return Array.from({ length: channels }, () => plane.map((row) => row.map((w) => w * share)));
-}
+import { gathered, resized, spread } from "./kernel.js";
+import { correlate, extent, mostPadding, padded, pooled, rectified } from "./signal.js";
+import { peakOf } from "../shared/colour.js";
 
 const planesOf = (lab) => (lab.s.colour ? lab.input.planes.slice(1) : lab.input.planes.slice(0, 1));
-const filterOf = (lab) => lab.s.filters[lab.s.selected];
-const sizeOf = (lab) => filterOf(lab).weights[0].length;
+export const filterOf = (lab) => lab.s.filters[lab.s.selected];
+export const sizeOf = (lab) => filterOf(lab).weights[0].length;
 
 /** The limits of today's picture and kernel; nothing outside them can be chosen. */
-function limits(lab) {
+export function limits(lab) {
   const { width, height } = lab.input, side = Math.min(width, height), k = sizeOf(lab), { s } = lab;
   const span = extent(k, s.dilation);
   return {
@@ -37,7 +20,7 @@ function limits(lab) {
 }
 
 /** Bring every setting inside its limits, the picture's own first. */
-function legalise(lab) {
+export function legalise(lab) {
   const { s } = lab;
   s.colour = Boolean(s.colour) && lab.input.planes.length > 1;
   const channels = s.colour ? 3 : 1, k = s.filters[0].weights[0].length;
@@ -52,13 +35,6 @@ function legalise(lab) {
   s.stride = Math.min(Math.max(1, s.stride), limits(lab).stride);
 }
 
-/** Three planes as one for a gray picture: their sum, as a gray pixel would meet all three. */
-function gathered(weights) {
-  const sum = weights[0].map((row, i) => row.map((_, j) => weights.reduce((total, plane) => total + plane[i][j], 0)));
-  const alike = weights.every((plane) => String(plane) === String(weights[0]));
-  return alike && sum.flat().reduce((a, b) => a + b, 0) <= 0.5 ? copied([weights[0]])[0] : sum;
-}
-
 function pad(lab) {
   const { s, input } = lab, key = [s.padding, s.mode, s.colour, input.stamp].join();
   if (lab.padKey === key) return;
@@ -67,7 +43,7 @@ function pad(lab) {
 }
 
 /** The maps: of every filter, or while a control moves only of the one in sight. */
-function compute(lab, everything = true) {
+export function compute(lab, everything = true) {
   const { s, input } = lab;
   pad(lab);
   lab.maps = s.filters.map((filter, f) =>
@@ -84,7 +60,7 @@ function compute(lab, everything = true) {
 }
 
 /** What the left picture is at this stage and how the window walks over it. */
-function walk(lab) {
+export function walk(lab) {
   const { s, input } = lab, map = lab.maps[s.selected];
   if (s.stage === "conv")
     return {
@@ -96,7 +72,7 @@ function walk(lab) {
 }
 
 /** The numbers under the window at one output position: per channel values, weights, products; sums; the total. */
-function numbers(lab, position) {
+export function numbers(lab, position) {
   const w = walk(lab), row = Math.floor(position / lab.out.width), column = position % lab.out.width;
   const sources = lab.s.stage === "conv" ? lab.padded : [lab.s.stage === "relu" ? lab.maps[lab.s.selected].map : lab.relu.map];
   const filter = filterOf(lab);
@@ -120,7 +96,7 @@ function numbers(lab, position) {
 }
 
 /** The state as Python hears it, on release. */
-const report = (lab) => ({
+export const report = (lab) => ({
   filters: lab.s.filters.map(({ name, weights, bias }) => ({ name, weights, bias })),
   selected: lab.s.selected, stride: lab.s.stride, padding: lab.s.padding, mode: lab.s.mode, dilation: lab.s.dilation,
   stage: lab.s.stage, look: lab.s.look, gain: lab.s.gain, colour: lab.s.colour, pool_kind: lab.s.poolKind, pool_size: lab.s.poolSize,

@@ -1,11 +1,11 @@
 // The arithmetic of the convolution lab: the same definitions as cnnviz.signal, on plain arrays.
 
-const extent = (k, dilation) => dilation * (k - 1) + 1;
-const outSize = (n, k, s, p, d) => Math.max(0, Math.floor((n + 2 * p - extent(k, d)) / s) + 1);
-const mostPadding = (n, mode) => (mode === "reflect" ? n - 1 : mode === "wrap" ? n : Infinity);
+export const extent = (k, dilation) => dilation * (k - 1) + 1;
+export const outSize = (n, k, s, p, d) => Math.max(0, Math.floor((n + 2 * p - extent(k, d)) / s) + 1);
+export const mostPadding = (n, mode) => (mode === "reflect" ? n - 1 : mode === "wrap" ? n : Infinity);
 
 /** Source index of each padded pixel along one side; -1 stands for a zero. */
-function border(n, p, mode) {
+export function border(n, p, mode) {
   const out = new Int32Array(n + 2 * p);
   for (let i = 0; i < out.length; i++) {
     let at = i - p;
@@ -21,7 +21,7 @@ function border(n, p, mode) {
 }
 
 /** A plane with its border around it, Float32 (H + 2p, W + 2p). */
-function padded(plane, width, height, p, mode) {
+export function padded(plane, width, height, p, mode) {
   const rows = border(height, p, mode), columns = border(width, p, mode);
   const out = new Float32Array(rows.length * columns.length);
   for (let r = 0, i = 0; r < rows.length; r++)
@@ -31,7 +31,7 @@ function padded(plane, width, height, p, mode) {
 }
 
 /** Cross-correlation of padded planes with one filter [C][k][k]; Float32 (H', W'), four taps at a time. */
-function correlate(planes, width, height, filter, bias, stride, dilation) {
+export function correlate(planes, width, height, filter, bias, stride, dilation) {
   const k = filter[0].length, span = extent(k, dilation);
   const wide = Math.floor((width - span) / stride) + 1, tall = Math.floor((height - span) / stride) + 1;
   const out = new Float32Array(wide * tall), line = new Float64Array(wide);
@@ -56,12 +56,12 @@ function correlate(planes, width, height, filter, bias, stride, dilation) {
   return { map: out, width: wide, height: tall };
 }
 
-function rectified({ map, width, height }) {
+export function rectified({ map, width, height }) {
   return { map: map.map((v) => (v > 0 ? v : 0)), width, height };
 }
 
 /** The largest or mean value under each window of a map. */
-function pooled({ map, width, height }, size, stride, kind) {
+export function pooled({ map, width, height }, size, stride, kind) {
   const wide = outSize(width, size, stride, 0, 1), tall = outSize(height, size, stride, 0, 1);
   const out = new Float32Array(wide * tall);
   for (let r = 0, i = 0; r < tall; r++)

@@ -14,15 +14,14 @@ from cnnviz.options import RequestError
 from cnnviz.signal.gabor import Gabor
 from cnnviz.signal.gaborfit import Fit
 from cnnviz.ui.components import convlab
-from cnnviz.ui.components.shared import encode
+from cnnviz.ui.components.shared import encode, joiner
 
 HERE = Path(__file__).parent
 VIEWS = ("response", "directions")
-_SHARED = (convlab.HERE / "common.js", HERE / "fft.js", HERE / "model.js", HERE / "view.js")
-_SHEET = encode.script(convlab.HERE / "style.css", HERE / "style.css")
+_SHEET = joiner.sheet(convlab.HERE / "style.css", HERE / "style.css")
 
-_lab = st.components.v2.component("cnnviz_gaborlab", js=encode.script(*_SHARED, HERE / "index.js"), css=_SHEET)
-_bank = st.components.v2.component("cnnviz_gaborbank", js=encode.script(*_SHARED, HERE / "bank.js"), css=_SHEET)
+_lab = st.components.v2.component("cnnviz_gaborlab", js=joiner.script(HERE / "index.js"), css=_SHEET)
+_bank = st.components.v2.component("cnnviz_gaborbank", js=joiner.script(HERE / "bank.js"), css=_SHEET)
 
 
 def _data(pictures: Mapping[str, np.ndarray], stamp: str) -> dict[str, Any]:

@@ -1,4 +1,13 @@
 // The filter bank: filters down, pictures across, one brightness scale per filter.
+import { Fourier } from "./fft.js";
+import { analysed, directions, gaborKernel, gaborResponse, workspace } from "./model.js";
+import { directionColour } from "./wheel.js";
+import { bytes } from "../shared/bytes.js";
+import { Tile } from "../shared/canvas.js";
+import { GRAYS, palette, peakOf } from "../shared/colour.js";
+import { make, place } from "../shared/element.js";
+import { mounted } from "../shared/mount.js";
+import { theme } from "../shared/theme.js";
 
 const BANKS = new WeakMap();
 

@@ -1,6 +1,6 @@
 // Two-dimensional FFTs of one square size (a power of two), radix 2, in double precision.
 
-class Fourier {
+export class Fourier {
   constructor(n) {
     this.n = n;
     this.cos = Float64Array.from({ length: n / 2 }, (_, i) => Math.cos((2 * Math.PI * i) / n));

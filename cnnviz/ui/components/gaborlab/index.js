@@ -1,28 +1,18 @@
 // The Gabor lab: a wave under a bell, held in the hand; kernel, spectrum and response follow every move.
+import { ask, tell, turn } from "./change.js";
+import { Fourier } from "./fft.js";
+import { hands } from "./hands.js";
+import { KNOBS } from "./knobs.js";
+import { workspace } from "./model.js";
+import { TEMPLATE } from "./view.js";
+import { bytes } from "../shared/bytes.js";
+import { Tile } from "../shared/canvas.js";
+import { palette } from "../shared/colour.js";
+import { make } from "../shared/element.js";
+import { mounted } from "../shared/mount.js";
+import { theme } from "../shared/theme.js";
 
 const LABS = new WeakMap();
-const KNOBS = [
-  ["frequency", "Frequency", 0.02, 0.5, 0.005, (v) => `${v.toFixed(3)} /px, a wave is ${(1 / v).toFixed(1)} px`],
-  ["theta", "Direction θ", 0, 179, 1, (v) => `${Math.round(v)}°`],
-  ["sigma", "Width σ", 0.6, 8, 0.1, (v) => `${v.toFixed(1)} px`],
-  ["gamma", "Roundness γ", 0.4, 2.5, 0.05, (v) => v.toFixed(2)],
-  ["phase", "Phase", -180, 180, 5, (v) => `${Math.round(v)}°`],
-];
-const GABOR_TEMPLATE = `
-<div class="top"><div class="pick photos" role="radiogroup" aria-label="Picture"></div><div class="pick views" role="radiogroup" aria-label="What is shown"></div>
-<label class="check"><input type="checkbox" class="hold"> Hold the brightness scale</label></div>
-<div class="panels">
-  <figure><figcaption class="photo-name"></figcaption><canvas class="photo" tabindex="0" role="img"></canvas></figure>
-  <div class="middle">
-    <figure><figcaption>Real part</figcaption><canvas class="real" role="img"></canvas></figure>
-    <figure><figcaption>Imaginary part</figcaption><canvas class="imaginary" role="img"></canvas></figure>
-    <figure><figcaption>Spectrum, drag the spot</figcaption><canvas class="spectrum" tabindex="0" role="img"></canvas></figure>
-  </div>
-  <figure><figcaption class="answer-name"></figcaption><canvas class="answer" tabindex="0" role="img"></canvas></figure>
-</div>
-<p class="say" aria-live="off"></p>
-<div class="match" hidden></div>
-<div class="knobs"></div>`;
 
 export default function (args) {
   return mounted(LABS, args, build, update);
@@ -30,7 +20,7 @@ export default function (args) {
 
 function build(root) {
   const element = make("div", { class: "lab gabor" });
-  element.innerHTML = GABOR_TEMPLATE; // a constant
+  element.innerHTML = TEMPLATE; // a constant
   root.append(element);
   const parts = Object.fromEntries([...element.querySelectorAll("[class]")].map((e) => [e.classList[e.classList.length - 1], e]));
   const lab = { element, parts, ranges: {}, at: [0.5, 0.5], draws: 0, tiles: {} };
@@ -39,7 +29,7 @@ function build(root) {
     const range = make("input", { type: "range", min: low, max: high, step, "aria-label": title, "data-knob": name });
     const output = make("output", {});
     range.addEventListener("input", () => turn(lab, { [name]: Number(range.value) }));
-    range.addEventListener("change", () => tellGabor(lab));
+    range.addEventListener("change", () => tell(lab));
     parts.knobs.append(make("label", { class: "knob" }, make("span", {}, title), range, output));
     lab.ranges[name] = { range, output, words };
   }
@@ -84,7 +74,7 @@ function choices(lab) {
     lab.scale = null;
     turn(lab, {});
     choices(lab);
-    tellGabor(lab);
+    tell(lab);
   };
   radioRow(lab.parts.photos, lab.pictures.map(({ name }, i) => [String(i), name]), String(lab.picture), choose("picture"));
   radioRow(lab.parts.views, [["response", "Response"], ["directions", "Directions"]], lab.view, choose("view"));
@@ -98,45 +88,4 @@ function radioRow(box, list, chosen, choose) {
       box.append(make("label", {}, input, make("span", {}, title)));
     }
   for (const input of box.querySelectorAll("input")) input.checked = input.value === chosen;
-}
-
-/** Take new values, compute, and redraw at the next frame. */
-function turn(lab, values) {
-  Object.assign(lab.g, values);
-  for (const [name, { range }] of Object.entries(lab.ranges)) lab.g[name] = Math.min(Math.max(lab.g[name], range.min), range.max);
-  lab.stale = true;
-  ask(lab);
-}
-
-function ask(lab) {
-  if (lab.asked) return;
-  lab.asked = true;
-  requestAnimationFrame(() => {
-    lab.asked = false;
-    if (!lab.element.isConnected) return;
-    if (lab.stale) respond(lab);
-    lab.stale = false;
-    drawGabor(lab);
-  });
-}
-
-/** The answer of the picture to the filter, at most once a frame. */
-function respond(lab) {
-  const picture = lab.pictures[lab.picture];
-  picture.analysed ??= analysed(picture.pixels, lab.fourier);
-  lab.answer ??= new Float64Array(lab.fourier.n ** 2);
-  if (lab.answer.length !== lab.fourier.n ** 2) lab.answer = new Float64Array(lab.fourier.n ** 2);
-  lab.map = null;
-  if (lab.view === "directions") {
-    lab.map = directions(picture.analysed, lab.g, lab.fourier, lab.work);
-    gaborSpectrum(lab.g, lab.fourier, lab.work.spectrum);
-  } else gaborResponse(picture.analysed, lab.g, lab.fourier, lab.work, lab.answer);
-  const shownMap = lab.map ? lab.map.strength : lab.answer;
-  lab.most = peakOf(shownMap);
-  if (!lab.parts.hold.checked || !lab.scale) lab.scale = lab.most;
-}
-
-function tellGabor(lab) {
-  clearTimeout(lab.timer);
-  lab.timer = setTimeout(() => lab.send("view", { ...lab.g, picture: lab.picture, view: lab.view, stamp: lab.stamp }), 250);
 }

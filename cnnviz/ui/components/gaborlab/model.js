@@ -1,7 +1,7 @@
 // Gabor filters and their answers, by the definitions of cnnviz.signal.gabor.
 
 const REACH = 3; // standard deviations at which the bell is cut off
-const radians = (degrees) => (degrees * Math.PI) / 180;
+export const radians = (degrees) => (degrees * Math.PI) / 180;
 
 /** Pixels from the kernel's middle to its edge: [up and down, left and right]. */
 function reach(g) {
@@ -11,7 +11,7 @@ function reach(g) {
 }
 
 /** Real and imaginary part, row by row. */
-function gaborKernel(g) {
+export function gaborKernel(g) {
   const [up, left] = reach(g), wide = 2 * left + 1, tall = 2 * up + 1, t = radians(g.theta), shift = radians(g.phase);
   const re = new Float64Array(wide * tall), im = new Float64Array(wide * tall), across = g.sigma / g.gamma;
   for (let y = -up, i = 0; y <= up; y++)
@@ -25,7 +25,7 @@ function gaborKernel(g) {
 }
 
 /** A picture of n × n bytes, normalised as in the lecture, and its spectrum. */
-function analysed(pixels, fourier) {
+export function analysed(pixels, fourier) {
   const n = pixels.length;
   let mean = 0, power = 0;
   for (const v of pixels) mean += v;
@@ -38,7 +38,7 @@ function analysed(pixels, fourier) {
 }
 
 /** The real spectrum of a Gabor without phase, in the FFT's turned layout; a round bell is row times column. */
-function gaborSpectrum(g, fourier, out) {
+export function gaborSpectrum(g, fourier, out) {
   const { n } = fourier, [up, left] = reach(g), t = radians(g.theta);
   if (g.gamma === 1) {
     const line = (radius, slope) => {
@@ -66,7 +66,7 @@ function gaborSpectrum(g, fourier, out) {
 }
 
 /** The response magnitude, Float64 (n × n), into `out`. */
-function gaborResponse(picture, g, fourier, work, out) {
+export function gaborResponse(picture, g, fourier, work, out) {
   const { re, im, spectrum } = work, size = out.length;
   gaborSpectrum(g, fourier, spectrum);
   for (let i = 0; i < size; i++) (re[i] = picture.re[i] * spectrum[i]), (im[i] = picture.im[i] * spectrum[i]);
@@ -74,10 +74,10 @@ function gaborResponse(picture, g, fourier, work, out) {
   for (let i = 0; i < size; i++) out[i] = Math.sqrt(re[i] * re[i] + im[i] * im[i]) / size;
   return out;
 }
-const workspace = (n) => ({ re: new Float64Array(n * n), im: new Float64Array(n * n), spectrum: new Float64Array(n * n) });
+export const workspace = (n) => ({ re: new Float64Array(n * n), im: new Float64Array(n * n), spectrum: new Float64Array(n * n) });
 
 /** Dominant wave direction of each pixel (degrees) and its strength, from turned copies, as doubled angles. */
-function directions(picture, g, fourier, work, count = 8) {
+export function directions(picture, g, fourier, work, count = 8) {
   const size = fourier.n * fourier.n, one = new Float64Array(size);
   const cosine = new Float64Array(size), sine = new Float64Array(size), strength = new Float64Array(size);
   for (let k = 0; k < count; k++) {
@@ -94,7 +94,7 @@ function directions(picture, g, fourier, work, count = 8) {
 }
 
 /** R² of a learned plane (k × k) against this Gabor's real part at its best height, by cnnviz.signal.gaborfit.match. */
-function matched({ plane, k, middle: [row, column] }, g) {
+export function matched({ plane, k, middle: [row, column] }, g) {
   const values = new Float64Array(k * k), c = Math.cos(radians(g.theta)), s = Math.sin(radians(g.theta));
   for (let i = 0, r = 0; r < k; r++)
     for (let q = 0; q < k; q++, i++) {

@@ -1,4 +1,27 @@
-// How the Gabor lab looks, and what hands do on its pictures.
+// How the Gabor lab looks: its parts, and what one frame draws.
+import { KNOBS } from "./knobs.js";
+import { gaborKernel, matched, radians } from "./model.js";
+import { directionColour, wheel } from "./wheel.js";
+import { sharp } from "../shared/canvas.js";
+import { GRAYS, level, peakOf } from "../shared/colour.js";
+import { make } from "../shared/element.js";
+import { shown } from "../shared/number.js";
+
+export const TEMPLATE = `
+<div class="top"><div class="pick photos" role="radiogroup" aria-label="Picture"></div><div class="pick views" role="radiogroup" aria-label="What is shown"></div>
+<label class="check"><input type="checkbox" class="hold"> Hold the brightness scale</label></div>
+<div class="panels">
+  <figure><figcaption class="photo-name"></figcaption><canvas class="photo" tabindex="0" role="img"></canvas></figure>
+  <div class="middle">
+    <figure><figcaption>Real part</figcaption><canvas class="real" role="img"></canvas></figure>
+    <figure><figcaption>Imaginary part</figcaption><canvas class="imaginary" role="img"></canvas></figure>
+    <figure><figcaption>Spectrum, drag the spot</figcaption><canvas class="spectrum" tabindex="0" role="img"></canvas></figure>
+  </div>
+  <figure><figcaption class="answer-name"></figcaption><canvas class="answer" tabindex="0" role="img"></canvas></figure>
+</div>
+<p class="say" aria-live="off"></p>
+<div class="match" hidden></div>
+<div class="knobs"></div>`;
 
 /** Draw a tile as large as its canvas, smooth only where it is a photo. */
 function show(canvas, tile, side) {
@@ -8,14 +31,7 @@ function show(canvas, tile, side) {
   return context;
 }
 
-/** Colour of a direction (180° round) and strength, for the map of directions. */
-function directionColour(colours, angle, light) {
-  const colour = colours[Math.round((angle / 180) * 255) & 255];
-  const dim = (shift) => Math.round(((colour >> shift) & 255) * light) << shift;
-  return 0xff000000 | dim(16) | dim(8) | dim(0);
-}
-
-function drawGabor(lab) {
+export function drawGabor(lab) {
   const { parts, g, fourier, tiles } = lab, { n } = fourier, picture = lab.pictures[lab.picture];
   const wide = Math.min(parts.photo.parentElement.clientWidth || 300, 420);
   const small = Math.min(parts.real.parentElement.clientWidth || 120, 124);
@@ -98,16 +114,6 @@ function drawAnswer(lab, side, column, row) {
   parts.answer.setAttribute("aria-label", `${parts["answer-name"].textContent}. ${parts.say.textContent}. Arrow keys move the point.`);
 }
 
-/** The key to the colours: half a turn, drawn twice. */
-function wheel(context, side, colours) {
-  const [x, y, r] = [side - 30, side - 30, 20], round = context.createConicGradient(0, x, y);
-  for (let step = 0; step <= 24; step++) round.addColorStop(step / 24, css(directionColour(colours, (step * 15) % 180, 1)));
-  context.beginPath();
-  context.arc(x, y, r, 0, 2 * Math.PI);
-  context.fillStyle = round;
-  context.fill();
-}
-
 /** A learned filter beside the Gabor in hand: what is left between them, and R². */
 function drawMatch(lab) {
   const { parts, target, tiles } = lab;
@@ -124,47 +130,4 @@ function drawMatch(lab) {
   draw(".m-rest", tiles.rest, plane.map((v, i) => v - values[i]));
   parts.match.querySelector(".r2 span").textContent = target.name;
   parts.match.querySelector(".r2 output").textContent = `R² ${r2.toFixed(3).replace("-", "−")}`;
-}
-
-/** Pointer and keys: read a point on either large picture, drag the spot in the spectrum. */
-function hands(lab) {
-  const { parts } = lab;
-  for (const canvas of [parts.photo, parts.answer]) {
-    const follow = (event) => {
-      if (event.type === "pointermove" && event.pointerType !== "mouse" && !event.buttons) return;
-      lab.at = place(event, canvas).map((v) => Math.min(Math.max(v, 0), 0.9999));
-      ask(lab);
-    };
-    canvas.addEventListener("pointermove", follow);
-    canvas.addEventListener("pointerdown", follow);
-    canvas.addEventListener("keydown", (event) => {
-      const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
-      if (!step) return;
-      const { n } = lab.fourier, far = event.shiftKey ? 10 : 1;
-      lab.at = lab.at.map((v, i) => (Math.min(Math.max(Math.floor(v * n) + step[i] * far, 0), n - 1) + 0.5) / n);
-      event.preventDefault();
-      ask(lab);
-    });
-  }
-  const pull = (event) => {
-    if (!event.buttons && event.type !== "pointerdown") return;
-    const [x, y] = place(event, parts.spectrum).map((v) => v - 0.5);
-    const frequency = Math.hypot(x, y);
-    if (frequency > 0.01) turn(lab, { frequency, theta: (((Math.atan2(y, x) * 180) / Math.PI) + 180) % 180 });
-  };
-  parts.spectrum.addEventListener("pointerdown", (event) => (parts.spectrum.setPointerCapture(event.pointerId), pull(event)));
-  parts.spectrum.addEventListener("pointermove", pull);
-  parts.spectrum.addEventListener("pointerup", () => tellGabor(lab));
-  parts.spectrum.addEventListener("keydown", (event) => {
-    const { frequency, theta } = lab.g;
-    const change = {
-      ArrowUp: { frequency: frequency + 0.005 }, ArrowDown: { frequency: frequency - 0.005 },
-      ArrowRight: { theta: (theta + 1) % 180 }, ArrowLeft: { theta: (theta + 179) % 180 },
-    }[event.key];
-    if (!change) return;
-    event.preventDefault();
-    turn(lab, change);
-    tellGabor(lab);
-  });
-  parts.hold.addEventListener("change", () => turn(lab, {}));
 }

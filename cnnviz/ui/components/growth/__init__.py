@@ -8,13 +8,14 @@ from pathlib import Path
 import streamlit as st
 
 from cnnviz.picture import data_url
+from cnnviz.ui.components.shared import joiner
 
 HERE = Path(__file__).parent
 _growth = st.components.v2.component(
     "cnnviz_growth",
     html='<div class="growth"></div>\n',
-    css=(HERE / "style.css").read_text(encoding="utf-8"),
-    js=(HERE / "index.js").read_text(encoding="utf-8"),
+    css=joiner.sheet(HERE / "style.css"),
+    js=joiner.script(HERE / "index.js"),
 )
 
 

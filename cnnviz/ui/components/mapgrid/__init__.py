@@ -14,7 +14,7 @@ import streamlit as st
 
 from cnnviz import picture
 from cnnviz.ui.components import convlab, shelf
-from cnnviz.ui.components.shared import encode
+from cnnviz.ui.components.shared import encode, joiner
 
 if TYPE_CHECKING:
     from cnnviz.inference.activations import Activations
@@ -27,8 +27,8 @@ SCOPES = ("channel", "layer", "all layers")
 
 _grid = st.components.v2.component(
     "cnnviz_mapgrid",
-    js=encode.script(convlab.HERE / "common.js", HERE / "index.js"),
-    css=encode.script(convlab.HERE / "style.css", HERE / "style.css"),
+    js=joiner.script(HERE / "index.js"),
+    css=joiner.sheet(convlab.HERE / "style.css", HERE / "style.css"),
 )
 
 

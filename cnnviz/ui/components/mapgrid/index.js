@@ -1,4 +1,10 @@
 // Every channel is a tile of one atlas that is painted once; scrolling and sorting only copy tiles.
+import { bytes, floats } from "../shared/bytes.js";
+import { Tile, sharp } from "../shared/canvas.js";
+import { palette } from "../shared/colour.js";
+import { make } from "../shared/element.js";
+import { mounted } from "../shared/mount.js";
+import { theme } from "../shared/theme.js";
 
 const GRIDS = new WeakMap();
 const SIZES = [34, 220];
@@ -7,8 +13,6 @@ const GAP = 4;
 export default function (args) {
   return mounted(GRIDS, args, build, update);
 }
-
-const floats = (text) => new Float32Array(bytes(text).buffer);
 
 function build(root) {
   const element = make("div", { class: "lab maps" });

@@ -9,13 +9,14 @@ import numpy as np
 import streamlit as st
 
 from cnnviz import picture
+from cnnviz.ui.components.shared import joiner
 
 HERE = Path(__file__).parent
 _mosaic = st.components.v2.component(
     "cnnviz_mosaic",
     html='<div class="mosaic"></div>\n',
-    css=(HERE / "style.css").read_text(encoding="utf-8"),
-    js=(HERE / "index.js").read_text(encoding="utf-8"),
+    css=joiner.sheet(HERE / "style.css"),
+    js=joiner.script(HERE / "index.js"),
 )
 
 

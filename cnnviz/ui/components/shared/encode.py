@@ -1,19 +1,13 @@
-"""How scripts, pixels and colours travel from Python to a browser component."""
+"""How pixels and colours travel from Python to a browser component."""
 
 from __future__ import annotations
 
 import base64
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 
 from cnnviz import picture
-
-
-def script(*paths: Path) -> str:
-    """Plain scripts joined into one ES module; the last one holds the export."""
-    return "\n".join(path.read_text(encoding="utf-8") for path in paths)
 
 
 def text(values: np.ndarray, kind: str = "u1") -> str:

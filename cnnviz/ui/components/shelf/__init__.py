@@ -10,7 +10,9 @@ from typing import Any
 
 import streamlit as st
 
-_shelf = st.components.v2.component("cnnviz_shelf", js=(Path(__file__).parent / "index.js").read_text(encoding="utf-8"))
+from cnnviz.ui.components.shared import joiner
+
+_shelf = st.components.v2.component("cnnviz_shelf", js=joiner.script(Path(__file__).parent / "index.js"))
 
 
 def lay(name: str, data: dict[str, Any]) -> None:

@@ -1,0 +1,60 @@
+// Hands on the canvas: brush, split, blink, and what lies under the pointer.
+import { draw } from "./draw.js";
+import { read, tell } from "./look.js";
+
+export function hands(cam) {
+  const { canvas } = cam;
+  const spot = (event) => {
+    const box = canvas.getBoundingClientRect(), [x, y, w, h] = cam.at;
+    return [(event.clientX - box.left - x) / w, (event.clientY - box.top - y) / h];
+  };
+  const inside = ([u, v]) => u >= 0 && u < 1 && v >= 0 && v < 1;
+  const dab = ([u, v]) => [Math.round(u * 1e3) / 1e3, Math.round(v * 1e3) / 1e3, Number(cam.radius.value)];
+  canvas.addEventListener("pointerdown", (event) => {
+    canvas.setPointerCapture(event.pointerId);
+    if (cam.brush.checked && inside(spot(event))) cam.stroke = [dab(spot(event))];
+    else if (cam.look.mode === "split") cam.look.split = Math.min(1, Math.max(0, spot(event)[0]));
+    else if (cam.look.mode === "blink") cam.blinkOn = !cam.blinkOn;
+    draw(cam);
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    const at = spot(event);
+    cam.hover = inside(at) ? at : null;
+    if (inside(at)) cam.cursor = at;
+    cam.ring = inside(at);
+    if (cam.stroke) {
+      const last = cam.stroke[cam.stroke.length - 1];
+      if (Math.hypot(at[0] - last[0], at[1] - last[1]) > 0.01 && cam.stroke.length < 400) cam.stroke.push(dab([Math.min(1.5, Math.max(-0.5, at[0])), Math.min(1.5, Math.max(-0.5, at[1]))]));
+    } else if (event.buttons && cam.look.mode === "split" && !cam.brush.checked) cam.look.split = Math.min(1, Math.max(0, at[0]));
+    else if (!cam.brush.checked) { read(cam); return; }
+    draw(cam);
+  });
+  const finish = () => {
+    if (!cam.stroke) return cam.look.mode === "split" && tell(cam, 300);
+    cam.strokes = [...cam.strokes, cam.stroke];
+    cam.stroke = null;
+    draw(cam);
+    tell(cam, 0);
+  };
+  canvas.addEventListener("pointerup", finish);
+  canvas.addEventListener("pointercancel", finish);
+  canvas.addEventListener("pointerleave", () => { cam.hover = null; cam.ring = false; draw(cam); });
+  canvas.addEventListener("blur", () => { cam.ring = false; draw(cam); });
+  canvas.addEventListener("keydown", (event) => {
+    const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
+    if (step) {
+      if (cam.look.mode === "split" && !cam.brush.checked) cam.look.split = Math.min(1, Math.max(0, cam.look.split + step[0] * 0.02));
+      if (cam.look.mode === "split") tell(cam, 600);
+      cam.cursor = [0, 1].map((i) => Math.min(0.999, Math.max(0, cam.cursor[i] + step[i] * 0.02)));
+      cam.hover = cam.cursor;
+      cam.ring = true;
+    } else if (event.key === " " || event.key === "Enter") {
+      if (cam.brush.checked) { cam.stroke = [dab(cam.cursor)]; finish(); }
+      else if (cam.look.mode === "blink") cam.blinkOn = !cam.blinkOn;
+      else return;
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+    draw(cam);
+  });
+}

@@ -1,0 +1,42 @@
+// The maps of other classes and methods, where they are at hand.
+import { draw } from "./draw.js";
+import { spread } from "./model.js";
+import { bytes, floats } from "../shared/bytes.js";
+
+/** What lies on the page's shelf for this canvas; it may come before or after the canvas itself. */
+export const shelf = (cam, name) => globalThis.cnnvizShelf?.get(`${cam.data.name} ${name}`);
+
+export function choose(cam, one) {
+  const there = show(cam, one);
+  clearTimeout(cam.late);
+  cam.late = setTimeout(() => cam.trigger("choice", cam.shown), there ? 120 : 0);
+}
+
+/** Draw the map of a class and method if it is at hand; whether it is. */
+export function show(cam, one) {
+  const raw = found(cam, one);
+  cam.shown = { target: one.target, method: one.method };
+  if (raw) {
+    cam.pending = cam.shown;
+    cam.drawn = `${one.target} ${one.method}`;
+    cam.raw = raw;
+    cam.heat = spread(raw, ...cam.data.rawShape, ...cam.data.shape);
+    cam.caption = `Heat map of ${one.title}`;
+    cam.lines = null;
+    clearTimeout(cam.patience);
+    cam.patience = setTimeout(() => (cam.pending = null), 5000); // Python did not follow: believe it again
+  }
+  draw(cam);
+  return raw != null;
+}
+
+/** The raw map of a class and method, if it lies on the shelf: by itself, or among those of all classes. */
+function found(cam, { target, method }) {
+  const { subject, rawShape: [rows, columns] } = cam.data, maps = shelf(cam, "maps"), all = shelf(cam, "all");
+  const text = maps?.subject === subject && maps.maps[`${target} ${method}`];
+  if (text) return floats(text);
+  if (all?.subject !== subject || all.method !== method) return null;
+  if (cam.all?.from !== all) cam.all = { from: all, numbers: new Int16Array(bytes(all.numbers).buffer), sizes: floats(all.sizes) };
+  const { numbers, sizes } = cam.all, n = rows * columns;
+  return target < sizes.length ? Float32Array.from(numbers.subarray(target * n, (target + 1) * n), (v) => v * sizes[target]) : null;
+}

@@ -1,0 +1,23 @@
+// What follows a change: settings made legal, maps computed, a frame drawn; Python hears of it on release.
+import { compute, legalise, report } from "./model.js";
+import { request } from "./view.js";
+
+/** Everything anew: after a setting, an example, another picture. */
+export function rethink(lab, everything = true) {
+  legalise(lab);
+  compute(lab, everything);
+  if (everything) lab.show(lab); // the controls, which change things themselves
+  request(lab);
+}
+
+/** Tell Python, a moment after the last change. */
+export function tell(lab) {
+  clearTimeout(lab.timer);
+  lab.timer = setTimeout(() => lab.send("view", report(lab)), 250);
+}
+
+export function changed(lab, change, done = true) {
+  change(lab.s);
+  rethink(lab, done);
+  if (done) tell(lab);
+}

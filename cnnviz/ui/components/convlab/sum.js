@@ -1,0 +1,82 @@
+// The arithmetic between the pictures: patch times kernel, cell by cell.
+import { filterOf, numbers, walk } from "./model.js";
+import { tint } from "./pictures.js";
+import { GRAYS, css, ink, level, peakOf } from "../shared/colour.js";
+import { make } from "../shared/element.js";
+import { brief, shown } from "../shared/number.js";
+
+const CHANNELS = ["R", "G", "B"];
+
+/** The grids of the arithmetic; built when their shape changes, filled at every step. */
+function buildSum(lab) {
+  const { s, parts } = lab, k = walk(lab).side, channels = s.stage === "conv" ? filterOf(lab).weights.length : 1;
+  const key = [s.stage, k, channels].join();
+  if (lab.sumKey === key) return;
+  lab.sumKey = key;
+  lab.grids = [];
+  const plain = k > 7;
+  const grid = (label, cells) =>
+    make("div", { class: `grid${plain ? " tiny" : ""}`, style: `--k:${k}`, role: "group", "aria-label": label }, ...cells);
+  const cells = () => Array.from({ length: k * k }, () => make("span", { class: "cell" }));
+  const titled = (title, content) => make("div", { class: "term" }, make("span", { class: "title" }, title), content);
+  const rows = Array.from({ length: channels }, (_, c) => {
+    const patch = cells(), products = cells();
+    const kernel = s.stage !== "conv" ? [] : Array.from({ length: k * k }, (_, i) =>
+      make("input", {
+        class: "cell weight", type: "text", inputmode: "decimal", autocomplete: "off", "data-channel": c, "data-cell": i, disabled: plain,
+        "aria-label": `Kernel${channels > 1 ? ` ${CHANNELS[c]}` : ""}, row ${Math.floor(i / k) + 1}, column ${(i % k) + 1}`,
+      }));
+    const sum = make("output", { class: "part" });
+    lab.grids.push({ patch, kernel, products, sum });
+    const name = channels > 1 ? `${CHANNELS[c]} ` : "";
+    const led = (text, content) => make("div", { class: "led" }, sign(text), content); // a sign never stands alone at a line's end
+    const line = s.stage === "conv"
+      ? [titled(`${name}patch`, grid("Patch", patch)), led("×", titled(`${name}kernel${channels > 1 || plain ? "" : ": type or drag"}`, grid("Kernel", kernel))),
+         led("=", titled(`${name}products`, grid("Products", products))), ...(channels > 1 ? [led("Σ", sum)] : [])]
+      : [titled(s.stage === "relu" ? "value" : "patch", grid("Patch", patch))];
+    return make("div", { class: `row${k > 4 && !plain ? " large" : ""}` }, ...line);
+  });
+  parts.sum.classList.toggle("many", channels > 1);
+  lab.total = make("output", { class: "total" });
+  lab.lead = make("span", { class: "lead" });
+  lab.bias = s.stage === "conv" ? make("input", { class: "bias", type: "text", inputmode: "decimal", "aria-label": "Bias" }) : null;
+  parts.sum.replaceChildren(
+    make("div", { class: "rows" }, ...rows),
+    make("div", { class: "result" }, lab.lead, lab.bias && make("label", {}, "bias ", lab.bias), make("span", { class: "led" }, sign("="), lab.total)));
+}
+
+const sign = (text) => make("span", { class: "sign", "aria-hidden": "true" }, text);
+
+export function fillSum(lab) {
+  buildSum(lab);
+  const n = numbers(lab, lab.position), { s } = lab;
+  const widest = lab.s.stage === "conv" ? peakOf(filterOf(lab).weights.flat(2)) : 1;
+  const room = Math.max(3, Math.floor(lab.grids[0].patch[0].clientWidth / 5.6)); // characters of a cell
+  const put = (cell, value, colour, most = room) => {
+    const text = brief(value, most);
+    if (cell.textContent !== text) (cell.textContent = text), cell.style.setProperty("--n", text.length), (cell.title = text === shown(value) ? "" : shown(value));
+    cell.style.background = css(colour);
+    cell.style.color = ink(colour);
+  };
+  const focus = lab.element.getRootNode().activeElement;
+  n.channels.forEach((channel, c) => {
+    const grids = lab.grids[c], strongest = peakOf(channel.products);
+    channel.values.forEach((value, i) => {
+      const colour = s.stage === "conv" ? GRAYS[level(value, "picture")] : tint(lab)[level(value, s.look, lab.peak)];
+      put(grids.patch[i], value, colour);
+      if (s.stage !== "conv") return;
+      put(grids.products[i], channel.products[i], lab.luts.activation[level(channel.products[i], "signed", strongest)]);
+      const cell = grids.kernel[i], tone = lab.luts.weight[level(channel.weights[i], "signed", widest)];
+      if (cell !== focus) (cell.value = brief(channel.weights[i], room)), cell.style.setProperty("--n", cell.value.length);
+      cell.style.background = css(tone);
+      cell.style.color = ink(tone);
+    });
+    grids.sum.textContent = shown(channel.sum);
+  });
+  lab.lead.textContent =
+    s.stage === "relu" ? "max(0, value)" : s.stage === "pool" ? (s.poolKind === "max" ? "largest" : "mean")
+    : n.channels.length > 1 ? n.channels.map((c) => shown(c.sum)).join(" + ").replaceAll("+ −", "− ") + " +" : `Σ ${shown(n.channels[0].sum)} +`;
+  if (lab.bias && lab.bias !== focus) lab.bias.value = shown(n.bias);
+  const colour = tint(lab)[level(n.total, s.look, lab.peak)];
+  put(lab.total, n.total, colour, Infinity);
+}

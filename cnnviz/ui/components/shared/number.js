@@ -1,0 +1,27 @@
+// How numbers are printed, the same everywhere.
+
+/** A number as it is printed everywhere: whole numbers whole, others with three significant places or more. */
+export function shown(value) {
+  if (!Number.isFinite(value)) return "–";
+  const size = Math.abs(value);
+  const rounded = Math.round(value * 1e6) / 1e6;
+  const text = Number.isInteger(rounded) ? String(Math.abs(rounded)) : size.toFixed(size >= 100 ? 1 : size >= 1 ? 2 : 3);
+  return (value < 0 && Number(text) !== 0 ? "−" : "") + text;
+}
+
+/** A number in so many characters: fewer places, then a power of ten; the shortest there is where none is so short. */
+export function brief(value, room) {
+  const whole = shown(value), size = Math.abs(value);
+  if (whole.length <= room || !Number.isFinite(value)) return whole;
+  const minus = value < 0 ? "−" : "";
+  const power = (places) => size.toExponential(places).replace("e+", "e").replace("-", "−");
+  const ways = [size.toFixed(1), ...(size >= 1 ? [size.toFixed(0)] : []), power(1), power(0)].filter(Number).map((text) => minus + text);
+  return ways.find((text) => text.length <= room) ?? ways.reduce((a, b) => (b.length < a.length ? b : a));
+}
+
+/** A number as people type it: 0.5, −1, 1/9 or 0,5; null where it is none or too large for a weight. */
+export function typed(text) {
+  const [a, b = "1", more] = text.trim().replace(",", ".").replaceAll("−", "-").split("/");
+  const value = more === undefined && a.trim() ? Number(a) / Number(b) : NaN;
+  return Number.isFinite(value) && Math.abs(value) <= 1e4 ? Math.fround(value) : null;
+}
