@@ -291,6 +291,16 @@ def test_every_number_fits_its_cell_and_no_sign_stands_alone_at_the_end_of_a_lin
     assert found.locator(".sum").evaluate("e => e.scrollWidth <= e.clientWidth")
 
 
+def test_numbers_fit_their_cells_in_a_font_with_wider_figures(page: Page):
+    page.set_viewport_size({"width": 390, "height": 1200})
+    found = lab(page, f"/convolution?lab=f.1x7!0_{'_'.join(['9999'] * 49)}~o.200")
+    found.evaluate("e => { e.style.fontFamily = \"'DejaVu Sans', Verdana, sans-serif\"; }")
+    found.locator(".step").click()
+    settled(found)
+    cut = "all => all.filter((e) => e.scrollWidth > e.clientWidth).map((e) => e.value ?? e.textContent)"
+    assert found.locator(".cell").evaluate_all(cut) == []
+
+
 def test_examples_are_one_click(page: Page):
     found = lab(page, "/convolution")
     assert "Horizontal edge" in found.locator(".say").inner_text()

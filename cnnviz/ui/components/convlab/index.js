@@ -25,8 +25,10 @@ function build(root) {
   root.append(element);
   const parts = Object.fromEntries([...element.querySelectorAll("[class]")].map((e) => [e.classList[e.classList.length - 1], e]));
   const lab = { element, parts, tiles: { in: new Tile(), out: new Tile() }, draws: 0, speed: 40, show: showControls };
-  lab.watch = new ResizeObserver(() => lab.out && request(lab));
-  lab.watch.observe(element);
+  const redraw = () => lab.out && request(lab), resized = new ResizeObserver(redraw);
+  resized.observe(element);
+  document.fonts.addEventListener("loadingdone", redraw); // another font, other widths of numbers
+  lab.watch = { disconnect: () => { resized.disconnect(); document.fonts.removeEventListener("loadingdone", redraw); } };
   wire(lab);
   return lab;
 }

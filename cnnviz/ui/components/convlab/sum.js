@@ -4,8 +4,11 @@ import { tint } from "./pictures.js";
 import { GRAYS, css, ink, level, peakOf } from "../shared/colour.js";
 import { make } from "../shared/element.js";
 import { brief, shown } from "../shared/number.js";
+import { ruler } from "../shared/text.js";
 
 const CHANNELS = ["R", "G", "B"];
+const SMALLEST = 9.2; // px: print that can still be read
+const FULL = 0.82; // of a cell's width that its number takes at most
 
 /** The grids of the arithmetic; built when their shape changes, filled at every step. */
 function buildSum(lab) {
@@ -51,10 +54,13 @@ export function fillSum(lab) {
   buildSum(lab);
   const n = numbers(lab, lab.position), { s } = lab;
   const widest = lab.s.stage === "conv" ? peakOf(filterOf(lab).weights.flat(2)) : 1;
-  const room = Math.max(3, Math.floor(lab.grids[0].patch[0].clientWidth / 5.6)); // characters of a cell
-  const put = (cell, value, colour, most = room) => {
-    const text = brief(value, most);
-    if (cell.textContent !== text) (cell.textContent = text), cell.style.setProperty("--n", text.length), (cell.title = text === shown(value) ? "" : shown(value));
+  const ems = ruler(getComputedStyle(lab.element).fontFamily), room = FULL * lab.grids[0].patch[0].clientWidth;
+  const fits = (text) => ems(text) * SMALLEST <= room;
+  const sized = (cell, text) => cell.style.setProperty("--fit", FULL / ems(text));
+  const put = (cell, value, colour) => {
+    const text = brief(value, fits);
+    if (cell.textContent !== text) (cell.textContent = text), (cell.title = text === shown(value) ? "" : shown(value));
+    sized(cell, text);
     cell.style.background = css(colour);
     cell.style.color = ink(colour);
   };
@@ -67,7 +73,7 @@ export function fillSum(lab) {
       if (s.stage !== "conv") return;
       put(grids.products[i], channel.products[i], lab.luts.activation[level(channel.products[i], "signed", strongest)]);
       const cell = grids.kernel[i], tone = lab.luts.weight[level(channel.weights[i], "signed", widest)];
-      if (cell !== focus) (cell.value = brief(channel.weights[i], room)), cell.style.setProperty("--n", cell.value.length);
+      if (cell !== focus) (cell.value = brief(channel.weights[i], fits)), sized(cell, cell.value);
       cell.style.background = css(tone);
       cell.style.color = ink(tone);
     });
@@ -78,5 +84,7 @@ export function fillSum(lab) {
     : n.channels.length > 1 ? n.channels.map((c) => shown(c.sum)).join(" + ").replaceAll("+ −", "− ") + " +" : `Σ ${shown(n.channels[0].sum)} +`;
   if (lab.bias && lab.bias !== focus) lab.bias.value = shown(n.bias);
   const colour = tint(lab)[level(n.total, s.look, lab.peak)];
-  put(lab.total, n.total, colour, Infinity);
+  lab.total.textContent = shown(n.total);
+  lab.total.style.background = css(colour);
+  lab.total.style.color = ink(colour);
 }

@@ -9,14 +9,14 @@ export function shown(value) {
   return (value < 0 && Number(text) !== 0 ? "−" : "") + text;
 }
 
-/** A number in so many characters: fewer places, then a power of ten; the shortest there is where none is so short. */
-export function brief(value, room) {
+/** A number as short as it has to be to fit: fewer places, then a power of ten; the shortest there is where none fits. */
+export function brief(value, fits) {
   const whole = shown(value), size = Math.abs(value);
-  if (whole.length <= room || !Number.isFinite(value)) return whole;
+  if (fits(whole) || !Number.isFinite(value)) return whole;
   const minus = value < 0 ? "−" : "";
   const power = (places) => size.toExponential(places).replace("e+", "e").replace("-", "−");
   const ways = [size.toFixed(1), ...(size >= 1 ? [size.toFixed(0)] : []), power(1), power(0)].filter(Number).map((text) => minus + text);
-  return ways.find((text) => text.length <= room) ?? ways.reduce((a, b) => (b.length < a.length ? b : a));
+  return ways.find(fits) ?? ways.reduce((a, b) => (b.length < a.length ? b : a), whole);
 }
 
 /** A number as people type it: 0.5, −1, 1/9 or 0,5; null where it is none or too large for a weight. */
