@@ -1,0 +1,31 @@
+// Few rules, all obeyed: every name is imported, declared, or one of the browser's that stand here.
+
+const BROWSER = [
+  "CustomEvent", "Image", "ResizeObserver", "addEventListener", "atob", "cancelAnimationFrame", "clearTimeout",
+  "dispatchEvent", "document", "getComputedStyle", "innerHeight", "matchMedia", "performance", "removeEventListener",
+  "requestAnimationFrame", "setTimeout", "window",
+];
+
+const RULES = {
+  "no-undef": "error",
+  "no-unused-vars": ["error", { ignoreRestSiblings: true }],
+  "no-import-assign": "error",
+  "no-duplicate-imports": "error",
+  "no-redeclare": "error",
+  "no-const-assign": "error",
+  "no-dupe-keys": "error",
+  "no-unreachable": "error",
+  "no-var": "error",
+  "prefer-const": "error",
+  eqeqeq: ["error", "always", { null: "ignore" }],
+  "no-restricted-syntax": ["error", { selector: "ImportExpression", message: "The joiner follows no import that is called." }],
+};
+
+export default [
+  {
+    files: ["cnnviz/ui/components/**/*.js"],
+    languageOptions: { globals: Object.fromEntries(BROWSER.map((name) => [name, "readonly"])) },
+    rules: RULES,
+  },
+  { files: ["tests/js/**/*.js", "eslint.config.js"], rules: RULES },
+];

@@ -1,0 +1,39 @@
+// Heat is spread, parted and boxed as cnnviz.attribution does it.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { contour, otsu, pieces, spread } from "../../cnnviz/ui/components/camcanvas/model.js";
+import { engine, near } from "./engine.js";
+
+const numbers = engine("heat");
+
+test("a raw map is spread as the engine spreads it, to half a level", () => {
+  for (const { raw, shape: [rows, columns], size: [height, width], values } of numbers.spreads)
+    near(spread(Float32Array.from(raw), rows, columns, height, width), values.map((v) => v * 255), 0.501);
+});
+
+test("a map without a warm place stays cold", () => {
+  assert.deepEqual([...spread(Float32Array.of(-1, 0, -2, -3), 2, 2, 3, 3)], new Array(9).fill(0));
+});
+
+test("Otsu's level parts the pixels that the engine's parts", () => {
+  for (const { heat, warm } of numbers.otsu) {
+    const level = otsu(Uint8Array.from(heat));
+    assert.deepEqual(heat.map((v) => Number(v >= level)), warm);
+  }
+});
+
+test("boxes are the engine's, the largest total heat first", () => {
+  for (const { heat, shape: [height, width], level, boxes } of numbers.boxes) {
+    const found = pieces(Uint8Array.from(heat), height, width, level, 0.005);
+    assert.deepEqual(found.map((b) => [b.left, b.top, b.right - b.left, b.low - b.top, b.area]), boxes.map((b) => b.slice(0, 5)));
+    near(found.map((b) => b.sum / b.area / 255), boxes.map((b) => b[5]), 1e-6);
+  }
+});
+
+test("a contour of a ramp stands where the ramp has that height", () => {
+  const width = 8, height = 5, heat = Uint8Array.from({ length: width * height }, (_, i) => 30 * (i % width));
+  const lines = contour(heat, height, width, 100);
+  assert.equal(lines.length, height - 1);
+  for (const [x0, , x1] of lines) near([x0, x1], [(100 / 30 + 0.5) / width, (100 / 30 + 0.5) / width], 1e-9);
+});
