@@ -32,8 +32,8 @@ class Setting:
 SETTINGS = (
     Setting("CNNVIZ_WEIGHTS", "path", "weights", "folder of weight files, or one file"),
     Setting("CNNVIZ_RUNS", "path", "runs", "folder of training runs"),
-    Setting("CNNVIZ_CACHE", "path", "~/.cache/cnnviz", "folder for what depends on a net alone"),
-    Setting("CNNVIZ_DATA", "path", "data", "folder whose picture folders the Data and Train pages offer"),
+    Setting("CNNVIZ_CACHE", "path", "~/.cache/cnnviz", "folder for what depends on a network alone"),
+    Setting("CNNVIZ_DATA", "path", "data", "folder whose image folders the Data and Train pages offer"),
     Setting("CNNVIZ_PUBLIC", "flag", "", "1 turns off what strangers must not have; set by serve --public"),
     Setting("CNNVIZ_RUN", "path", "", "set by a training run for the processes it starts itself"),
     Setting("CNNVIZ_DEVICE", "text", "auto", "auto, cpu, cuda, cuda:1, mps"),
@@ -58,7 +58,7 @@ def runs(given: Path | str | None = None) -> Path:
 
 
 def cache() -> Path:
-    """The folder for what depends on a net alone."""
+    """The folder for what depends on a network alone."""
     return Path(_text("CNNVIZ_CACHE")).expanduser()
 
 

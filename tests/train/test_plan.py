@@ -12,8 +12,9 @@ from cnnviz.options import OptionError, RequestError, knobs
 from cnnviz.train import plan as plans
 from cnnviz.train.plan import Plan, PlanError
 
-README = Path(__file__).resolve().parents[2] / "README.md"
-READY = README.parent / "plans"
+ROOT = Path(__file__).resolve().parents[2]
+READY = ROOT / "plans"
+FIGURES = ROOT / "docs" / "plans.md"  # which the README links to
 
 
 def test_a_plan_comes_back_from_its_file(tmp_path):
@@ -79,7 +80,8 @@ def test_ready_made_plans_hold_together_and_the_readme_gives_their_figures(path)
     plan = plans.read(path)
     assert plan.data.startswith("data/")
     assert plan.title
-    assert f"| `{path.stem}` |" in README.read_text()
+    assert "](docs/plans.md)" in (ROOT / "README.md").read_text()
+    assert f"| `{path.stem}` |" in FIGURES.read_text()
 
 
 def test_the_pair_that_counts_fifty_differs_in_its_augmentation_alone():

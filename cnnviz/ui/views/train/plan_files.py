@@ -19,7 +19,7 @@ from cnnviz.ui.session import current
 from cnnviz.ui.views.train import plan_form
 from cnnviz.ui.widgets import show
 
-PLAN = "counting_1_5"  # and the data set that belongs to it, as the README draws it
+PLAN = "counting_1_5"  # and the data set that belongs to it, as docs/plans.md draws it
 LESSON = Counting(low=1, high=5, per_class=800, size=32, smallest=2.0, largest=3.5, gap=1.5, seed=0)
 
 
