@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import signal
 from pathlib import Path
 
 os.environ.setdefault(
@@ -13,7 +15,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cnnviz.data.counting import Counting, write
 from cnnviz.photo import Photo
+from cnnviz.train.plan import Plan
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -50,3 +54,68 @@ def photo(rng: np.random.Generator) -> Photo:
     pixels = np.stack([x * 255 // 260, y * 255 // 200, (x + y) % 256], axis=2).astype(np.uint8)
     pixels[60:140, 90:170] = rng.integers(0, 256, (80, 80, 3), dtype=np.uint8)
     return Photo.open(Image.fromarray(pixels))
+
+
+@pytest.fixture(scope="session")
+def circles(tmp_path_factory):
+    """Two classes of 24 pictures, 32 x 32."""
+    options = Counting(low=1, high=2, per_class=24, size=32, smallest=4, largest=6, val_share=0.25)
+    return write(tmp_path_factory.mktemp("data") / "circles", options)
+
+
+@pytest.fixture
+def plan(circles):
+    """Three epochs of five steps for a small gray net."""
+    return Plan(
+        str(circles),
+        net="lecture/mnist_gap",
+        size=32,
+        batch_norm=True,
+        dropout=0.2,
+        epochs=3,
+        batch=8,
+        rate=0.01,
+        snapshots=4,
+        threads=1,
+    )
+
+
+@pytest.fixture
+def spoken(monkeypatch):
+    """Every step is told and looks whether to stop."""
+    from cnnviz.train import module
+
+    monkeypatch.setattr(module, "SPOKEN", 0.0)
+
+
+@pytest.fixture
+def listening():
+    """Signals as a terminal has them: what runs in the background of a script may have been told to ignore them."""
+    from cnnviz.train import loop as fitting
+
+    before = [signal.getsignal(number) for number in fitting.ENDING]
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    for number, handler in zip(fitting.ENDING, before, strict=True):
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def jpeg() -> bytes:
+    """A small JPEG of one's own, with a place in its EXIF that nobody should learn."""
+    y, x = np.mgrid[0:90, 0:120]
+    image = Image.fromarray(np.stack([x * 2, y * 2, (x * y) % 256], axis=2).astype(np.uint8))
+    exif = image.getexif()
+    exif[0x010E] = "kitchen at home"
+    file = io.BytesIO()
+    image.save(file, "JPEG", exif=exif)
+    return file.getvalue()
+
+
+@pytest.fixture
+def engine():
+    """An engine with empty memory."""
+    from cnnviz.runtime.engine import Engine
+
+    return Engine(device="cpu")

@@ -133,3 +133,13 @@ def test_only_the_engine_inherits_from_the_backend():
     assert Engine.__bases__ == (Backend,)
     assert not set(Backend.__annotations__)
     assert not {name for name in vars(Engine) if not name.startswith("__")} & set(vars(Backend))
+
+
+def test_signal_needs_no_torch_and_no_scikit_image_to_be_imported():
+    import subprocess
+    import sys
+
+    names = "kernels convolve pooling gabor gaborfit receptive slide code"
+    lines = "; ".join(f"import cnnviz.signal.{name}" for name in names.split())
+    check = f"import sys; {lines}; sys.exit('torch' in sys.modules or 'skimage' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0

@@ -1,8 +1,6 @@
-"""The arithmetic ends in the tensor's own number, on every kind of convolution and every net of the lectures."""
+"""The arithmetic of every kind of convolution ends in the tensor's own number."""
 
 from __future__ import annotations
-
-import functools
 
 import numpy as np
 import pytest
@@ -10,57 +8,9 @@ import torch
 from torch import nn
 
 from cnnviz.attribution.arithmetic import arithmetic
-from cnnviz.inference.layers import maps
-from cnnviz.inference.tap import LayerError, tap
+from cnnviz.inference.tap import LayerError
 from cnnviz.options import RequestError
-
-
-@functools.cache
-def net_of(name: str) -> nn.Module:
-    """A net with random weights whose batch norms have been somewhere."""
-    import torchvision
-
-    torch.manual_seed(2)
-    extra = {"init_weights": False} if name == "inception_v3" else {}
-    net = getattr(torchvision.models, name)(weights=None, **extra).eval().requires_grad_(False)
-    for part in net.modules():
-        if isinstance(part, nn.BatchNorm2d):
-            part.running_mean.normal_(std=0.1)
-            part.running_var.uniform_(0.5, 2)
-            part.weight.uniform_(0.5, 1.5)
-            part.bias.normal_(std=0.2)
-    return net
-
-
-def check(net: nn.Module, x: torch.Tensor, layer: str, rng: np.random.Generator, times: int = 3) -> None:
-    with torch.inference_mode():
-        _, tapped = tap(net, x, [layer])
-    tapped = tapped[layer][0]
-    for _ in range(times):
-        channel, y, column = (int(rng.integers(n)) for n in tapped.shape)
-        found = arithmetic(net, x, layer, channel, (y, column))
-        truth = float(tapped[channel, y, column])
-        assert found.shown == truth
-        size = float(np.abs(found.products).sum()) + abs(found.bias)
-        assert found.steps[-1].value == pytest.approx(truth, rel=1e-4, abs=1e-6 * size)
-        assert found.steps[0].value == pytest.approx(found.products.sum() + found.bias, rel=1e-9, abs=1e-9 * size)
-        part = net.get_submodule(found.source)
-        assert found.weights.shape == tuple(part.weight.shape[1:])
-        assert len(found.inputs) == part.in_channels // part.groups
-
-
-@pytest.mark.parametrize("name", ["squeezenet1_1", "resnet18", "mobilenet_v3_small", "vgg16", "inception_v3"])
-def test_every_kind_of_layer_of_a_net_ends_in_its_own_number(name, rng):
-    net, side = net_of(name), 75 if name == "inception_v3" else 64
-    x = torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(1))
-    kinds: dict[tuple, str] = {}
-    for layer in maps(net, (3, side, side)):
-        part = net.get_submodule(layer)
-        like = (getattr(part, key, None) for key in ("kernel_size", "stride", "groups", "dilation"))
-        kinds[type(part).__name__, *map(str, like)] = layer
-    for layer in kinds.values():
-        check(net, x, layer, rng, times=2)
-
+from tests.attribution.peers import check
 
 KINDS = {
     "plain": {"kernel_size": 3},

@@ -1,84 +1,13 @@
-"""The command line keeps its contract: documents on standard output, one line on standard error, exit codes 0, 1, 2."""
+"""The command line keeps its contract: one line on standard error, exit codes 0, 1, 2, help at once."""
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
-from pathlib import Path
 
-import numpy as np
-import pytest
-import torch
-from PIL import Image
-
-from cnnviz import settings
 from cnnviz.cli import inspect
-from cnnviz.cli.main import main
-from cnnviz.models import build
-from cnnviz.models import weights as shelf
 
 KEY = "lecture/cats_gap"
-
-
-@pytest.fixture
-def picture(tmp_path, rng) -> Path:
-    path = tmp_path / "blob.jpg"
-    Image.fromarray(rng.integers(0, 256, (160, 200, 3), dtype=np.uint8)).save(path)
-    return path
-
-
-@pytest.fixture
-def data(tmp_path, rng) -> Path:
-    """A data set with classes in a plural the net does not use, and one file that is no photo."""
-    for split, count in (("train", 1), ("val", 3)):
-        for name in ("cats", "Dogs"):
-            folder = tmp_path / "data" / split / name
-            folder.mkdir(parents=True)
-            for i in range(count):
-                Image.fromarray(rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)).save(folder / f"{i}.png")
-    return tmp_path / "data"
-
-
-@pytest.fixture
-def told(capsys):
-    """Runs a command line; its exit code, standard output and standard error."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = main([str(argument) for argument in arguments])
-        said = capsys.readouterr()
-        return code, said.out, said.err
-
-    return run
-
-
-@pytest.fixture
-def document(told):
-    """Runs a command line that answers with JSON."""
-
-    def run(*arguments: object):
-        code, out, err = told(*arguments, "--json")
-        assert (code, err) == (0, "")
-        assert out.count("\n") == 1
-        return json.loads(out)
-
-    return run
-
-
-@pytest.fixture
-def refused(told):
-    """Runs a command line that has to be refused; what it says, without the program's name."""
-
-    def run(*arguments: object, code: int = 2) -> str:
-        found, out, err = told(*arguments)
-        assert (found, out) == (code, "")
-        assert err.count("\n") == 1
-        assert err.startswith("cnnviz: ")
-        assert "Traceback" not in err
-        return err.removeprefix("cnnviz: ").strip()
-
-    return run
 
 
 def python(*arguments: str, **more: object) -> subprocess.CompletedProcess[str]:
@@ -89,11 +18,6 @@ def test_help_is_instant_because_it_imports_neither_torch_nor_streamlit():
     heavy = "{'torch', 'torchvision', 'streamlit', 'cv2', 'pandas'}"
     code = f"import sys; from cnnviz.__main__ import main; main(['--help']); print(sys.modules.keys() & {heavy})"
     assert python("-c", code).stdout.endswith("set()\n")
-
-
-def test_the_module_runs_with_its_exit_code_and_one_line():
-    done = python("-m", "cnnviz", "predict", "nowhere.jpg", "--model", "resnet18")
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
 
 
 def test_no_command_shows_the_help(told):
@@ -109,127 +33,6 @@ def test_every_command_explains_itself(told):
         assert "Usage: python -m cnnviz" in out
 
 
-def test_models_lists_every_net(document, told):
-    rows = document("models")
-    assert {"resnet18", "vgg16", "lecture/cats_gap"} <= {row["key"] for row in rows}
-    assert all(set(row) == {"key", "title", "parameters", "bytes", "where"} for row in rows)
-    assert "squeezenet1_1" in told("models")[1]
-
-
-def test_layers_has_the_lectures_numbers(document, told):
-    found = document("layers", "--model", KEY)
-    assert list(found) == ["model", "input", "layers", "total_parameters", "trainable_parameters", "total_mult_adds"]
-    assert (found["model"], found["input"]) == (KEY, [3, 150, 150])
-    assert found["layers"][0] == {
-        "name": "conv1",
-        "kind": "Conv2d",
-        "shape": [32, 148, 148],
-        "parameters": 896,
-        "mult_adds": 896 * 148 * 148,
-    }
-    assert found["total_parameters"] == found["trainable_parameters"] == 307_393
-    assert round(found["total_mult_adds"] / 1e6, 2) == 234.16
-    assert "307,393 parameters, 234.16 M mult-adds" in told("layers", "--model", KEY)[1]
-
-
-def test_layers_needs_no_weights_and_follows_the_size(document, monkeypatch):
-    monkeypatch.setattr(shelf, "fetch", None)
-    found = document("layers", "--model", "resnet18", "--size", 64)
-    assert found["input"] == [3, 64, 64]
-    assert found["total_parameters"] == 11_689_512
-    assert found["layers"][0]["shape"] == [64, 32, 32]
-
-
-def test_predict_answers_for_each_photo(document, told, picture):
-    found = document("predict", picture, picture, "--model", KEY, "--top", 1)
-    assert [list(one) for one in found] == [["photo", "predictions"]] * 2
-    assert found[0]["photo"] == str(picture)
-    assert [list(one) for one in found[0]["predictions"]] == [["index", "label", "probability"]]
-    both = document("predict", picture, "--model", KEY)[0]["predictions"]
-    assert sum(one["probability"] for one in both) == pytest.approx(1)
-    assert {one["label"] for one in both} == {"cat", "dog"}
-    assert "%" in told("predict", picture, "--model", KEY)[1]
-
-
-def test_the_real_squeezenet_sees_an_african_elephant(document, shared, tmp_path, told):
-    photo, weights = shared / "photos" / "african_elephant.jpg", shared / "weights"
-    given = ("--model", "squeezenet1_1", "--weights")
-    best = document("predict", photo, *given, weights / "squeezenet1_1-imagenet.pth")[0]["predictions"][0]
-    assert (best["index"], best["label"]) == (386, "African elephant")
-    out = tmp_path / "heat.png"
-    assert told("heatmap", photo, *given, weights, "--class", "african_elephant", "--out", out, "--npy")[0] == 0
-    values = np.load(tmp_path / "heat.npy")
-    assert (values.dtype, values.shape) == (np.float32, (224, 224))
-    assert 0 <= values.min() < values.max() <= 1
-    assert "African elephant" in told("heatmap", photo, *given, weights, "--class", "african elefant", "--out", out)[2]
-
-
-def test_weights_may_be_named_before_or_after_the_command(tmp_path, document, refused, picture):
-    from cnnviz.models import load
-
-    net = build.torchvision_net("squeezenet1_1").to_empty(device="cpu")
-    load._initialise(net, 0)
-    torch.save(net.state_dict(), tmp_path / "squeezenet1_1.pth")
-    before = document("--weights", tmp_path, "predict", picture, "--model", "squeezenet1_1")
-    assert before == document("predict", picture, "--model", "squeezenet1_1", "--weights", tmp_path)
-    assert "nowhere" in refused("predict", picture, "--model", "squeezenet1_1", "--weights", tmp_path / "nowhere")
-    assert "nowhere" in refused("models", "--weights", tmp_path / "nowhere")
-
-
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".PNG"])
-def test_a_heat_map_is_a_picture_of_the_photos_size(told, picture, tmp_path, suffix):
-    out = tmp_path / "new" / f"heat{suffix}"
-    code, said, err = told("heatmap", picture, "--model", KEY, "--class", "dog", "--out", out)
-    assert (code, err) == (0, "")
-    assert "dog" in said
-    with Image.open(out) as made:
-        assert made.size == (200, 160)
-    assert not out.with_suffix(".npy").exists()
-
-
-def test_heat_maps_of_several_photos_go_to_a_folder(told, picture, tmp_path):
-    (tmp_path / "other").mkdir()
-    twin = tmp_path / "other" / picture.name
-    twin.write_bytes(picture.read_bytes())
-    code, _, _ = told("heatmap", picture, twin, "--model", KEY, "--out", tmp_path / "maps", "--npy")
-    assert code == 0
-    made = {path.name for path in (tmp_path / "maps").iterdir()}
-    assert made == {"blob.png", "blob.npy", "blob-2.png", "blob-2.npy"}
-
-
-@pytest.mark.parametrize("command", ["predict", "heatmap"])
-def test_photos_are_opened_one_at_a_time(told, picture, tmp_path, monkeypatch, command):
-    from cnnviz.runtime.engine import Engine
-
-    events: list[str] = []
-
-    def noted(name, function):
-        def call(*arguments, **more):
-            events.append(name)
-            return function(*arguments, **more)
-
-        return call
-
-    monkeypatch.setattr(inspect.Photo, "open", noted("open", inspect.Photo.open))
-    monkeypatch.setattr(Engine, command, noted("ask", getattr(Engine, command)))
-    out = ("--out", tmp_path / "maps") if command == "heatmap" else ()
-    assert told(command, picture, picture, picture, "--model", KEY, *out)[0] == 0
-    assert events == ["open", "ask"] * 3
-
-
-@pytest.mark.parametrize("command", ["predict", "heatmap"])
-def test_a_missing_photo_is_told_before_any_answer(refused, picture, tmp_path, command):
-    out = ("--out", tmp_path / "maps") if command == "heatmap" else ()
-    assert "gone.jpg" in refused(command, picture, tmp_path / "gone.jpg", "--model", KEY, *out)
-    assert not (tmp_path / "maps").exists()
-
-
-def test_a_pixel_method_given_a_layer_says_that_it_takes_none(refused, picture, tmp_path):
-    given = ("heatmap", picture, "--model", KEY, "--out", tmp_path / "o.png", "--layer", "conv1", "--method")
-    for method in ("saliency", "occlusion"):
-        assert "leave --layer out" in refused(*given, method)
-
-
 def test_the_device_is_the_one_that_was_asked_for(told, refused, picture, monkeypatch, tmp_path):
     ask = ("predict", picture, "--model", KEY)
     monkeypatch.setenv("CNNVIZ_DEVICE", "abacus")
@@ -241,131 +44,6 @@ def test_the_device_is_the_one_that_was_asked_for(told, refused, picture, monkey
     assert "no device 'loom'" in refused("evaluate", tmp_path.parent, "--model", KEY, "--device", "loom")
     grown = ("filters", "--model", KEY, "--layer", "conv1", "--out", tmp_path / "grown")
     assert "no device 'loom'" in refused(*grown, "--device", "loom")
-
-
-def test_activations_are_one_mosaic_and_their_numbers(told, picture, tmp_path):
-    out = tmp_path / "maps.png"
-    code, said, err = told("activations", picture, "--model", KEY, "--layer", "relu2", "--out", out, "--npy")
-    assert (code, err) == (0, "")
-    assert "64 x 72 x 72" in said
-    maps = np.load(tmp_path / "maps.npy")
-    assert (maps.dtype, maps.shape) == (np.float32, (64, 72, 72))
-    with Image.open(out) as made:
-        assert min(made.size) > 72
-
-
-def test_evaluate_matches_folders_to_labels_and_uses_val(document, told, data):
-    found = document("evaluate", data, "--model", KEY)
-    assert list(found) == ["model", "images", "accuracy", "loss", "classes", "confusion"]
-    assert (found["images"], found["classes"]) == (6, ["cat", "dog"])
-    counts = np.array(found["confusion"])
-    assert counts.sum(axis=1).tolist() == [3, 3]
-    assert found["accuracy"] == pytest.approx(np.trace(counts) / 6)
-    assert found["loss"] == pytest.approx(np.log(2), abs=0.1)  # an untrained net knows nothing
-    assert "of 6 photos right" in told("evaluate", data, "--model", KEY)[1]
-
-
-def test_evaluate_agrees_with_predict(document, data):
-    table = document("evaluate", data / "train", "--model", KEY)
-    right = 0
-    for name, wanted in (("cats", "cat"), ("Dogs", "dog")):
-        best = document("predict", data / "train" / name / "0.png", "--model", KEY)[0]["predictions"][0]
-        right += best["label"] == wanted
-    assert table["accuracy"] == right / 2
-
-
-def test_evaluate_skips_what_is_no_photo_and_says_so(told, data):
-    (data / "val" / "cats" / "broken.jpg").write_text("no photo")
-    code, out, err = told("evaluate", data, "--model", KEY, "--json")
-    assert code == 0
-    assert json.loads(out)["images"] == 6
-    assert "broken.jpg" in err
-
-
-def test_evaluate_counts_answers_outside_the_folders_as_other(document, data, tmp_path):
-    from cnnviz.models import load
-
-    net = build.torchvision_net("squeezenet1_1").to_empty(device="cpu")
-    load._initialise(net, 0)
-    torch.save(net.state_dict(), tmp_path / "squeezenet1_1.pth")
-    (data / "val" / "cats").rename(data / "val" / "Egyptian_cats")
-    (data / "val" / "Dogs").rename(data / "val" / "zebra")
-    found = document("evaluate", data, "--model", "squeezenet1_1", "--weights", tmp_path)
-    assert found["classes"] == ["Egyptian cat", "zebra", "(other)"]
-    assert np.array(found["confusion"]).sum() == 6
-
-
-@pytest.mark.parametrize(
-    ("names", "labels", "indices"),
-    [
-        (["cats", "dogs"], ["cat", "dog"], [0, 1]),
-        (["DOG", "Cat"], ["cat", "dog"], [1, 0]),
-        (["soccer-balls", "analog_clock"], ["analog clock", "soccer ball"], [1, 0]),
-        (["glasses", "buses", "berries"], ["berry", "bus", "glass"], [2, 1, 0]),
-        (["horned viper", "viper"], ["viper", "horned viper"], [1, 0]),
-        (["a", "b"], ["class 0", "class 1"], [0, 1]),
-        (["1", "0"], ["0", "1"], [1, 0]),
-    ],
-)
-def test_folder_names_find_their_labels(names, labels, indices):
-    from cnnviz.runtime.evaluate import match
-
-    assert match(names, labels) == tuple(indices)
-
-
-def test_folders_that_fit_no_label_are_refused(refused, data, tmp_path):
-    assert "nowhere" in refused("evaluate", tmp_path / "nowhere", "--model", KEY)
-    (data / "val" / "cats").rename(data / "val" / "cow")
-    assert "'cow' is no class of this net" in refused("evaluate", data, "--model", KEY)
-    (data / "val" / "cow").rename(data / "val" / "dog")
-    assert "both mean dog" in refused("evaluate", data, "--model", KEY)
-
-
-@pytest.mark.parametrize("content", [b"just text", b"", b"\xff\xd8\xff\xe0 cut off", b"\x89PNG\r\n\x1a\n"])
-@pytest.mark.parametrize("command", ["predict", "heatmap", "activations"])
-def test_what_is_no_photo_is_one_sentence(refused, tmp_path, command, content):
-    bad = tmp_path / "bad.jpg"
-    bad.write_bytes(content)
-    more = {
-        "predict": (),
-        "heatmap": ("--out", tmp_path / "o.png"),
-        "activations": ("--layer", "conv1", "--out", tmp_path / "o.png"),
-    }
-    assert "bad.jpg" in refused(command, bad, "--model", KEY, *more[command])
-    assert not (tmp_path / "o.png").exists()
-
-
-def test_a_png_of_50000_by_50000_is_refused_before_it_is_decoded(refused, tmp_path):
-    import struct
-    import zlib
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0))
-    rows = chunk(b"IDAT", zlib.compress(bytes(1_000_000)))
-    (tmp_path / "huge.png").write_bytes(b"\x89PNG\r\n\x1a\n" + head + rows + chunk(b"IEND", b""))
-    assert "50 megapixels" in refused("predict", tmp_path / "huge.png", "--model", KEY)
-
-
-def test_a_wrong_checkpoint_and_a_bomb_are_one_sentence_each(refused, picture, tmp_path):
-    import os
-
-    class Bomb:
-        def __reduce__(self):
-            return os.mkdir, (str(tmp_path / "exploded"),)
-
-    torch.save({"conv.weight": torch.zeros(3)}, tmp_path / "resnet18.pth")
-    torch.save(Bomb(), tmp_path / "vgg16.pth")
-    predict = ("predict", picture, "--weights", tmp_path, "--model")
-    assert "does not fit ResNet" in refused(*predict, "resnet18")
-    assert "program code" in refused(*predict, "vgg16")
-    assert not (tmp_path / "exploded").exists()
-
-
-def test_no_network_and_no_weights_is_a_failure_in_one_line(refused, picture, monkeypatch, tmp_path):
-    monkeypatch.setattr(shelf, "SITE", f"{tmp_path.as_uri()}/nothing/")
-    assert "put resnet18-f37072fd.pth" in refused("predict", picture, "--model", "resnet18", code=1)
 
 
 def test_other_bad_requests_are_one_line_that_helps(refused, picture, tmp_path):
@@ -392,37 +70,11 @@ def test_other_bad_requests_are_one_line_that_helps(refused, picture, tmp_path):
     assert not out.exists()
 
 
-def test_a_file_in_the_way_of_a_folder_is_told_before_anything_is_computed(refused, picture, tmp_path):
-    (tmp_path / "file").write_text("in the way")
-    heat = ("heatmap", picture, "--model", KEY, "--out")
-    for out in (tmp_path / "file" / "o.png", tmp_path / "file" / "folder", tmp_path / "file" / "a" / "b"):
-        assert "file is a file" in refused(*heat, out)
-        assert "file is a file" in refused("filters", "--model", KEY, "--layer", "conv1", "--out", out)
-    assert "file is a file" in refused("filters", "--model", KEY, "--layer", "conv1", "--out", tmp_path / "file")
-
-
-def test_a_file_that_cannot_be_written_is_a_failure(refused, picture, tmp_path):
-    out = tmp_path / ("o" * 300 + ".png")
-    refused("heatmap", picture, "--model", KEY, "--out", out, code=1)
-
-
 def test_options_beyond_their_range_are_one_line(refused, tmp_path):
     filters = ("filters", "--model", KEY, "--layer", "conv1", "--out", tmp_path / "o", "--channels")
     for many in ("9" * 5000, "random:" + "9" * 5000, "0-" + "9" * 5000):
         assert len(refused(*filters, many)) < 200
     assert refused("counting", tmp_path / "set", "--seed", -1).endswith("it has to be 0 or more.")
-
-
-def test_folders_without_names_for_them_are_ordered_as_training_orders_them(tmp_path):
-    from cnnviz.data import folder
-    from cnnviz.runtime.evaluate import class_folders
-
-    names = ["1", "2", "10", "11", "Cat", "ant", "dog"]
-    for name in names:
-        (tmp_path / name).mkdir()
-        for i in range(2):
-            (tmp_path / name / f"{i}.png").touch()
-    assert [path.name for path in class_folders(tmp_path)] == list(folder.read(tmp_path).classes) == names
 
 
 def test_a_surprise_is_still_one_line(refused, monkeypatch):
@@ -431,39 +83,3 @@ def test_a_surprise_is_still_one_line(refused, monkeypatch):
 
     monkeypatch.setattr(inspect.catalog, "rows", surprise)
     assert refused("models", code=1) == "ZeroDivisionError: something unforeseen"
-
-
-def test_serve_stays_on_this_machine_unless_it_is_public(tmp_path):
-    arguments, variables = inspect.serving(False, 8600, tmp_path)
-    assert arguments[:2] == ["run", str(inspect.APP)]
-    assert "--server.address=127.0.0.1" in arguments
-    assert "--server.port=8600" in arguments
-    assert variables == {"CNNVIZ_WEIGHTS": str(tmp_path)}
-    arguments, variables = inspect.serving(True, 8501, None)
-    assert "--server.address=0.0.0.0" in arguments
-    assert "--server.maxUploadSize=10" in arguments
-    assert variables == {"CNNVIZ_PUBLIC": "1"}
-    assert inspect.serving(False, 8501, None, "cuda:1")[1] == {"CNNVIZ_DEVICE": "cuda:1"}
-
-
-def test_serve_hands_over_to_streamlit(monkeypatch, told):
-    from streamlit.web import cli
-
-    handed: list[list[str]] = []
-    monkeypatch.setattr(cli, "main", lambda arguments, **_: handed.append(arguments))
-    monkeypatch.delenv("CNNVIZ_PUBLIC", raising=False)
-    monkeypatch.setattr(settings.os, "environ", dict(settings.os.environ))
-    assert told("serve", "--port", 8601)[0] == 0
-    assert handed[0][1].endswith("app.py")
-
-
-def test_serve_refuses_to_start_where_it_cannot_tell_whether_strangers_are_served(refused, monkeypatch):
-    from streamlit.web import cli
-
-    monkeypatch.setattr(cli, "main", lambda *_, **__: pytest.fail("it started"))
-    monkeypatch.setenv("CNNVIZ_PUBLIC", "maybe")
-    assert "CNNVIZ_PUBLIC is 'maybe'" in refused("serve", "--port", 8602)
-
-
-def test_serve_refuses_a_port_that_is_none(refused):
-    assert "--port" in refused("serve", "--port", 99_999)

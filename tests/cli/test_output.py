@@ -1,4 +1,4 @@
-"""Every knob of an options class is one option of a command."""
+"""Files that commands write: where they go, and what stands in their way."""
 
 from __future__ import annotations
 
@@ -60,3 +60,30 @@ def test_the_help_shows_units_defaults_and_both_sides_of_a_switch():
     assert "--flip-down / --no-flip-down Mirrored top to bottom, half of the time." in text(Augment)
     assert "Each step shifts the picture by up to this much, px." in text(Ascent)
     assert "Each step shifts the picture by up to this much. " in text(Ascent, units=False)
+
+
+KEY = "lecture/cats_gap"
+
+
+def test_heat_maps_of_several_photos_go_to_a_folder(told, picture, tmp_path):
+    (tmp_path / "other").mkdir()
+    twin = tmp_path / "other" / picture.name
+    twin.write_bytes(picture.read_bytes())
+    code, _, _ = told("heatmap", picture, twin, "--model", KEY, "--out", tmp_path / "maps", "--npy")
+    assert code == 0
+    made = {path.name for path in (tmp_path / "maps").iterdir()}
+    assert made == {"blob.png", "blob.npy", "blob-2.png", "blob-2.npy"}
+
+
+def test_a_file_in_the_way_of_a_folder_is_told_before_anything_is_computed(refused, picture, tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    heat = ("heatmap", picture, "--model", KEY, "--out")
+    for out in (tmp_path / "file" / "o.png", tmp_path / "file" / "folder", tmp_path / "file" / "a" / "b"):
+        assert "file is a file" in refused(*heat, out)
+        assert "file is a file" in refused("filters", "--model", KEY, "--layer", "conv1", "--out", out)
+    assert "file is a file" in refused("filters", "--model", KEY, "--layer", "conv1", "--out", tmp_path / "file")
+
+
+def test_a_file_that_cannot_be_written_is_a_failure(refused, picture, tmp_path):
+    out = tmp_path / ("o" * 300 + ".png")
+    refused("heatmap", picture, "--model", KEY, "--out", out, code=1)

@@ -8,7 +8,6 @@ import torch
 import torch.nn.functional as F
 
 from cnnviz.feature_vis.tuning_curves import HUES, ORIENTATIONS, PERIODS, SIZES, preferred, stimuli, tuning
-from cnnviz.runtime.engine import Engine
 
 SIDE = 48
 
@@ -74,14 +73,3 @@ def test_about_five_hundred_pictures_in_range():
     count = sum(part.reshape(-1, 24, 24, 3).shape[0] for part in made.values())
     assert 400 <= count <= 520
     assert all(part.min() >= 0 and part.max() <= 1 and part.dtype == np.float32 for part in made.values())
-
-
-def test_the_engine_asks_once_and_remembers_on_disk(tmp_path):
-    engine = Engine(device="cpu", cache_dir=tmp_path)
-    found = engine.tuning("lecture/mnist_gap", "conv2")
-    assert found.orientation.shape == (64, 12)
-    assert engine.tuning("lecture/mnist_gap", "conv2") is found
-    again = Engine(device="cpu", cache_dir=tmp_path).tuning("lecture/mnist_gap", "conv2")
-    np.testing.assert_array_equal(again.place, found.place)
-    assert again.layer == "conv2"
-    assert [again.badge(c) for c in range(64)] == [found.badge(c) for c in range(64)]

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from cnnviz.models import build, catalog, checkpoint, families, identify, lecture
+from cnnviz.models import build, checkpoint, identify, lecture
 from cnnviz.models.checkpoint import CheckpointError
 
 
@@ -45,11 +45,6 @@ def test_torchvision_nets_are_recognised_with_any_class_count(name):
 
 def checkpoint_shapes(net: nn.Module) -> dict[str, torch.Size]:
     return {key: value.shape for key, value in net.state_dict().items()}
-
-
-def test_every_family_of_the_zoo_has_a_mark():
-    begins = tuple(row.prefix for row in families.FAMILIES)
-    assert all(net.name.startswith(begins) for net in catalog.TORCHVISION)
 
 
 @pytest.mark.parametrize("name", lecture.NETS)

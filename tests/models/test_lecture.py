@@ -1,4 +1,4 @@
-"""A lecture net's description says how large its module is, whatever is switched on."""
+"""The nets of the lectures: the same every time."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import subprocess
 import sys
 
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cnnviz.models import build, lecture
+from cnnviz.models import build, lecture, load
 from cnnviz.models.lecture import LectureNet
 from cnnviz.options import RequestError
 
@@ -50,3 +51,21 @@ def test_an_input_is_refused_that_has_nothing_left_for_the_last_convolution():
 def test_describing_the_nets_needs_no_torch():
     code = "import sys; from cnnviz.models import lecture; sys.exit('torch' in sys.modules or not lecture.NETS)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("name", lecture.NETS)
+def test_lecture_nets_are_the_same_every_time_and_touch_no_global_state(name):
+    before = torch.get_rng_state()
+    first, second = load.load(f"lecture/{name}"), load.load(f"lecture/{name}")
+    assert first.fingerprint == second.fingerprint
+    assert torch.equal(torch.get_rng_state(), before)
+    assert all(torch.equal(a, b) for a, b in zip(first.net.parameters(), second.net.parameters(), strict=True))
+    assert not first.net.training
+    assert not any(p.requires_grad for p in first.net.parameters())
+    assert first.source == "untrained, seed 0"
+
+
+def test_a_lecture_nets_first_weights_look_like_torchs_own():
+    ours, torchs = load.load("lecture/cats_gap").net, lecture.build(lecture.NETS["cats_gap"]).requires_grad_(False)
+    for a, b in zip(ours.parameters(), torchs.parameters(), strict=True):
+        assert a.numel() < 1000 or abs(float(a.std() / b.std()) - 1) < 0.05

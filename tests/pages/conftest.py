@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import os
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,18 +50,6 @@ def fragment(monkeypatch):
             return at.run()
 
     return again
-
-
-@pytest.fixture
-def jpeg() -> bytes:
-    """A small JPEG of one's own, with a place in its EXIF that nobody should learn."""
-    y, x = np.mgrid[0:90, 0:120]
-    image = Image.fromarray(np.stack([x * 2, y * 2, (x * y) % 256], axis=2).astype(np.uint8))
-    exif = image.getexif()
-    exif[0x010E] = "kitchen at home"
-    file = io.BytesIO()
-    image.save(file, "JPEG", exif=exif)
-    return file.getvalue()
 
 
 @pytest.fixture

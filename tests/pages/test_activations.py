@@ -121,13 +121,6 @@ def test_a_number_of_a_channel_is_spelled_out_down_to_its_products(visit, engine
     assert "conv2" in words(at)
 
 
-def test_large_maps_are_averaged_down_for_the_grid_and_small_ones_are_not(rng):
-    small, large = rng.random((2048, 7, 7), np.float32), rng.random((64, 224, 224), np.float32)
-    assert reduced(small, BUDGET) is small
-    assert reduced(large, BUDGET).size <= BUDGET
-    np.testing.assert_allclose(reduced(large, BUDGET).mean((1, 2)), large.mean((1, 2)), atol=2e-3)
-
-
 def test_one_scale_for_the_layer_says_its_range(visit, engine, words):
     layer = engine.map_layers(NET)[0]
     maps = engine.activations(NET, Photo.sample("cat"), layer).maps

@@ -10,7 +10,6 @@ import pytest
 
 from cnnviz.train import run
 from cnnviz.train.plan import Plan
-from cnnviz.ui.server import jobs
 from cnnviz.ui.server.jobs import JOBS
 from cnnviz.ui.shell import activity
 
@@ -158,19 +157,3 @@ def test_a_training_run_tells_how_far_it_is_and_is_asked_to_stop(visit, training
 def test_runs_are_nothing_for_strangers(visit, training, monkeypatch):
     monkeypatch.setenv("CNNVIZ_PUBLIC", "1")
     assert stops(visit("convolution")) == {}
-
-
-def test_only_the_tail_of_a_long_run_is_read(training, monkeypatch):
-    log = run.Log(training)
-    for step in range(3000):
-        log("step", step=step, epoch=step / 1000)
-    told = activity._training(training)
-    assert told.share == pytest.approx(2.999 / 4)
-    assert len(activity._tail(training / run.EVENTS)) < 400
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"), [(None, ""), (40.4, ", 40 s left"), (760, ", 13 min left"), (29_000, ", 8 h left")]
-)
-def test_the_time_left_is_short(seconds, words):
-    assert jobs.remaining(seconds) == words

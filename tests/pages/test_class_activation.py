@@ -12,7 +12,7 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo
-from cnnviz.ui.components.camcanvas.look import Look, from_link, to_link, too_long
+from cnnviz.ui.components.camcanvas.look import Look, to_link
 from cnnviz.ui.widgets import show
 
 NET = "lecture/cats_gap"
@@ -176,16 +176,6 @@ def test_a_look_with_strokes_travels_in_the_link(visit, words):
     assert "Without what you erased" in words(at)
     assert "engine.erase(" in at.code[0].value
     assert f"look={look.replace(',', '%2C')}" in at.code[1].value
-
-
-def test_long_strokes_fit_a_link_and_come_back_exactly(rng):
-    walk = np.cumsum(rng.normal(0, 0.012, (700, 2)), 0).clip(-0.5, 1.5)
-    walk[300] = (1.5, -0.5)  # a leap
-    stroke = tuple((round(x, 3), round(y, 3), 0.08) for x, y in walk.tolist())
-    look = Look(strokes=(stroke, ((0.0, 1.0, 0.3),)))
-    assert from_link(to_link(look)) == look
-    assert len(to_link(look)) < 1600
-    assert not too_long(look)
 
 
 def test_more_strokes_than_a_link_holds_are_said_to_stay_behind(visit, words, monkeypatch):

@@ -106,23 +106,6 @@ def test_the_copied_pytorch_of_a_photo_runs_in_colour(visit):
     assert np.abs(scope["out"].numpy()[0] - truth).max() < 2e-3
 
 
-@pytest.mark.parametrize(
-    "view",
-    [
-        None,
-        "x",
-        {},
-        {"filters": []},
-        {"filters": [{"name": "a", "weights": [[[1, 2]]]}]},
-        {**convlab.begin(examples.EXAMPLES[0]), "stride": 0},
-        {**convlab.begin(examples.EXAMPLES[0]), "padding": "many"},
-        {**convlab.begin(examples.EXAMPLES[0]), "filters": [{"name": "a", "weights": [[[float("inf")]]], "bias": 0}]},
-    ],
-)
-def test_nothing_from_outside_is_believed(view):
-    assert convlab.read(view) is None
-
-
 def test_the_full_size_view_filters_the_whole_photo(visit, pictures):
     at = visit("convolution", **{"lab-view": "Full-size photo", "photo": "coffee"})
     assert not at.exception

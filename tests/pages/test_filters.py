@@ -6,7 +6,6 @@ import base64
 import io
 import json
 import re
-import threading
 import time
 import zipfile
 from urllib.parse import parse_qsl, urlsplit
@@ -18,26 +17,11 @@ from PIL import Image
 from cnnviz.feature_vis.maximize import FilterEvent
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo, samples
-from cnnviz.ui.server import jobs
-from cnnviz.ui.server.jobs import JOBS, Job, Jobs
-from cnnviz.ui.views.filters import channel, details, gallery
+from cnnviz.ui.server.jobs import JOBS
+from cnnviz.ui.views.filters import channel, gallery
 
 NET = "lecture/cats_gap"
 FEW = {"layer": "conv2", "which": "list", "channels": "1,5", "auto-steps": "3"}
-
-
-class Counter:
-    def __init__(self, total: int) -> None:
-        self.laid, self.total = [], total
-
-    def lay(self, event: int) -> None:
-        self.laid.append(event)
-
-    def share(self) -> float:
-        return len(self.laid) / self.total
-
-    def pace(self) -> tuple[int, int]:
-        return len(self.laid), self.total - len(self.laid)
 
 
 def wait(condition, seconds: float = 20.0) -> None:
@@ -51,109 +35,6 @@ def finish(at):
     """The page once its gallery has grown."""
     wait(lambda: not JOBS.running(), 60)
     return at.run()
-
-
-@pytest.fixture
-def some():
-    made = Jobs()
-    yield made
-    made.close()
-
-
-def test_a_job_lays_every_event_and_is_found_by_whoever_asks_for_the_same(some):
-    job = some.ask("a", "count", lambda: Counter(5), lambda: (i for i in range(5)))
-    assert some.ask("a", "count", lambda: Counter(5), lambda: (i for i in range(99))) is job
-    wait(lambda: not job.busy)
-    assert (job.state, job.look().laid, some.running()) == ("finished", [0, 1, 2, 3, 4], [])
-
-
-def test_stop_ends_a_job_within_a_second_and_closes_its_generator(some):
-    closed = threading.Event()
-
-    def endless():
-        try:
-            while True:
-                yield time.sleep(0.01)
-        finally:
-            closed.set()
-
-    job = some.ask("a", "endless", lambda: Counter(10**9), endless)
-    wait(lambda: job.look().laid)
-    began = time.monotonic()
-    job.stop()
-    assert job.state == "stopped"
-    assert closed.wait(1.0)
-    assert time.monotonic() - began < 1.0
-    assert some.get("a") is job
-
-
-def test_a_failing_job_says_so_in_one_sentence_and_closes(some):
-    def refused():
-        yield 1
-        raise RequestError("Too small; choose a larger one.")
-
-    def broken():
-        yield 1
-        raise KeyError("x")
-
-    one, two = (some.ask(f, "bad", lambda: Counter(9), f) for f in (refused, broken))
-    wait(lambda: not one.busy and not two.busy)
-    assert (one.state, one.error) == ("failed", "Too small; choose a larger one.")
-    assert two.state == "failed"
-    assert "KeyError" in two.error
-
-
-def test_only_so_many_run_at_once_and_one_stopped_in_line_never_starts(some, monkeypatch):
-    gate, begun = threading.Event(), []
-
-    def held(name):
-        begun.append(name)
-        yield gate.wait(10)
-
-    made = [some.ask(i, "held", lambda: Counter(1), lambda i=i: held(i)) for i in range(jobs.AT_ONCE + 1)]
-    wait(lambda: len(begun) == jobs.AT_ONCE)
-    waiting = next(job for job in made if job.state == "queued")
-    waiting.stop()
-    gate.set()
-    wait(lambda: not some.running())
-    waiting._thread.join(5)
-    assert len(begun) == jobs.AT_ONCE
-
-
-def test_finished_jobs_are_forgotten_in_the_end_and_personal_ones_on_request(some):
-    for i in range(jobs.KEPT + 8):
-        job = some.ask(i, "short", lambda: Counter(1), lambda: iter_one(), owner="me" if i == jobs.KEPT + 7 else "")
-        wait(lambda job=job: not job.busy)
-    assert len(some._jobs) <= jobs.KEPT + 2
-    some.forget_personal("you")
-    assert some.get(jobs.KEPT + 7) is not None
-    some.forget_personal("me")
-    assert some.get(jobs.KEPT + 7) is None
-
-
-def iter_one():
-    yield 1
-
-
-def test_a_job_nobody_looks_at_ends(some, monkeypatch):
-    monkeypatch.setattr(jobs, "UNWATCHED", 0.05)
-
-    def endless():
-        while True:
-            yield time.sleep(0.01)
-
-    job = some.ask("a", "endless", lambda: Counter(10**9), endless)
-    wait(lambda: not job.busy)
-    assert job.state == "stopped"
-
-
-def test_time_left_follows_from_the_share_done():
-    shelf = Counter(32)
-    job = Job("a", "count", shelf, lambda: iter_one(), "")
-    assert job.left() is None
-    job.state, job.began = "running", time.monotonic() - 10
-    shelf.laid = [1] * 8
-    assert job.left() == pytest.approx(30, abs=1)
 
 
 def test_the_gallery_grows_and_shows_the_same_pictures_as_the_engine(visit, engine):
@@ -324,33 +205,6 @@ def test_what_is_remembered_tells_after_which_step_each_picture_was(visit, engin
         track = shelf.tracks[0]
         assert [0, *track.steps] == steps
         assert len(track.whole()) == len(steps)
-
-
-def test_bars_are_as_tall_as_their_answers_and_hang_below_zero():
-    drawn = details.bars([1.0, -1.0, 3.0], ["a", "<b>", "c"], "Letters", ["#ff0000", "#00ff00", "#0000ff"])
-    found = re.findall(r"bottom:([\d.]+)%;height:([\d.]+)%;background:(#\w+)", drawn)
-    assert [(float(foot), float(tall), paint) for foot, tall, paint in found] == [
-        (25, 25, "#ff0000"), (0, 25, "#00ff00"), (25, 75, "#0000ff")
-    ]  # fmt: skip
-    assert "most: c, 3" in drawn
-    assert "<b>" not in drawn
-    assert "height:1.00%" in details.bars([0.0, 0.0], ["a", "b"], "Nothing")
-
-
-def test_what_answers_to_nothing_says_so_and_a_long_list_says_how_much_longer_it_is():
-    silent = details.bars([0.0, -0.0], ["a", "b"], "Letters")
-    assert "no answer" in silent
-    assert "most" not in silent
-    assert details.listed([1, 2, 3]) == "1, 2, 3"
-    assert details.listed([*range(51)]).endswith("14, 15 and 35 more")
-
-
-@pytest.mark.parametrize(
-    ("box", "wanted"),
-    [((100, 50, 120, 70), (30, 80, 60)), ((0, 0, 3, 3), (0, 0, 32)), ((0, 0, 224, 224), (0, 0, 224))],
-)
-def test_a_patch_shows_its_field_and_what_is_around_it(box, wanted):
-    assert details.window(box, (224, 224)) == wanted
 
 
 def test_tuning_and_patches_stand_beside_the_picture(visit, words, engine, tmp_path):

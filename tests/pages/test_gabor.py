@@ -13,7 +13,6 @@ from cnnviz.inference import first_layer
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo
 from cnnviz.signal import gabor, gaborfit, pictures
-from cnnviz.ui.components.gaborlab import read
 
 NET = "lecture/cats_gap"
 
@@ -131,14 +130,6 @@ def test_the_bank_s_link_shows_the_same_bank(visit):
     assert not again.exception
     assert [box.value for box in again.multiselect] == [box.value for box in at.multiselect]
     assert again.multiselect[0].value == [0, 90]
-
-
-def test_nothing_from_outside_is_believed():
-    assert read(None, 3) is None
-    assert read({"frequency": 7, "theta": 0, "sigma": 1, "gamma": 1, "phase": 0, "picture": 0, "view": ""}, 3) is None
-    good = read({"frequency": 0.1, "theta": 0, "sigma": 1, "gamma": 1, "phase": 0, "picture": 99, "view": "x"}, 3)
-    assert good is not None
-    assert good[1:3] == (2, "response")
 
 
 @pytest.mark.parametrize(

@@ -99,14 +99,6 @@ def test_who_waits_sees_the_place_in_line_and_it_goes_afterwards(visit, engine, 
     assert "The photo brick" in {image.proto.imgs[0].alt for image in at.image}
 
 
-def test_a_place_in_line_is_an_ordinal():
-    from cnnviz.ui.widgets.feedback import in_line
-
-    assert [in_line(n).split()[0] for n in (1, 2, 3, 4, 11, 12, 13, 21, 112)] == (
-        ["1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "112th"]
-    )
-
-
 def test_an_answer_of_another_net_or_photo_is_not_given_for_the_current_one(visit):
     def page():
         import streamlit as st

@@ -1,10 +1,7 @@
 """The frame around the pages: quick to import, kept by links, careful with photos, calm about errors."""
 
 import ast
-import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,20 +10,14 @@ from streamlit.testing.v1 import AppTest
 from cnnviz.models import catalog
 from cnnviz.photo import Photo, samples
 from cnnviz.ui.server import startup
-from cnnviz.ui.session import current, link, photos
-from cnnviz.ui.session.visit import Choices, LastQuestion, Visit
+from cnnviz.ui.session import link, photos
+from cnnviz.ui.session.visit import Visit
 from cnnviz.ui.shell import navigation, sidebar
 
 ROOT = Path(__file__).resolve().parents[2]
 NET = "lecture/cats_gap"
 HEAVY = {"torch", "torchvision", "cv2", "pandas", "scipy", "skimage", "lightning"}
 THERE = [file for group in navigation.PAGES.values() for file, *_ in group if (ROOT / "pages" / f"{file}.py").is_file()]
-
-
-def test_the_shell_imports_nothing_heavy_so_that_it_paints_first():
-    code = "import sys, json, cnnviz.ui.shell.navigation; print(json.dumps(sorted(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
-    assert HEAVY & set(json.loads(done.stdout.splitlines()[-1])) == set()
 
 
 @pytest.mark.parametrize("page", THERE)
@@ -298,32 +289,6 @@ def test_forgetting_photos_lets_go_of_every_file(visit, jpeg, files):
     assert held(files) == []
 
 
-def test_the_photos_of_all_visits_together_are_bounded_and_the_oldest_visit_gives_way(monkeypatch):
-    def some(name, value):
-        return Photo.of(__import__("numpy").full((10, 10, 3), value, "uint8"), name)
-
-    monkeypatch.setattr(photos, "_stores", [])
-    monkeypatch.setattr(photos, "ROOM", 4 * 300)
-    visits = []
-    for _ in range(3):
-        monkeypatch.setattr(photos.st, "session_state", {})
-        visits.append(photos.photo_store("_mine"))
-    old, middle, new = visits
-    for i, bag in enumerate((old, old, middle, new)):
-        photos.put(bag, f"mine-{i}", some(str(i), i))
-    assert [len(bag) for bag in visits] == [2, 1, 1]
-    old.visit.questions["home"] = LastQuestion("itself", lambda: 1)
-    old.visit.thumbnails.update({old["mine-0"].digest: "data", "another": "data"})
-    old.visit.choices["channel"] = Choices()
-    photos.put(new, "mine-4", some("4", 4))
-    assert old.visit == Visit(thumbnails={"another": "data"}, choices={"channel": Choices()})
-    assert [list(bag) for bag in visits] == [["mine-1"], ["mine-2"], ["mine-3", "mine-4"]]
-    assert (old.lost, new.lost) == (True, False)
-    for i in range(5, 9):
-        photos.put(new, f"mine-{i}", some(str(i), i))
-    assert [list(bag) for bag in visits] == [[], [], ["mine-5", "mine-6", "mine-7", "mine-8"]]
-
-
 def test_the_photos_go_when_the_tab_has_been_closed_for_a_while(monkeypatch, visit, jpeg, files, engine):
     import time
 
@@ -355,76 +320,6 @@ def test_photos_of_one_name_are_told_apart(visit, jpeg, monkeypatch):
     assert called["mine-3"] == f"{called['mine-2']} (2)"
     strip = next(group for group in at.button_group if group.key == "photo").options
     assert len(set(strip)) == len(strip)
-
-
-def test_options_without_bounds_or_with_a_wide_range_are_number_fields():
-    def page():
-        from dataclasses import dataclass
-
-        import streamlit as st
-
-        from cnnviz.options import Options, knob
-        from cnnviz.ui.widgets import controls
-
-        @dataclass(frozen=True)
-        class Some(Options):
-            seed: int = knob(0, "a seed", low=0, high=2**31 - 1, step=1)
-            free: float = knob(0.5, "no bounds")
-            share: float = knob(0.5, "a share", low=0.0, high=1.0, step=0.05)
-
-        st.write(repr(controls.options(Some, "x")))
-
-    at = AppTest.from_function(page).run()
-    assert not at.exception
-    assert [one.label for one in at.number_input] == ["Seed", "Free"]
-    assert [one.label for one in at.slider] == ["Share"]
-    at.number_input("x-seed").set_value(2**31 - 1).run()
-    assert f"seed={2**31 - 1}" in at.markdown[0].value
-    assert at.query_params["x-seed"] in (str(2**31 - 1), [str(2**31 - 1)])
-    at.number_input("x-seed").set_value(None).run()
-    assert not at.exception
-    assert "seed=0" in at.markdown[0].value
-
-
-def test_many_photos_are_bounded(jpeg, monkeypatch):
-    class File:
-        def __init__(self, name, data):
-            self.name, self.data = name, data
-
-        def read(self, _):
-            return self.data
-
-    kept: dict = {}
-    monkeypatch.setattr(current.st, "session_state", kept)
-    monkeypatch.setattr(photos, "MOST", 1)
-    assert photos.add_photos([File("a.jpg", jpeg)]) == []
-    assert "1 photos are kept at most" in photos.add_photos([File("b.png", jpeg)])[0]
-    assert [photo.name for photo in kept["_mine"].values()] == ["a.jpg"]
-
-
-def test_a_large_upload_is_kept_small(monkeypatch):
-    monkeypatch.setattr(current.st, "session_state", {})
-    large = Photo.of(__import__("numpy").zeros((3000, 4000, 3), "uint8")).image()
-    large.read, large.name = None, "large"
-    photos.add_photos([large])
-    photo = next(iter(photos.own_photos().values()))
-    assert max(photo.width, photo.height) == photos.SIDE
-
-
-def test_thumbnails_are_small_jpegs():
-    for name in samples():
-        data = sidebar._small(Photo.sample(name))
-        assert data.startswith("data:image/jpeg;base64,")
-        assert len(data) < 12_000
-
-
-def test_stages_follow_the_net_and_skip_pooling(engine):
-    names = engine.stages("lecture/cats_gap")
-    kinds = {layer.name: layer.kind for layer in engine.layers("lecture/cats_gap").layers}
-    assert names == tuple(name for name in engine.map_layers("lecture/cats_gap") if name in names)
-    assert names[-1] == engine.default_layer("lecture/cats_gap")
-    assert not any("Pool" in kinds[name] for name in names)
-    assert 2 <= len(names) <= 6
 
 
 def test_an_engine_that_cannot_be_loaded_is_one_sentence(visit, monkeypatch):
@@ -486,32 +381,6 @@ def test_strangers_cannot_make_the_server_download(visit, monkeypatch):
     assert not any("download" in option for option in at.selectbox("model").options)
     assert at.selectbox("model").value != "vgg16"
     assert not at.error
-
-
-@pytest.mark.parametrize(("headless", "wanted"), [(False, ["http://127.0.0.1:8501"]), (True, [])])
-def test_the_server_loads_the_engine_as_it_comes_up_and_opens_a_browser_where_there_is_one(
-    headless, wanted, monkeypatch
-):
-    import asyncio
-
-    from starlette.formparsers import MultiPartParser
-    from streamlit import config
-
-    opened, begun = [], []
-    monkeypatch.setattr(startup.webbrowser, "open", opened.append)
-    monkeypatch.setattr(startup.START, "begin", lambda: begun.append(True))
-    monkeypatch.setattr(startup, "PATIENCE", 0.01)
-    real = config.get_option
-    monkeypatch.setattr(config, "get_option", lambda name: headless if name == "server.headless" else real(name))
-
-    async def life():
-        async with startup.lifespan(None):
-            await asyncio.sleep(0.3)
-
-    asyncio.run(life())
-    assert begun == [True]
-    assert opened == wanted
-    assert MultiPartParser.spool_max_size > 2**25  # no upload passes through a file on the way
 
 
 def test_a_run_is_asked_with_any_of_its_snapshots(visit, engine, tmp_path, monkeypatch):

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cnnviz.arrays import read_only, size
+from cnnviz.arrays import size
 from cnnviz.runtime.cache import Cache, Codec
 
 ARRAY = Codec(lambda value: {"value": value}, lambda arrays: arrays["value"])
@@ -243,8 +243,3 @@ def test_a_full_disk_costs_nothing_but_time(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(np, "savez_compressed", full)
     assert len(Cache(10_000, tmp_path).get(("a",), lambda: np.arange(5.0), codec=ARRAY)) == 5
     assert list(tmp_path.iterdir()) == []
-
-
-def test_read_only_arrays_refuse_to_be_written():
-    with pytest.raises(ValueError, match="read-only"):
-        read_only(np.zeros(3))[0] = 1

@@ -1,34 +1,19 @@
-"""What the engine proves about its answers: ladders, drills, erasing; cached, and forgotten with the photo."""
+"""What the engine tells of a map: drills, erasing, diagnoses; cached, and forgotten with the photo."""
 
 from __future__ import annotations
 
-import numpy as np
-import pytest
+from dataclasses import replace
+from pathlib import Path
 
-from cnnviz.attribution.masking import masks
+import pytest
+import torch
+
+from cnnviz.attribution.diagnosis import Case, diagnose, sureness
 from cnnviz.options import RequestError
+from cnnviz.photo import Photo
 from cnnviz.runtime.engine import Engine
 
 NET = "lecture/cats_gap"
-
-
-@pytest.fixture
-def engine() -> Engine:
-    return Engine(device="cpu")
-
-
-def test_a_ladders_rungs_are_the_maps_asked_one_by_one(engine, photo, monkeypatch):
-    ladder = engine.ladder(NET, photo, (0, 1))
-    assert ladder.layers == engine.stages(NET)
-    assert ladder.targets == (0, 1)
-    for layer, row in zip(ladder.layers, ladder.rows, strict=True):
-        for target, heat in enumerate(row):
-            alone = engine.heatmap(NET, photo, target, layer)
-            np.testing.assert_allclose(heat.raw, alone.raw, rtol=1e-3, atol=1e-7)
-            np.testing.assert_allclose(heat.values, alone.values, atol=5e-3)
-    assert engine.ladder(NET, photo, (0, 1)) is ladder
-    with pytest.raises(RequestError, match="no ladder"):
-        engine.ladder(NET, photo, (0,), method="occlusion")
 
 
 def test_witnesses_and_rest_add_up_to_the_score(engine, photo):
@@ -82,14 +67,6 @@ def test_erasing_nothing_changes_nothing_and_everything_is_the_ground(engine, ph
     assert engine.erase(NET, photo, [stroke, [[0.5, 0.5, 1.0]]], 1, "mean colour") is found
 
 
-def test_a_stroke_is_a_thick_line():
-    before, drawn = masks([((0.25, 0.5, 0.05), (0.75, 0.5, 0.05))], (100, 200))
-    assert not before.any()
-    assert drawn[50, 50:151].all()
-    assert not drawn[:40].any()
-    assert 9 <= drawn[:, 100].sum() <= 12
-
-
 @pytest.mark.parametrize("wrong", [[[[0.5, 0.5]]], [[[0.5, 0.5, 9.0]]], [["x"]], [[[0.5, 0.5, 0.1]]] * 401])
 def test_strokes_that_are_none_are_refused(engine, photo, wrong):
     with pytest.raises(RequestError):
@@ -107,3 +84,29 @@ def test_everything_that_was_proved_goes_with_the_photo(tmp_path, photo):
     assert engine.personal_bytes() == 0
     assert not any(photo.digest in key for key in engine.cache._entries)
     assert not list(tmp_path.rglob("*.npz"))
+
+
+def test_real_photos_are_sound_and_a_forgotten_normalisation_is_found(shared: Path):
+    engine, key = Engine(device="cpu", weights=shared / "weights"), "squeezenet1_1"
+    model, caught = engine.model(key), []
+    bare = replace(model, preprocess=replace(model.preprocess, mean=(0.0,) * 3, std=(1.0,) * 3))
+    names = ("african_elephant", "tabby", "pizza", "lakeside", "umbrella", "sports_car")
+    for name in names:
+        photo = Photo.open(shared / "photos" / f"{name}.jpg")
+        heat = engine.heatmap(key, photo)
+        assert [f.name for f in engine.diagnose(key, photo, heat) if f.name != "saturated"] == []
+        x = bare.preprocess.tensor(heat.seen)
+        asked = engine.forward(model, photo, engine.default_layer(key))
+        with torch.inference_mode():
+            logits = asked.logits_of(x)[0].numpy()
+        maps = engine.activations(key, photo, heat.layer).maps
+        caught.append("normalisation" in {f.name for f in diagnose(
+            Case(heat, logits, maps, x, sureness(asked.logits_of, x, heat.seen), "features.9", True)
+        )})  # fmt: skip
+    assert sum(caught) >= 4
+
+
+def test_the_engine_knows_what_was_never_trained(photo):
+    engine = Engine(device="cpu")
+    heat = engine.heatmap("lecture/cats_gap", photo)
+    assert "untrained" in {f.name for f in engine.diagnose("lecture/cats_gap", photo, heat)}

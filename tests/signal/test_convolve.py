@@ -10,9 +10,7 @@ import pytest
 
 from cnnviz.options import OptionError
 from cnnviz.signal import convolve as c
-from cnnviz.signal.code import as_pytorch
-from cnnviz.signal.kernels import KERNELS, KernelError, fit, kernel
-from cnnviz.signal.slide import film_of, gray_levels
+from cnnviz.signal.kernels import KernelError, kernel
 
 torch = pytest.importorskip("torch")
 F = torch.nn.functional
@@ -119,59 +117,3 @@ def test_the_input_is_left_as_it_was(rng):
     before = image.copy()
     c.convolve(image, np.ones((3, 3), np.float32), c.Sliding(padding=1, mode="wrap"))
     assert np.array_equal(image, before)
-
-
-def test_every_kernel_does_what_its_sentence_says():
-    flat = np.full((9, 9), 100, np.float32)
-    for name, k in KERNELS.items():
-        answer = c.convolve(flat, k.weights)
-        assert k.sentence.endswith(".")
-        assert k.sentence.count(". ") == 0
-        assert np.allclose(answer, 100 if k.shows == "picture" else 0, atol=1e-4), name
-    for name in ("box", "gaussian", "motion", "identity"):
-        for size in (1, 3, 5, 7):
-            assert kernel(name, size).weights.sum() == pytest.approx(1)
-    down = np.tile(np.arange(9, dtype=np.float32)[:, None], 9)
-    assert (c.convolve(down, kernel("horizontal_edge").weights) > 0).all()
-    assert (c.convolve(down.T, kernel("vertical_edge").weights) > 0).all()
-    assert np.allclose(fit(fit(kernel("sobel_x").weights, 7), 3), kernel("sobel_x").weights)
-
-
-@pytest.mark.parametrize("mode", c.MODES)
-@pytest.mark.parametrize("channels", [1, 3])
-def test_the_copied_pytorch_runs_and_gives_our_numbers(rng, tmp_path, mode, channels, capsys):
-    from PIL import Image
-
-    pixels = rng.integers(0, 256, (31, 29, 3), np.uint8)
-    picture = Image.fromarray(pixels if channels == 3 else pixels[..., 0])
-    picture.save(tmp_path / "photo.png")
-    planes = np.moveaxis(np.asarray(picture).reshape(31, 29, channels), 2, 0).astype(np.float32)
-    weights = rng.standard_normal((2, channels, 3, 3)).astype(np.float32)
-    sliding, bias = c.Sliding(2, 1, mode, 2), np.array([1.5, -2], np.float32)
-    scope: dict = {}
-    source = f"from PIL import Image\n\npicture = Image.open({str(tmp_path / 'photo.png')!r})"
-    code = as_pytorch(weights, sliding, bias, relu=True, pooling="max", source=source)
-    exec(code, scope)
-    from cnnviz.signal.pooling import pool, relu
-
-    ours = pool(relu(c.convolve(planes, weights, sliding, bias)), 2)
-    assert np.abs(scope["out"].numpy() - ours).max() < 1e-3  # of 255
-    assert "torch.Size" in capsys.readouterr().out
-
-
-def test_the_film_of_the_sliding_window_is_a_gif_that_ends_finished(rng):
-    import io
-
-    from PIL import Image
-
-    photo = rng.integers(0, 256, (28, 28), np.uint8)
-    film = Image.open(io.BytesIO(film_of(photo, kernel("sobel_x").weights, c.Sliding(padding=1), count=8)))
-    assert film.n_frames == 8
-    assert film.size == (28 * 8 + 16 + 12 + 28 * 8, 240)
-
-
-def test_gray_levels_put_zero_in_the_middle_and_clip_pictures():
-    signed = gray_levels(np.array([[-2.0, 0, 2]], np.float32))
-    assert signed.tolist() == [[0, 128, 255]]
-    assert gray_levels(np.array([[-2.0, 300, 7]]), "picture").tolist() == [[0, 255, 7]]
-    assert gray_levels(np.array([[-2.0, 0, 1]]), "magnitude").tolist() == [[255, 0, 128]]

@@ -1,0 +1,75 @@
+"""Training from the command line: stopped by a signal, found a rate, spread over processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from cnnviz.cli import train
+from cnnviz.cli.main import main
+from cnnviz.data.augment import Augment
+from cnnviz.train import loop as fitting
+from cnnviz.train import run
+
+
+@pytest.mark.usefixtures("listening")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_stops_the_run_which_saves_says_so_and_goes_on(circles, tmp_path, spoken, monkeypatch, capsys, number):
+    handlers = [signal.getsignal(number) for number in fitting.ENDING]
+    asked = ["train", circles, "--net", "lecture/mnist_gap", "--size", 32, "--epochs", 2, "--batch", 8, "--threads", 1]
+
+    def ended(kind, values):
+        if (kind, values.get("step")) == ("step", 7):
+            os.kill(os.getpid(), number)
+
+    with monkeypatch.context() as ending:
+        ending.setattr(train, "_quiet", ended)
+        assert main([str(word) for word in (*asked, "--out", tmp_path, "--name", "ended", "--json")]) == 130
+    document = json.loads(capsys.readouterr().out)
+    assert (document["state"], document["step"]) == ("stopped", 5)
+    ended = run.read(tmp_path / "ended")
+    assert (ended.state, ended.last("saved")["step"]) == ("stopped", ended.last("step")["step"])
+    assert [signal.getsignal(number) for number in fitting.ENDING] == handlers
+    assert main(["train", str(tmp_path / "ended"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["step"] == 10
+
+
+@pytest.mark.usefixtures("listening")
+def test_a_search_for_a_rate_that_is_stopped_says_so(circles, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(train, "_speak", lambda kind, _: kind == "rate" and signal.raise_signal(signal.SIGINT))
+    asked = ["train", circles, "--net", "lecture/mnist_gap", "--size", 32, "--out", tmp_path, "--find-rate"]
+    assert main([str(word) for word in asked]) == 130
+    assert capsys.readouterr().out == "stopped before a rate was found\n"
+
+
+def test_a_search_for_a_rate_of_a_run_leaves_the_run_as_it_is(plan, tmp_path, capsys):
+    folder = run.create(plan, tmp_path)
+    assert main(["train", str(folder), "--find-rate"]) == 0
+    assert capsys.readouterr().out.startswith("rate 0.")
+    assert run.read(folder).events == ()
+
+
+def test_a_stop_asked_of_a_process_long_gone_is_forgotten(plan, tmp_path, capsys):
+    folder = run.create(plan.but(epochs=1), tmp_path)
+    run.stop(folder)
+    assert main(["train", str(folder)]) == 0
+    assert "finished" in capsys.readouterr().out
+
+
+@pytest.mark.timeout(180)
+def test_the_command_line_trains_one_net_in_two_processes(circles, tmp_path):
+    command = [sys.executable, "-m", "cnnviz", "train", str(circles), "--net", "lecture/mnist_gap", "--size", "32"]
+    options = ["--epochs", "1", "--batch", "7", "--flip", "--threads", "1", "--device", "cpu", "--devices", "2"]
+    where = ["--out", str(tmp_path), "--name", "two", "--json"]
+    out = subprocess.run([*command, *options, *where], capture_output=True, text=True, check=True)
+    document = json.loads(out.stdout)
+    assert (document["key"], document["state"]) == ("run/two@best", "finished")
+    done = run.read(tmp_path / "two")
+    assert done.plan.augment == Augment(flip=True)
+    assert done.last("epoch")["step"] == done.last("start")["per_epoch"] == 5  # the 36th picture is left out
+    assert [p.name for p in tmp_path.iterdir() if p.is_dir()] == ["two"]

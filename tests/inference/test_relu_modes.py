@@ -1,0 +1,45 @@
+"""ReLUs whose way back is altered, wherever a net calls them."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from cnnviz.attribution import saliency
+from cnnviz.attribution.forward import cached_forward
+from cnnviz.inference.cut import cut
+from cnnviz.inference.predict import Target
+from tests.attribution.peers import finish
+
+
+@pytest.mark.filterwarnings("ignore:Setting backward hooks")
+def test_guided_backprop_also_guides_relus_that_are_no_modules():
+    """Captum only finds modules; Inception, DenseNet and GoogLeNet call `F.relu`."""
+
+    class Called(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv1, self.conv2, self.fc = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 4, 3), nn.Linear(4, 3)
+
+        def forward(self, x):
+            x = torch.relu(self.conv2(torch.nn.functional.relu(self.conv1(x), inplace=True)))
+            return self.fc(x.mean((2, 3)))
+
+    class Modules(Called):
+        def __init__(self):
+            super().__init__()
+            self.relu1, self.relu2 = nn.ReLU(), nn.ReLU()
+
+        def forward(self, x):
+            return self.fc(self.relu2(self.conv2(self.relu1(self.conv1(x)))).mean((2, 3)))
+
+    from captum.attr import GuidedBackprop
+
+    torch.manual_seed(1)
+    net, twin = Called().eval().requires_grad_(False), Modules().eval()
+    twin.load_state_dict(net.state_dict())
+    x = torch.randn(1, 3, 12, 12)
+    ours, _ = finish(saliency.guided_backprop(cached_forward(cut(net, "conv1"), x, "conv1"), Target(1), None))
+    truth = GuidedBackprop(twin).attribute(x.clone().requires_grad_(), target=1)[0]
+    torch.testing.assert_close(ours, truth)

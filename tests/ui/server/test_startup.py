@@ -1,0 +1,31 @@
+"""The server as it comes up."""
+
+import pytest
+
+from cnnviz.ui.server import startup
+
+
+@pytest.mark.parametrize(("headless", "wanted"), [(False, ["http://127.0.0.1:8501"]), (True, [])])
+def test_the_server_loads_the_engine_as_it_comes_up_and_opens_a_browser_where_there_is_one(
+    headless, wanted, monkeypatch
+):
+    import asyncio
+
+    from starlette.formparsers import MultiPartParser
+    from streamlit import config
+
+    opened, begun = [], []
+    monkeypatch.setattr(startup.webbrowser, "open", opened.append)
+    monkeypatch.setattr(startup.START, "begin", lambda: begun.append(True))
+    monkeypatch.setattr(startup, "PATIENCE", 0.01)
+    real = config.get_option
+    monkeypatch.setattr(config, "get_option", lambda name: headless if name == "server.headless" else real(name))
+
+    async def life():
+        async with startup.lifespan(None):
+            await asyncio.sleep(0.3)
+
+    asyncio.run(life())
+    assert begun == [True]
+    assert opened == wanted
+    assert MultiPartParser.spool_max_size > 2**25  # no upload passes through a file on the way

@@ -1,0 +1,56 @@
+"""Photos of a visit: kept small, bounded, the oldest visit giving way."""
+
+from cnnviz.photo import Photo
+from cnnviz.ui.session import current, photos
+from cnnviz.ui.session.visit import Choices, LastQuestion, Visit
+
+
+def test_the_photos_of_all_visits_together_are_bounded_and_the_oldest_visit_gives_way(monkeypatch):
+    def some(name, value):
+        return Photo.of(__import__("numpy").full((10, 10, 3), value, "uint8"), name)
+
+    monkeypatch.setattr(photos, "_stores", [])
+    monkeypatch.setattr(photos, "ROOM", 4 * 300)
+    visits = []
+    for _ in range(3):
+        monkeypatch.setattr(photos.st, "session_state", {})
+        visits.append(photos.photo_store("_mine"))
+    old, middle, new = visits
+    for i, bag in enumerate((old, old, middle, new)):
+        photos.put(bag, f"mine-{i}", some(str(i), i))
+    assert [len(bag) for bag in visits] == [2, 1, 1]
+    old.visit.questions["home"] = LastQuestion("itself", lambda: 1)
+    old.visit.thumbnails.update({old["mine-0"].digest: "data", "another": "data"})
+    old.visit.choices["channel"] = Choices()
+    photos.put(new, "mine-4", some("4", 4))
+    assert old.visit == Visit(thumbnails={"another": "data"}, choices={"channel": Choices()})
+    assert [list(bag) for bag in visits] == [["mine-1"], ["mine-2"], ["mine-3", "mine-4"]]
+    assert (old.lost, new.lost) == (True, False)
+    for i in range(5, 9):
+        photos.put(new, f"mine-{i}", some(str(i), i))
+    assert [list(bag) for bag in visits] == [[], [], ["mine-5", "mine-6", "mine-7", "mine-8"]]
+
+
+def test_many_photos_are_bounded(jpeg, monkeypatch):
+    class File:
+        def __init__(self, name, data):
+            self.name, self.data = name, data
+
+        def read(self, _):
+            return self.data
+
+    kept: dict = {}
+    monkeypatch.setattr(current.st, "session_state", kept)
+    monkeypatch.setattr(photos, "MOST", 1)
+    assert photos.add_photos([File("a.jpg", jpeg)]) == []
+    assert "1 photos are kept at most" in photos.add_photos([File("b.png", jpeg)])[0]
+    assert [photo.name for photo in kept["_mine"].values()] == ["a.jpg"]
+
+
+def test_a_large_upload_is_kept_small(monkeypatch):
+    monkeypatch.setattr(current.st, "session_state", {})
+    large = Photo.of(__import__("numpy").zeros((3000, 4000, 3), "uint8")).image()
+    large.read, large.name = None, "large"
+    photos.add_photos([large])
+    photo = next(iter(photos.own_photos().values()))
+    assert max(photo.width, photo.height) == photos.SIDE

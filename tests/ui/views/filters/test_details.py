@@ -1,0 +1,36 @@
+"""Bars and patches beside a filter image."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from cnnviz.ui.views.filters import details
+
+
+def test_bars_are_as_tall_as_their_answers_and_hang_below_zero():
+    drawn = details.bars([1.0, -1.0, 3.0], ["a", "<b>", "c"], "Letters", ["#ff0000", "#00ff00", "#0000ff"])
+    found = re.findall(r"bottom:([\d.]+)%;height:([\d.]+)%;background:(#\w+)", drawn)
+    assert [(float(foot), float(tall), paint) for foot, tall, paint in found] == [
+        (25, 25, "#ff0000"), (0, 25, "#00ff00"), (25, 75, "#0000ff")
+    ]  # fmt: skip
+    assert "most: c, 3" in drawn
+    assert "<b>" not in drawn
+    assert "height:1.00%" in details.bars([0.0, 0.0], ["a", "b"], "Nothing")
+
+
+def test_what_answers_to_nothing_says_so_and_a_long_list_says_how_much_longer_it_is():
+    silent = details.bars([0.0, -0.0], ["a", "b"], "Letters")
+    assert "no answer" in silent
+    assert "most" not in silent
+    assert details.listed([1, 2, 3]) == "1, 2, 3"
+    assert details.listed([*range(51)]).endswith("14, 15 and 35 more")
+
+
+@pytest.mark.parametrize(
+    ("box", "wanted"),
+    [((100, 50, 120, 70), (30, 80, 60)), ((0, 0, 3, 3), (0, 0, 32)), ((0, 0, 224, 224), (0, 0, 224))],
+)
+def test_a_patch_shows_its_field_and_what_is_around_it(box, wanted):
+    assert details.window(box, (224, 224)) == wanted
