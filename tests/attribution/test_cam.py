@@ -12,6 +12,9 @@ from cnnviz.attribution import cam
 from cnnviz.attribution.forward import cached_forward, evidence
 from cnnviz.attribution.methods import METHODS
 from cnnviz.inference.cut import cut
+from cnnviz.inference.predict import Target
+from cnnviz.inference.tap import LayerError
+from cnnviz.models import lecture
 from cnnviz.photo import Photo
 from cnnviz.runtime.engine import Engine
 from tests.attribution.peers import correlation, peer_map, untrained
@@ -81,3 +84,18 @@ def test_eigen_cam_is_the_first_principal_component(asked):
     truth = vectors[:, -1] @ centred
     assert abs(correlation(raw.numpy(), truth)) > 0.999
     assert correlation(raw.numpy(), flat.mean(0)) > 0
+
+
+def test_a_layer_without_maps_is_refused_and_one_that_has_no_say_has_no_gradient():
+    net = lecture.build(lecture.NETS["mnist_gap"]).eval().requires_grad_(False)
+    x = torch.rand(1, 1, 28, 28)
+    with pytest.raises(LayerError, match="flatten"):
+        cam.evidence(net, x, ["relu3", "flatten"], [Target(0)])
+    with torch.no_grad():
+        for part in (net.out.weight, net.out.bias):
+            part.zero_()
+        ((one,),) = cam.evidence(net, x, ["relu3"], [Target(0)])
+    assert one.score == 0
+    assert not one.gradient.any()
+    assert all(part.grad is None and not part.requires_grad for part in net.parameters())
+    assert not any(part._forward_hooks for part in net.modules())

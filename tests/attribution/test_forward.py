@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import gc
 import weakref
 
 import pytest
 import torch
+from torch import nn
 
 from cnnviz.attribution import cam, forward
 from cnnviz.attribution.forward import cached_forward, evidence
 from cnnviz.inference.cut import cut
-from cnnviz.models import lecture
+from cnnviz.inference.layers import default_layer
+from cnnviz.inference.predict import Target
+from cnnviz.models import lecture, load
 
 NET = "lecture/cats_gap"
 
@@ -73,3 +78,95 @@ def test_the_two_sides_of_a_single_logit_are_opposite():
     cat, dog = evidence(cached_forward(cut(net, "relu4"), x, "relu4"), (0, 1))
     torch.testing.assert_close(cam.grad_cam(cat)[0], -cam.grad_cam(dog)[0])
     assert cat.score == pytest.approx(-dog.score, rel=1e-4)
+
+
+@functools.cache
+def network(name: str, exact: bool = False) -> nn.Module:
+    """A frozen net by name, its weights drawn or bundled; batch norms as if they had seen something."""
+    if exact:
+        return copy.deepcopy(network(name)).double()
+    if "/" in name:
+        return load.load(name).net
+    torch.manual_seed(0)
+    if name == "vgg-like":
+        return vgg_like().eval().requires_grad_(False)
+    net = getattr(pytest.importorskip("torchvision").models, name)(weights=None).eval().requires_grad_(False)
+    for part in net.modules():
+        if isinstance(part, nn.BatchNorm2d):
+            part.running_mean.normal_(0, 0.1)
+            part.running_var.uniform_(0.5, 2)
+    return net
+
+
+def vgg_like() -> nn.Sequential:
+    """Convolutions in pairs, pooling, and linear layers over all positions."""
+    blocks = []
+    for before, width in ((3, 12), (12, 24)):
+        first, second = nn.Conv2d(before, width, 3, padding=1), nn.Conv2d(width, width, 3, padding=1)
+        blocks += [first, nn.ReLU(inplace=True), second, nn.ReLU(inplace=True), nn.MaxPool2d(2)]
+    head = [nn.AdaptiveAvgPool2d(5), nn.Flatten(), nn.Linear(24 * 25, 32), nn.ReLU(inplace=True), nn.Linear(32, 7)]
+    return nn.Sequential(*blocks, *head)
+
+
+PLACES = [  # each with layers besides the default one
+    ("squeezenet1_1", (3, 64, 64), ("features.7", "features.4.expand1x1")),
+    ("resnet18", (3, 64, 64), ("layer3.1.conv2", "layer2.0.relu")),
+    ("vgg-like", (3, 40, 40), ("5", "2")),
+    ("lecture/mnist_gap", (1, 28, 28), ("conv2", "pool1")),
+    ("lecture/mnist_flatten", (1, 28, 28), ("relu2",)),
+    ("lecture/cats_gap", (3, 150, 150), ("conv3",)),
+    ("bundled/cats_dogs", (3, 96, 96), ("conv2",)),
+]
+
+
+def questions(classes: int) -> tuple[Target, ...]:
+    """A class, what speaks against it, and for it rather than for another."""
+    return (Target(1), Target(1, against=True), Target(1, versus=0), Target(0, versus=classes - 1, against=True))
+
+
+@pytest.mark.parametrize(("name", "shape", "layers"), PLACES, ids=[place[0] for place in PLACES])
+@pytest.mark.parametrize("means", [False, True], ids=["gradient", "mean gradient"])
+@pytest.mark.parametrize("exact", [False, True], ids=["float32", "float64"])
+def test_the_kept_forward_gives_the_evidence_of_the_plain_way(name, shape, layers, means, exact):
+    """In single precision at the default layer alone, where rounding may make another of four numbers the maximum."""
+    net, near, nearly = network(name, exact), 1e-8 if exact else 1e-3, 1e-8 if exact else 0.05
+    x = torch.rand(1, *shape, generator=torch.Generator().manual_seed(3)).to(next(net.parameters())) - 0.3
+    chosen = [default_layer(network(name), shape), *(layers if exact else ())]
+    goals = questions(max(2, net(x).shape[1]))
+    for layer, row in zip(chosen, cam.evidence(net, x, chosen, goals), strict=True):
+        asked = cached_forward(cut(net, layer), x, layer)
+        alone = [evidence(asked, (goal,), means)[0] for goal in goals]
+        for plain, *fast in zip(row, evidence(asked, goals, means), alone, strict=True):
+            wanted = plain.gradient.mean((1, 2), keepdim=True) if means and asked.shift is not None else plain.gradient
+            for one in fast:
+                assert one.score == pytest.approx(plain.score, rel=near, abs=near)
+                assert differs(one.maps, plain.maps) < near
+                assert differs(one.gradient, wanted.expand_as(one.gradient)) < nearly, layer
+                assert differs(one.gradient.mean((1, 2)), plain.gradient.mean((1, 2))) < near, layer
+                assert differs(cam.grad_cam(one)[0], cam.grad_cam(plain)[0]) < near, layer
+
+
+def differs(one: torch.Tensor, other: torch.Tensor) -> float:
+    """How far one is from the other, as a share of its length."""
+    return float((one - other).norm() / other.norm().clamp_min(1e-30))
+
+
+def test_means_come_without_a_backward_through_the_maps_where_a_shift_is_carried():
+    """Otherwise the case above would say nothing about the faster of the two ways."""
+    carried = {}
+    for name, shape, _ in PLACES:
+        net = network(name)
+        layer = default_layer(net, shape)
+        asked = cached_forward(cut(net, layer), torch.rand(1, *shape), layer)
+        carried[name] = (asked.shift is not None, asked.gains is not None)
+    assert carried["squeezenet1_1"] == carried["resnet18"] == carried["lecture/mnist_gap"] == (True, True)
+    assert carried["vgg-like"] == (True, False)
+
+
+def test_every_class_at_once_is_grad_cam_of_each():
+    net, layer = network("lecture/mnist_gap"), "relu3"
+    x = torch.rand(1, 1, 28, 28)
+    together = forward.every_class(cached_forward(cut(net, layer), x, layer))
+    (row,) = cam.evidence(net, x, [layer], [Target(target) for target in range(10)])
+    for ours, one in zip(together, row, strict=True):
+        torch.testing.assert_close(ours, cam.grad_cam(one)[0], rtol=1e-3, atol=1e-7)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
+import pydoc
+import sys
 import threading
 
 import numpy as np
@@ -10,6 +13,7 @@ import torch
 
 from cnnviz.inference.tap import LayerError
 from cnnviz.photo import Photo
+from cnnviz.runtime.backend import Backend
 from cnnviz.runtime.engine import Engine
 
 NET = "lecture/cats_gap"
@@ -106,3 +110,40 @@ def test_the_callers_grad_mode_neither_matters_nor_spoils_what_is_kept(photo):
         np.testing.assert_allclose(
             inside.raw, engine.heatmap(NET, photo, 1 - inside.target, "relu3").raw * -1, atol=1e-6
         )
+
+
+ASKED = [name for name in vars(Engine) if not name.startswith("_")]
+ROOMS = ("attribution", "checks", "evaluate", "feature_vis")
+
+
+def test_the_engine_is_a_table_of_contents():
+    assert 18 <= len(ASKED) <= 25
+    source = inspect.getsource(Engine).splitlines()
+    entries = [line.split("#")[0].strip() for line in source[2:]]
+    assert [line for line in entries if line] == [
+        f"{name} = {vars(Engine)[name].__module__.rpartition('.')[2]}.{name}" for name in ASKED
+    ]
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_help_shows_the_function_of_its_module(engine, name):
+    function, bound = vars(Engine)[name], getattr(engine, name)
+    room = function.__module__.removeprefix("cnnviz.runtime.")
+    assert room in ROOMS
+    assert function.__name__ == name
+    assert bound.__func__ is function
+    assert inspect.getsourcefile(bound) == sys.modules[function.__module__].__file__
+    first, *others = inspect.signature(function).parameters.values()
+    assert first.annotation == "Backend"
+    assert [one.name for one in others] == list(inspect.signature(bound).parameters)
+    assert inspect.getdoc(bound)
+    assert f"{name}(" in pydoc.render_doc(bound, renderer=pydoc.plaintext)
+
+
+def test_nothing_is_declared_in_one_class_and_defined_in_its_heir(engine):
+    """What the instance holds is set by `Backend`, and none of its names is one of the engine's."""
+    held = set(vars(engine))
+    assert held == set(vars(Backend(device="cpu")))
+    assert not held & set(vars(Engine))
+    assert not vars(Engine).get("__annotations__")
+    assert not set(ASKED) & set(vars(Backend))

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from dataclasses import replace
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from cnnviz.feature_vis.recipes import Aim, Ascent
 from cnnviz.options import RequestError
+from cnnviz.runtime import feature_vis
 from cnnviz.runtime.engine import Engine
 
 NET = "lecture/cats_gap"
@@ -92,3 +96,52 @@ def test_the_engine_asks_once_and_remembers_on_disk(tmp_path):
     np.testing.assert_array_equal(again.place, found.place)
     assert again.layer == "conv2"
     assert [again.badge(c) for c in range(64)] == [found.badge(c) for c in range(64)]
+
+
+# What a cache folder of version 0.1.0 held of the bundled net: for channels 0 and 1 of conv2, and for conv1.
+KEPT = {0: "c907c2a6a61f7bfc2837be3afd041b8727a44b66.npz", 1: "8b286f9fd1fab4567541f23896df05cd7728a43b.npz"}
+TUNED = "c9d1f84efce037c0b2a90fd79ab11b4ed5f73660.npz"
+
+
+def test_a_disk_cache_of_the_first_version_is_found_under_its_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def again(*_: object) -> None:
+        pytest.fail("computed again")
+
+    def nothing_left(_, aims, *__):
+        assert aims == []
+        yield from ()
+
+    strip = np.concatenate([np.full((64, 64, 3), 40 * i, np.uint8) for i in range(4)])
+    for channel, name in KEPT.items():
+        about = json.dumps(["conv2", [[channel, 1.0]], 0.25, 7.5 + channel, 4]).encode()
+        _, packed = cv2.imencode(".webp", strip, [cv2.IMWRITE_WEBP_QUALITY, 85])
+        np.savez_compressed(
+            tmp_path / name,
+            picture=np.full((64, 64, 3), 200 + channel, np.uint8),
+            start=np.full((64, 64, 3), 90, np.uint8),
+            curve=np.arange(4, dtype=np.float32),
+            strip=packed,
+            about=np.frombuffer(about, np.uint8),
+        )
+    shapes = {"orientation": 12, "frequency": 6, "hue": 12, "gray": 4, "size": 7, "place": (7, 7)}
+    curves = {part: np.full((32, *np.atleast_1d(rest)), 3.5, np.float32) for part, rest in shapes.items()}
+    np.savez_compressed(
+        tmp_path / TUNED, **curves, dead=np.array([2, 9]), twins=np.array([[0, 1]]), name=np.array("conv1")
+    )
+    monkeypatch.setattr(feature_vis, "maximize", nothing_left)
+    monkeypatch.setattr(feature_vis, "tuning_curves", again)
+    engine, key = Engine(device="cpu", cache_dir=tmp_path), "bundled/cats_dogs"
+    images = [event.image for event in engine.filters(key, "conv2", [0, 1], Ascent(steps=4, size=64))]
+    assert [image.picture.mean() for image in images] == [200, 201]
+    assert [image.value for image in images] == [7.5, 8.5]
+    assert images[0].frames.shape == (4, 64, 64, 3)
+    tuning = engine.tuning(key, "conv1")
+    assert (tuning.layer, tuning.dead.tolist(), float(tuning.hue.mean())) == ("conv1", [2, 9], 3.5)
+    assert {path.name for path in tmp_path.iterdir()} == {*KEPT.values(), TUNED}
+
+
+def test_what_is_written_lies_under_those_names(tmp_path: Path):
+    engine, key = Engine(device="cpu", cache_dir=tmp_path), "bundled/cats_dogs"
+    list(engine.filters(key, "conv2", [0, 1], Ascent(steps=4, size=64)))
+    written = {path.name for path in tmp_path.iterdir()}
+    assert written - {"b8870ccfd52251a9c88143811f92dd7f87983efd.npz"} == set(KEPT.values())  # which holds the spread

@@ -1,0 +1,50 @@
+"""A layer spelled out equals PyTorch's layer of the same weights, and so does the code that it writes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from cnnviz.signal.convolve import Sliding
+from cnnviz.signal.layer import ConvLayer
+
+
+def twin(layer: ConvLayer) -> nn.Sequential:
+    """PyTorch's layer with the same weights."""
+    filters, channels, side, _ = layer.weights.shape
+    window = layer.sliding
+    conv = nn.Conv2d(channels, filters, side, window.stride, window.padding, window.dilation)
+    conv.load_state_dict({"weight": torch.from_numpy(layer.weights), "bias": torch.from_numpy(layer.bias)})
+    parts: list[nn.Module] = [conv]
+    if layer.stage != "conv":
+        parts.append(nn.ReLU())
+    if layer.stage == "pool":
+        parts.append((nn.MaxPool2d if layer.pool_kind == "max" else nn.AvgPool2d)(layer.pool_size))
+    return nn.Sequential(*parts).requires_grad_(False)
+
+
+@pytest.mark.parametrize("stage", ["conv", "relu", "pool"])
+@pytest.mark.parametrize("kind", ["max", "average"])
+@pytest.mark.parametrize("sliding", [Sliding(), Sliding(2, 1), Sliding(1, 2, "zero", 2)], ids=str)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_its_maps_are_those_of_pytorch(rng, stage, kind, sliding, channels):
+    weights = rng.standard_normal((4, channels, 3, 3)).astype(np.float32)
+    layer = ConvLayer(weights, rng.standard_normal(4).astype(np.float32), sliding, stage, kind)
+    planes = rng.integers(0, 256, (channels, 21, 24)).astype(np.float32)
+    truth = twin(layer)(torch.from_numpy(planes)[None])[0].numpy()
+    assert layer.channels == channels
+    np.testing.assert_allclose(layer.maps(planes), truth, rtol=1e-4, atol=1e-2)  # of 255
+
+
+def test_the_code_it_writes_runs_and_gives_its_maps(rng, capsys):
+    layer = ConvLayer(rng.standard_normal((2, 1, 3, 3)).astype(np.float32), np.float32([1, -2]), stage="pool")
+    source = "from PIL import Image\n\nfrom cnnviz.signal import pictures\n\npicture = Image.fromarray(pictures.box())"
+    scope: dict = {}
+    exec(layer.pytorch(source), scope)
+    from cnnviz.signal import pictures
+
+    ours = layer.maps(pictures.box()[None].astype(np.float32))
+    np.testing.assert_allclose(scope["out"].numpy().reshape(ours.shape), ours, atol=1e-2)
+    assert "torch.Size" in capsys.readouterr().out
