@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -25,3 +26,17 @@ def test_heat_is_finite_and_in_range_whatever_comes(bad):
     assert heat.shape == (13, 17)
     assert np.isfinite(heat).all()
     assert 0 <= heat.min() <= heat.max() == 1
+
+
+def test_heat_is_opencvs_interpolation_of_what_is_warm(rng):
+    raw = rng.normal(size=(7, 9)).astype(np.float32)
+    truth = cv2.resize(np.maximum(raw, 0) / raw.max(), (90, 70), interpolation=cv2.INTER_LINEAR)
+    np.testing.assert_allclose(spread(raw, (70, 90)), truth / truth.max(), atol=1e-6)
+    np.testing.assert_allclose(spread(raw * 1000, (70, 90)), spread(raw, (70, 90)), atol=1e-6)
+
+
+def test_a_clip_makes_that_quantile_of_the_warm_places_the_hottest(rng):
+    raw = rng.normal(size=(40, 40)).astype(np.float32)
+    heat, warm = spread(raw, (40, 40), clip=0.9), raw[raw > 0]
+    assert (heat[raw > 0] == 1).mean() == pytest.approx(0.1, abs=0.01)
+    np.testing.assert_allclose(heat, np.clip(raw / np.quantile(warm, 0.9), 0, 1), atol=1e-5)

@@ -10,6 +10,7 @@ from cnnviz.attribution import saliency
 from cnnviz.attribution.forward import cached_forward
 from cnnviz.inference.cut import cut
 from cnnviz.inference.predict import Target
+from cnnviz.inference.relu_modes import FAINT, Guided, Reviving
 from tests.attribution.peers import finish
 
 
@@ -43,3 +44,26 @@ def test_guided_backprop_also_guides_relus_that_are_no_modules():
     ours, _ = finish(saliency.guided_backprop(cached_forward(cut(net, "conv1"), x, "conv1"), Target(1), None))
     truth = GuidedBackprop(twin).attribute(x.clone().requires_grad_(), target=1)[0]
     torch.testing.assert_close(ours, truth)
+
+
+def test_a_revived_relu_leaks_a_little_where_it_is_closed_and_elsewhere_is_itself():
+    x = torch.linspace(-3, 8, 23, requires_grad=True)
+    leaky = torch.nn.functional.leaky_relu
+    for relu in (torch.relu, torch.nn.functional.relu, nn.ReLU()):
+        with Reviving():
+            out = relu(x)
+        torch.testing.assert_close(out, leaky(x, FAINT))
+        torch.testing.assert_close(torch.autograd.grad(out.sum(), x)[0], torch.where(x > 0, 1.0, FAINT))
+    with Reviving():
+        six = nn.ReLU6()(x)
+    torch.testing.assert_close(torch.autograd.grad(six.sum(), x)[0], torch.where((x > 0) & (x < 6), 1.0, FAINT))
+    assert torch.equal(torch.relu(x), x.clamp(min=0))  # and afterwards as ever
+
+
+def test_a_guided_relu_passes_back_what_is_positive_where_it_is_open():
+    x = torch.tensor([-1.0, -1.0, 2.0, 2.0], requires_grad=True)
+    ahead = torch.tensor([1.0, -1.0, 1.0, -1.0])
+    with Guided() as mode:
+        (back,) = torch.autograd.grad(torch.relu(x), x, ahead)
+    assert mode.met == 1
+    assert back.tolist() == [0, 0, 1, 0]

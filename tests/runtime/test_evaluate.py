@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+import torch
+from PIL import Image
+
+from cnnviz.photo import Photo
+from cnnviz.runtime.evaluate import EvaluationError
 
 
 @pytest.mark.parametrize(
@@ -33,3 +39,35 @@ def test_folders_without_names_for_them_are_ordered_as_training_orders_them(tmp_
         for i in range(2):
             (tmp_path / name / f"{i}.png").touch()
     assert [path.name for path in class_folders(tmp_path)] == list(folder.read(tmp_path).classes) == names
+
+
+def test_accuracy_loss_and_confusion_are_those_of_a_loop_over_the_photos(engine, tmp_path, rng):
+    key, pairs, shares = "bundled/cats_dogs", [], []
+    model = engine.model(key)
+    for true, name in enumerate(model.labels):
+        (tmp_path / "val" / name).mkdir(parents=True)
+        for i in range(4):
+            pixels = rng.integers(0, 256, (60, 70, 3), dtype=np.uint8) // (1 + 3 * (i % 2))
+            Image.fromarray(pixels).save(tmp_path / "val" / name / f"{i}.png")
+            x = model.preprocess.tensor(model.preprocess.see(Photo.of(pixels)))
+            with torch.no_grad():
+                logits = model.net(x)
+            both = torch.cat([torch.zeros_like(logits), logits], 1) if model.single_logit else logits
+            pairs.append((true, both[0]))
+    truth, logits = torch.tensor([true for true, _ in pairs]), torch.stack([row for _, row in pairs])
+    found = engine.evaluate(key, tmp_path, progress=lambda *share: shares.append(share))
+    assert found.images == 8
+    assert found.accuracy == pytest.approx(float((logits.argmax(1) == truth).float().mean()))
+    assert found.loss == pytest.approx(float(torch.nn.functional.cross_entropy(logits, truth)), rel=1e-3)
+    counts = np.zeros((2, 2), int)
+    np.add.at(counts, (truth.numpy(), logits.argmax(1).numpy()), 1)
+    assert np.array_equal(found.confusion, counts)
+    assert shares == [(8, 8)]
+    (tmp_path / "val" / model.labels[0] / "0.png").write_bytes(b"no picture")
+    assert engine.evaluate(key, tmp_path).skipped == ("0.png",)
+
+
+def test_a_net_that_ends_in_maps_cannot_be_judged(engine, tmp_path):
+    (tmp_path / "a").mkdir()
+    with pytest.raises(EvaluationError, match="head"):
+        engine.evaluate("lecture/mnist_base", tmp_path)

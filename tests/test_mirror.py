@@ -1,0 +1,103 @@
+"""Tests lie where their modules lie: cnnviz/<room>/<module>.py is tested by tests/<room>/test_<module>.py."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).resolve().parent
+CNNVIZ = HERE.parent / "cnnviz"
+APART = {"pages", "browser", "js", "docs"}  # what is tested as a whole: pages, browsers, scripts, what documents say
+
+# Modules that draw a page, or hold what is drawn; they are seen through that page instead.
+SEEN = {
+    "ui/components/camcanvas": "pages/test_class_activation.py",
+    "ui/components/growth": "pages/test_filters.py",
+    "ui/components/mosaic": "pages/test_filters.py",
+    "ui/components/shelf": "pages/test_filters.py",
+    "ui/server/data_sets": "pages/test_data.py",
+    "ui/server/runs": "pages/test_train.py",
+    "ui/session/current": "pages/test_shell.py",
+    "ui/session/link": "pages/test_shell.py",
+    "ui/session/visit": "pages/test_shell.py",
+    "ui/shell/checkpoint_upload": "pages/test_checkpoint_upload.py",
+    "ui/views/class_activation/evidence": "pages/test_class_activation.py",
+    "ui/views/class_activation/gallery": "pages/test_class_activation.py",
+    "ui/views/filters/channel": "pages/test_filters.py",
+    "ui/views/filters/gallery": "pages/test_filters.py",
+    "ui/views/first_layer": "pages/test_gabor.py",
+    "ui/views/numbers": "pages/test_class_activation.py",
+    "ui/views/receptive_fields": "pages/test_convolution.py",
+    "ui/views/train/curves": "pages/test_train.py",
+    "ui/views/train/layer_table": "pages/test_train.py",
+    "ui/views/train/plan_files": "pages/test_train.py",
+    "ui/views/train/plan_form": "pages/test_train.py",
+    "ui/views/train/rate_finder": "pages/test_train.py",
+    "ui/views/train/results": "pages/test_train.py",
+    "ui/views/train/run_view": "pages/test_train.py",
+    "ui/widgets/background": "pages/test_background.py",
+    "ui/widgets/show": "pages/test_activations.py",
+}
+# Tests of no single module: what holds for all of them, or for the repository.
+WHOLE = {
+    "test_imports": "who may import whom",
+    "test_mirror": "where tests lie",
+    "test_privacy": "what becomes of photos",
+    "test_readme": "what the README says",
+    "test_trips": "what a question passes on its way",
+}
+
+
+def modules() -> dict[str, Path]:
+    """Every module that does something, by its place, attribution/cam; a package by its own, ui/components/mosaic."""
+    found = {}
+    for path in sorted(CNNVIZ.rglob("*.py")):
+        tree = ast.parse(path.read_text())
+        if len(tree.body) > 1:  # more than a docstring
+            place = path.parent if path.stem == "__init__" else path.with_suffix("")
+            found[str(place.relative_to(CNNVIZ)).replace("__", "") if place != CNNVIZ else "cnnviz"] = path
+    return found
+
+
+def test_file(module: str) -> Path:
+    """Where the tests of a module lie."""
+    place = HERE / module
+    return place.parent / f"test_{place.name}.py"
+
+
+test_file.__test__ = False  # no test itself
+MODULES = modules()
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_module_has_its_test_file(module):
+    if module in SEEN:
+        assert (HERE / SEEN[module]).is_file()
+    else:
+        assert test_file(module).is_file(), f"write {test_file(module).relative_to(HERE.parent)}"
+
+
+def test_what_is_seen_through_a_page_is_there_and_belongs_to_the_dashboard():
+    assert set(SEEN) <= set(MODULES)
+    assert all(module.startswith("ui/") for module in SEEN)
+
+
+ALL = [path.relative_to(HERE) for path in sorted(HERE.rglob("test_*.py"))]
+TESTS = [str(path) for path in ALL if path.parts[0] not in APART]
+    str(path.relative_to(HERE)) for path in HERE.rglob("test_*.py") if path.relative_to(HERE).parts[0] not in APART
+)
+
+
+@pytest.mark.parametrize("test", TESTS)
+def test_every_test_file_has_its_module(test):
+    place = Path(test)
+    module = str(place.parent / place.stem.removeprefix("test_"))
+    assert module in MODULES or place.stem in WHOLE
+
+
+def test_every_test_file_holds_tests():
+    for test in TESTS:
+        names = {node.name for node in ast.parse((HERE / test).read_text()).body if isinstance(node, ast.FunctionDef)}
+        assert any(name.startswith("test_") for name in names), test
