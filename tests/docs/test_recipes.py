@@ -263,7 +263,7 @@ def test_a_kernel_is_added_by_its_recipe(copy):
             assert sent["presets"][-1]["name"] == "kirsch_north"
             assert sent["start"]["filters"][0]["weights"] == [rows] and not at.exception
         """,
-        "tests/signal/test_convolve.py",
+        "tests/signal/test_kernels.py",
     )
 
 
