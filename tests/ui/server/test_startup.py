@@ -1,5 +1,8 @@
 """The server as it comes up."""
 
+import asyncio
+import threading
+
 import pytest
 
 from cnnviz.ui.server import startup
@@ -9,8 +12,6 @@ from cnnviz.ui.server import startup
 def test_the_server_loads_the_engine_as_it_comes_up_and_opens_a_browser_where_there_is_one(
     headless, wanted, monkeypatch
 ):
-    import asyncio
-
     from starlette.formparsers import MultiPartParser
     from streamlit import config
 
@@ -25,7 +26,9 @@ def test_the_server_loads_the_engine_as_it_comes_up_and_opens_a_browser_where_th
         async with startup.lifespan(None):
             await asyncio.sleep(0.3)
 
-    asyncio.run(life())
+    loop = threading.Thread(target=lambda: asyncio.run(life()))  # a test before may have left a loop in this thread
+    loop.start()
+    loop.join()
     assert begun == [True]
     assert opened == wanted
     assert MultiPartParser.spool_max_size > 2**25  # no upload passes through a file on the way
