@@ -1,11 +1,8 @@
-"""The dashboard: `streamlit run app.py`. A router; each page is a script of its own in pages/."""
+"""The dashboard: `streamlit run app.py`. Each page is a script of its own in pages/."""
 
 import streamlit as st
 
 from cnnviz.ui.server import startup
-from cnnviz.ui.shell import navigation
+from cnnviz.ui.shell import main
 
-if __name__ == "__main__":  # Streamlit runs this file as the script of each visit
-    navigation.run()
-else:  # and imports it once as the server comes up
-    app = st.App(__file__, lifespan=startup.lifespan)
+app = st.App(main.__file__, lifespan=startup.lifespan)

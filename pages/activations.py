@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from cnnviz.inference.activations import Activations
     from cnnviz.inference.layers import Layer
 
-current.guard()
-
 # say
 show.head(
     "Activations", "What each channel of a layer answers to the photo: black is zero, warm is above, cold is below."

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from cnnviz.attribution.masking import Erasure
     from cnnviz.inference.predict import Prediction
 
-current.guard()
-
 SIDE = 1600  # px: the longer side of the picture that is taken away
 VIEWS = ("Raw map", "Down to the numbers", "All stages", "Faithfulness", "Sanity dial", "Boxes")
 SLOW = ("Faithfulness", "Sanity dial")

@@ -15,8 +15,6 @@ from cnnviz.ui.views import first_layer, labs
 from cnnviz.ui.views import receptive_fields as nets
 from cnnviz.ui.widgets import controls, show
 
-current.guard()
-
 SIDE = 224  # px of the photo under a stack
 
 # say

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
-from cnnviz import picture
+from cnnviz import picture, places
 from cnnviz.data.archive import unpack
 from cnnviz.data.augment import PRESETS, Augment
 from cnnviz.data.counting import Counting, CountingError, draw, write
@@ -23,8 +23,6 @@ from cnnviz.ui.widgets import controls, show
 
 if TYPE_CHECKING:
     from cnnviz.data.audit import Audit
-
-current.guard()
 
 COLUMNS, TILE = 8, 96
 
@@ -263,7 +261,7 @@ if chosen is not None:
         chosen = None
     else:
         st.page_link(
-            "pages/train.py", label=f"Train a net on {chosen}", query_params={"set": chosen},
+            places.page("train"), label=f"Train a net on {chosen}", query_params={"set": chosen},
             icon=":material/model_training:",
         )  # fmt: skip
 playground(chosen)

@@ -14,8 +14,6 @@ from cnnviz.ui.views.filters import channel as closeup
 from cnnviz.ui.views.filters import details, gallery
 from cnnviz.ui.widgets import controls, show
 
-current.guard()
-
 POLL = 0.6  # seconds
 KINDS = ("first", "random", "top for my photo", "list")
 

@@ -17,8 +17,6 @@ from cnnviz.ui.views import first_layer as firstlayer
 from cnnviz.ui.views.labs import GaborLab
 from cnnviz.ui.widgets import controls, show
 
-current.guard()
-
 # say
 show.head("Gabor lab", "A wave under a bell: it answers where the picture holds that wave, in that direction.")
 photo, lab = current.photo(), visit.this_visit().state(GaborLab)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from cnnviz import picture
+from cnnviz import picture, places
 from cnnviz.script import HEAT, PHOTO, call, script
 from cnnviz.ui.session import current
 from cnnviz.ui.widgets import show
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from cnnviz.inference.predict import Prediction
     from cnnviz.models.load import Model
     from cnnviz.photo import Photo
-
-current.guard()
 
 # say
 show.head(
@@ -83,7 +81,7 @@ if answered:
             }
         )
         st.page_link(
-            "pages/class_activation.py",
+            places.page("class_activation"),
             label="Ask which pixels spoke for it",
             query_params=current.view(),
             icon=":material/local_fire_department:",
@@ -99,9 +97,13 @@ if staged:
                 tiles = picture.mosaic(shown.maps[lively], columns=3, tile=112, scope="channel")
                 show.image(tiles, f"Nine feature maps of the layer {shown.layer}")
                 st.page_link(
-                    "pages/activations.py", label=shown.layer, query_params={"layer": shown.layer, **current.view()},
-                    help="All channels of this layer", icon=":material/arrow_forward:", icon_position="right",
-                )  # fmt: skip
+                    places.page("activations"),
+                    label=shown.layer,
+                    query_params={"layer": shown.layer, **current.view()},
+                    help="All channels of this layer",
+                    icon=":material/arrow_forward:",
+                    icon_position="right",
+                )
                 show.say(" × ".join(map(str, shown.maps.shape)))
 if answered and not old:
     lines = script(

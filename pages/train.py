@@ -2,12 +2,10 @@
 
 import streamlit as st
 
+from cnnviz import places
 from cnnviz.ui.server import data_sets, runs
-from cnnviz.ui.session import current
 from cnnviz.ui.views.train import layer_table, plan_files, plan_form, rate_finder, run_view
 from cnnviz.ui.widgets import controls, show
-
-current.guard()
 
 # say
 show.head("Train", "A net learns while you watch; what it has learned opens on every other page.")
@@ -38,7 +36,7 @@ if sets:
         layer_table.draw(wanted, st.session_state["set"])
 else:
     plan_files.first()
-    st.page_link("pages/data.py", label="Add a data set of your own", icon=":material/photo_library:")
+    st.page_link(places.page("data"), label="Add a data set of your own", icon=":material/photo_library:")
 
 # compute
 listing = runs.listing()

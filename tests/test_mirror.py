@@ -23,6 +23,7 @@ SEEN = {
     "ui/session/link": "pages/test_shell.py",
     "ui/session/visit": "pages/test_shell.py",
     "ui/shell/checkpoint_upload": "pages/test_checkpoint_upload.py",
+    "ui/shell/main": "pages/test_shell.py",
     "ui/views/class_activation/evidence": "pages/test_class_activation.py",
     "ui/views/class_activation/gallery": "pages/test_class_activation.py",
     "ui/views/filters/channel": "pages/test_filters.py",

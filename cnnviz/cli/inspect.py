@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from cnnviz import __version__, settings
+from cnnviz import __version__, places, settings
 from cnnviz.cli.output import count, document, knob_options, passable, progress, table, targets, write
 from cnnviz.feature_vis.recipes import Ascent
 from cnnviz.models import catalog
@@ -19,7 +19,6 @@ from cnnviz.photo import Photo
 if TYPE_CHECKING:
     from cnnviz.runtime.engine import Engine
 
-APP = Path(__file__).resolve().parents[2] / "app.py"
 PUBLIC_UPLOAD = 10  # MB
 STOPPED = 130  # the exit code of what was stopped on its way
 
@@ -66,8 +65,8 @@ def command(function: Callable[..., int | None]) -> click.Command:
 @click.pass_context
 def serve(context: click.Context, public: bool, port: int) -> None:
     """Start the dashboard in this process; stop it with Ctrl-C."""
-    if not APP.is_file():
-        raise click.ClickException(f"The dashboard {APP.name} is not beside the package; run from a clone of cnnviz.")
+    if not places.APP.is_file():
+        raise click.ClickException("The dashboard app.py is not beside the package; run from a clone of cnnviz.")
     settings.check()
     arguments, variables = serving(public, port, _weights(context), _device(context))
     for name, value in variables.items():
@@ -79,7 +78,7 @@ def serve(context: click.Context, public: bool, port: int) -> None:
 
 def serving(public: bool, port: int, weights: Path | None, device: str = "auto") -> tuple[list[str], dict[str, str]]:
     """Streamlit's arguments and the environment variables the dashboard reads."""
-    arguments = ["run", str(APP), f"--server.port={port}", "--server.showEmailPrompt=false"]
+    arguments = ["run", str(places.APP), f"--server.port={port}", "--server.showEmailPrompt=false"]
     arguments.append(f"--server.address={'0.0.0.0' if public else '127.0.0.1'}")
     variables = {"CNNVIZ_WEIGHTS": str(weights.resolve())} if weights else {}
     if device != "auto":

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from cnnviz import settings
+from cnnviz import places, settings
 from cnnviz.cli import inspect
 from cnnviz.models import build
 from cnnviz.models import weights as shelf
@@ -236,7 +236,7 @@ def test_no_network_and_no_weights_is_a_failure_in_one_line(refused, picture, mo
 
 def test_serve_stays_on_this_machine_unless_it_is_public(tmp_path):
     arguments, variables = inspect.serving(False, 8600, tmp_path)
-    assert arguments[:2] == ["run", str(inspect.APP)]
+    assert arguments[:2] == ["run", str(places.APP)]
     assert "--server.address=127.0.0.1" in arguments
     assert "--server.port=8600" in arguments
     assert variables == {"CNNVIZ_WEIGHTS": str(tmp_path)}

@@ -1,4 +1,4 @@
-"""The dashboard without a browser: app.py under AppTest, with the real engine and a small untrained net."""
+"""The dashboard without a browser: its script under AppTest, with the real engine and a small untrained net."""
 
 from __future__ import annotations
 
@@ -9,8 +9,17 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from cnnviz.ui.shell import main
+
 ROOT = Path(__file__).resolve().parents[2]
 NET = "lecture/cats_gap"
+
+
+class Visit(AppTest):
+    """A visit of the dashboard, whose pages are named by where they lie in the repository."""
+
+    def switch_page(self, page_path: str) -> AppTest:
+        return super().switch_page(str(ROOT / page_path))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -24,7 +33,7 @@ def visit(engine):
     """A function that opens the dashboard at a page, with the parameters of a link; the engine is loaded by then."""
 
     def open_page(page: str = "", **params: str) -> AppTest:
-        at = AppTest.from_file(str(ROOT / "app.py"), default_timeout=120)
+        at = Visit(main.__file__, default_timeout=120)
         for name, value in {"model": NET, **params}.items():
             at.query_params[name] = value
         if page:  # as the first page of a visit, which is what a deep link asks for

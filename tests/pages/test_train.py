@@ -15,6 +15,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from cnnviz import places
 from cnnviz.data.augment import Augment
 from cnnviz.data.counting import Counting, write
 from cnnviz.models import load
@@ -24,7 +25,6 @@ from cnnviz.train import run
 from cnnviz.train.loop import fit
 from cnnviz.train.plan import Plan
 from cnnviz.ui.server import runs
-from cnnviz.ui.session import current
 from cnnviz.ui.views.train import plan_files, plan_form
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -307,7 +307,7 @@ def test_a_ready_made_plan_and_a_file_fill_the_widgets_and_a_bad_one_is_a_senten
     at = fine(visit("train"))
     at.selectbox(key="plan-ready").set_value("mnist_gap")
     fine(at.run())
-    ready = plans.read(current.ROOT / "plans" / "mnist_gap.json")
+    ready = plans.read(places.PLANS / "mnist_gap.json")
     assert at.selectbox(key="net").value == ready.net
     assert at.number_input(key="plan-epochs").value == ready.epochs
     assert at.number_input(key="plan-rate").value == ready.rate

@@ -5,13 +5,10 @@ Pages use `photo()`, `model()` and `engine()`; widgets that belong in the link g
 
 from __future__ import annotations
 
-import runpy
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo, samples
@@ -22,23 +19,12 @@ from cnnviz.ui.session.photos import STORES, own_photos
 
 if TYPE_CHECKING:
     from cnnviz.runtime.engine import Engine
-ROOT = Path(__file__).resolve().parents[3]
 
 
 def enter() -> None:
-    """Mark this run as having come through app.py; its first line."""
+    """Begin a run of the script: have the engine loaded, and this visit's photos forgotten once its tab is closed."""
     startup.START.begin()
-    setattr(get_script_run_ctx(), "cnnviz_entered", True)  # noqa: B010
     photos.watched(*(photos.photo_store(name) for name in STORES))
-
-
-def guard() -> None:
-    """A page's first line: where a fresh server was asked for the page itself, go through app.py all the same."""
-    context = get_script_run_ctx()
-    whole = context is None or Path(context.main_script_path).resolve() == ROOT / "app.py"
-    if whole and not getattr(context, "cnnviz_entered", False):
-        runpy.run_path(str(ROOT / "app.py"), run_name="__main__")
-        st.stop()
 
 
 def engine() -> Engine:

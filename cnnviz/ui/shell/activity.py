@@ -15,7 +15,7 @@ from typing import Any
 
 import streamlit as st
 
-from cnnviz import settings
+from cnnviz import places, settings
 from cnnviz.options import RequestError
 from cnnviz.train import plan as plans
 from cnnviz.train import run
@@ -66,7 +66,7 @@ def _drawn(before: int) -> None:
         st.html('<h2 class="cv-section">Running</h2>')
         for work in now[:MOST]:
             there = {**current.view(), **work.params}
-            st.page_link(f"pages/{work.page}.py", label=plain(work.title), query_params=there)
+            st.page_link(places.page(work.page), label=plain(work.title), query_params=there)
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 st.progress(work.share, work.words)
                 if st.button("Stop", key=f"end-{work.key}", width=64, disabled=work.words == STOPPING):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from cnnviz import places
 from cnnviz.ui.session import current
 from cnnviz.ui.shell import activity, sidebar
 from cnnviz.ui.widgets import controls, show
@@ -76,7 +77,7 @@ def _pages() -> dict[str, list[StreamlitPage]]:
         there = [
             st.Page(path, title=title, icon=f":material/{icon}:", help=help, default=file == "home", url_path=file)
             for file, title, icon, help in entries
-            if (path := current.ROOT / "pages" / f"{file}.py").is_file()
+            if (path := places.page(file)).is_file()
         ]
         if there:
             found[section] = there

@@ -8,14 +8,13 @@ from pathlib import Path
 import numpy as np
 import streamlit as st
 
-from cnnviz import picture
+from cnnviz import picture, places
 from cnnviz.data.counting import Counting, write
 from cnnviz.data.counting import draw as draw_circles
 from cnnviz.options import RequestError
 from cnnviz.train import plan as plans
 from cnnviz.train.plan import Plan
 from cnnviz.ui.server import data_sets
-from cnnviz.ui.session import current
 from cnnviz.ui.views.train import plan_form
 from cnnviz.ui.widgets import show
 
@@ -25,7 +24,7 @@ LESSON = Counting(low=1, high=5, per_class=800, size=32, smallest=2.0, largest=3
 
 def draw() -> None:
     """A popover with the ready-made plans and an uploader."""
-    ready = {path.stem: path for path in sorted((current.ROOT / "plans").glob("*.json"))}
+    ready = {path.stem: path for path in sorted(places.PLANS.glob("*.json"))}
     with st.popover("Open a plan", icon=":material/folder_open:"):
         if ready:
             titles = {name: _title(path) for name, path in ready.items()}
@@ -48,7 +47,7 @@ def first() -> None:
     if st.button("Draw them, and open their plan", type="primary", icon=":material/draw:"):
         with show.refusals():
             write(data_sets.place_for(PLAN), LESSON, show.counted("Drawing circles"))
-            _open(lambda: plans.read(current.ROOT / "plans" / f"{PLAN}.json"))
+            _open(lambda: plans.read(places.PLANS / f"{PLAN}.json"))
             st.rerun()
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import streamlit as st
 
+from cnnviz import places
 from cnnviz.options import RequestError
 from cnnviz.train import run as runfolder
 from cnnviz.train.run import Run
@@ -193,9 +194,9 @@ def afterwards(name: str) -> None:
                 ("class_activation", "What its answers rest on", "local_fire_department"),
                 ("filters", "What its filters want", "texture"),
             ):
-                if (current.ROOT / "pages" / f"{page}.py").is_file():
+                if places.page(page).is_file():
                     there = {**current.view(), "model": key}
-                    st.page_link(f"pages/{page}.py", label=words, query_params=there, icon=f":material/{icon}:")
+                    st.page_link(places.page(page), label=words, query_params=there, icon=f":material/{icon}:")
             st.download_button(
                 "Weights", (one.folder / "best.safetensors").read_bytes, f"{name}.safetensors", on_click="ignore",
                 icon=":material/download:", key="weights-out",
