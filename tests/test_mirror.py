@@ -46,6 +46,7 @@ SEEN = {
 WHOLE = {
     "test_imports": "who may import whom",
     "test_mirror": "where tests lie",
+    "test_package": "what a wheel holds",
     "test_privacy": "what becomes of photos",
     "test_readme": "what the README says",
     "test_trips": "what a question passes on its way",

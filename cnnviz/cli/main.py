@@ -15,9 +15,15 @@ from cnnviz.models.weights import DownloadError
 from cnnviz.options import RequestError
 
 FAILED, REFUSED = 1, 2
+MODULE, SCRIPT = "python -m cnnviz", "cnnviz"  # what the program is called in its help
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def console() -> int:
+    """The exit code of the console script, which goes by its own name and starts the dashboard without a command."""
+    return main(sys.argv[1:] or ["serve"], SCRIPT)
+
+
+def main(arguments: Sequence[str] | None = None, program: str = MODULE) -> int:
     """The exit code: 0 done, 1 it failed, 2 it cannot be done as asked, 130 it was stopped.
 
     Errors are one line on standard error.
@@ -25,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # other packages' warnings would stand between the user and the one line
     try:
-        return cli.main(args=arguments, prog_name="python -m cnnviz", standalone_mode=False) or 0
+        return cli.main(args=arguments, prog_name=program, standalone_mode=False) or 0
     except click.Abort:
         return STOPPED
     except click.ClickException as error:

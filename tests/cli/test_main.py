@@ -5,7 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from cnnviz import places
 from cnnviz.cli import inspect
+from cnnviz.cli.main import console
 
 KEY = "lecture/cats_gap"
 
@@ -83,3 +85,17 @@ def test_a_surprise_is_still_one_line(refused, monkeypatch):
 
     monkeypatch.setattr(inspect.catalog, "rows", surprise)
     assert refused("models", code=1) == "ZeroDivisionError: something unforeseen"
+
+
+def test_the_console_script_goes_by_its_own_name_and_starts_the_dashboard_without_a_command(monkeypatch, capsys):
+    from streamlit.web import cli
+
+    handed: list[list[str]] = []
+    monkeypatch.setattr(cli, "main", lambda arguments, **_: handed.append(arguments))
+    monkeypatch.setattr(sys, "argv", ["cnnviz", "predict", "--help"])
+    assert console() == 0
+    assert capsys.readouterr().out.startswith("Usage: cnnviz predict [OPTIONS] PHOTO...")
+    assert handed == []
+    monkeypatch.setattr(sys, "argv", ["cnnviz"])
+    assert console() == 0
+    assert handed[0][:3] == ["run", str(places.APP), "--server.port=8501"]
