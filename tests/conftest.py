@@ -20,6 +20,22 @@ from cnnviz.photo import Photo
 from cnnviz.train.plan import Plan
 
 ROOT = Path(__file__).resolve().parent.parent
+WORKERS = 2  # processes; each has the engine, and torch, in memory
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist makes its plan
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Tests of several files are shared out to processes; those of one file, where that only costs time, are not."""
+    option = config.option
+    free = getattr(option, "numprocesses", 0) is None and option.dist == "no"  # nobody has said how
+    if free and not hasattr(config, "workerinput") and not option.usepdb and not one_file(config.args):
+        option.numprocesses, option.dist = WORKERS, "loadfile"
+
+
+def one_file(named: list[str]) -> bool:
+    """Whether what pytest was told to run, files, folders or tests by their names, lies in a single file."""
+    files = {Path(name.partition("::")[0]) for name in named}
+    return len(files) == 1 and all(path.suffix == ".py" for path in files)
 
 
 @pytest.fixture(scope="session")

@@ -44,12 +44,14 @@ SEEN = {
 }
 # Tests of no single module: what holds for all of them, or for the repository.
 WHOLE = {
+    "test_deploy": "how it is served to others",
     "test_imports": "who may import whom",
     "test_mirror": "where tests lie",
     "test_package": "what a wheel holds",
     "test_privacy": "what becomes of photos",
     "test_readme": "what the README says",
     "test_trips": "what a question passes on its way",
+    "test_workers": "how many processes run the tests",
 }
 
 
