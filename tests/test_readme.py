@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import click
@@ -37,6 +38,12 @@ def test_the_two_commands_install_what_the_files_list():
     )
     assert "requirements-dev.txt && .venv/bin/python -m pytest" in block("tests")
     assert "-r requirements.txt" in (ROOT / "requirements-dev.txt").read_text()
+
+
+def test_the_command_that_installs_ends_in_the_console_script():
+    pip, script = block("install").split(" && ")
+    assert pip == "pip install ."
+    assert script in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
 
 
 def test_every_requirement_has_its_reason():

@@ -1,0 +1,36 @@
+# The dashboard as a container:
+#
+#   docker build -t cnnviz .                                    PyTorch as the default index has it, for NVIDIA GPUs too
+#   docker build -t cnnviz --build-arg TORCH_INDEX=URL .        PyTorch for CPUs alone; pytorch.org names the index
+#   docker run --init -p 8501:8501 cnnviz                       serves the network: no training, no server folders
+#   docker run --init --network host -v cnnviz:/srv/cnnviz cnnviz serve     for this machine alone, with everything
+#   docker run --init --read-only --tmpfs /tmp -p 8501:8501 cnnviz          writes into /srv/cnnviz and /tmp alone
+ARG PYTHON=3.12
+
+FROM python:${PYTHON}-slim AS wheel
+WORKDIR /src
+COPY . .
+RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheel .
+
+FROM python:${PYTHON}-slim AS installed
+ARG TORCH_INDEX=
+COPY requirements.txt /
+RUN python -m venv /opt/cnnviz \
+    && grep -E '^torch(vision)?[<>=]' /requirements.txt > /torch.txt \
+    && /opt/cnnviz/bin/pip install --no-cache-dir ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} -r /torch.txt
+COPY --from=wheel /wheel /wheel
+RUN /opt/cnnviz/bin/pip install --no-cache-dir /wheel/*.whl
+
+FROM python:${PYTHON}-slim
+COPY --from=installed /opt/cnnviz /opt/cnnviz
+# Caches lie at home; weights/, runs/ and data/ are looked for in the working directory.
+RUN useradd --uid 1000 --home-dir /srv/cnnviz --create-home cnnviz
+ENV PATH=/opt/cnnviz/bin:$PATH HOME=/srv/cnnviz PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 STREAMLIT_SERVER_HEADLESS=true
+WORKDIR /srv/cnnviz
+VOLUME /srv/cnnviz
+USER 1000:1000
+EXPOSE 8501
+HEALTHCHECK --start-period=60s --interval=30s --timeout=5s \
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8501/_stcore/health', timeout=4)"]
+ENTRYPOINT ["cnnviz"]
+CMD ["serve", "--public"]
