@@ -112,7 +112,7 @@ def test_no_module_imports_itself_by_a_detour():
 @pytest.mark.parametrize("path", FILES, ids=name_of)
 def test_streamlit_stays_upstairs_and_torch_downstairs(path: Path):
     name, packages = name_of(path), {target.split(".")[0] for target in imported(path)}
-    if room_of(name) not in ("ui", "pages", "app") and name != "cnnviz.cli.inspect":  # which starts the dashboard
+    if room_of(name) not in ("ui", "pages", "app") and name != "cnnviz.cli.serve":  # which starts the dashboard
         assert "streamlit" not in packages
     if room_of(name) in ("pages", "app"):
         assert not packages & {"torch", "torchvision", "cv2"}

@@ -147,7 +147,7 @@ def test_neither_does_a_key_that_names_nothing(tmp_path):
 
 
 # The help of the command line comes without torch, so it writes the default down instead of reading it.
-NAMING = {ENGINE / "attribution" / "methods.py": set(METHODS), ENGINE / "cli" / "inspect.py": {DEFAULT}}
+NAMING = {ENGINE / "attribution" / "methods.py": set(METHODS), ENGINE / "cli" / "render.py": {DEFAULT}}
 FILES = [ROOT / "app.py", *sorted((ROOT / "pages").glob("*.py")), *sorted(ENGINE.rglob("*.py"))]
 
 

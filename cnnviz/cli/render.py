@@ -1,105 +1,97 @@
-"""Filter images in bulk, into a folder: some channels of a layer, or a whole net shared among devices."""
+"""The commands that write images: heat maps, feature maps, filter images."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
+import click
 
-from cnnviz import picture, settings
-from cnnviz.feature_vis import sheet
-from cnnviz.feature_vis.maximize import FilterImage
-from cnnviz.feature_vis.prepare import LOGITS
-from cnnviz.feature_vis.setup import AscentError
-from cnnviz.inference.device import resolve
-from cnnviz.inference.tap import tap
-from cnnviz.models.weights import Progress
+from cnnviz.cli.group import DEVICE, MODEL, NPY, PHOTO, command, device_of, engine_for, look_for, shown, weights_of
+from cnnviz.cli.output import knob_options, passable, progress, targets, write
+from cnnviz.feature_vis.recipes import Ascent
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo
-from cnnviz.runtime.engine import Engine
 
 
-def grow(
+@command
+@click.argument("photos", nargs=-1, required=True, type=PHOTO, metavar="PHOTO...")
+@MODEL
+@click.option("--class", "wanted", metavar="NAME|INDEX", help="The class to explain; the most probable without it.")
+@click.option("--layer", metavar="NAME", help="The layer to look from; the end of the trunk without it.")
+@click.option("--method", default="gradcam", show_default=True, metavar="NAME", help="How the map is computed.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A knob of the method: samples=50.")
+@click.option("--versus", metavar="NAME|INDEX", help="What spoke for the class rather than for this one.")
+@click.option("--out", required=True, type=PHOTO, help="A picture file; for several photos a folder.")
+@NPY
+@DEVICE
+@click.pass_context
+def heatmap(
+    context: click.Context,
+    photos: Sequence[Path],
     key: str,
-    weights: Path | None,
-    progress: Progress | None,
-    tell: Callable[[str], object],
-    *,
-    layer: str,
-    channels: str,
-    photo: Path | None,
-    recipe: str,
-    device: str,
-    devices: int,
+    wanted: str | None,
+    layer: str | None,
+    method: str,
+    settings: tuple[str, ...],
+    versus: str | None,
     out: Path,
-    **knobs: Any,
+    npy: bool,
 ) -> None:
-    """Write a PNG for each filter and a contact sheet for each layer; `tell` gets one line a layer.
+    """Show which pixels spoke for a class: the photo under its heat map."""
+    places = targets(photos, out)
+    from cnnviz.attribution import methods
 
-    Layers are remembered on disk filter by filter, so an interrupted run goes on where it stopped.
-    """
-    if out.is_file():
-        raise RequestError(f"{out.name} is a file; name a folder for the pictures.")
-    rank, world, device = _place(devices) if devices > 1 else (0, 1, device)
-    engine = Engine(device=device, cache_dir=settings.cache(), weights=weights)
-    engine.model(key, progress)
-    given = {name: value for name, value in knobs.items() if value is not None}
-    ascent = replace(engine.recipe(key, recipe), **given)
-    opened = None if photo is None else Photo.open(photo)
-    start = opened if ascent.start == "photo" else None
-    widths = engine.filter_layers(key)
-    for name in [*widths][rank::world] if layer == "all" else (layer,):
-        count = widths[name] if name in widths else _width(engine, key, name)
-        wanted: Iterable[int] = range(count)
-        if layer != "all":
-            wanted = sheet.channels(channels, count, ascent.seed, _answers(engine, key, name, opened))
-        events = engine.filters(key, None if name == LOGITS else name, wanted, ascent, start)
-        try:
-            images = [event.image for event in events if event.image is not None]
-        except AscentError as error:
-            if layer != "all":
-                raise
-            tell(f"{name}: left out. {error}")
-            continue
-        write(images, out)
-        tell(f"{name}: {len(images)} filters of {len(images[0].picture)} px, in {out}")
+    row = methods.method(method)
+    if layer is not None and row.reads == "pixels":
+        raise RequestError(f"{row.title} looks at the photo itself, not from a layer; leave --layer out.")
+    look_for(photos)
+    engine = engine_for(context, key)
+    from cnnviz import picture
+
+    for path, target in zip(photos, places, strict=True):
+        given = dict(setting.partition("=")[::2] for setting in settings)
+        photo = Photo.open(path)
+        heat = engine.heatmap(key, photo, wanted, layer, method, given, versus=versus)
+        write(target, picture.overlay(photo, heat), heat.values if npy else None)
+        click.echo(f"{shown(path)}: {heat.label}, {heat.method} at {heat.layer}, in {shown(target)}")
 
 
-def write(images: list[FilterImage], out: Path) -> None:
-    """One PNG a filter, named layer_filter, and a contact sheet of them, named layer."""
-    out.mkdir(parents=True, exist_ok=True)
-    for image in images:
-        path = out / f"{sheet.file_name(image.layer, str(image.aim))}.png"
-        path.write_bytes(picture.encode(image.picture, "png"))
-    whole = sheet.contact_sheet([image.picture for image in images])
-    (out / f"{sheet.file_name(images[0].layer, 'sheet')}.png").write_bytes(picture.encode(whole, "png"))
+@command
+@click.argument("photo", type=PHOTO)
+@MODEL
+@click.option("--layer", required=True, metavar="NAME", help="A layer that `layers` lists.")
+@click.option("--out", required=True, type=PHOTO, help="A picture file.")
+@NPY
+@DEVICE
+@click.pass_context
+def activations(context: click.Context, photo: Path, key: str, layer: str, out: Path, npy: bool) -> None:
+    """Show all feature maps of a layer side by side."""
+    (target,) = targets([photo], out)
+    opened = Photo.open(photo)
+    found = engine_for(context, key).activations(key, opened, layer)
+    from cnnviz import picture
+
+    write(target, picture.mosaic(found.maps), found.maps if npy else None)
+    click.echo(f"{shown(photo)}: {' x '.join(map(str, found.maps.shape))} at {found.layer}, in {shown(target)}")
 
 
-def _width(engine: Engine, key: str, layer: str) -> int:
-    """The number of channels of a layer that is not in the list, such as a ReLU or a fully connected one."""
-    model = engine.model(key)
-    with torch.inference_mode():
-        x = torch.zeros(1, *model.input_size, device=next(model.net.parameters()).device)
-        return tap(model.net, x, [layer], stop=True)[1][layer].shape[1]
+@command
+@MODEL
+@click.option("--layer", required=True, metavar="NAME|all|logits", help="A layer; all of them; or the classes.")
+@click.option("--channels", default="0-15", show_default=True, metavar="0-63|top:9|random:6", help="Which channels.")
+@click.option("--photo", type=PHOTO, help="The photo that top:N asks, or that --start photo begins with.")
+@click.option("--recipe", default="auto", show_default=True, help="auto, lecture, post, or the name of a family.")
+@click.option("--devices", default=1, show_default=True, type=click.IntRange(1), help="Share all layers among devices.")
+@click.option("--out", required=True, type=PHOTO, help="A folder, for one PNG a filter and a contact sheet a layer.")
+@knob_options(Ascent, units=False)
+@DEVICE
+@click.pass_context
+def filters(context: click.Context, /, key: str, **given: Any) -> None:
+    """Grow the pictures that filters answer most to; what was grown before is remembered."""
+    passable(given["out"])
+    from cnnviz.cli.filter_images import grow
 
-
-def _answers(engine: Engine, key: str, layer: str, photo: Photo | None) -> Callable[[], list[int]] | None:
-    """What lists the channels by how much they answer a photo."""
-    if photo is None:
-        return None
-    if layer == LOGITS:
-        return lambda: [p.index for p in engine.predict(key, photo, len(engine.model(key).labels))]
-    return lambda: np.argsort(-engine.activations(key, photo, layer).mean, kind="stable").tolist()
-
-
-def _place(devices: int) -> tuple[int, int, str]:
-    """Rank of the process, number of processes and the device, as Lightning Fabric gives them."""
-    from lightning.fabric import Fabric
-
-    fabric = Fabric(accelerator=resolve("auto"), devices=devices)
-    fabric.launch()
-    return fabric.global_rank, fabric.world_size, str(fabric.device)
+    downloading = progress(f"{key} downloads", "MB", 10**6)
+    grow(key, weights_of(context), downloading, click.echo, device=device_of(context), **given)

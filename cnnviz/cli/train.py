@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from cnnviz import settings
-from cnnviz.cli.inspect import JSON, STOPPED, command
+from cnnviz.cli.group import JSON, STOPPED, command
 from cnnviz.cli.output import document, knob_options, progress
 from cnnviz.data.augment import PRESETS, Augment
 from cnnviz.data.counting import Counting, write

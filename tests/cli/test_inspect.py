@@ -7,32 +7,9 @@ import json
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
-from cnnviz import places, settings
-from cnnviz.cli import inspect
 from cnnviz.models import build
 from cnnviz.models import weights as shelf
-from cnnviz.runtime.engine import Engine
-
-
-def test_the_command_line_sets_a_methods_knobs_and_refuses_others_in_one_line(tmp_path, photo, capsys):
-    from cnnviz.cli.main import main
-
-    path, out = tmp_path / "photo.png", tmp_path / "o.png"
-    photo.image().save(path)
-    ask = ["heatmap", str(path), "--model", "lecture/cats_gap", "--out", str(out), "--npy", "--method", "occlusion"]
-    assert main([*ask, "--set", "window=64", "--set", "stride=64", "--versus", "dog"]) == 0
-    given = {"window": 64, "stride": 64}
-    heat = Engine(device="cpu").heatmap("lecture/cats_gap", photo, method="occlusion", options=given, versus="dog")
-    np.testing.assert_allclose(np.load(tmp_path / "o.npy"), heat.values, atol=1e-3)
-    capsys.readouterr()
-    assert main([*ask, "--set", "samples=3"]) == 2
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert "window, stride" in said.err
-    assert said.err.count("\n") == 1
-
 
 KEY = "lecture/cats_gap"
 
@@ -90,73 +67,6 @@ def test_the_real_squeezenet_sees_an_african_elephant(document, shared, tmp_path
     assert (values.dtype, values.shape) == (np.float32, (224, 224))
     assert 0 <= values.min() < values.max() <= 1
     assert "African elephant" in told("heatmap", photo, *given, weights, "--class", "african elefant", "--out", out)[2]
-
-
-def test_weights_may_be_named_before_or_after_the_command(tmp_path, document, refused, picture):
-    from cnnviz.models import load
-
-    net = build.torchvision_net("squeezenet1_1").to_empty(device="cpu")
-    load._initialise(net, 0)
-    torch.save(net.state_dict(), tmp_path / "squeezenet1_1.pth")
-    before = document("--weights", tmp_path, "predict", picture, "--model", "squeezenet1_1")
-    assert before == document("predict", picture, "--model", "squeezenet1_1", "--weights", tmp_path)
-    assert "nowhere" in refused("predict", picture, "--model", "squeezenet1_1", "--weights", tmp_path / "nowhere")
-    assert "nowhere" in refused("models", "--weights", tmp_path / "nowhere")
-
-
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".PNG"])
-def test_a_heat_map_is_a_picture_of_the_photos_size(told, picture, tmp_path, suffix):
-    out = tmp_path / "new" / f"heat{suffix}"
-    code, said, err = told("heatmap", picture, "--model", KEY, "--class", "dog", "--out", out)
-    assert (code, err) == (0, "")
-    assert "dog" in said
-    with Image.open(out) as made:
-        assert made.size == (200, 160)
-    assert not out.with_suffix(".npy").exists()
-
-
-@pytest.mark.parametrize("command", ["predict", "heatmap"])
-def test_photos_are_opened_one_at_a_time(told, picture, tmp_path, monkeypatch, command):
-    from cnnviz.runtime.engine import Engine
-
-    events: list[str] = []
-
-    def noted(name, function):
-        def call(*arguments, **more):
-            events.append(name)
-            return function(*arguments, **more)
-
-        return call
-
-    monkeypatch.setattr(inspect.Photo, "open", noted("open", inspect.Photo.open))
-    monkeypatch.setattr(Engine, command, noted("ask", getattr(Engine, command)))
-    out = ("--out", tmp_path / "maps") if command == "heatmap" else ()
-    assert told(command, picture, picture, picture, "--model", KEY, *out)[0] == 0
-    assert events == ["open", "ask"] * 3
-
-
-@pytest.mark.parametrize("command", ["predict", "heatmap"])
-def test_a_missing_photo_is_told_before_any_answer(refused, picture, tmp_path, command):
-    out = ("--out", tmp_path / "maps") if command == "heatmap" else ()
-    assert "gone.jpg" in refused(command, picture, tmp_path / "gone.jpg", "--model", KEY, *out)
-    assert not (tmp_path / "maps").exists()
-
-
-def test_a_pixel_method_given_a_layer_says_that_it_takes_none(refused, picture, tmp_path):
-    given = ("heatmap", picture, "--model", KEY, "--out", tmp_path / "o.png", "--layer", "conv1", "--method")
-    for method in ("saliency", "occlusion"):
-        assert "leave --layer out" in refused(*given, method)
-
-
-def test_activations_are_one_mosaic_and_their_numbers(told, picture, tmp_path):
-    out = tmp_path / "maps.png"
-    code, said, err = told("activations", picture, "--model", KEY, "--layer", "relu2", "--out", out, "--npy")
-    assert (code, err) == (0, "")
-    assert "64 x 72 x 72" in said
-    maps = np.load(tmp_path / "maps.npy")
-    assert (maps.dtype, maps.shape) == (np.float32, (64, 72, 72))
-    with Image.open(out) as made:
-        assert min(made.size) > 72
 
 
 def test_evaluate_matches_folders_to_labels_and_uses_val(document, told, data):
@@ -227,47 +137,6 @@ def test_a_wrong_checkpoint_and_a_bomb_are_one_sentence_each(refused, picture, t
     assert "does not fit ResNet" in refused(*predict, "resnet18")
     assert "program code" in refused(*predict, "vgg16")
     assert not (tmp_path / "exploded").exists()
-
-
-def test_no_network_and_no_weights_is_a_failure_in_one_line(refused, picture, monkeypatch, tmp_path):
-    monkeypatch.setattr(shelf, "SITE", f"{tmp_path.as_uri()}/nothing/")
-    assert "put resnet18-f37072fd.pth" in refused("predict", picture, "--model", "resnet18", code=1)
-
-
-def test_serve_stays_on_this_machine_unless_it_is_public(tmp_path):
-    arguments, variables = inspect.serving(False, 8600, tmp_path)
-    assert arguments[:2] == ["run", str(places.APP)]
-    assert "--server.address=127.0.0.1" in arguments
-    assert "--server.port=8600" in arguments
-    assert variables == {"CNNVIZ_WEIGHTS": str(tmp_path)}
-    arguments, variables = inspect.serving(True, 8501, None)
-    assert "--server.address=0.0.0.0" in arguments
-    assert "--server.maxUploadSize=10" in arguments
-    assert variables == {"CNNVIZ_PUBLIC": "1"}
-    assert inspect.serving(False, 8501, None, "cuda:1")[1] == {"CNNVIZ_DEVICE": "cuda:1"}
-
-
-def test_serve_hands_over_to_streamlit(monkeypatch, told):
-    from streamlit.web import cli
-
-    handed: list[list[str]] = []
-    monkeypatch.setattr(cli, "main", lambda arguments, **_: handed.append(arguments))
-    monkeypatch.delenv("CNNVIZ_PUBLIC", raising=False)
-    monkeypatch.setattr(settings.os, "environ", dict(settings.os.environ))
-    assert told("serve", "--port", 8601)[0] == 0
-    assert handed[0][1].endswith("app.py")
-
-
-def test_serve_refuses_to_start_where_it_cannot_tell_whether_strangers_are_served(refused, monkeypatch):
-    from streamlit.web import cli
-
-    monkeypatch.setattr(cli, "main", lambda *_, **__: pytest.fail("it started"))
-    monkeypatch.setenv("CNNVIZ_PUBLIC", "maybe")
-    assert "CNNVIZ_PUBLIC is 'maybe'" in refused("serve", "--port", 8602)
-
-
-def test_serve_refuses_a_port_that_is_none(refused):
-    assert "--port" in refused("serve", "--port", 99_999)
 
 
 def test_evaluate_counts_answers_outside_the_folders_as_other(document, data, tmp_path):

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from cnnviz import places
-from cnnviz.cli import inspect
+from cnnviz.cli import group, inspect
 from cnnviz.cli.main import console
 
 KEY = "lecture/cats_gap"
@@ -29,7 +29,7 @@ def test_no_command_shows_the_help(told):
 
 
 def test_every_command_explains_itself(told):
-    for name in inspect.cli.commands:
+    for name in group.cli.commands:
         code, out, err = told(name, "--help")
         assert (code, err) == (0, "")
         assert "Usage: python -m cnnviz" in out

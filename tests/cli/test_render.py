@@ -1,29 +1,57 @@
-"""Filter images from the command line."""
+"""The commands that write images."""
 
 from __future__ import annotations
 
+import numpy as np
+import pytest
+from PIL import Image
 
-def test_the_command_line_grows_writes_and_remembers(tmp_path, capsys):
+from cnnviz.runtime.engine import Engine
+
+KEY = "lecture/cats_gap"
+
+
+def test_the_command_line_sets_a_methods_knobs_and_refuses_others_in_one_line(tmp_path, photo, capsys):
     from cnnviz.cli.main import main
 
-    wanted = ["filters", "--model", "lecture/mnist_gap", "--layer", "conv2", "--channels", "random:3", "--steps", "3"]
-    assert main([*wanted, "--out", str(tmp_path / "one")]) == 0
-    assert "3 filters of 28 px" in capsys.readouterr().out
-    assert len(list((tmp_path / "one").glob("conv2_*.png"))) == 4
-    assert main([*wanted, "--out", str(tmp_path / "two")]) == 0
-    for path in (tmp_path / "one").iterdir():
-        assert path.read_bytes() == (tmp_path / "two" / path.name).read_bytes()
-    assert main([*wanted[:4], "conv2", "--channels", "99", "--out", str(tmp_path)]) == 2
-    assert "channels 0 to 63" in capsys.readouterr().err
-    assert main([*wanted[:4], "conv2", "--channels", "top:3", "--out", str(tmp_path)]) == 2
-    assert "photo" in capsys.readouterr().err
+    path, out = tmp_path / "photo.png", tmp_path / "o.png"
+    photo.image().save(path)
+    ask = ["heatmap", str(path), "--model", "lecture/cats_gap", "--out", str(out), "--npy", "--method", "occlusion"]
+    assert main([*ask, "--set", "window=64", "--set", "stride=64", "--versus", "dog"]) == 0
+    given = {"window": 64, "stride": 64}
+    heat = Engine(device="cpu").heatmap("lecture/cats_gap", photo, method="occlusion", options=given, versus="dog")
+    np.testing.assert_allclose(np.load(tmp_path / "o.npy"), heat.values, atol=1e-3)
+    capsys.readouterr()
+    assert main([*ask, "--set", "samples=3"]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "window, stride" in said.err
+    assert said.err.count("\n") == 1
 
 
-def test_the_whole_net_is_one_command(tmp_path, capsys):
-    from cnnviz.cli.main import main
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".PNG"])
+def test_a_heat_map_is_a_picture_of_the_photos_size(told, picture, tmp_path, suffix):
+    out = tmp_path / "new" / f"heat{suffix}"
+    code, said, err = told("heatmap", picture, "--model", KEY, "--class", "dog", "--out", out)
+    assert (code, err) == (0, "")
+    assert "dog" in said
+    with Image.open(out) as made:
+        assert made.size == (200, 160)
+    assert not out.with_suffix(".npy").exists()
 
-    wanted = ["filters", "--model", "lecture/mnist_base", "--layer", "all", "--steps", "1", "--focus", "0"]
-    assert main([*wanted, "--out", str(tmp_path)]) == 0
-    out = capsys.readouterr().out
-    assert [line.split(":")[0] for line in out.splitlines()] == ["conv1", "conv2", "conv3"]
-    assert "64 filters" in out
+
+def test_a_pixel_method_given_a_layer_says_that_it_takes_none(refused, picture, tmp_path):
+    given = ("heatmap", picture, "--model", KEY, "--out", tmp_path / "o.png", "--layer", "conv1", "--method")
+    for method in ("saliency", "occlusion"):
+        assert "leave --layer out" in refused(*given, method)
+
+
+def test_activations_are_one_mosaic_and_their_numbers(told, picture, tmp_path):
+    out = tmp_path / "maps.png"
+    code, said, err = told("activations", picture, "--model", KEY, "--layer", "relu2", "--out", out, "--npy")
+    assert (code, err) == (0, "")
+    assert "64 x 72 x 72" in said
+    maps = np.load(tmp_path / "maps.npy")
+    assert (maps.dtype, maps.shape) == (np.float32, (64, 72, 72))
+    with Image.open(out) as made:
+        assert min(made.size) > 72

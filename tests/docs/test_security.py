@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cnnviz import photo
-from cnnviz.cli import inspect
+from cnnviz.cli import serve
 from cnnviz.data import archive
 from cnnviz.models import checkpoint, weights
 from cnnviz.ui.session import photos
@@ -35,7 +35,7 @@ def test_each_promise_names_a_test_that_is_there(promise, file, test):
         (f"stay within {photos.ROOM >> 30} GiB", True),
         (f"A checkpoint above {checkpoint.LARGEST >> 30} GiB", True),
         (f"more than {archive.MAX_TOTAL >> 30} GiB, or to {archive.MAX_RATIO} times", True),
-        (f"Uploads of {inspect.PUBLIC_UPLOAD} MB each", True),
+        (f"Uploads of {serve.PUBLIC_UPLOAD} MB each", True),
         (weights.SITE.split("/")[2], True),
         ("@", False),  # reports go to the repository, not to somebody's mailbox
     ],

@@ -1,0 +1,105 @@
+"""Filter images in bulk, into a folder: some channels of a layer, or a whole net shared among devices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from cnnviz import picture, settings
+from cnnviz.feature_vis import sheet
+from cnnviz.feature_vis.maximize import FilterImage
+from cnnviz.feature_vis.prepare import LOGITS
+from cnnviz.feature_vis.setup import AscentError
+from cnnviz.inference.device import resolve
+from cnnviz.inference.tap import tap
+from cnnviz.models.weights import Progress
+from cnnviz.options import RequestError
+from cnnviz.photo import Photo
+from cnnviz.runtime.engine import Engine
+
+
+def grow(
+    key: str,
+    weights: Path | None,
+    progress: Progress | None,
+    tell: Callable[[str], object],
+    *,
+    layer: str,
+    channels: str,
+    photo: Path | None,
+    recipe: str,
+    device: str,
+    devices: int,
+    out: Path,
+    **knobs: Any,
+) -> None:
+    """Write a PNG for each filter and a contact sheet for each layer; `tell` gets one line a layer.
+
+    Layers are remembered on disk filter by filter, so an interrupted run goes on where it stopped.
+    """
+    if out.is_file():
+        raise RequestError(f"{out.name} is a file; name a folder for the pictures.")
+    rank, world, device = _place(devices) if devices > 1 else (0, 1, device)
+    engine = Engine(device=device, cache_dir=settings.cache(), weights=weights)
+    engine.model(key, progress)
+    given = {name: value for name, value in knobs.items() if value is not None}
+    ascent = replace(engine.recipe(key, recipe), **given)
+    opened = None if photo is None else Photo.open(photo)
+    start = opened if ascent.start == "photo" else None
+    widths = engine.filter_layers(key)
+    for name in [*widths][rank::world] if layer == "all" else (layer,):
+        count = widths[name] if name in widths else _width(engine, key, name)
+        wanted: Iterable[int] = range(count)
+        if layer != "all":
+            wanted = sheet.channels(channels, count, ascent.seed, _answers(engine, key, name, opened))
+        events = engine.filters(key, None if name == LOGITS else name, wanted, ascent, start)
+        try:
+            images = [event.image for event in events if event.image is not None]
+        except AscentError as error:
+            if layer != "all":
+                raise
+            tell(f"{name}: left out. {error}")
+            continue
+        write(images, out)
+        tell(f"{name}: {len(images)} filters of {len(images[0].picture)} px, in {out}")
+
+
+def write(images: list[FilterImage], out: Path) -> None:
+    """One PNG a filter, named layer_filter, and a contact sheet of them, named layer."""
+    out.mkdir(parents=True, exist_ok=True)
+    for image in images:
+        path = out / f"{sheet.file_name(image.layer, str(image.aim))}.png"
+        path.write_bytes(picture.encode(image.picture, "png"))
+    whole = sheet.contact_sheet([image.picture for image in images])
+    (out / f"{sheet.file_name(images[0].layer, 'sheet')}.png").write_bytes(picture.encode(whole, "png"))
+
+
+def _width(engine: Engine, key: str, layer: str) -> int:
+    """The number of channels of a layer that is not in the list, such as a ReLU or a fully connected one."""
+    model = engine.model(key)
+    with torch.inference_mode():
+        x = torch.zeros(1, *model.input_size, device=next(model.net.parameters()).device)
+        return tap(model.net, x, [layer], stop=True)[1][layer].shape[1]
+
+
+def _answers(engine: Engine, key: str, layer: str, photo: Photo | None) -> Callable[[], list[int]] | None:
+    """What lists the channels by how much they answer a photo."""
+    if photo is None:
+        return None
+    if layer == LOGITS:
+        return lambda: [p.index for p in engine.predict(key, photo, len(engine.model(key).labels))]
+    return lambda: np.argsort(-engine.activations(key, photo, layer).mean, kind="stable").tolist()
+
+
+def _place(devices: int) -> tuple[int, int, str]:
+    """Rank of the process, number of processes and the device, as Lightning Fabric gives them."""
+    from lightning.fabric import Fabric
+
+    fabric = Fabric(accelerator=resolve("auto"), devices=devices)
+    fabric.launch()
+    return fabric.global_rank, fabric.world_size, str(fabric.device)

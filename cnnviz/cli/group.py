@@ -1,0 +1,95 @@
+"""The group of commands, the options that several share, and what they make of them.
+
+Nothing here imports torch before a command needs it, so that help is instant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from cnnviz import __version__, settings
+from cnnviz.cli.output import progress
+from cnnviz.photo import Photo
+
+if TYPE_CHECKING:
+    from cnnviz.runtime.engine import Engine
+
+STOPPED = 130  # the exit code of what was stopped on its way
+
+WEIGHTS = click.option(
+    "--weights",
+    type=click.Path(path_type=Path),
+    expose_value=False,
+    callback=lambda context, _, value: _keep(context, "weights", value),
+    help="Folder of weight files, or one file; without it CNNVIZ_WEIGHTS.",
+)
+DEVICE = click.option(
+    "--device",
+    metavar="NAME",
+    expose_value=False,
+    callback=lambda context, _, value: _keep(context, "device", value),
+    help="Where nets run: auto, cpu, cuda, cuda:1 or mps; without it CNNVIZ_DEVICE.",
+)
+MODEL = click.option("--model", "key", required=True, metavar="KEY", help="A key that `models` lists.")
+JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+NPY = click.option("--npy", is_flag=True, help="Also write the numbers, float32, beside the picture.")
+PHOTO = click.Path(path_type=Path)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)
+@WEIGHTS
+@DEVICE
+@click.version_option(__version__, message="cnnviz %(version)s")
+@click.pass_context
+def cli(context: click.Context) -> None:
+    """See what a convolutional network does."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
+def command(function: Callable[..., int | None]) -> click.Command:
+    """A command of the group, which also takes --weights behind its own name."""
+    return cli.command()(WEIGHTS(function))
+
+
+def look_for(photos: Sequence[Path]) -> None:
+    """Says at once which photo is missing; each is opened when its turn comes, for many would fill the memory."""
+    for path in photos:
+        if not path.is_file():
+            Photo.open(path)
+
+
+def shown(path: Path) -> str:
+    """A path that can be printed whatever bytes its name has."""
+    return click.format_filename(path)
+
+
+def _keep(context: click.Context, name: str, value: Path | str | None) -> None:
+    if value is not None:
+        context.find_root().meta[f"cnnviz.{name}"] = value
+
+
+def weights_of(context: click.Context) -> Path | None:
+    """The weights folder or file that was asked for; an error where it does not exist."""
+    from cnnviz.models import weights
+
+    return weights.folder(context.find_root().meta.get("cnnviz.weights"))
+
+
+def device_of(context: click.Context) -> str:
+    """The name of the device that was asked for."""
+    return settings.device(context.find_root().meta.get("cnnviz.device"))
+
+
+def engine_for(context: click.Context, key: str) -> Engine:
+    """An engine with the model loaded, its download told on a terminal."""
+    folder = weights_of(context)
+    from cnnviz.runtime.engine import Engine
+
+    engine = Engine(device_of(context), weights=folder)
+    engine.model(key, progress(f"{key} downloads", "MB", 10**6))
+    return engine
