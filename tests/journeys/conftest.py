@@ -1,0 +1,53 @@
+"""Journeys use the real server and browser of tests/browser; what several of them do stands here."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.browser.conftest import browser as browser
+from tests.browser.conftest import dashboard as dashboard
+from tests.browser.conftest import page as page
+from tests.browser.conftest import server as server
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator, Page
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test in this folder drives a browser."""
+    for item in items:
+        if "journeys" in item.path.parts:
+            item.add_marker(pytest.mark.e2e)
+
+
+def pixels(canvas: Locator) -> np.ndarray:
+    """What a canvas (or an img) shows, uint8 (H, W, 4), read in the browser."""
+    url = canvas.evaluate(
+        """(e) => {
+          if (e instanceof HTMLCanvasElement) return e.toDataURL("image/png");
+          const copy = document.createElement("canvas");
+          [copy.width, copy.height] = [e.naturalWidth, e.naturalHeight];
+          copy.getContext("2d").drawImage(e, 0, 0);
+          return copy.toDataURL("image/png");
+        }"""
+    )
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))).convert("RGBA"))
+
+
+def add_photos(page: Page, *files: tuple[str, bytes]) -> None:
+    """Gives files, (name, content), to the sidebar's "Add photos"."""
+    payload = [{"name": name, "mimeType": "image/jpeg", "buffer": data} for name, data in files]
+    page.locator("section[data-testid=stSidebar] input[type=file]").first.set_input_files(payload)
+
+
+def at_rest(page: Page, still: int = 600) -> None:
+    """Waits until the page has run and nothing has changed for `still` milliseconds."""
+    page.wait_for_function("() => document.querySelector('[data-test-script-state=notRunning]')", timeout=60_000)
+    page.wait_for_timeout(still)
+    page.wait_for_function("() => document.querySelector('[data-test-script-state=notRunning]')", timeout=60_000)
