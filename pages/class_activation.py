@@ -158,10 +158,8 @@ def answer(
                 key, photo, [*likely], asked.layer, asked.method, asked.given, against=asked.against
             )
             camcanvas.at_hand([*others, *(ask(method=name) for name in quick)], subject, "camcanvas")
-            every = methods[asked.method].mean_gradient and not asked.against
-            camcanvas.all_at_hand(
-                engine.every_class(key, photo, asked.layer) if every else None, asked.method, subject, "camcanvas"
-            )
+            every = None if asked.against else engine.every_class(key, photo, asked.layer, asked.method)
+            camcanvas.all_at_hand(every, asked.method, subject, "camcanvas")
     with below:
         erased = proof.erased(engine, key, photo, heat, look.strokes) if look.strokes else None
         proofs, row = st.container(), st.container()

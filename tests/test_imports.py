@@ -24,7 +24,6 @@ ROOMS["__main__"] = {"cli"}
 ROOMS["ui"] = ROOMS["runtime"] | {"runtime"}
 ROOMS["pages"] = ROOMS["ui"] | {"ui"}
 ROOMS["app"] = {"ui"}
-BELOW = ROOMS["ui"]
 # and inside ui: pages -> views -> shell -> widgets -> session -> server, components
 UI = {"server": set(), "components": set()}
 UI["session"] = {"server", "components"}

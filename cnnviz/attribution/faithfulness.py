@@ -99,6 +99,6 @@ def centred(shape: tuple[int, int]) -> np.ndarray:
 def _order(importance: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Pixels (H*W,) by falling importance."""
     if importance.ndim != 2 or not np.isfinite(importance).all():
-        raise RequestError("This map has no finite values to rank pixels by; look at the doctor's finding first.")
+        raise RequestError("This map has no finite values to rank pixels by; look at the diagnosis first.")
     spread = cv2.resize(importance.astype(np.float32), shape[::-1], interpolation=cv2.INTER_LINEAR)
     return np.argsort(-spread.ravel(), kind="stable")

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from cnnviz.arrays import read_only
 from cnnviz.attribution import cam, perturbation, saliency
-from cnnviz.attribution.forward import Forward, evidence
+from cnnviz.attribution.forward import Forward, every_class, evidence
 from cnnviz.attribution.heatmap import Heatmap
 from cnnviz.inference.predict import Target
 from cnnviz.options import OptionError, Options, RequestError, knobs
@@ -23,7 +23,8 @@ class Method(NamedTuple):
     `reads` is what it asks: "maps" a layer's maps and their gradient (instant once the photo was seen), "channels" the
     layer's channels one by one, "pixels" the photo itself, whatever the layer. `whole` marks pixel methods whose
     colours add up; the others show the largest. `class_free` methods give the same map for every class. For those with
-    `mean_gradient` each channel's mean gradient is enough, so that the maps of all classes may come from one product.
+    `mean_gradient` each channel's mean gradient is enough; `every_class` gives the signed maps (K, h, w) of all classes
+    of a forward from one product, or None where they would cost one pass each.
     """
 
     title: str
@@ -34,6 +35,7 @@ class Method(NamedTuple):
     whole: bool = True
     class_free: bool = False
     mean_gradient: bool = False
+    every_class: Callable[[Forward], Tensor | None] | None = None
 
 
 INPUT = "input"  # the layer of methods that look at the pixels
@@ -128,7 +130,10 @@ def array(values: Tensor) -> np.ndarray:
 
 
 METHODS: dict[str, Method] = {
-    "gradcam": Method("Grad-CAM", "Channels count by their mean gradient.", "maps", cam.grad_cam, mean_gradient=True),
+    "gradcam": Method(
+        "Grad-CAM", "Channels count by their mean gradient.", "maps", cam.grad_cam,
+        mean_gradient=True, every_class=every_class,
+    ),
     "gradcam++": Method(
         "Grad-CAM++", "As Grad-CAM, with each place weighed by its share.", "maps", cam.grad_cam_plus_plus
     ),

@@ -20,7 +20,7 @@ PUBLIC_UPLOAD = 10  # MB
 def serve(context: click.Context, public: bool, port: int) -> None:
     """Start the dashboard in this process; stop it with Ctrl-C."""
     if not places.APP.is_file():
-        raise click.ClickException("The dashboard app.py is not beside the package; run from a clone of cnnviz.")
+        raise click.ClickException("The dashboard's app.py is missing; install cnnviz again, or run from a clone.")
     settings.check()
     arguments, variables = serving(public, port, weights_of(context), device_of(context))
     for name, value in variables.items():

@@ -2,8 +2,8 @@
 
     python tools/render_bundled_images.py bundled/cats_dogs
 
-writes the atlas beside the net's weights: every channel of every layer by the net's own recipe, with a few frames of
-how it grew, pictures as WebP. An atlas names the weights it was grown from; for any others it is left alone.
+writes them beside the net's weights: every channel of every layer by the net's own recipe, with a few frames of
+how it grew, pictures as WebP. The file names the weights it was rendered from; for any others it is left alone.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ FRAMES = 6  # kept of each image's way; their distances divide those of the fram
 
 
 def shipped(model: Model, layer: str, aim: Aim, ascent: Ascent) -> FilterImage | None:
-    """The image of one channel from the atlas that came with the model; None where it has none for this recipe."""
+    """The image of one channel from the file that came with the model; None where it has none for this recipe."""
     kind, _, name = model.key.partition("/")
     if kind != "bundled" or aim.channel is None or aim != Aim.of(aim.channel):
         return None
@@ -49,7 +49,7 @@ def shipped(model: Model, layer: str, aim: Aim, ascent: Ascent) -> FilterImage |
 
 
 def place(name: str) -> Path:
-    """Where the atlas of a bundled net lies."""
+    """Where the filter images of a bundled net lie."""
     return catalog.ASSETS / f"{name}.filters.npz"
 
 
@@ -68,7 +68,7 @@ def save(path: Path, model: Model, ascent: Ascent, images: Mapping[str, Sequence
 
 @functools.lru_cache(4)
 def _opened(path: Path) -> dict[str, Any] | None:
-    """Everything in an atlas, decoded; None where there is none that can be read."""
+    """Everything in such a file, decoded; None where there is none that can be read."""
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}

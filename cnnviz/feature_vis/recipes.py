@@ -117,8 +117,7 @@ def family(net: str, side: int = 224) -> str:
     """The name of the recipe that suits a net of that key or architecture with inputs of that side in px."""
     if side <= 64:
         return "small"
-    row = families.family(net.rpartition("/")[2])
-    return row.recipe if row else "default"
+    return families.preset(net.rpartition("/")[2])
 
 
 RECIPES: dict[str, Ascent] = {

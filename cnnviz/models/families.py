@@ -21,6 +21,7 @@ class Family(NamedTuple):
     recipe      the preset of its filter images
     arguments   what torchvision's constructor has to be told
     auxiliary   how the tensors of its training-time heads begin, which no answer needs
+    alike       how the names of people's own files begin that take its preset too
     """
 
     prefix: str
@@ -32,11 +33,19 @@ class Family(NamedTuple):
     recipe: str = "default"
     arguments: Mapping[str, bool] = {}
     auxiliary: tuple[str, ...] = ()
+    alike: str = ""
 
 
 def family(name: str) -> Family | None:
     """The family of a network's name."""
     return next((row for row in FAMILIES if name.startswith(row.prefix)), None)
+
+
+def preset(name: str) -> str:
+    """The preset of the filter images of a network of that name, which may be that of a person's own file."""
+    loose = (row for row in FAMILIES if row.alike and name.startswith(row.alike))
+    row = family(name) or next(loose, None)
+    return row.recipe if row else "default"
 
 
 def last_block(name: str) -> tuple[str, ...]:
@@ -52,7 +61,7 @@ def marked(tensors: Mapping[str, object]) -> tuple[str, ...]:
 
 
 _INCEPTION = {"aux_logits": False, "init_weights": True, "transform_input": True}
-_RESNET = Family("resnet", "layer1.0.conv1.weight", "fc", {"": ("layer4",)}, "avgpool", recipe="resnet")
+_RESNET = Family("resnet", "layer1.0.conv1.weight", "fc", {"": ("layer4",)}, "avgpool", recipe="resnet", alike="resne")
 FAMILIES: tuple[Family, ...] = (
     _RESNET,
     _RESNET._replace(prefix="resnext"),
@@ -90,7 +99,8 @@ FAMILIES: tuple[Family, ...] = (
         classifier=("norm", "flatten", "head"),
     ),
     Family(
-        "mobilenet_v2", "features.0.0.weight", "classifier", {"": ("features.17", "features.18")}, recipe="mobilenet"
+        "mobilenet_v2", "features.0.0.weight", "classifier", {"": ("features.17", "features.18")}, recipe="mobilenet",
+        alike="mobilenet",
     ),
     Family(
         "mobilenet_v3", "features.0.0.weight", "classifier",

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-from cnnviz.models import weights as shelf
-from cnnviz.models.preprocess import Preprocess
-from cnnviz.options import RequestError
-
-if TYPE_CHECKING:
-    from torch import nn
 import hashlib
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from cnnviz import settings
 from cnnviz.models import build, catalog, checkpoint, identify, lecture
+from cnnviz.models import weights as shelf
+from cnnviz.models.preprocess import Preprocess
+from cnnviz.options import RequestError
 
 DIGITS = tuple("0123456789")
 SEED = 0  # of the untrained lecture nets

@@ -13,7 +13,6 @@ import torch
 from cnnviz.arrays import read_only
 from cnnviz.attribution import methods
 from cnnviz.attribution.cam import evidence
-from cnnviz.attribution.forward import every_class as all_classes
 from cnnviz.attribution.heatmap import Heatmap, Ladder
 from cnnviz.inference.predict import Target, label
 from cnnviz.options import RequestError, flat
@@ -89,20 +88,24 @@ def heatmaps(
     )
 
 
-def every_class(backend: Backend, key: str, photo: Photo, layer: str | None = None) -> np.ndarray | None:
-    """Grad-CAM's raw maps float32 (K, h, w) of all classes at a layer, for the price of one.
+def every_class(
+    backend: Backend, key: str, photo: Photo, layer: str | None = None, method: str = methods.DEFAULT
+) -> np.ndarray | None:
+    """A method's raw maps float32 (K, h, w) of all classes at a layer, for the price of one.
 
-    None where they would cost one each: where another layer follows before the logits.
+    None where they would cost one each: by most methods, and where another layer follows before the logits.
     """
-    model, at = backend.model(key), layer or backend.default_layer(key)
+    model, at, together = backend.model(key), layer or backend.default_layer(key), methods.method(method).every_class
+    if together is None:
+        return None
 
     def compute() -> np.ndarray | None:
         forward = backend.forward(model, photo, at)
         with backend.computing(), torch.no_grad():
-            maps = all_classes(forward)
+            maps = together(forward)
         return None if maps is None else read_only(methods.array(maps))
 
-    ident = (*ident_of(model), "every class", photo.digest, at)
+    ident = (*ident_of(model), "every class", photo.digest, at, method)
     return backend.cache.get(ident, compute, personal=photo.personal)
 
 

@@ -18,7 +18,7 @@ def test_the_bundled_net_ships_with_its_filters_and_only_for_its_own_weights():
     model, ascent = engine.model(key), engine.recipe(key)
     for layer, width in engine.filter_layers(key).items():
         events = list(engine.filters(key, layer, range(width)))
-        assert len(events) == width, f"the atlas has no {layer}; write it again: python tools/render_bundled_images.py"
+        assert len(events) == width, f"the file has no {layer}; write it again: python tools/render_bundled_images.py"
         assert all(event.image.value > event.image.before for event in events if not event.image.dead)
         grown = [event.image for event in events if not event.image.dead]
         jumps = np.array([np.abs(np.diff(image.frames.astype(int), axis=0)).mean((1, 2, 3)) for image in grown])

@@ -47,3 +47,18 @@ def test_a_marker_is_no_tensor_of_a_family_that_is_asked_later():
     for i, row in enumerate(families.FAMILIES):
         for other in families.FAMILIES[i + 1 :]:
             assert other.marker == row.marker or row.marker not in tensors[other.prefix]
+
+
+@pytest.mark.parametrize(
+    ("name", "preset"),
+    [
+        ("mobilenetv3", "mobilenet"),
+        ("mobilenet_cats", "mobilenet"),
+        ("resnest50", "resnet"),
+        ("resnet_mine", "resnet"),
+        ("vgg_mine", "vgg"),
+        ("cats", "default"),
+    ],
+)
+def test_a_persons_own_file_takes_the_preset_that_its_name_suggests(name, preset):
+    assert families.preset(name) == preset

@@ -125,9 +125,9 @@ def test_work_that_nobody_looks_at_ends(monkeypatch):
             progress(0.1)
             time.sleep(0.01)
 
-    errand = background.Task("this", ask)
-    assert errand.done.wait(5)
-    assert isinstance(errand.error, InterruptedError)
+    task = background.Task("this", ask)
+    assert task.done.wait(5)
+    assert isinstance(task.error, InterruptedError)
 
 
 def test_the_same_question_is_not_begun_twice_by_a_click_elsewhere(visit, engine, monkeypatch, meanwhile, fragment):

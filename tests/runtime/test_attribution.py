@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cnnviz.attribution import forward
+from cnnviz.attribution.methods import METHODS
 from cnnviz.options import RequestError
 from cnnviz.runtime import backend
 from cnnviz.runtime.engine import Engine
@@ -74,3 +75,15 @@ def test_stages_follow_the_net_and_skip_pooling(engine):
     assert names[-1] == engine.default_layer("lecture/cats_gap")
     assert not any("Pool" in kinds[name] for name in names)
     assert 2 <= len(names) <= 6
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_maps_of_all_classes_at_once_are_those_of_the_method_that_was_asked(engine, photo, method):
+    key = "lecture/mnist_gap"  # its head is one layer behind the last maps
+    together = engine.every_class(key, photo, method=method)
+    assert (together is None) == (METHODS[method].every_class is None)
+    if together is not None:
+        for target, maps in enumerate(together):
+            np.testing.assert_allclose(
+                maps, engine.heatmap(key, photo, target, method=method).raw, rtol=1e-3, atol=1e-6
+            )

@@ -43,7 +43,7 @@ class Task:
         self.done, self.answer = threading.Event(), None
         self.error: BaseException | None = None
         self._ask, self._stopped = ask, False
-        threading.Thread(target=self._work, name="cnnviz-errand").start()
+        threading.Thread(target=self._work, name="cnnviz-task").start()
 
     def look(self, patience: float) -> bool:
         """Whether it is done, after so many seconds at most; what is looked at goes on."""
@@ -99,18 +99,18 @@ def patiently(
         earlier: T | None = feedback.before(place)
         return earlier
     mine.stopped.pop(place, None)
-    errand: Task | None = mine.tasks.get(place)
-    if errand is None or errand.of != of:
+    task: Task | None = mine.tasks.get(place)
+    if task is None or task.of != of:
         leave(place)
-        errand = mine.tasks[place] = Task(of, ask)
-    if not errand.look(max(0.0, errand.began + PATIENCE - time.monotonic())):
+        task = mine.tasks[place] = Task(of, ask)
+    if not task.look(max(0.0, task.began + PATIENCE - time.monotonic())):
         words = _stopped(place, doing)
         try:
-            again = _watched(place, doing, errand, spot, meanwhile)
+            again = _watched(place, doing, task, spot, meanwhile)
         except Overtaken:
             raise
         except StopException:  # Streamlit's own Stop, or the visit ends: no more is taken from this run of the page
-            _stop(mine, place, errand)
+            _stop(mine, place, task)
             last_words(partial(spot.caption, words))
             raise
         if again:
@@ -118,10 +118,10 @@ def patiently(
         spot.empty()
     mine.tasks.pop(place, None)
     with feedback.refusals():
-        if errand.error is not None:
-            raise errand.error
+        if task.error is not None:
+            raise task.error
         mine.questions[place] = visit.LastQuestion(feedback.subject(), ask)
-        return errand.answer
+        return task.answer
     before = feedback.before(place)
     if before is not None:
         feedback.say(feedback.BEFORE)
@@ -130,8 +130,8 @@ def patiently(
 
 def leave(place: str) -> None:
     """Stop what this place waits for, if it does."""
-    if (errand := visit.this_visit().tasks.pop(place, None)) is not None:
-        errand.stop()
+    if (task := visit.this_visit().tasks.pop(place, None)) is not None:
+        task.stop()
 
 
 def last_words(draw: Callable[[], object]) -> None:
@@ -153,29 +153,27 @@ def overtaken() -> bool:
     return False
 
 
-def _watched(
-    place: str, doing: str, errand: Task, spot: DeltaGenerator, meanwhile: Callable[[Any], None] | None
-) -> bool:
-    """Wait for the end of an errand under its bar; whether something was drawn meanwhile."""
+def _watched(place: str, doing: str, task: Task, spot: DeltaGenerator, meanwhile: Callable[[Any], None] | None) -> bool:
+    """Wait for the end of a task under its bar; whether something was drawn meanwhile."""
     with spot.container(horizontal=True, vertical_alignment="center", gap="small"):
-        bar = st.progress(errand.share, doing + errand.words())
-        st.button("Stop", key=f"stop-{place}", width=64, on_click=_stop, args=(visit.this_visit(), place, errand))
+        bar = st.progress(task.share, doing + task.words())
+        st.button("Stop", key=f"stop-{place}", width=64, on_click=_stop, args=(visit.this_visit(), place, task))
     if meanwhile is not None:
         meanwhile(feedback.before(place))
     told = 0.0
-    while not errand.look(TICK):
+    while not task.look(TICK):
         if overtaken():
             raise Overtaken
         if time.monotonic() - told > 0.25:
             told = time.monotonic()
-            bar.progress(errand.share, doing + errand.words())
+            bar.progress(task.share, doing + task.words())
     return meanwhile is not None
 
 
-def _stop(mine: visit.Visit, place: str, errand: Task) -> None:
+def _stop(mine: visit.Visit, place: str, task: Task) -> None:
     mine.tasks.pop(place, None)
-    mine.stopped[place] = errand.of
-    errand.stop()
+    mine.stopped[place] = task.of
+    task.stop()
 
 
 def _again(mine: visit.Visit, place: str) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 import streamlit as st
 
 from cnnviz import picture
-from cnnviz.ui.components import convlab, shelf
+from cnnviz.ui.components import shelf
 from cnnviz.ui.components.camcanvas.look import Look, read
 from cnnviz.ui.components.shared import encode, joiner
 
@@ -31,12 +31,12 @@ MANY = 400_000  # numbers of the raw maps of all classes that travel
 _canvas = st.components.v2.component(
     "cnnviz_camcanvas",
     js=joiner.script(HERE / "index.js"),
-    css=joiner.sheet(convlab.HERE / "style.css", HERE / "style.css"),
+    css=joiner.sheet(joiner.SHEET, HERE / "style.css"),
 )
 _pick = st.components.v2.component(
     "cnnviz_campick",
     js=joiner.script(HERE / "pick.js"),
-    css=joiner.sheet(convlab.HERE / "style.css", HERE / "style.css"),
+    css=joiner.sheet(joiner.SHEET, HERE / "style.css"),
 )
 
 

@@ -25,7 +25,7 @@ STAGES, LOOKS, POOLS = ("conv", "relu", "pool"), ("signed", "magnitude", "pictur
 _lab = st.components.v2.component(
     "cnnviz_convlab",
     js=joiner.script(HERE / "index.js"),
-    css=joiner.sheet(HERE / "style.css"),
+    css=joiner.sheet(joiner.SHEET),
 )
 
 

@@ -13,12 +13,11 @@ import streamlit as st
 from cnnviz.options import RequestError
 from cnnviz.signal.gabor import Gabor
 from cnnviz.signal.gaborfit import Fit
-from cnnviz.ui.components import convlab
 from cnnviz.ui.components.shared import encode, joiner
 
 HERE = Path(__file__).parent
 VIEWS = ("response", "directions")
-_SHEET = joiner.sheet(convlab.HERE / "style.css", HERE / "style.css")
+_SHEET = joiner.sheet(joiner.SHEET, HERE / "style.css")
 
 _lab = st.components.v2.component("cnnviz_gaborlab", js=joiner.script(HERE / "index.js"), css=_SHEET)
 _bank = st.components.v2.component("cnnviz_gaborbank", js=joiner.script(HERE / "bank.js"), css=_SHEET)

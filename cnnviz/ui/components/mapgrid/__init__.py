@@ -13,7 +13,7 @@ import numpy as np
 import streamlit as st
 
 from cnnviz import picture
-from cnnviz.ui.components import convlab, shelf
+from cnnviz.ui.components import shelf
 from cnnviz.ui.components.shared import encode, joiner
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ SCOPES = ("channel", "layer", "all layers")
 _grid = st.components.v2.component(
     "cnnviz_mapgrid",
     js=joiner.script(HERE / "index.js"),
-    css=joiner.sheet(convlab.HERE / "style.css", HERE / "style.css"),
+    css=joiner.sheet(joiner.SHEET, HERE / "style.css"),
 )
 
 

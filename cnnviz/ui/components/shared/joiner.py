@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+SHEET = Path(__file__).with_name("style.css")  # what canvases, controls and numbers look like in every component
 _IMPORT = re.compile(r'import \{ ([\w$, ]+) \} from "(\.[^"]*)";')
 _EXPORT = re.compile(r"export (?:const|(?:async )?function|class) ([\w$]+)")
 _DEFAULT = "export default function"
