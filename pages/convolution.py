@@ -10,7 +10,7 @@ from cnnviz.photo import Photo
 from cnnviz.signal import examples, pictures, receptive, slide
 from cnnviz.ui.components import convlab
 from cnnviz.ui.components.convlab import field, link, stack
-from cnnviz.ui.session import current, photos, visit
+from cnnviz.ui.session import current, photos, uploads, visit
 from cnnviz.ui.views import first_layer, labs
 from cnnviz.ui.views import receptive_fields as nets
 from cnnviz.ui.widgets import controls, show
@@ -116,7 +116,7 @@ def full_size() -> None:
     told = link.from_link(st.query_params.get("lab", ""))
     now = lab.last or told or convlab.begin(examples.EXAMPLES[0])
     word = st.query_params["lab"] = link.to_link(now)
-    file = st.file_uploader("A large photo, up to 50 megapixels", type=["jpg", "jpeg", "png", "webp", "tif", "tiff"])
+    file = st.file_uploader("A large photo, up to 50 megapixels", max_upload_size=uploads.limit("photo"))
 
     made = link.layer_of(now)
     one = replace(made, weights=made.weights[[now["selected"]]], bias=made.bias[[now["selected"]]])

@@ -17,7 +17,7 @@ from cnnviz.data.downloads import CATALOG, fetch
 from cnnviz.options import RequestError
 from cnnviz.script import Name, call, script
 from cnnviz.ui.server import data_sets, runs
-from cnnviz.ui.session import current
+from cnnviz.ui.session import current, uploads
 from cnnviz.ui.session.link import linked, note, noted
 from cnnviz.ui.widgets import controls, show
 
@@ -88,7 +88,7 @@ def add_zip() -> None:
         "One folder per class, or train/ and val/ with one folder per class inside. Only pictures are kept; they stay "
         "on this machine until the data set is deleted."
     )
-    file = st.file_uploader("Zip archive", type=["zip"], key="zip")
+    file = st.file_uploader("Zip archive", type=["zip"], key="zip", max_upload_size=uploads.limit("zip"))
     title = file.name.rpartition(".")[0] if file else ""
     name = st.text_input("Name", title, key=f"zip-name-{title}")
     if file and st.button("Unpack", type="primary", icon=":material/unarchive:"):

@@ -100,7 +100,7 @@ def test_every_name_is_where_the_text_says(name):
 
 def test_the_names_are_found_in_the_text():
     assert len(REAL) > 40
-    assert "ui.session.photos.add_photos" in REAL
+    assert "ui.session.photos.add_photo" in REAL
 
 
 def part(title: str) -> set[str]:
@@ -166,7 +166,7 @@ def test_a_photo_takes_the_trip_that_is_told(photo):
         assert engine.purge() > 0
 
     outside = {name for file, name in part("A photo") if f"{Path('ui', 'session')}" in file}
-    assert {"add_photos", "forget_photos"} <= outside
+    assert {"add_photo", "forget_photos"} <= outside
     assert missed("A photo", calls(trip), outside) == set()
 
 

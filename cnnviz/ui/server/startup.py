@@ -17,7 +17,7 @@ from cnnviz.photo import Photo, samples
 if TYPE_CHECKING:
     from cnnviz.runtime.engine import Engine
 
-SPOOL = 2**30  # bytes, beyond any upload that `server.maxUploadSize` lets through
+SPOOL = 2**31  # bytes, beyond any upload that `server.maxUploadSize` lets through
 PATIENCE = 1.0  # seconds until the port answers
 SPARE = "lecture/cats_gap"  # untrained, but always there
 

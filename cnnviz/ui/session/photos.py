@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -127,29 +126,34 @@ def own_photos() -> dict[str, Photo]:
     return dict(photo_store("_mine"))
 
 
-def add_photos(files: Sequence[Any]) -> list[str]:
-    """Take uploaded files in and make the last good one the current photo; a sentence for each that is refused.
+def add_photo(file: Any) -> None:
+    """Take an uploaded file in and make it the current photo; what is kept is its pixels.
 
-    What is kept is pixels: the files themselves are let go, refused or not.
+    Raises `PhotoError` where it is none, or one too many.
     """
-    store, refused = photo_store("_mine"), []
-    for file in files:
-        try:
-            if len(store) >= MOST:
-                raise PhotoError(f"{file.name}: {MOST} photos are kept at most; forget some first.")
-            with DECODING:
-                taken = Photo.open(file, name=file.name, side=SIDE)
-        except PhotoError as error:
-            refused.append(str(error))
-            continue
-        finally:
-            let_go(file)
-        name = next((n for n, p in list(store.items()) if p.digest == taken.digest), None)
-        if name is None:
-            st.session_state["_brought"] = count = st.session_state.get("_brought", 0) + 1
-            put(store, name := f"mine-{count}", taken)
-        st.session_state["photo"] = name
-    return refused
+    store = photo_store("_mine")
+    if len(store) >= MOST:
+        raise PhotoError(f"{file.name}: {MOST} photos are kept at most; forget some first.")
+    with DECODING:
+        taken = Photo.open(file, name=file.name, side=SIDE)
+    name = next((n for n, p in list(store.items()) if p.digest == taken.digest), None)
+    if name is None:
+        st.session_state["_brought"] = count = st.session_state.get("_brought", 0) + 1
+        put(store, name := f"mine-{count}", taken)
+    st.session_state["photo"] = name
+
+
+def forget_photo(digest: str) -> None:
+    """Drop one photo of this visit, whatever may hold it, and all the engine derived from personal photos."""
+    for store in map(photo_store, STORES):
+        for name in [name for name, photo in list(store.items()) if photo.digest == digest]:
+            del store[name]
+    if not any(map(photo_store, STORES)):
+        return forget_photos()
+    this_visit().forget_photo(digest)
+    if st.session_state["photo"] not in {*own_photos(), *samples()}:
+        st.session_state["photo"] = next(reversed(own_photos()), samples()[0])
+    return _forget_derived()
 
 
 def forget_photos() -> None:
@@ -157,8 +161,12 @@ def forget_photos() -> None:
     for name in STORES:
         photo_store(name).clear()
     let_all_go()
-    jobs.JOBS.forget_personal(visit_id())
     this_visit().forget()
     st.session_state["photo"] = samples()[0]
+    _forget_derived()
+
+
+def _forget_derived() -> None:
+    jobs.JOBS.forget_personal(visit_id())
     if engine := startup.START.loaded():
         engine.purge()

@@ -12,14 +12,14 @@ from typing import Any
 import streamlit as st
 
 from cnnviz.options import RequestError
-from cnnviz.photo import Photo, samples
+from cnnviz.photo import FORMATS, Photo, samples
 from cnnviz.picture import data_url
 from cnnviz.ui.server import startup
-from cnnviz.ui.session import link, visit
-from cnnviz.ui.session.photos import add_photos, forget_photos, own_photos, photo_store
+from cnnviz.ui.session import link, uploads, visit
+from cnnviz.ui.session.photos import MOST, add_photo, own_photos, photo_store
 from cnnviz.ui.session.visit import OWN
 from cnnviz.ui.shell import checkpoint_upload
-from cnnviz.ui.widgets import show
+from cnnviz.ui.widgets import forgetting, show
 from cnnviz.ui.widgets.controls import pick, tick
 
 SHORT = {"global average pooling": "GAP", "without max pooling": "no pooling", "convolutional base": "base"}
@@ -111,33 +111,29 @@ def _photos() -> None:
     st.pills("Photo", options, key="photo", required=True, format_func=named.__getitem__)
     link.note("photo", samples()[0], secret=st.session_state["photo"] in mine)
     _strange("photo", "photo", asked, named)
-    if asked == OWN and not mine:
+    if asked == OWN and not mine and "_brought" not in st.session_state:
         st.session_state["_gone"] = True
-    if st.session_state.get("_gone") and not mine:
+    if st.session_state.get("_gone") and "_brought" not in st.session_state:
         st.info("A photo of one’s own outlives no reload and is part of no link; add it again.")
     if photo_store("_mine").lost:
         photo_store("_mine").lost = False
         st.info("Photos of yours made room for newer ones of others; add them again.")
-    turn = st.session_state.setdefault("_turn", 0)  # a fresh uploader after each upload: the strip shows the photos
-
-    def bring(key: str) -> None:
-        files = st.session_state[key]
-        st.session_state["_refused"] = add_photos(files if isinstance(files, list) else [files] if files else [])
-        st.session_state["_turn"] += 1
-
-    for sentence in st.session_state.pop("_refused", []):
-        st.error(show.plain(sentence), icon=":material/error:")
-        st.toast(show.plain(sentence), icon=":material/error:", duration="long")  # the sidebar may be scrolled away
+    turn = uploads.turn("photos")  # a fresh uploader after each upload: the strip shows the photos
+    show.refused(uploads.refused("photos"))
     key = f"upload-{turn}"
     st.file_uploader(
-        "Add photos", accept_multiple_files=True, key=key, on_change=bring, args=(key,),
-        type=["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"],
+        "Add photos", accept_multiple_files=True, key=key, on_change=_bring, args=(key,),
+        max_upload_size=uploads.limit("photo"), help=f"{', '.join(FORMATS)}; {MOST} photos at most",
     )  # fmt: skip
     if st.toggle("Camera", key="camera-on"):
         key = f"camera-{turn}"
-        st.camera_input("Take a photo", key=key, on_change=bring, args=(key,), resolution="480p")
+        st.camera_input("Take a photo", key=key, on_change=_bring, args=(key,), resolution="480p")
     if mine:
-        st.button("Forget my photos", on_click=forget_photos, icon=":material/delete:", width="stretch")
+        forgetting.draw("mine", {photo.digest: named[name] for name, photo in mine.items()})
+
+
+def _bring(key: str) -> None:
+    uploads.take("photos", "photo", key, add_photo)
 
 
 def unseen() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import html
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import streamlit as st
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 ITSELF = "itself"  # what an answer is of that names its own net and photo
+TOLD = 4  # refusals of an upload in full
 BEFORE = "What is shown was asked before."
 
 
@@ -29,6 +30,15 @@ def refusals() -> Iterator[None]:
         yield
     except RequestError as error:
         st.error(plain(str(error)), icon=":material/error:")
+
+
+def refused(sentences: Sequence[str]) -> None:
+    """What was refused of an upload in one box: every sentence, or the first few and how many more."""
+    if not sentences:
+        return
+    head = [f"{len(sentences)} files were not added."] * (len(sentences) > 1)
+    rest = [f"And {len(sentences) - TOLD} more."] * (len(sentences) > TOLD)
+    st.error("\n\n".join(map(plain, [*head, *sentences[:TOLD], *rest])), icon=":material/error:")
 
 
 def asked(place: str, ask: Callable[[], T], waiting: str = "", of: Hashable = None) -> T | None:

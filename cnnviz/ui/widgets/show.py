@@ -34,6 +34,7 @@ from cnnviz.ui.widgets.feedback import paragraph
 from cnnviz.ui.widgets.feedback import plain as plain
 from cnnviz.ui.widgets.feedback import previous as previous
 from cnnviz.ui.widgets.feedback import refusals as refusals
+from cnnviz.ui.widgets.feedback import refused as refused
 from cnnviz.ui.widgets.feedback import say as say
 
 if TYPE_CHECKING:

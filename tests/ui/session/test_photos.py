@@ -1,6 +1,8 @@
 """Photos of a visit: kept small, bounded, the oldest visit giving way."""
 
-from cnnviz.photo import Photo
+import pytest
+
+from cnnviz.photo import Photo, PhotoError
 from cnnviz.ui.session import current, photos
 from cnnviz.ui.session.visit import Choices, LastQuestion, Visit
 
@@ -42,8 +44,9 @@ def test_many_photos_are_bounded(jpeg, monkeypatch):
     kept: dict = {}
     monkeypatch.setattr(current.st, "session_state", kept)
     monkeypatch.setattr(photos, "MOST", 1)
-    assert photos.add_photos([File("a.jpg", jpeg)]) == []
-    assert "1 photos are kept at most" in photos.add_photos([File("b.png", jpeg)])[0]
+    photos.add_photo(File("a.jpg", jpeg))
+    with pytest.raises(PhotoError, match="1 photos are kept at most"):
+        photos.add_photo(File("b.png", jpeg))
     assert [photo.name for photo in kept["_mine"].values()] == ["a.jpg"]
 
 
@@ -51,6 +54,6 @@ def test_a_large_upload_is_kept_small(monkeypatch):
     monkeypatch.setattr(current.st, "session_state", {})
     large = Photo.of(__import__("numpy").zeros((3000, 4000, 3), "uint8")).image()
     large.read, large.name = None, "large"
-    photos.add_photos([large])
+    photos.add_photo(large)
     photo = next(iter(photos.own_photos().values()))
     assert max(photo.width, photo.height) == photos.SIDE

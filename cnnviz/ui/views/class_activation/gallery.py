@@ -5,17 +5,17 @@ from __future__ import annotations
 import html
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import streamlit as st
 
 from cnnviz import picture
-from cnnviz.photo import Photo, PhotoError, samples
+from cnnviz.photo import FORMATS, Photo, PhotoError, samples
 from cnnviz.ui.server import startup
-from cnnviz.ui.session import current
-from cnnviz.ui.session.photos import DECODING, forget_photos, let_go, photo_store, put
-from cnnviz.ui.widgets import controls, show
+from cnnviz.ui.session import current, uploads
+from cnnviz.ui.session.photos import DECODING, own_photos, photo_store, put
+from cnnviz.ui.widgets import controls, forgetting, show
 from cnnviz.ui.widgets.background import patiently
 
 if TYPE_CHECKING:
@@ -86,41 +86,31 @@ def _cases(
 
 
 def _drop() -> None:
-    turn = st.session_state.setdefault("_many-turn", 0)
-    name = f"many-{turn}"
-
-    def take() -> None:
-        refused, mine = [], photo_store("_many")
-        for file in st.session_state[name]:
-            try:
-                if len(mine) >= MOST:
-                    raise PhotoError(f"{file.name}: {MOST} photos are the most; forget some first.")
-                with DECODING:
-                    photo = Photo.open(file, name=file.name, side=SIDE)
-            except PhotoError as error:
-                refused.append(str(error))
-                continue
-            finally:
-                let_go(file)
-            put(mine, photo.digest, photo)
-        st.session_state["_many-refused"] = refused
-        st.session_state["_many-turn"] = turn + 1
-
+    key = f"many-{uploads.turn('many')}"
     st.file_uploader(
-        f"Up to {MOST} photos", accept_multiple_files=True, key=name, on_change=take,
-        type=["jpg", "jpeg", "png", "webp", "gif", "bmp", "tif", "tiff"],
+        f"Up to {MOST} photos", accept_multiple_files=True, key=key, on_change=uploads.take,
+        args=("many", "photo", key, _keep), max_upload_size=uploads.limit("photo"), help=", ".join(FORMATS),
     )  # fmt: skip
-    for sentence in st.session_state.pop("_many-refused", []):
-        st.error(show.plain(sentence), icon=":material/error:")
-    if _brought():
-        st.button("Forget my photos", key="many-forget", on_click=forget_photos, icon=":material/delete:")
+    show.refused(uploads.refused("many"))
+    if brought := _brought():
+        forgetting.draw("many", {photo.digest: photo.name for photo in brought})
     else:
         show.say("These are the samples; drop your own to see them instead. They stay in this server's memory.")
 
 
+def _keep(file: Any) -> None:
+    mine = photo_store("_many")
+    if len(mine) >= MOST:
+        raise PhotoError(f"{file.name}: {MOST} photos are the most; forget some first.")
+    with DECODING:
+        photo = Photo.open(file, name=file.name, side=SIDE)
+    put(mine, photo.digest, photo)
+
+
 def _brought() -> list[Photo]:
-    """The photos dropped here during this visit; gone with all others when they are forgotten."""
-    return list(photo_store("_many").values())
+    """The photos added during this visit, in the sidebar and here; gone with all others when they are forgotten."""
+    every = [*own_photos().values(), *list(photo_store("_many").values())]
+    return list({photo.digest: photo for photo in every}.values())
 
 
 def _tile(case: PhotoReport) -> str:

@@ -15,6 +15,7 @@ from cnnviz.options import RequestError
 from cnnviz.train import plan as plans
 from cnnviz.train.plan import Plan
 from cnnviz.ui.server import data_sets
+from cnnviz.ui.session import uploads
 from cnnviz.ui.views.train import plan_form
 from cnnviz.ui.widgets import show
 
@@ -32,7 +33,9 @@ def draw() -> None:
                 "Ready-made", list(ready), index=None, placeholder="Choose a plan", key="plan-ready",
                 format_func=titles.__getitem__, on_change=_ready, args=(ready,),
             )  # fmt: skip
-        st.file_uploader("A plan file", type=["json"], key="plan-upload", on_change=_uploaded)
+        st.file_uploader(
+            "A plan file", type=["json"], key="plan-upload", on_change=_uploaded, max_upload_size=uploads.limit("plan")
+        )
     if told := st.session_state.pop("_opened", ""):
         st.error(show.plain(told), icon=":material/error:")
 
@@ -65,7 +68,8 @@ def _ready(ready: dict[str, Path]) -> None:
 
 
 def _uploaded() -> None:
-    if file := st.session_state["plan-upload"]:
+    if files := uploads.arrived("plan-upload"):
+        file = files[0]
         _open(lambda: plans.parse(file.getvalue()[: plans.LARGEST_FILE].decode(errors="replace"), file.name))
 
 
