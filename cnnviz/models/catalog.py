@@ -92,7 +92,8 @@ def own_checkpoints(paths: Iterable[Path]) -> dict[str, Path]:
     """Checkpoint files by the name they have in file/<name>: without suffix, or with it where two share a stem."""
     named: dict[str, Path] = {}
     for path in paths:
-        named[path.name if path.stem in named else path.stem] = path
+        stem = shelf.stem(path)
+        named[path.name if stem in named else stem] = path
     return named
 
 

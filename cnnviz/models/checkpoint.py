@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import pickle
 import re
 import zipfile
@@ -9,10 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from cnnviz.models import labels
+from cnnviz.models import weights as shelf
 from cnnviz.options import RequestError
 
 LARGEST = 8 << 30  # bytes; the largest torchvision CNN has 2.4 GiB
@@ -37,7 +41,12 @@ class CheckpointError(RequestError):
 
 
 def read(path: Path) -> dict[str, Tensor]:
-    """The tensors of a checkpoint by name, on the CPU, without wrappers and their prefixes.
+    """The tensors of a checkpoint by name, as `contents` gives them."""
+    return contents(path)[0]
+
+
+def contents(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """The tensors of a checkpoint by name, on the CPU, without wrappers and their prefixes; class names beside them.
 
     Raises `CheckpointError` for anything but a .safetensors file or a torch file that holds tensors and plain values.
     """
@@ -51,13 +60,17 @@ def read(path: Path) -> dict[str, Tensor]:
         raise CheckpointError(
             f"{path.name} has {size / 2**30:.1f} GiB, more than {LARGEST >> 30} GiB; choose a smaller one."
         )
-    state = _unwrap(_safetensors(path) if path.suffix.lower() == ".safetensors" else _torch(path, size))
+    with path.open("rb") as file:
+        kind = shelf.kind(file.read(9), size)
+    safe = kind == "safetensors" or (kind != "torch" and path.suffix.lower() == ".safetensors")
+    found = _safetensors(path) if safe else _torch(path, size)
+    state, names = _unwrap(found), labels.named(_metadata(path) if safe else found)
     if not state:
         raise CheckpointError(f"{path.name} holds no weights; save it with torch.save(net.state_dict(), ...).")
     _refuse_odd(state, path.name)
     if sum(4 * tensor.numel() for tensor in state.values()) > LARGEST:  # as float32, which `fit` makes of them
         raise CheckpointError(f"{path.name} unpacks to more than {LARGEST >> 30} GiB; choose a smaller one.")
-    return state
+    return state, names
 
 
 def fit(net: nn.Module, state: Mapping[str, Tensor], name: str = "the checkpoint") -> nn.Module:
@@ -133,6 +146,17 @@ def _safetensors(path: Path) -> dict[str, Tensor]:
         return load_file(path, device="cpu")
     except (SafetensorError, OSError, ValueError, KeyError) as error:
         raise CheckpointError(f"{path.name} is not a readable safetensors file ({error}); save it again.") from None
+
+
+def _metadata(path: Path) -> Mapping[str, object]:
+    """The words beside a safetensors file's tensors, read as JSON where they are."""
+    with safe_open(path, "pt") as file:
+        said = file.metadata() or {}
+    read: dict[str, object] = {}
+    for key, value in said.items():
+        with contextlib.suppress(ValueError, RecursionError):
+            read[key] = json.loads(value)
+    return read
 
 
 def _torch(path: Path, size: int) -> object:

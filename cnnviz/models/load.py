@@ -95,7 +95,8 @@ def _here(entry: catalog.TorchvisionNet, place: Path | None) -> Path | None:
 def _torchvision(entry: catalog.TorchvisionNet, place: Path | None, progress: shelf.Progress | None) -> Model:
     path = _here(entry, place) or shelf.fetch(entry.name, entry.file, progress)
     source = "torchvision" if path.parent == shelf.cache() else f"{path.name} in the weights folder"
-    return _filled(entry.name, entry.title, entry.name, checkpoint.read(path), source, path)
+    state, names = checkpoint.contents(path)
+    return _filled(entry.name, entry.title, entry.name, state, source, path, names=names)
 
 
 def _checkpoint(key: str, path: Path) -> Model:
@@ -103,8 +104,8 @@ def _checkpoint(key: str, path: Path) -> Model:
     card = path.with_suffix(".json")
     if card.is_file():
         return _carded(key, card, path, path.name)
-    state = checkpoint.read(path)
-    return _filled(key, path.stem, identify.name_of(state, path.name), state, path.name, path)
+    state, names = checkpoint.contents(path)
+    return _filled(key, shelf.stem(path), identify.name_of(state, path.name), state, path.name, path, names=names)
 
 
 def _carded(key: str, card: Path, tensors: Path, source: str) -> Model:
@@ -125,6 +126,7 @@ def _filled(
     source: str,
     path: Path,
     card: Mapping[str, Any] | None = None,
+    names: tuple[str, ...] = (),
 ) -> Model:
     card = card or {}
     state = identify.trimmed(state)
@@ -142,6 +144,8 @@ def _filled(
             )
     outputs = _outputs(net)
     wanted = 2 if outputs == 1 else outputs
+    if len(names) == wanted:
+        labels = names
     if "labels" in card:
         labels = tuple(map(str, card["labels"])) if isinstance(card["labels"], list) else ()
         if len(labels) != wanted:

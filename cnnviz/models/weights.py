@@ -23,7 +23,8 @@ from cnnviz import settings
 from cnnviz.options import RequestError
 
 FOLDER = settings.default("CNNVIZ_WEIGHTS")  # in the working directory, where there is one and no other is named
-SUFFIXES = (".safetensors", ".pth", ".pt")
+SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".pth.tar")
+SHARED = SUFFIXES[3:]  # other programs' files end so, too: these are taken by their content
 SITE = "https://download.pytorch.org/models/"
 CHUNK = 1 << 20
 CLASSES = 1000  # of ImageNet
@@ -67,12 +68,39 @@ def checkpoints(place: Path | None) -> tuple[Path, ...]:
         return ()
     if place.is_file():
         return (place,)
-    return tuple(sorted(path for path in place.iterdir() if path.suffix.lower() in SUFFIXES and path.is_file()))
+    return tuple(sorted(path for path in place.iterdir() if ending(path) and path.is_file() and _believed(path)))
+
+
+def ending(path: Path) -> str:
+    """Which of SUFFIXES a file's name ends with; "" for none."""
+    return next((suffix for suffix in SUFFIXES if path.name.lower().endswith(suffix)), "")
+
+
+def stem(path: Path) -> str:
+    """A checkpoint's name without that ending."""
+    return path.name[: -len(ending(path))] if ending(path) else path.stem
+
+
+def kind(head: bytes, size: int) -> str:
+    """Who wrote a file of that size, told by its first nine bytes or more: "safetensors", "torch", or "" for others."""
+    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= size - 8:
+        return "safetensors"
+    return "torch" if head.startswith((b"PK\x03\x04", b"\x80")) else ""
+
+
+def _believed(path: Path) -> bool:
+    if ending(path) not in SHARED:
+        return True
+    try:
+        with path.open("rb") as file:
+            return bool(kind(file.read(9), path.stat().st_size))
+    except OSError:
+        return False
 
 
 def candidates(name: str, file: str, found: Iterable[Path]) -> tuple[Path, ...]:
     """The files that may hold a torchvision net's weights, by what they are called."""
-    return tuple(path for path in found if path.stem in (name, file) or path.stem.startswith(f"{name}-"))
+    return tuple(path for path in found if stem(path) in (name, file) or stem(path).startswith(f"{name}-"))
 
 
 def pick(name: str, file: str, found: Iterable[Path]) -> Path | None:
@@ -82,14 +110,14 @@ def pick(name: str, file: str, found: Iterable[Path]) -> Path | None:
     that hold ImageNet's 1000 classes.
     """
     found = candidates(name, file, found)
-    alike = [path for path in found if path.stem not in (name, file)]
+    alike = [path for path in found if stem(path) not in (name, file)]
     for fitting in (
-        [path for path in found if path.stem == name],
-        [path for path in found if path.stem == file],
+        [path for path in found if stem(path) == name],
+        [path for path in found if stem(path) == file],
         [path for path in alike if imagenet(path)],
     ):
         if fitting:
-            return min(fitting, key=lambda path: SUFFIXES.index(path.suffix.lower()))
+            return min(fitting, key=lambda path: SUFFIXES.index(ending(path)))
     return None
 
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from cnnviz.models import lecture
+from cnnviz.options import RequestError
 from cnnviz.ui.shell import checkpoint_upload
 
 NET = "lecture/cats_gap"
@@ -47,8 +48,42 @@ def test_a_checkpoint_is_kept_and_becomes_the_net(visit, shelf, mine):
     assert (shelf / "my_net.pth").read_bytes() == mine
     assert at.sidebar.selectbox(key="model").value == "file/my_net"
     assert at.query_params["model"] == "file/my_net"
-    at.file_uploader("checkpoint-1").upload("my_net.pth", mine, "application/octet-stream").run()
+    assert "my_net is loaded" in at.success[0].value.replace("\\", "")
+    assert "10 classes" in at.success[0].value
+    (shelf / "theirs.pth").write_bytes(mine)
+    at.file_uploader("checkpoint-1").upload("theirs.pth", mine, "application/octet-stream").run()
     assert "rename your file" in at.error[0].value.replace("\\", "")
+
+
+def test_an_upload_is_replaced_by_one_of_its_name_and_can_be_removed(visit, shelf, mine):
+    torch.manual_seed(6)
+    other = io.BytesIO()
+    torch.save(
+        {"state_dict": lecture.build(lecture.NETS["mnist_gap"]).state_dict(), "classes": list("abcdefghij")}, other
+    )
+    at = opened(visit("activations"))
+    at.file_uploader("checkpoint-0").upload("mine.pth", mine, "application/octet-stream").run()
+    at.file_uploader("checkpoint-1").upload("mine.pth", b"just text", "application/octet-stream").run()
+    assert len(at.error) == 1
+    assert [(path.name, path.read_bytes()) for path in shelf.iterdir()] == [("mine.pth", mine)]
+    at.file_uploader("checkpoint-2").upload("mine.pth.tar", other.getvalue(), "application/octet-stream").run()
+    assert not at.error
+    assert not at.exception
+    assert [(path.name, path.read_bytes()) for path in shelf.iterdir()] == [("mine.pth.tar", other.getvalue())]
+    assert "a, b, c" in at.success[0].value
+    at.button("checkpoint-remove").click().run()
+    assert not at.exception
+    assert list(shelf.iterdir()) == []
+    assert not at.success
+    assert at.sidebar.selectbox(key="model").value != "file/mine"
+
+
+@pytest.mark.parametrize("name", ["mine.ckpt", "mine.bin", "mine.model", "mine"])
+def test_a_checkpoint_is_known_by_its_content(shelf, engine, mine, name):
+    assert checkpoint_upload.keep(name, mine, shelf).startswith("file/mine")
+    with pytest.raises(RequestError, match=r"is not a (checkpoint|readable checkpoint)"):
+        checkpoint_upload.keep(f"text-{name}", b"just text", shelf)
+    assert len(list(shelf.iterdir())) == 1
 
 
 def test_what_is_no_checkpoint_is_one_sentence_and_leaves_nothing(visit, shelf, pictures):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import tempfile
@@ -13,17 +14,16 @@ import streamlit as st
 from cnnviz.models import catalog, weights
 from cnnviz.options import RequestError
 from cnnviz.ui.server import startup
-from cnnviz.ui.session import photos
+from cnnviz.ui.session import uploads
 from cnnviz.ui.widgets import show
 
-LARGEST = 1024  # MB
+UPLOADED: dict[str, Path] = {}  # by key: what came in since the server started, and may be replaced or removed here
 
 
 def draw() -> None:
-    """A popover with an uploader; strangers do not get one."""
+    """A popover with an uploader, and what became of the last file; strangers do not get one."""
     if startup.public():
         return
-    turn = st.session_state.setdefault("_checkpoints", 0)  # a fresh uploader after each file
     shown = st.popover(
         "Load a checkpoint", icon=":material/upload_file:", width="stretch", key="checkpoints", on_change="rerun"
     )
@@ -33,13 +33,19 @@ def draw() -> None:
                 "A state dict as PyTorch or safetensors write it. Its architecture is recognised from its tensors; "
                 f"code in it is never run. It stays in the folder {place()} of this machine."
             )
-            key = f"checkpoint-{turn}"
+            key = f"checkpoint-{uploads.turn('checkpoint')}"
             st.file_uploader(
-                "Checkpoint", type=[suffix[1:] for suffix in weights.SUFFIXES], key=key, max_upload_size=LARGEST,
-                on_change=_brought, args=(key,),
+                "Checkpoint", key=key, max_upload_size=uploads.limit("checkpoint"), on_change=uploads.take,
+                args=("checkpoint", "checkpoint", key, _keep), help=", ".join(weights.SUFFIXES),
             )  # fmt: skip
-    if told := st.session_state.get("_checkpoint_refused"):
-        st.error(show.plain(told), icon=":material/error:")
+    show.refused(uploads.refused("checkpoint"))
+    key = st.session_state["model"]
+    if (path := UPLOADED.get(key)) is not None:
+        st.success(show.plain(f"{weights.stem(path)} is loaded. {_described(key)}"), icon=":material/check:")
+        st.button(
+            f"Remove {show.plain(weights.stem(path))}", key="checkpoint-remove", on_click=_remove, args=(key,),
+            icon=":material/delete:", width="stretch",
+        )  # fmt: skip
 
 
 def place() -> Path:
@@ -50,46 +56,68 @@ def place() -> Path:
     return found
 
 
-def keep(name: str, data: Any, folder: Path) -> str:
+def keep(name: str, data: bytes, folder: Path) -> str:
     """Puts a checkpoint's bytes into the weights folder and returns the key of its net, which has been loaded.
 
-    Raises `RequestError`, with the folder as it was, for a name that is taken and for what is no checkpoint.
+    It takes the place of an upload of the same name. Raises `RequestError`, with the folder as it was, for another
+    file's name and for what is no checkpoint.
     """
     path = folder / (re.sub(r"[^\w.-]+", "_", Path(name).name).lstrip(".") or "checkpoint")
-    if path.suffix.lower() not in weights.SUFFIXES:
-        raise RequestError(
-            f"{name} is none of {', '.join(weights.SUFFIXES)}; save the net's state dict as one of them."
+    if not weights.ending(path):
+        path = path.with_name(
+            f"{path.name}.{'safetensors' if weights.kind(data, len(data)) == 'safetensors' else 'pth'}"
         )
-    if any(path.stem == known.stem for known in weights.checkpoints(folder if folder.is_dir() else None)):
-        raise RequestError(f"The weights folder has a {path.stem} already; rename your file.")
+    stem, known = weights.stem(path), weights.checkpoints(folder if folder.is_dir() else None)
+    taken = [other for other in known if weights.stem(other) == stem]
+    if any(other not in UPLOADED.values() for other in taken):
+        raise RequestError(f"The weights folder has a {stem} already; rename your file.")
+    old = {other: other.with_name(f".{other.name}.before") for other in taken}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".", suffix=".draft", delete=False) as draft:
             draft.write(data)
         os.chmod(draft.name, 0o644)
+        for other, aside in old.items():
+            os.replace(other, aside)
         os.replace(draft.name, path)
     except OSError as error:
         raise RequestError(f"The checkpoint could not be kept in {folder} ({error.strerror}).") from None
-    found = weights.checkpoints(folder)
-    own = next(f"file/{key}" for key, known in catalog.own_checkpoints(found).items() if known == path)
-    torchvision = (net.name for net in catalog.TORCHVISION if weights.pick(net.name, net.file, found) == path)
-    key = next(torchvision, own)
     try:
+        key = _key(path, folder)
         startup.START.engine().model(key)
     except RequestError:
-        path.unlink()
+        path.unlink(missing_ok=True)
+        for other, aside in old.items():
+            os.replace(aside, other)
         raise
+    for aside in old.values():
+        aside.unlink()
+    UPLOADED[key] = path
     return key
 
 
-def _brought(key: str) -> None:
-    if (file := st.session_state[key]) is None:
-        return
-    st.session_state["_checkpoint_refused"] = None
-    try:
-        st.session_state["model"] = keep(file.name, file.getbuffer(), place())
-    except RequestError as error:
-        st.session_state["_checkpoint_refused"] = str(error)
-    finally:
-        photos.let_go(file)
-        st.session_state["_checkpoints"] += 1
+def _key(path: Path, folder: Path) -> str:
+    found = weights.checkpoints(folder)
+    own = next((f"file/{key}" for key, known in catalog.own_checkpoints(found).items() if known == path), "")
+    if not own:
+        raise RequestError(f"{path.name} is not a checkpoint of PyTorch or safetensors; save the network's state dict.")
+    torchvision = (net.name for net in catalog.TORCHVISION if weights.pick(net.name, net.file, found) == path)
+    return next(torchvision, own)
+
+
+def _described(key: str) -> str:
+    """How many classes it has, and the first of them."""
+    with contextlib.suppress(RequestError):
+        names = startup.START.engine().model(key).labels
+        return f"{len(names)} classes: {', '.join(names[:3])}{', ...' if len(names) > 3 else ''}"
+    return ""
+
+
+def _keep(file: Any) -> None:
+    st.session_state["model"] = keep(file.name, file.getvalue(), place())
+
+
+def _remove(key: str) -> None:
+    if (path := UPLOADED.pop(key, None)) is not None:
+        path.unlink(missing_ok=True)
+    st.session_state["model"] = startup.first(startup.rows())

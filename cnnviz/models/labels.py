@@ -1,0 +1,44 @@
+"""Class names that a training script saved beside the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+LISTS = ("classes", "class_names", "labels", "categories", "idx_to_class", "id2label")
+NUMBERED = ("class_to_idx", "label2id")  # the other way round
+MOST, LONGEST = 100_000, 200  # names, characters of one
+
+
+def named(found: object, deep: int = 1) -> tuple[str, ...]:
+    """The class names in a checkpoint's plain values, in the order of the outputs; none where nothing says them.
+
+    They lie at the top, or in a mapping below it, such as `hyper_parameters`.
+    """
+    if not isinstance(found, Mapping):
+        return ()
+    for key in (*LISTS, *NUMBERED):
+        if names := _listed(found.get(key), key in NUMBERED):
+            return names
+    inner = (named(value, deep - 1) for value in found.values() if deep and isinstance(value, Mapping))
+    return next(filter(None, inner), ())
+
+
+def _listed(value: object, turned: bool) -> tuple[str, ...]:
+    """A list of names, or a mapping between names and the numbers 0 to n - 1."""
+    if isinstance(value, Mapping):
+        pairs = [(index, name) if not turned else (name, index) for index, name in list(value.items())[: MOST + 1]]
+        numbers = {_number(index): name for index, name in pairs}
+        if len(numbers) != len(value) or set(numbers) != set(range(len(value))):
+            return ()
+        value = [numbers[i] for i in range(len(numbers))]
+    if not isinstance(value, Sequence) or isinstance(value, (str, bytes)) or not 0 < len(value) <= MOST:
+        return ()
+    fine = all(isinstance(name, str) and 0 < len(name) <= LONGEST and name.isprintable() for name in value)
+    return tuple(value) if fine else ()
+
+
+def _number(index: object) -> int:
+    """The index, as a number or in digits; -1 for anything else."""
+    if isinstance(index, str) and index.isascii() and index.isdecimal() and len(index) < 7:
+        return int(index)
+    return index if isinstance(index, int) and not isinstance(index, bool) else -1
