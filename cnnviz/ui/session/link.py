@@ -44,7 +44,8 @@ def linked(key: str, default: T, allowed: Callable[[T], bool], parse: Callable[[
     if url is None and not touched and not echo and last.stood and last.page == page():
         value = default if last.entry is None else last.entry
     good = value is not None and allowed(value)
-    if st.session_state.get(key) != (value if good else default) or key not in st.session_state:
+    here = key in st.session_state and last.page == page()  # else it is the widget of another page, about to be dropped
+    if not here or st.session_state[key] != (value if good else default):
         st.session_state[key] = value if good else default
 
 
