@@ -19,6 +19,7 @@ from cnnviz.script import Name, call, script
 from cnnviz.ui.server import data_sets, runs
 from cnnviz.ui.session import current, uploads
 from cnnviz.ui.session.link import linked, note, noted
+from cnnviz.ui.views import data_folder
 from cnnviz.ui.widgets import controls, show
 
 if TYPE_CHECKING:
@@ -151,12 +152,6 @@ def look(name: str) -> None:
             [{"class": c} | {k: n[i] for k, n in counts.items()} for i, c in enumerate(data.classes)],
             hide_index=True, height=show.tall(len(data.classes), 9), alt="Pictures per class and split",
         )  # fmt: skip
-        if not runs.public():
-            with st.popover("Delete", icon=":material/delete:"):
-                st.write("This removes the pictures from this machine.")
-                if st.button(f"Delete {name}", key="delete-data"):
-                    data_sets.remove(name)
-                    st.rerun()
     if st.session_state.get("_audited") == name or st.button("Check every picture", icon=":material/fact_check:"):
         st.session_state["_audited"] = name
         with st.spinner("Opening every picture once", show_time=True):
@@ -240,6 +235,8 @@ names = () if runs.public() else data_sets.data_sets()
 if (new := st.session_state.pop("_added", None)) in names:
     st.session_state["set"] = new
 chosen = controls.pick("Data set", "set", list(names), names[0], always=True) if names else None
+if not runs.public():
+    data_folder.trash()
 with st.expander("Add a data set", expanded=not names, icon=":material/add:"):
     if runs.public():
         add_circles()
@@ -258,8 +255,10 @@ if chosen is not None:
         look(chosen)
     except RequestError as error:
         st.error(show.plain(str(error)), icon=":material/error:")
+        data_folder.draw(chosen)
         chosen = None
     else:
+        data_folder.draw(chosen)
         st.page_link(
             places.page("train"), label=f"Train a net on {chosen}", query_params={"set": chosen},
             icon=":material/model_training:",

@@ -28,6 +28,7 @@ SEEN = {
     "ui/views/class_activation/gallery": "pages/test_class_activation.py",
     "ui/views/filters/channel": "pages/test_filters.py",
     "ui/views/filters/gallery": "pages/test_filters.py",
+    "ui/views/data_folder": "pages/test_data.py",
     "ui/views/first_layer": "pages/test_gabor.py",
     "ui/views/labs": "pages/test_gabor.py",
     "ui/views/numbers": "pages/test_class_activation.py",

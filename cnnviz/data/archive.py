@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from cnnviz.data.folder import SUFFIXES
+from cnnviz.data import folder as folders
+from cnnviz.data.folder import SPLITS, SUFFIXES, FolderError
 from cnnviz.data.staging import arriving
 from cnnviz.options import RequestError
 from cnnviz.photo import MAX_BYTES
@@ -21,6 +22,7 @@ MAX_RATIO = 200  # unpacked to packed, of the whole archive; pictures hardly shr
 MAX_DEPTH = 8
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # what every program that makes zips uses unless told otherwise
 CHUNK = 1 << 20
+NAMED = 8  # so many files that were left out are named
 
 
 class ArchiveError(RequestError):
@@ -45,12 +47,14 @@ def unpack(
 ) -> Unpacked:
     """The pictures of a zip in a new folder, which appears whole or not at all; other files are left out.
 
-    Raises `ArchiveError` for paths that lead out of the folder, links, encryption, bombs and damaged archives.
+    The folder's mark says what was kept, left out and split. Raises `ArchiveError` for paths that lead out of the
+    folder, links, encryption, bombs, damaged archives, and pictures that make no data set.
     `progress` hears (entries done, entries in all).
     """
     folder = Path(folder)
     try:
-        with arriving(folder, ArchiveError) as draft, zipfile.ZipFile(source) as archive:
+        notes: list[str] = []
+        with arriving(folder, ArchiveError, "zip", notes) as draft, zipfile.ZipFile(source) as archive:
             entries = _checked(archive, max_total)
             written = total = 0
             for done, entry in enumerate(entries, start=1):
@@ -63,6 +67,7 @@ def unpack(
                     progress(done, len(entries))
             if not written:
                 raise ArchiveError("This archive holds no pictures; put them in one folder per class and zip that.")
+            notes += _told(draft, ["/".join(_parts(entry)) for entry in entries if not _wanted(entry)])
         return Unpacked(folder, written, len(entries) - written)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as error:
         if isinstance(error, ArchiveError):
@@ -70,6 +75,32 @@ def unpack(
         raise ArchiveError("This is no whole zip archive; make or upload it again.") from None
     except OSError as error:
         raise ArchiveError(f"The archive could not be unpacked ({error.strerror or error}); free some space.") from None
+
+
+def _told(draft: Path, skipped: list[str]) -> list[str]:
+    """What became of an archive's files in sentences: kept, left out, unused, split. Raises `ArchiveError`."""
+    try:
+        data = folders.read(draft)
+    except FolderError as error:
+        raise ArchiveError(str(error).replace(draft.name, "This archive")) from None
+    used = {path for split in data.splits().values() for path in split.paths}
+    kept = [path for path in sorted(draft.rglob("*")) if path.is_file()]
+    unused = [path.relative_to(draft).as_posix() for path in kept if path not in used]
+    told = [f"Unpacked: {len(used):,} images in {len(data.classes)} classes."]
+    if skipped:
+        visible = sorted(skipped, key=lambda name: any(p.startswith((".", "__MACOSX")) for p in name.split("/")))
+        told.append(f"Left out, as they are hidden or not images: {_named(visible)}.")
+    if unused:
+        told.append(f"Kept, but not used, as they lie in no class folder: {_named(unused)}.")
+    if data.val.paths[0].relative_to(data.root).parts[0].lower() not in SPLITS["val"]:
+        told.append(f"No val folder: {len(data.val):,} images were drawn from all classes for validation.")
+    return told
+
+
+def _named(names: list[str]) -> str:
+    """How many, and the first of them by name."""
+    shown = ["".join(c if c.isprintable() else "?" for c in name)[:80] for name in names[:NAMED]]
+    return f"{len(names):,} ({', '.join(shown)}{', …' if len(names) > NAMED else ''})"
 
 
 def _checked(archive: zipfile.ZipFile, max_total: int) -> list[zipfile.ZipInfo]:

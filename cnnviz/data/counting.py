@@ -104,7 +104,8 @@ def write(folder: Path | str, options: Counting, progress: Callable[[int, int], 
     numbers = range(options.low, options.high + 1)
     val = max(1, round(options.per_class * options.val_share))
     try:
-        with arriving(folder, CountingError) as draft:
+        notes = [f"Drawn: {options.low} to {options.high} circles, {options.per_class:,} images of each number."]
+        with arriving(folder, CountingError, "circles", notes) as draft:
             for done, number in enumerate(numbers, start=1):
                 for split in ("train", "val"):
                     (draft / split / str(number)).mkdir(parents=True)

@@ -56,7 +56,8 @@ def fetch(
     """
     known, folder = entry(name), Path(folder)
     try:
-        with arriving(folder, CatalogError) as draft:
+        few = f"; at most {per_class:,} images of each class and split" if per_class else ""
+        with arriving(folder, CatalogError, "download", [f"Downloaded: {known.title}{few}."]) as draft:
             _write(known, draft, per_class, progress)
             shutil.rmtree(draft / RAW, ignore_errors=True)
     except (OSError, http.client.HTTPException, RuntimeError) as error:

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from cnnviz.data import archive, folder
+from cnnviz.data import archive, folder, staging
+from cnnviz.data.staging import MARK
 
 
 @pytest.fixture
@@ -39,8 +40,31 @@ def test_only_pictures_come_out_and_they_make_a_data_set(tmp_path, png):
     assert (done.pictures, done.skipped) == (10, 4)
     assert seen[-1] == (14, 14)
     assert folder.read(done.folder).classes == ("a", "b")
-    assert {p.suffix for p in done.folder.rglob("*") if p.is_file()} == {".png"}
+    assert {p.suffix for p in done.folder.rglob("*") if p.is_file() and p.name != MARK} == {".png"}
     assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_the_mark_says_what_was_kept_left_out_unused_and_split(tmp_path, png):
+    good = [(f"{c}/{i}.png", png) for c in "ab" for i in range(5)]
+    extra = [(".DS_Store", "x"), ("readme.txt", "hi"), ("cover.png", png), ("a/new.heic", "x")]
+    made = staging.origin(archive.unpack(packed(*good, *extra), tmp_path / "out").folder)
+    assert made.made == "zip"
+    assert made.notes == (
+        "Unpacked: 10 images in 2 classes.",
+        "Left out, as they are hidden or not images: 3 (readme.txt, a/new.heic, .DS_Store).",
+        "Kept, but not used, as they lie in no class folder: 1 (cover.png).",
+        "No val folder: 2 images were drawn from all classes for validation.",
+    )
+    split = [(f"{s}/{c}/{i}.png", png) for s in ("train", "val") for c in "ab" for i in range(2)]
+    made = staging.origin(archive.unpack(packed(*split), tmp_path / "split").folder)
+    assert made.notes == ("Unpacked: 8 images in 2 classes.",)
+
+
+def test_pictures_that_make_no_data_set_are_refused_and_leave_the_name_free(tmp_path, png):
+    with pytest.raises(archive.ArchiveError, match="This archive holds 1 folders"):
+        archive.unpack(packed(("a/1.png", png), ("a/2.png", png)), tmp_path / "out")
+    assert not list(tmp_path.iterdir())
+    archive.unpack(packed(*((f"{c}/{i}.png", png) for c in "ab" for i in range(2))), tmp_path / "out")
 
 
 @pytest.mark.parametrize(

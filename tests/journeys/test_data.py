@@ -99,3 +99,53 @@ def test_train_a_net_on_it_opens_the_set_just_unpacked_by_click_link_and_reload(
     page.get_by_role("heading", name="Train", exact=True).wait_for()
     at_rest(page)
     assert shown_set(page) == "pets_of_mine"
+
+
+def test_a_folder_of_ones_own_has_no_delete_and_says_where_it_lies(page: Page, shelf: Path):
+    place = own(shelf, "mine")
+    before = files(shelf)
+    (shelf / "elsewhere").symlink_to(place)
+    for name in ("mine", "elsewhere"):
+        page.goto(f"/data?set={name}")
+        page.get_by_text("Another batch").wait_for()
+        at_rest(page)
+        assert page.get_by_role("button", name=re.compile("Delete")).count() == 0
+        page.get_by_text(
+            f"cnnviz did not make this folder and does not delete it. It lies in {shelf / name}"
+        ).wait_for()
+    (shelf / "elsewhere").unlink()
+    assert files(shelf) == before
+
+
+def test_a_drawn_set_is_deleted_into_the_trash_and_brought_back(page: Page, shelf: Path):
+    page.goto("/data?set=mine")
+    page.get_by_label("Pictures of each number").wait_for(state="attached")
+    if not page.get_by_label("Pictures of each number").is_visible():
+        page.get_by_text("Add a data set", exact=True).click()
+    page.get_by_label("Pictures of each number").fill("5")
+    page.get_by_label("Pictures of each number").press("Enter")
+    at_rest(page)
+    page.get_by_role("button", name="Draw them all").click()
+    page.wait_for_url("**set=counting_1_5**")
+    at_rest(page)
+    place = shelf / "counting_1_5"
+    before = files(place)
+    assert len(before) == 26
+    page.get_by_role("button", name="Delete", exact=True).click()
+    page.get_by_role("button", name="Delete counting_1_5").click()
+    undo = page.get_by_role("button", name="Undo")
+    undo.wait_for()
+    assert not place.exists()
+    assert (shelf / ".trash").is_dir()
+    undo.click()
+    undo.wait_for(state="detached")
+    at_rest(page)
+    assert files(place) == before
+    assert shown_set(page) == "counting_1_5"
+
+    (place / "train" / "1" / "grandmother.png").write_bytes(png(1))  # what was put in later is the person's
+    page.reload()
+    page.get_by_role("button", name="Delete", exact=True).click()
+    page.get_by_role("button", name="Delete counting_1_5").click()
+    page.get_by_text("was changed after cnnviz made it").wait_for()
+    assert len(files(place)) == 27

@@ -107,7 +107,28 @@ def test_a_set_is_shown_checked_and_deleted(visit, shelf, circles, pictures, wor
     assert "broken.png" in words(at)
     at.button(key="delete-data").click()
     fine(at.run())
+    assert "was changed after cnnviz made it" in words(at)
+    (circles / "train" / "1" / "broken.png").unlink()
+    at.button(key="delete-data").click()
+    fine(at.run())
     assert not circles.exists()
+    next(b for b in at.button if b.label.startswith("Undo")).click()
+    fine(at.run())
+    assert circles.exists()
+    assert at.selectbox(key="set").value == "circles"
+    at.button(key="delete-data").click()
+    fine(at.run())
+    at.button(key="empty-trash").click()
+    fine(at.run())
+    assert not list((shelf / ".trash").iterdir())
+
+
+def test_a_folder_of_ones_own_has_no_delete_also_where_it_cannot_be_read(visit, shelf, words):
+    (shelf / "mine" / "a").mkdir(parents=True)
+    at = fine(visit("data", set="mine"))
+    assert len(at.error) == 1
+    assert f"It lies in {shelf / 'mine'}" in words(at)
+    assert "delete-data" not in {b.key for b in at.button}
 
 
 def test_every_knob_of_the_augmentation_changes_the_variants(visit, circles, pictures):
@@ -181,5 +202,10 @@ def test_strangers_leave_nothing_behind(visit, circles, monkeypatch):
     monkeypatch.setenv("CNNVIZ_PUBLIC", "1")
     at = fine(visit("data"))
     labels = {b.label for b in at.button}
+    with pytest.raises(RequestError, match="deletes nothing"):
+        data_sets.remove("circles")
+    with pytest.raises(RequestError, match="deletes nothing"):
+        data_sets.empty_trash()
+    assert circles.exists()
     assert not labels & {"Draw them all", "Unpack", "Download", "Check every picture"}
     assert not at.get("file_uploader") or all(u.key != "zip" for u in at.file_uploader)

@@ -5,19 +5,22 @@ from __future__ import annotations
 import contextlib
 import functools
 import re
-import shutil
 from pathlib import Path
 
 import numpy as np
 
 from cnnviz import settings
 from cnnviz.data import folder as folders
+from cnnviz.data import staging, trash
 from cnnviz.data.audit import Audit, audit
 from cnnviz.data.augment import Augment, variants
 from cnnviz.data.folder import DataSet
+from cnnviz.data.staging import Origin
+from cnnviz.data.trash import Trashed
 from cnnviz.models.preprocess import Preprocess
 from cnnviz.options import RequestError
 from cnnviz.photo import PhotoError
+from cnnviz.ui.server import startup
 
 
 def shelf() -> Path:
@@ -60,17 +63,41 @@ def place_for(name: str) -> Path:
 
 
 def remove(name: str) -> None:
-    """Deletes a data set from the shelf."""
+    """Moves a data set that cnnviz made to the trash of the shelf. Raises `RequestError` for any other."""
+    _private()
     if name not in data_sets():
         raise RequestError(f"There is no data set {name!r} any more.")
-    place = shelf() / name
-    try:
-        if place.is_symlink():  # only the link is ours to remove
-            place.unlink()
-        else:
-            shutil.rmtree(place)
-    except OSError as error:
-        raise RequestError(f"{name} cannot be deleted ({error.strerror}); check who owns it.") from None
+    trash.put(shelf() / name)
+
+
+def origin(name: str) -> Origin | None:
+    """How cnnviz made a data set; None for a folder of somebody's own."""
+    return staging.origin(shelf() / name)
+
+
+def trashed() -> tuple[Trashed, ...]:
+    """The deleted data sets that can be brought back, the newest first; what is due goes for good before."""
+    _private()
+    trash.empty(shelf())
+    return trash.listing(shelf())
+
+
+def restore(id: str) -> str:
+    """Brings a deleted data set back; its name. Raises `RequestError`."""
+    _private()
+    return trash.restore(shelf(), id)
+
+
+def empty_trash() -> None:
+    """Removes what lies in the trash for good."""
+    _private()
+    trash.empty(shelf(), days=0)
+
+
+def _private() -> None:
+    """Raises `RequestError` where strangers are served: they can delete nothing."""
+    if startup.public():
+        raise RequestError("This public server deletes nothing.")
 
 
 def batch(data: DataSet, split: str, count: int, seed: int, side: int = 96) -> tuple[np.ndarray, list[str]]:
