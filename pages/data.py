@@ -12,7 +12,7 @@ import streamlit as st
 from cnnviz import picture, places
 from cnnviz.data.archive import unpack
 from cnnviz.data.augment import PRESETS, Augment
-from cnnviz.data.counting import Counting, CountingError, draw, write
+from cnnviz.data.counting import Counting, CountingError, draw, usual_name, write
 from cnnviz.data.downloads import CATALOG, fetch
 from cnnviz.options import RequestError
 from cnnviz.script import Name, call, script
@@ -20,6 +20,7 @@ from cnnviz.ui.server import data_sets, runs
 from cnnviz.ui.session import current, uploads
 from cnnviz.ui.session.link import linked, note, noted
 from cnnviz.ui.views import data_folder
+from cnnviz.ui.views.train import plan_form
 from cnnviz.ui.widgets import controls, show
 
 if TYPE_CHECKING:
@@ -60,13 +61,22 @@ def add_circles() -> None:
             show.image(picture.grid(some, 3), f"Examples of {numbers} circles")
             show.say(f"Circles: {numbers}" if wanted else f"Circles: {numbers}, by the last setting that fits")
         if not runs.public():
-            name = st.text_input("Name", f"counting_{low}_{high}", key="circles-name")
+            name = circles_name(low, high)
             draws = st.button("Draw them all", type="primary", icon=":material/draw:", disabled=wanted is None)
             if draws and wanted is not None:
                 with show.refusals():
                     place = data_sets.place_for(name)
                     write(place, wanted, show.counted("Drawing"))
                     added(place.name)
+
+
+def circles_name(low: int, high: int) -> str:
+    """The name in the field, which follows the range until another is typed."""
+    usual = usual_name(low, high)
+    if st.session_state.get("circles-name") in (None, "", st.session_state.get("_circles-usual")):
+        st.session_state["circles-name"] = usual
+    st.session_state["_circles-usual"] = usual
+    return st.text_input("Name", key="circles-name")
 
 
 def some_circles(wanted: Counting) -> tuple[str, np.ndarray]:
@@ -199,6 +209,11 @@ def playground(name: str | None) -> None:
             return
         show.image(picture.grid(many, 4), "The picture itself, then eleven variants of it")
         show.say("Top left is the picture itself.")
+        if name is not None:
+            st.page_link(
+                places.page("train"), label=f"Train a network on {name} with this augmentation",
+                query_params={"set": name, **plan_form.handed(wanted)}, icon=":material/model_training:",
+            )  # fmt: skip
     lines = script(
         f"changed = {call('variants', Name('pixels'), wanted, count=11, seed=int(seed))}  # uint8 (11, C, H, W)",
         imports=("import torch", "from cnnviz.data.augment import Augment, variants"),

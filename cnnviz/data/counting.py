@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,14 +93,26 @@ def draw(count: int, options: Counting, rng: np.random.Generator) -> np.ndarray:
     return picture
 
 
+def usual_name(low: int | str, high: int | str) -> str:
+    """What a data set of so many circles is called where nobody says otherwise; plans name it so."""
+    return f"counting_{low}_{high}"
+
+
 def write(folder: Path | str, options: Counting, progress: Callable[[int, int], None] | None = None) -> Path:
     """The folder with train/<number>/ and val/<number>/ as PNG; it appears whole or not at all.
 
-    Each picture has a generator of its own, so it depends on its number and place alone. Raises `CountingError`.
+    Each picture has a generator of its own, so it depends on its number and place alone. Raises `CountingError`,
+    also where the folder has the usual name of another range, by which a plan would take it for that.
     """
     import cv2
 
     folder = Path(folder)
+    usual = re.fullmatch(usual_name(r"(\d+)", r"(\d+)"), folder.name)
+    if usual and (int(usual[1]), int(usual[2])) != (options.low, options.high):
+        raise CountingError(
+            f"The name {folder.name} is for {usual[1]} to {usual[2]} circles, and these are {options.low} to "
+            f"{options.high}; choose another name."
+        )
     place(options.high, options, np.random.default_rng(options.seed))  # fails at once if it fails at all
     numbers = range(options.low, options.high + 1)
     val = max(1, round(options.per_class * options.val_share))

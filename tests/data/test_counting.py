@@ -57,3 +57,11 @@ def test_what_does_not_fit_is_said_before_anything_is_drawn(tmp_path):
     with pytest.raises(CountingError, match="already"):
         counting.write(tmp_path, Counting())
     assert not list(tmp_path.iterdir())
+
+
+def test_the_usual_name_of_another_range_is_refused(tmp_path):
+    with pytest.raises(CountingError, match="The name counting_1_5 is for 1 to 5 circles"):
+        counting.write(tmp_path / "counting_1_5", Counting(low=45, high=50, smallest=1.5, largest=3))
+    assert not list(tmp_path.iterdir())
+    few = Counting(low=1, high=2, per_class=2, size=32, largest=5)
+    assert counting.write(tmp_path / counting.usual_name(1, 2), few).name == "counting_1_2"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
+import json
 import re
 import zipfile
 from pathlib import Path
@@ -12,6 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cnnviz.data import folder
+from cnnviz.data.augment import PRESETS
 from tests.journeys.conftest import at_rest
 
 if TYPE_CHECKING:
@@ -118,6 +122,7 @@ def test_a_folder_of_ones_own_has_no_delete_and_says_where_it_lies(page: Page, s
 
 
 def test_a_drawn_set_is_deleted_into_the_trash_and_brought_back(page: Page, shelf: Path):
+    own(shelf, "mine")
     page.goto("/data?set=mine")
     page.get_by_label("Pictures of each number").wait_for(state="attached")
     if not page.get_by_label("Pictures of each number").is_visible():
@@ -149,3 +154,86 @@ def test_a_drawn_set_is_deleted_into_the_trash_and_brought_back(page: Page, shel
     page.get_by_role("button", name="Delete counting_1_5").click()
     page.get_by_text("was changed after cnnviz made it").wait_for()
     assert len(files(place)) == 27
+
+
+def test_a_zip_that_is_no_data_set_is_refused_and_its_name_stays_free(page: Page, shelf: Path):
+    own(shelf, "mine")
+    page.goto("/data?set=mine")
+    page.get_by_text("Another batch").wait_for()
+    unpack(page, "birds.zip", archive(*(f"robin/{i}.png" for i in range(4))))
+    page.get_by_text("have to be at least two classes").wait_for()
+    assert not (shelf / "birds").exists()
+    page.reload()
+    page.get_by_text("Another batch").wait_for()
+    assert "birds" not in held(page).inner_text()
+    unpack(page, "birds.zip", archive(*TWO, "readme.txt", "cover.png"))
+    page.wait_for_url("**set=birds**")
+    for told in (
+        "Unpacked: 20 images in 2 classes.",
+        "Left out, as they are hidden or not images: 1 (readme.txt).",
+        "Kept, but not used, as they lie in no class folder: 1 (cover.png).",
+        "No val folder: 4 images were drawn from all classes for validation.",
+    ):
+        page.get_by_text(told).wait_for()
+    data = folder.read(shelf / "birds")
+    assert (len(data.train), len(data.val)) == (16, 4)
+
+
+def drag(page: Page, name: str, keys: list[str]) -> None:
+    """Moves both thumbs of a slider by keys: the upper one first."""
+    for thumb in (1, 0):
+        handle = page.get_by_role("slider", name=re.compile(name)).nth(thumb)
+        handle.focus()
+        for key in keys:
+            handle.press(key)
+    at_rest(page)
+
+
+def test_the_name_of_drawn_circles_follows_their_range_until_a_name_is_typed(page: Page, shelf: Path):
+    own(shelf, "mine")
+    page.goto("/data?set=mine")
+    page.get_by_text("Another batch").wait_for()
+    page.get_by_text("Add a data set", exact=True).click()
+    name = page.get_by_label("Name", exact=True).first
+    assert name.input_value() == "counting_1_5"
+    drag(page, "Circles", ["ArrowRight", "ArrowRight"])
+    assert name.input_value() == "counting_3_7"
+    name.fill("counting_1_5")
+    name.press("Enter")
+    at_rest(page)
+    page.get_by_label("Pictures of each number").fill("4")
+    page.get_by_label("Pictures of each number").press("Enter")
+    at_rest(page)
+    page.get_by_role("button", name="Draw them all").click()
+    page.get_by_text("The name counting_1_5 is for 1 to 5 circles").wait_for()
+    name.fill("my own")
+    name.press("Enter")
+    at_rest(page)
+    drag(page, "Circles", ["ArrowRight"])
+    assert name.input_value() == "my own"
+    page.get_by_role("button", name="Draw them all").click()
+    page.wait_for_url("**set=my_own**")
+    assert folder.read(shelf / "my_own").classes == ("4", "5", "6", "7", "8")
+
+
+def test_the_augmentation_set_on_data_is_what_train_takes(page: Page, shelf: Path):
+    own(shelf, "turned")
+    page.goto("/data?set=turned&preset=photos&aug-photos-rotate=45&aug-photos-flip=false")
+    page.get_by_text("Another batch").wait_for()
+    page.get_by_role("link", name=re.compile("with this augmentation")).click()
+    page.get_by_role("heading", name="Train", exact=True).wait_for()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Plan file").click()
+    plan = json.loads(Path(download.value.path()).read_text())
+    wanted = dataclasses.asdict(dataclasses.replace(PRESETS["photos"], rotate=45, flip=False))
+    assert Path(plan["data"]).name == "turned"
+    assert plan["augment"] == json.loads(json.dumps(wanted))
+
+    page.goto("/data?set=turned&preset=circles")
+    page.get_by_text("Another batch").wait_for()
+    page.get_by_role("link", name=re.compile("with this augmentation")).click()
+    page.get_by_role("heading", name="Train", exact=True).wait_for()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Plan file").click()
+    plan = json.loads(Path(download.value.path()).read_text())
+    assert plan["augment"] == json.loads(json.dumps(dataclasses.asdict(PRESETS["circles"])))

@@ -32,7 +32,7 @@ RECIPES = {  # name, and what it does
 }
 GOING_ON = ("Go on", "Every weight learns on from where it is.")  # what scratch means for weights of a run
 LINKED = ("set", "net", "begin", "recipe")  # pickers whose values stand in the link
-OWN = "as in the run"  # an augmentation that is none of the presets
+OWN = "as in the run"  # an augmentation that is none of the presets, as links call it
 NEXT = {
     "features": ("Unfreeze and go on", "full"),
     "frozen": ("Unfreeze and go on", "full"),
@@ -54,7 +54,7 @@ EASY = 0.1  # of its rate is what a net goes on with that has learned before
 
 def fill(wanted: Plan) -> None:
     """Puts a plan into the widgets; what they have no place for is kept. For a callback, before they are drawn."""
-    preset = next((name for name, one in PRESETS.items() if one == wanted.augment), OWN)
+    preset = _preset(wanted.augment)
     changed = {"augment": preset, "batch_norm": bool(wanted.batch_norm), "head_norm": bool(wanted.head_norm)}
     for field in (*DEFAULTS, *REST):
         st.session_state[f"plan-{field}"] = changed.get(field, getattr(wanted, field))
@@ -66,6 +66,17 @@ def fill(wanted: Plan) -> None:
             st.session_state[key] = value
     for key in ("_rate_curve", "_rate_folder"):
         st.session_state.pop(key, None)
+
+
+def handed(augment: Augment) -> dict[str, str]:
+    """What a link to Train says, so that its pictures vary like this."""
+    preset = _preset(augment)
+    return {"plan-augment": preset} | ({"plan-own": _spelt(augment)} if preset == OWN else {})
+
+
+def _preset(augment: Augment) -> str:
+    """The name of an augmentation; `OWN` where it is none of the presets."""
+    return next((name for name, one in PRESETS.items() if one == augment), OWN)
 
 
 def _spelt(augment: Augment) -> str:
@@ -204,7 +215,11 @@ def numbers(recipe: str) -> dict[str, Any]:
     if st.session_state["plan-augment"] not in presets:
         st.session_state["plan-augment"] = "none"
     chosen = next(columns).selectbox(
-        "Augmentation", list(presets), key="plan-augment", help="The Data page shows what each does"
+        "Augmentation",
+        list(presets),
+        key="plan-augment",
+        help="The Data page shows what each does",
+        format_func=lambda name: "custom" if name == OWN else name,
     )
     return values | {"augment": presets[chosen]}
 
