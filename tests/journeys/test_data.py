@@ -88,7 +88,7 @@ def test_train_a_net_on_it_opens_the_set_just_unpacked_by_click_link_and_reload(
     page.get_by_text("Another batch").wait_for()
     unpack(page, "Pets of mine.zip", archive(*TWO))
     page.get_by_text("Another batch").wait_for()
-    link = page.get_by_role("link", name=re.compile("pets_of_mine"))
+    link = page.get_by_role("link", name="Train a net on pets_of_mine", exact=True)
     link.wait_for()
     link.click()
     page.get_by_role("heading", name="Train", exact=True).wait_for()
