@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from cnnviz.attribution.faithfulness import Faithfulness, Probing, centred, faithfulness
+from cnnviz.inference.predict import Target
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo
 from cnnviz.runtime.engine import Engine
@@ -36,7 +37,7 @@ def _measure(name: str) -> dict[str, Any]:
         maps = {method: engine.heatmap(name, photo, target, method=method).raw for method in METHODS}
         maps |= {"centred gaussian": centred(side), "random": random.random(side, np.float32)}
         for who, raw in maps.items():
-            gains.setdefault(who, []).append(_last(asked.logits_of, asked.x, target, raw).gain)
+            gains.setdefault(who, []).append(_last(asked.logits_of, asked.x, Target(target), raw).gain)
     means = {who: round(float(np.mean(found)), 4) for who, found in gains.items()}
     best = np.maximum(gains["centred gaussian"], gains["random"])
     won = int((np.asarray(gains[METHODS[0]]) > best).sum())

@@ -128,8 +128,11 @@ def _blank(p: Case) -> Finding | None:
 def _negative(p: Case) -> Finding | None:
     if not np.isfinite(p.heat.raw).all() or p.heat.raw.max() > 0 or not p.heat.raw.any():
         return None
-    cause = f"Every place speaks against {p.heat.label}, so nothing is warm."
-    return Finding("all negative", cause, "Ask what speaks against it, or choose a class the net believes in.")
+    if p.heat.goal.against:
+        cause = f"No place speaks {p.heat.subject}, so nothing is warm: every place speaks for it."
+        return Finding("all negative", cause, "Ask for the evidence for it, or choose another class.")
+    cause = f"Every place speaks against {p.heat.subject}, so nothing is warm."
+    return Finding("all negative", cause, "Ask what speaks against it, or choose a class with a higher probability.")
 
 
 def _saturated(p: Case) -> Finding | None:

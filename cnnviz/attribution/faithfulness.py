@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from cnnviz.arrays import read_only
-from cnnviz.inference.predict import probabilities
+from cnnviz.inference.predict import Target
 from cnnviz.options import Options, RequestError, knob
 
 
@@ -30,7 +30,7 @@ class Probing(Options):
 
 @dataclass(frozen=True)
 class Faithfulness:
-    """The probability of a class while the photo is taken apart, and put together, in a map's order of importance.
+    """The probability of a target while the photo is taken apart, and put together, in a map's order of importance.
 
     shares      float32 (n,), the share of pixels deleted or inserted, 0 to 1
     deletion    float32 (n,), the probability while they are deleted; insertion, while they are inserted
@@ -57,7 +57,7 @@ class Faithfulness:
 
 
 def faithfulness(
-    forward: Callable[[Tensor], Tensor], x: Tensor, target: int, importance: np.ndarray, probing: Probing
+    forward: Callable[[Tensor], Tensor], x: Tensor, goal: Target, importance: np.ndarray, probing: Probing
 ) -> Generator[float, None, Faithfulness]:
     """The curves of one map over one photo (1, C, H, W); yields the share done between batches.
 
@@ -77,7 +77,7 @@ def faithfulness(
             some = torch.from_numpy(cuts[start : start + probing.batch]).view(-1, 1, 1, 1).to(x.device)
             with torch.inference_mode():
                 altered = torch.where(ranks < some, chosen, others)  # (n, C, H, W)
-                found[which] += probabilities(forward(altered))[:, target].tolist()
+                found[which] += goal.chance(forward(altered)).tolist()
             yield (which + min(1.0, (start + probing.batch) / len(cuts))) / 2
     shares = cuts / order.size
     return Faithfulness(*(read_only(np.asarray(v, np.float32)) for v in (shares, *found)))

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from cnnviz.inference.predict import Target
+from cnnviz.options import Options
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class Heatmap:
     box      (left, top, width, height) of those pixels in the original photo
     goal     for which class, against it, or rather than which other
     clip     the quantile of the warm places that counts as the hottest
+    other    the label of the second class of `goal`, where there is one
+    options  the method's options it was made with
     """
 
     raw: np.ndarray
@@ -34,6 +37,19 @@ class Heatmap:
     box: tuple[float, float, float, float]
     goal: Target
     clip: float = 1.0
+    other: str = ""
+    options: Options | None = None
+
+    @property
+    def subject(self) -> str:
+        """What the map is evidence for, in words: the class, the class rather than another, or against it."""
+        if self.goal.versus is None:
+            return f"against {self.label}" if self.goal.against else self.label
+        return (
+            f"against {self.label} and for {self.other}"
+            if self.goal.against
+            else f"{self.label} rather than {self.other}"
+        )
 
     @property
     def values(self) -> np.ndarray:

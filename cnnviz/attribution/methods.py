@@ -105,8 +105,11 @@ def heatmap(
     layer: str,
     seen: np.ndarray,
     box: tuple[float, float, float, float],
+    *,
+    other: str = "",
+    given: Options | None = None,
 ) -> Heatmap:
-    """The frozen result of what `explain` returned."""
+    """The frozen result of what `explain` returned with the options `given`; `other` labels the second class."""
     raw, weights, score = found
     pixels = METHODS[name].reads == "pixels"
     return Heatmap(
@@ -121,6 +124,8 @@ def heatmap(
         box=box,
         goal=goal,
         clip=0.99 if pixels else 1.0,
+        other=other,
+        options=given,
     )
 
 

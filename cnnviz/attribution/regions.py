@@ -46,6 +46,8 @@ class Regions:
     def card(self, heat: Heatmap, photo: Photo) -> dict[str, object]:
         """What a JSON file says about the boxes: of which class, map and photo size, and each box in its pixels."""
         of = {"label": heat.label, "index": heat.target, "method": heat.method, "layer": heat.layer}
+        of |= {"versus": heat.other} if heat.goal.versus is not None else {}
+        of |= {"against": True} if heat.goal.against else {}
         size = {"width": photo.width, "height": photo.height}
         return {**of, "threshold": self.level, "photo": size, "boxes": [asdict(box) for box in self.boxes]}
 
@@ -110,7 +112,7 @@ def cut_out(photo: Photo, heat: Heatmap, found: Regions) -> np.ndarray:
 
 def caption(heat: Heatmap) -> str:
     """What a map shows, in a sentence for those who cannot see it."""
-    about = f"{heat.label}" if not heat.goal.against else f"against {heat.label}"
+    about = heat.subject
     if not np.isfinite(heat.raw).all():
         return f"Heat map of {about}: not a number, see the diagnosis."
     values = heat.values

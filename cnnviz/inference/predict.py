@@ -42,6 +42,17 @@ class Target:
         found = rows[:, self.target] if self.versus is None else rows[:, self.target] - rows[:, self.versus]
         return -found if self.against else found
 
+    def chance(self, logits: Tensor) -> Tensor:
+        """The probability (N,) in 0..1 that belongs to the score, from logits (N, K).
+
+        Of the class; of the class where only it and the second one are possible; against it, of what remains.
+        """
+        if self.versus is None or logits.shape[1] == 1:  # a single logit knows two classes
+            found = probabilities(logits)[:, self.target]
+        else:
+            found = torch.softmax(logits[:, [self.target, self.versus]], dim=1)[:, 0]  # (N, 2) -> (N,)
+        return 1 - found if self.against else found
+
     def slope(self, classes: int) -> dict[int, float]:
         """How the score moves with each logit, of the `classes` there are, that it depends on."""
         asked = (self.target,) if self.versus is None else (self.target, self.versus)

@@ -75,9 +75,12 @@ def heatmaps(
                 for i, one in enumerate(missing)
             ]
         return [
-            methods.heatmap(method, found, one, label(model.labels, one.target), layer, seen, box)
+            methods.heatmap(
+                method, found, one, label(model.labels, one.target), layer, seen, box,
+                other=_other(model.labels, one), given=given,
+            )
             for one, found in zip(missing, answers, strict=True)
-        ]
+        ]  # fmt: skip
 
     ident = (*ident_of(model), "heatmap", photo.digest, layer, method, flat(given))
     return stoppable(
@@ -116,16 +119,20 @@ def ladder(
     targets: Sequence[str | int | None] = (None,),
     layers: Sequence[str] | None = None,
     method: str = methods.DEFAULT,
+    *,
+    versus: str | int | None = None,
+    against: bool = False,
 ) -> Ladder:
     """Heat maps of several classes at every stage of the net, from one pass and one backward for each class.
 
-    Only for methods that read a layer's maps; without `layers`, the last one at each size of the maps.
+    `versus` and `against` are as in `heatmap`. Only for methods that read a layer's maps; without `layers`, the last one at each size of the maps.
     """
     model, row = backend.model(key), methods.method(method)
     if row.reads != "maps":
         raise RequestError(f"{row.title} has no ladder; choose Grad-CAM or another method that reads maps.")
     chosen = tuple(layers or stages(backend, key))
-    wanted = [Target(backend.target(key, photo, t)) for t in targets]
+    second = None if versus is None else backend.target(key, photo, versus)
+    wanted = [Target(backend.target(key, photo, t), second, against) for t in targets]
 
     def compute() -> Ladder:
         seen, x, box = backend.seen(model, photo), backend.tensor(model, photo), model.preprocess.box(photo)
@@ -138,12 +145,18 @@ def ladder(
                 raw, weights = methods.METHODS[method].run(e)
                 answer = methods.array(raw), methods.array(weights), e.score
                 named = label(model.labels, one.target)
-                maps.append(methods.heatmap(method, answer, one, named, layer, seen, box))
+                other = _other(model.labels, one)
+                maps.append(methods.heatmap(method, answer, one, named, layer, seen, box, other=other))
             rows.append(tuple(maps))
         return Ladder(chosen, tuple(one.target for one in wanted), tuple(rows))
 
     ident = (*ident_of(model), "ladder", photo.digest, chosen, method, tuple(wanted))
     return backend.cache.get(ident, compute, personal=photo.personal)
+
+
+def _other(labels: tuple[str, ...], goal: Target) -> str:
+    """The label of a target's second class; empty where there is none."""
+    return "" if goal.versus is None else label(labels, goal.versus)
 
 
 def stages(backend: Backend, key: str, most: int = 6) -> tuple[str, ...]:

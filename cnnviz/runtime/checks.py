@@ -42,28 +42,35 @@ def faithfulness(
     probing: Probing | None = None,
     progress: Progress | None = None,
 ) -> Faithfulness:
-    """The deletion and insertion curves of a heat map: does the net lose its answer with the pixels it names?"""
-    return _curves(backend, key, photo, heat.target, heat.raw, probing, progress)
+    """The deletion and insertion curves of a heat map: is what it is evidence for lost with the pixels it names?
+
+    They follow the probability of the map's own target: `inference.predict.Target.chance`.
+    """
+    return _curves(backend, key, photo, heat.goal, heat.raw, probing, progress)
 
 
 def chance(
     backend: Backend,
     key: str,
     photo: Photo,
-    target: int,
+    target: str | int | None = None,
     probing: Probing | None = None,
     progress: Progress | None = None,
+    *,
+    versus: str | int | None = None,
+    against: bool = False,
 ) -> Faithfulness:
-    """The curves of a map that never saw the photo, a Gaussian in its middle: what a map has to beat."""
+    """The curves of a centred Gaussian, which no photo had a part in: what a map of the same question has to beat."""
     height, width = backend.model(key).input_size[1:]
-    return _curves(backend, key, photo, target, centred((height, width)), probing, progress)
+    goal = _goal(backend, key, photo, target, versus, against)
+    return _curves(backend, key, photo, goal, centred((height, width)), probing, progress)
 
 
 def _curves(
     backend: Backend,
     key: str,
     photo: Photo,
-    target: int,
+    goal: Target,
     raw: np.ndarray,
     probing: Probing | None,
     progress: Progress | None,
@@ -72,10 +79,10 @@ def _curves(
 
     def compute(told: Progress | None) -> Faithfulness:
         forward = backend.forward(model, photo, backend.default_layer(key))
-        return backend.run_steps(curves_of(forward.logits_of, forward.x, target, raw, chosen), told)
+        return backend.run_steps(curves_of(forward.logits_of, forward.x, goal, raw, chosen), told)
 
     mark = hashlib.blake2b(raw.tobytes(), digest_size=16).hexdigest()
-    ident = (*ident_of(model), "faithfulness", photo.digest, target, raw.shape, mark, flat(chosen))
+    ident = (*ident_of(model), "faithfulness", photo.digest, goal, raw.shape, mark, flat(chosen))
     return stoppable(progress, lambda told: backend.cache.get(ident, lambda: compute(told), personal=photo.personal))
 
 
@@ -89,10 +96,16 @@ def sanity(
     options: Given = None,
     dial: Randomisation | None = None,
     progress: Progress | None = None,
+    *,
+    versus: str | int | None = None,
+    against: bool = False,
 ) -> Sanity:
-    """The heat map while the net forgets layer by layer, from the top; a map that explains the net falls apart."""
+    """The heat map while weights are randomised layer by layer, from the top; an explanation of the net falls apart.
+
+    `versus` and `against` are as in `heatmap`.
+    """
     model, given, turns = backend.model(key), methods.options(method, options), dial or Randomisation()
-    place, goal = layer or backend.default_layer(key), Target(backend.target(key, photo, target))
+    place, goal = layer or backend.default_layer(key), _goal(backend, key, photo, target, versus, against)
     order = [row.name for row in backend.layers(key).layers if row.parameters]
 
     def compute(told: Progress | None) -> Sanity:
@@ -127,27 +140,39 @@ def drill(
     layer: str | None = None,
     channel: int | None = None,
     place: tuple[int, int] | None = None,
+    *,
+    versus: str | int | None = None,
+    against: bool = False,
 ) -> Drill:
-    """From a class to the channels that spoke for it, to a number in a map, to the products it is the sum of.
+    """From a class score to the channels that add to it, to a number in a map, to the products it is the sum of.
 
-    Without a channel the one that contributed most; without a place (y, x) where it contributed most.
+    `versus` and `against` are as in `heatmap`. Without a channel the one that contributed most; without a place (y, x) where it contributed most.
     """
-    model, at, wanted = backend.model(key), layer or backend.default_layer(key), backend.target(key, photo, target)
+    model, at = backend.model(key), layer or backend.default_layer(key)
+    goal = _goal(backend, key, photo, target, versus, against)
 
     def compute() -> Drill:
         forward = backend.forward(model, photo, at)
         with backend.computing():
-            (e,) = evidence(forward, (Target(wanted),))
+            (e,) = evidence(forward, (goal,))
             ranked = channel_contributions(e)
         first = next((w for w in ranked if w.channel == channel), ranked[0])
         spot = first.place if place is None else place
         made = arithmetic(backend, key, photo, at, first.channel if channel is None else channel, spot)
         rest = e.score - sum(w.contribution for w in ranked)
-        named = label(model.labels, wanted)
-        return Drill(wanted, named, e.score, ranked, rest, made, field(backend, key, at, spot))
+        named = label(model.labels, goal.target)
+        return Drill(goal.target, named, e.score, ranked, rest, made, field(backend, key, at, spot))
 
-    ident = (*ident_of(model), "drill", photo.digest, wanted, at, channel, place)
+    ident = (*ident_of(model), "drill", photo.digest, goal, at, channel, place)
     return backend.cache.get(ident, compute, personal=photo.personal)
+
+
+def _goal(
+    backend: Backend, key: str, photo: Photo, target: str | int | None, versus: str | int | None, against: bool
+) -> Target:
+    """What is asked, its classes as numbers."""
+    second = None if versus is None else backend.target(key, photo, versus)
+    return Target(backend.target(key, photo, target), second, against)
 
 
 def arithmetic(

@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from cnnviz.attribution.cam import evidence, grad_cam
 from cnnviz.attribution.diagnosis import Case, diagnose, sureness
+from cnnviz.inference.predict import Target
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo
 from cnnviz.runtime.engine import Engine
@@ -110,3 +113,54 @@ def test_the_engine_knows_what_was_never_trained(photo):
     engine = Engine(device="cpu")
     heat = engine.heatmap("lecture/cats_gap", photo)
     assert "untrained" in {f.name for f in engine.diagnose("lecture/cats_gap", photo, heat)}
+
+
+QUESTIONS = [Target(1), Target(1, against=True), Target(1, 4), Target(1, 4, True)]
+
+
+def plain(engine, net, photo, layer, goal):
+    """The evidence by the plain way: the whole network run, and the gradient of the target's own score."""
+    model = engine.model(net)
+    x = model.preprocess.tensor(model.preprocess.see(photo))
+    return evidence(model.net, x, [layer], [goal])[0][0], x
+
+
+@pytest.mark.parametrize("goal", QUESTIONS, ids=str)
+def test_every_proof_is_of_the_question_its_map_answers(engine, photo, goal):
+    """Each number beside an independent one: the plain evidence with the same target."""
+    key = "lecture/mnist_gap"
+    layer, asked = engine.default_layer(key), {"versus": goal.versus, "against": goal.against}
+    e, _ = plain(engine, key, photo, layer, goal)
+    raw, _ = grad_cam(e)
+    heat = engine.heatmap(key, photo, 1, **asked)
+    np.testing.assert_allclose(heat.raw, raw, rtol=1e-4, atol=1e-6)
+    drill = engine.drill(key, photo, 1, **asked)
+    assert drill.score == pytest.approx(e.score, rel=1e-5)
+    sums = (e.gradient * e.maps).sum((1, 2))
+    for one in drill.witnesses:
+        assert one.contribution == pytest.approx(float(sums[one.channel]), rel=1e-3, abs=1e-6)
+    np.testing.assert_allclose(engine.sanity(key, photo, 1, **asked).maps[0], raw, rtol=1e-4, atol=1e-6)
+    stairs = engine.ladder(key, photo, (1, 2), **asked)
+    for name, row in zip(stairs.layers, stairs.rows, strict=True):
+        for column, target in enumerate((1, 2)):
+            other, _ = plain(engine, key, photo, name, replace(goal, target=target))
+            np.testing.assert_allclose(row[column].raw, grad_cam(other)[0], rtol=1e-3, atol=1e-6)
+            assert row[column].goal == replace(goal, target=target)
+
+
+@pytest.mark.parametrize("goal", QUESTIONS, ids=str)
+def test_faithfulness_follows_the_probability_of_the_question(engine, photo, goal):
+    key = "lecture/mnist_gap"
+    asked = {"versus": goal.versus, "against": goal.against}
+    heat = engine.heatmap(key, photo, 1, **asked)
+    found, chance = engine.faithfulness(key, photo, heat), engine.chance(key, photo, 1, **asked)
+    _, x = plain(engine, key, photo, engine.default_layer(key), goal)
+    with torch.inference_mode():
+        whole, none = (engine.model(key).net(given)[0].double() for given in (x, torch.zeros_like(x)))
+    for curve, logits in ((found.deletion[0], whole), (found.insertion[-1], whole), (found.deletion[-1], none)):
+        if goal.versus is None:
+            truth = float(logits.softmax(0)[1])
+        else:
+            truth = float(torch.sigmoid(logits[1] - logits[4]))  # a class score that is a difference has these odds
+        assert curve == pytest.approx(1 - truth if goal.against else truth, abs=1e-5)
+    assert chance.deletion[0] == pytest.approx(found.deletion[0], abs=1e-5)
