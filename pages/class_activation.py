@@ -7,10 +7,8 @@ from dataclasses import astuple, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import streamlit as st
 
-from cnnviz import picture
 from cnnviz.options import Options
 from cnnviz.script import HEAT, PHOTO, call, script
 from cnnviz.ui.components import camcanvas
@@ -20,7 +18,8 @@ from cnnviz.ui.session import current, visit
 from cnnviz.ui.session.link import linked_of, note, noted
 from cnnviz.ui.views import numbers
 from cnnviz.ui.views.class_activation import evidence as proof
-from cnnviz.ui.views.class_activation import gallery
+from cnnviz.ui.views.class_activation import gallery, trust
+from cnnviz.ui.views.class_activation.raw import raw
 from cnnviz.ui.widgets import controls, show
 from cnnviz.ui.widgets.background import patiently
 
@@ -50,8 +49,8 @@ class Question:
 
     def answered(self, heat: Heatmap, best: int) -> bool:
         """Whether a map is the answer; `best` is the most probable class."""
-        asked = best if self.target is None else self.target, self.method, self.versus, self.against
-        said = heat.target, heat.method, heat.goal.versus, heat.goal.against
+        asked = best if self.target is None else self.target, self.method, self.versus, self.against, self.given
+        said = heat.target, heat.method, heat.goal.versus, heat.goal.against, heat.options
         return said == asked and heat.layer in ("input", self.layer)
 
 
@@ -92,13 +91,19 @@ def evidence() -> None:
             help="Methods that look at the pixels themselves ask no layer." if row.reads == "pixels" else None,
         )  # fmt: skip
         with st.expander("More", icon=":material/tune:"):
+            alike = "This method gives one map for all classes." if row.class_free else ""
             mine = said[0].index if target < 0 else target
             rest = {i: name for i, name in label.items() if i != mine}  # a class contrasted with itself says nothing
             versus = one_class(
-                "Rather than", "versus", rest, "No other class", without=mine,
-                help="What spoke for the class and not for this one",
+                "Rather than", "versus", rest, "No other class", without=mine, disabled=row.class_free,
+                help=alike or "What supports the class and not this one",
             )  # fmt: skip
-            against = controls.tick("Evidence against", "against", help="What speaks against the class instead")
+            against = controls.tick(
+                "Evidence against", "against", disabled=row.class_free,
+                help=alike or "What counts against the class",
+            )  # fmt: skip
+            if row.class_free:
+                versus, against = -1, False
             given = controls.options(row.options, method) if row.options else None
 
     # compute
@@ -133,7 +138,7 @@ def answer(
     with right:
         show.section(
             "Overlay",
-            f"{heat.label}, {methods[heat.method].title}" + ("" if heat.layer == "input" else f", {heat.layer}"),
+            f"{heat.subject}, {methods[heat.method].title}" + ("" if heat.layer == "input" else f", {heat.layer}"),
         )
         begin = proof.looking("camcanvas", photo)
         told = st.container()
@@ -149,7 +154,7 @@ def answer(
             on_choose=lambda target, name: st.session_state.update({"class": target, "method": name}),
         )  # fmt: skip
         with told:
-            show.say(proof.told(heat, label, photo, look.view))
+            show.say(proof.told(heat, photo, look))
         stands = proof.looked("camcanvas", look)
         proof.findings(engine, key, photo, heat)
         if likely:  # after the picture, which shall not wait for them
@@ -161,12 +166,12 @@ def answer(
             every = None if asked.against else engine.every_class(key, photo, asked.layer, asked.method)
             camcanvas.all_at_hand(every, asked.method, subject, "camcanvas")
     with below:
-        erased = proof.erased(engine, key, photo, heat, look.strokes) if look.strokes else None
+        erased = trust.erased(engine, key, photo, heat, look.strokes) if look.strokes else None
         proofs, row = st.container(), st.container()
     if show.presenting():
         return
     with proofs:
-        view = proof_of(heat)
+        view = proof_of()
         if view not in SLOW:
             beneath(view, heat, look, [p.index for p in said[:3]])
     if asked.answered(heat, said[0].index):  # not where that was refused, or is still to come
@@ -177,7 +182,7 @@ def answer(
             if waits:
                 show.say("Comes after the map.")
             else:
-                slow(view, heat, asked)
+                slow(view, heat)
 
 
 def one_class(label: str, name: str, allowed: Container[int], none: str, **how: Any) -> int:
@@ -197,52 +202,36 @@ def one_class(label: str, name: str, allowed: Container[int], none: str, **how: 
     return chosen
 
 
-def proof_of(heat: Heatmap) -> str:
+def proof_of() -> str:
     """Which view of the proof is looked at; one at a time, and only that one is computed."""
-    views = [v for v in VIEWS if heat.layer != "input" or v not in VIEWS[1:3]]
-    return controls.switch("Proof", "proof", views, views[0], label_visibility="collapsed")
+    return controls.switch("Proof", "proof", VIEWS, VIEWS[0], label_visibility="collapsed")
 
 
 def beneath(view: str, heat: Heatmap, look: Look, top: list[int]) -> None:
-    """A view of the proof that is there at once, or nearly."""
+    """A view of the proof that is there at once, or nearly; a sentence where the map's method has none."""
+    row = startup.methods()[heat.method]
     if view == "Raw map":
-        raw(heat)
+        raw(engine, key, photo, heat)
     elif view == "Down to the numbers":
-        numbers.down(engine, key, photo, heat)
+        if heat.layer == "input":
+            show.say(f"{row.title} reads the pixels and no layer, so there are no channels to go down through.")
+        else:
+            numbers.down(engine, key, photo, heat)
     elif view == "All stages":
-        methods = startup.methods()
-        method = heat.method if methods[heat.method].reads == "maps" else next(iter(methods))
-        proof.ladder(engine, key, photo, list(dict.fromkeys([*top, heat.target]))[:4], method)
+        if row.reads == "maps":
+            proof.ladder(engine, key, photo, top, heat)
+        else:
+            show.say(f"{row.title} is not computed at all stages; choose a method that reads a layer's maps.")
     else:
         proof.pieces(engine, photo, heat, look.threshold)
 
 
-def slow(view: str, heat: Heatmap, asked: Question) -> None:
+def slow(view: str, heat: Heatmap) -> None:
     """A view of the proof that takes its time."""
     if view == "Faithfulness":
-        proof.faithful(engine, key, photo, heat)
+        trust.faithful(engine, key, photo, heat)
     else:
-        proof.sane(engine, key, photo, heat, asked.layer, asked.given)
-
-
-def raw(heat: Heatmap) -> None:
-    """The signed map at its own size, and the channels of the layer that weighed most in it."""
-    order = np.argsort(-heat.weights)[:8]  # empty for a method that looks at the pixels
-    signed, channels = st.columns([1, 2.4], gap="large")
-    with signed:
-        show.section("Raw map", f"{heat.raw.shape[0]} × {heat.raw.shape[1]}")
-        show.image(show.pixelated(picture.diverging(heat.raw), 420), f"Raw map of {heat.label}, signed")
-        show.scale(float(heat.raw.min()), float(heat.raw.max()), picture.ACTIVATION, "Raw map")
-        show.say("Warm speaks for the class, cold against it.")
-    maps = show.asked("cam-maps", partial(engine.activations, key, photo, heat.layer)) if len(order) else None
-    if maps is None or maps.layer != heat.layer:
-        return
-    with channels:
-        show.section("The eight channels that spoke loudest for it", "by the weight each has in the raw map")
-        tiles = picture.mosaic(maps.maps[order], columns=4, scope="channel", tile=170, gap=4)
-        show.image(tiles, f"Maps of the channels {', '.join(map(str, order))}")
-        listed = " · ".join(f"{i} ({heat.weights[i]:+.3g})" for i in order)
-        show.say(f"Row by row: {listed}")
+        trust.sane(engine, key, photo, heat)
 
 
 def take_away(heat: Heatmap, asked: Question, look: Look, stands: str, erased: Erasure | None) -> None:

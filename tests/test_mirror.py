@@ -26,6 +26,8 @@ SEEN = {
     "ui/shell/main": "pages/test_shell.py",
     "ui/views/class_activation/evidence": "pages/test_class_activation.py",
     "ui/views/class_activation/gallery": "pages/test_class_activation.py",
+    "ui/views/class_activation/raw": "pages/test_class_activation.py",
+    "ui/views/class_activation/trust": "pages/test_class_activation.py",
     "ui/views/filters/channel": "pages/test_filters.py",
     "ui/views/filters/gallery": "pages/test_filters.py",
     "ui/views/data_folder": "pages/test_data.py",

@@ -14,6 +14,7 @@ from cnnviz.inference.predict import probabilities
 
 RANGE = 10.0  # net inputs beyond +-10 come from photos that were never scaled to 0..1
 SURE = 0.9999
+GUESSING = 0.97  # entropy of the probabilities, as a share of the largest there is: 40 % and 60 % of two classes
 USUAL = {
     "ImageNet's mean and deviation": ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),
     "values in -1..1": ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)),
@@ -50,7 +51,7 @@ class Case:
 
 def diagnose(p: Case) -> tuple[Finding, ...]:
     """Everything that is wrong with a map, the gravest first; nothing where it is sound."""
-    checks = (_not_a_number, _normalisation, _untrained, _one_place, _frozen, _blank, _negative, _saturated)
+    checks = (_not_a_number, _normalisation, _untrained, _chance, _one_place, _frozen, _blank, _negative, _saturated)
     return tuple(finding for check in checks if (finding := check(p)) is not None)
 
 
@@ -100,6 +101,20 @@ def _untrained(p: Case) -> Finding | None:
         return None
     cause = "This net has never been trained: its weights are noise, and so is what its maps point at."
     return Finding("untrained", cause, "Train it on the Train page, or choose a net with weights.")
+
+
+def _chance(p: Case) -> Finding | None:
+    if not p.trained or not np.isfinite(p.logits).all():
+        return None
+    shares = probabilities(torch.from_numpy(np.array(p.logits))[None])[0].double()
+    entropy = float(torch.special.entr(shares).sum()) / max(float(np.log(len(shares))), 1e-9)
+    if len(shares) < 2 or entropy < GUESSING:
+        return None
+    cause = (
+        f"The network hardly prefers any class: its best has {float(shares.max()):.1%} where guessing gives "
+        f"{1 / len(shares):.1%}, so its map explains next to nothing."
+    )
+    return Finding("chance", cause, "Train it longer, or choose another network or photo.")
 
 
 def _one_place(p: Case) -> Finding | None:

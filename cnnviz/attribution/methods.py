@@ -25,6 +25,8 @@ class Method(NamedTuple):
     colours add up; the others show the largest. `class_free` methods give the same map for every class. For those with
     `mean_gradient` each channel's mean gradient is enough; `every_class` gives the signed maps (K, h, w) of all classes
     of a forward from one product, or None where they would cost one pass each.
+    `part` is a channel's part in the map: its "maps" times its weight, the same of its "centred" maps, or "summed" in
+    the weight already.
     """
 
     title: str
@@ -36,6 +38,7 @@ class Method(NamedTuple):
     class_free: bool = False
     mean_gradient: bool = False
     every_class: Callable[[Forward], Tensor | None] | None = None
+    part: str = "maps"
 
 
 INPUT = "input"  # the layer of methods that look at the pixels
@@ -129,6 +132,26 @@ def heatmap(
     )
 
 
+def contributions(found: Heatmap, maps: np.ndarray) -> np.ndarray:
+    """Each channel's part in a map, float64 (C,), from the layer's maps (C, h, w): they add up to the raw map's mean.
+
+    Mostly weight times mean activation. Where the map itself has mean 0, as of centred maps, the part is what a channel
+    adds along the map, and all add up to the map's root mean square. Empty for methods without channels.
+    """
+    if not found.weights.size:
+        return np.empty(0)
+    part, weights = METHODS[found.method].part, found.weights.astype(np.float64)
+    if part == "summed":
+        return weights / found.raw.size
+    flat = maps.reshape(len(maps), -1).astype(np.float64)  # (C, h, w) -> (C, h*w)
+    if part == "maps":
+        means: np.ndarray = flat.mean(1)
+        return weights * means
+    raw = found.raw.ravel().astype(np.float64)
+    along: np.ndarray = (flat - flat.mean(1, keepdims=True)) @ raw / raw.size
+    return weights * along / max(float(np.sqrt((raw**2).mean())), 1e-30)
+
+
 def array(values: Tensor) -> np.ndarray:
     """A tensor's numbers as float32, of the same shape."""
     return values.detach().float().cpu().numpy()
@@ -142,10 +165,13 @@ METHODS: dict[str, Method] = {
     "gradcam++": Method(
         "Grad-CAM++", "As Grad-CAM, with each place weighed by its share.", "maps", cam.grad_cam_plus_plus
     ),
-    "hirescam": Method("HiResCAM", "Each place counts by its own gradient.", "maps", cam.hires_cam),
-    "layercam": Method("LayerCAM", "Each place counts by its own positive gradient.", "maps", cam.layer_cam),
+    "hirescam": Method("HiResCAM", "Each place counts by its own gradient.", "maps", cam.hires_cam, part="summed"),
+    "layercam": Method(
+        "LayerCAM", "Each place counts by its own positive gradient.", "maps", cam.layer_cam, part="summed"
+    ),
     "eigencam": Method(
-        "Eigen-CAM", "What the maps have in common, for no class in particular.", "maps", cam.eigen_cam, class_free=True
+        "Eigen-CAM", "What the maps have in common, for no class in particular.", "maps", cam.eigen_cam,
+        class_free=True, part="centred",
     ),
     "scorecam": Method(
         "Score-CAM", "Channels count by the score of the photo seen through them.", "channels",

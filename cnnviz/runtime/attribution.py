@@ -125,7 +125,8 @@ def ladder(
 ) -> Ladder:
     """Heat maps of several classes at every stage of the net, from one pass and one backward for each class.
 
-    `versus` and `against` are as in `heatmap`. Only for methods that read a layer's maps; without `layers`, the last one at each size of the maps.
+    `versus` and `against` are as in `heatmap`.
+    Only for methods that read a layer's maps; without `layers`, the last one at each size of the maps.
     """
     model, row = backend.model(key), methods.method(method)
     if row.reads != "maps":

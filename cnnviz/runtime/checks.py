@@ -146,7 +146,8 @@ def drill(
 ) -> Drill:
     """From a class score to the channels that add to it, to a number in a map, to the products it is the sum of.
 
-    `versus` and `against` are as in `heatmap`. Without a channel the one that contributed most; without a place (y, x) where it contributed most.
+    `versus` and `against` are as in `heatmap`.
+    Without a channel the one that contributed most; without a place (y, x) where it contributed most.
     """
     model, at = backend.model(key), layer or backend.default_layer(key)
     goal = _goal(backend, key, photo, target, versus, against)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -18,7 +20,7 @@ def patient(raw=None, maps=None, logits=None, **how) -> Case:
         np.zeros((8, 8, 3), np.uint8), (0, 0, 8, 8), Target(3),
     )  # fmt: skip
     maps = np.arange(12, dtype=np.float32).reshape(3, 2, 2) if maps is None else np.asarray(maps, np.float32)
-    logits = np.linspace(0, 1, 20, dtype=np.float32) if logits is None else logits
+    logits = np.linspace(0, 6, 20, dtype=np.float32) if logits is None else logits
     usual = {"x": torch.zeros(1, 3, 8, 8), "sureness": (0.6, 0.7, 0.5, 0.5), "better": "conv5", "trained": True}
     return Case(heat, logits, maps, **{**usual, **how})
 
@@ -35,6 +37,7 @@ ILL = {
     "blank": patient(raw=[[0, 0], [0, 0]]),
     "all negative": patient(raw=[[-1, -2], [0, -3]]),
     "saturated": patient(logits=np.eye(20, dtype=np.float32)[3] * 40),
+    "chance": patient(logits=np.linspace(0, 0.5, 20, dtype=np.float32)),
     "normalisation": patient(x=torch.full((1, 3, 8, 8), 200.0)),
 }
 
@@ -57,3 +60,20 @@ def test_weights_that_blew_up_are_told_from_gradients_that_did():
 def test_a_dead_layer_is_told_from_one_that_is_the_same_everywhere():
     assert "0 everywhere" in diagnose(patient(maps=np.zeros((3, 2, 2))))[0].cause
     assert "same at every place" in diagnose(patient(maps=np.ones((3, 2, 2))))[0].cause
+
+
+def test_a_network_that_guesses_is_told_by_its_probabilities_however_many_classes():
+    for classes in (1, 2, 10, 1000):  # a single logit is two classes
+        guess = patient(logits=np.zeros(classes, np.float32))
+        guess = replace(guess, heat=replace(guess.heat, target=0))
+        assert "chance" in [f.name for f in diagnose(guess)]
+        sure = np.zeros(classes, np.float32)
+        sure[-1] = np.log(3 * max(1, classes - 1))  # three quarters
+        assert "chance" not in [f.name for f in diagnose(replace(guess, logits=sure))]
+
+
+def test_a_map_against_a_class_is_cured_with_its_own_sign():
+    sound = patient(raw=[[-1, -2], [0, -3]])
+    turned = replace(sound, heat=replace(sound.heat, goal=Target(3, against=True)))
+    assert "speaks against cat" in diagnose(sound)[0].cause
+    assert "speaks for it" in diagnose(turned)[0].cause

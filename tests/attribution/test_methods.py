@@ -49,3 +49,13 @@ def test_options_come_from_words_and_are_checked():
 def test_an_unknown_method_is_answered_with_those_there_are():
     with pytest.raises(RequestError, match=r"layercam"):
         methods.method("magic")
+
+
+@pytest.mark.parametrize("name", [name for name, row in methods.METHODS.items() if row.reads != "pixels"])
+def test_the_parts_of_the_channels_add_up_to_the_map(engine, photo, name):
+    heat = engine.heatmap("lecture/cats_gap", photo, method=name, options=None)
+    maps = engine.activations("lecture/cats_gap", photo, heat.layer).maps
+    parts = methods.contributions(heat, maps)
+    whole = np.sqrt((heat.raw**2).mean()) if methods.METHODS[name].part == "centred" else heat.raw.mean()
+    assert parts.shape == (len(maps),)
+    assert parts.sum() == pytest.approx(float(whole), rel=2e-3)

@@ -46,14 +46,14 @@ def test_the_first_sight_explains_the_most_probable_class(visit, engine, words):
 def test_how_to_read_the_picture_stands_above_it(visit, engine, words):
     best, other = (p.label for p in engine.predict(NET, Photo.sample("cat"), top=2))
     text = words(visit("class_activation"))
-    assert f"The brighter a place, the more it spoke for {best}." in text
+    assert f"The brighter a place, the more it supports {best}." in text
     assert "never saw what is faded" in text  # 451 x 300: its ends are cropped
     seen = words(visit("class_activation", look="0.5,0,inferno,overlay,seen,00,0.5"))
     assert "The brighter a place" in seen
     assert "never saw what is faded" not in seen  # nothing is
     index = {p.label: p.index for p in engine.predict(NET, Photo.sample("cat"), top=2)}[other]
     text = words(visit("class_activation", versus=str(index), against="true"))
-    assert f"spoke against {best} rather than {other}." in text
+    assert f"the more it counts against {best} and for {other}." in text
     assert "no class was asked" in words(visit("class_activation", method="eigencam"))
 
 
@@ -133,11 +133,23 @@ def test_what_the_maps_at_hand_are_of_differs_with_all_that_changes_them(visit):
     assert canvas(visit("class_activation", against="true"), "shelf-camcanvas-all")["method"] == ""
 
 
-def test_the_eight_weightiest_channels_are_named_with_their_weights(visit, engine, words):
-    heat = engine.heatmap(NET, Photo.sample("cat"))
-    text = words(visit("class_activation"))
-    for channel in np.argsort(-heat.weights)[:8]:
-        assert f"{channel} ({heat.weights[channel]:+.3g})" in text
+@pytest.mark.parametrize("against", [False, True])
+def test_the_channels_that_add_most_to_the_map_are_named_with_their_share(visit, engine, words, against):
+    photo = Photo.sample("cat")
+    heat = engine.heatmap(NET, photo, against=against)
+    parts = heat.weights * engine.activations(NET, photo, heat.layer).maps.mean((1, 2))
+    assert parts.sum() == pytest.approx(heat.raw.mean(), rel=1e-3)
+    text = words(visit("class_activation", against=str(against).lower()))
+    for channel in np.argsort(-parts)[:8]:
+        assert f"{channel} ({parts[channel]:+.3g}, {parts[channel] / np.abs(parts).sum():+.1%})" in text
+    assert text.index(f"{np.argmax(parts)} (") == min(text.index(f"{c} (") for c in np.argsort(-parts)[:2])
+
+
+def test_the_sentence_fits_the_colour_map(visit, words):
+    assert "The brighter a place" in words(visit("class_activation", look="0.5,0,magma,overlay,photo,00,0.5"))
+    text = words(visit("class_activation", look="0.5,0,turbo,overlay,photo,00,0.5"))
+    assert "brighter" not in text
+    assert "nearer a colour to the right end of the scale" in text
 
 
 def test_every_method_and_layer_draws(visit, engine):
@@ -152,9 +164,9 @@ def test_every_method_and_layer_draws(visit, engine):
 
 def test_every_view_of_the_proof_is_reached_by_its_link(visit, words):
     says = {
-        "Raw map": "speaks for the class",
+        "Raw map": "Warm supports",
         "Down to the numbers": "came about",
-        "All stages": "cv-ladder",
+        "All stages": 'class="cv-ladder"',
         "Faithfulness": "Insertion minus deletion",
         "Sanity dial": "rank correlation",
         "Boxes": "Warm pieces",
@@ -361,3 +373,56 @@ def test_no_channel_is_framed_where_the_chosen_one_did_not_speak(visit, engine):
     assert canvas(at, "drill-channels")["chosen"] is None
     at = visit("class_activation", proof="Down to the numbers", unit=f"{spoke[2]}.0.0")
     assert canvas(at, "drill-channels")["chosen"] == 2
+
+
+MNIST = "lecture/mnist_gap"
+QUESTIONS = [{"against": "true"}, {"versus": "2"}, {"versus": "2", "against": "true"}]
+
+
+@pytest.mark.parametrize("question", QUESTIONS, ids=str)
+def test_every_proof_and_every_word_is_of_the_question_of_the_map(visit, engine, words, question):
+    photo, link = Photo.sample("cat"), {"model": MNIST, "class": "7", "proof": "Raw map", **question}
+    asked = {"versus": 2 if "versus" in question else None, "against": "against" in question}
+    heat = engine.heatmap(MNIST, photo, 7, **asked)
+    labels = engine.model(MNIST).labels
+    first, other = labels[7], labels[2]
+    about = {
+        (False, True): f"against {first}",
+        (True, False): f"{first} rather than {other}",
+        (True, True): f"against {first} and for {other}",
+    }["versus" in question, asked["against"]]
+    assert heat.subject == about
+    at = visit("class_activation", **link)
+    text = words(at)
+    assert f"<small>{about}, Grad-CAM" in text
+    assert canvas(at)["caption"].startswith(f"Heat map of {about}: ")
+    assert ("Warm counts against" in text) == asked["against"]
+    assert f"The score {heat.score:.4g} ({about})" in words(
+        visit("class_activation", **link | {"proof": "Down to the numbers"})
+    )
+    stairs = words(visit("class_activation", **link | {"proof": "All stages"}))
+    assert f"<b>{about}</b>" in stairs
+    assert stairs.count(f"Heat map of {about}") >= 3
+    sane = words(visit("class_activation", **link | {"proof": "Sanity dial"}))
+    truth = engine.sanity(MNIST, photo, 7, **asked)
+    assert all(f"rank correlation {close:+.2f}" in sane for close in truth.correlations)
+    curves = words(visit("class_activation", **link | {"proof": "Faithfulness"}))
+    found = engine.faithfulness(MNIST, photo, heat)
+    assert f"{found.gain:+.3f}" in curves
+    assert f"{engine.chance(MNIST, photo, 7, **asked).gain:+.3f}" in curves
+    assert ("any class but" in curves) == (question == {"against": "true"})
+
+
+def test_a_proof_that_a_method_has_not_says_so(visit, words):
+    assert "no channels to go down" in words(visit("class_activation", method="saliency", proof="Down to the numbers"))
+    for method in ("saliency", "scorecam"):
+        text = words(visit("class_activation", method=method, proof="All stages"))
+        assert "is not computed at all stages" in text
+        assert 'class="cv-ladder"' not in text
+
+
+def test_a_method_that_asks_no_class_takes_no_contrast(visit, engine):
+    at = visit("class_activation", method="eigencam", versus="1", against="true", **{"class": "0"})
+    assert at.toggle("against").disabled
+    assert canvas(at, "pick-versus")["disabled"]
+    assert not canvas(at)["against"]

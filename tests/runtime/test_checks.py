@@ -158,9 +158,7 @@ def test_faithfulness_follows_the_probability_of_the_question(engine, photo, goa
     with torch.inference_mode():
         whole, none = (engine.model(key).net(given)[0].double() for given in (x, torch.zeros_like(x)))
     for curve, logits in ((found.deletion[0], whole), (found.insertion[-1], whole), (found.deletion[-1], none)):
-        if goal.versus is None:
-            truth = float(logits.softmax(0)[1])
-        else:
-            truth = float(torch.sigmoid(logits[1] - logits[4]))  # a class score that is a difference has these odds
+        odds = logits[1] - logits[4]  # the score of a contrast
+        truth = float(logits.softmax(0)[1] if goal.versus is None else torch.sigmoid(odds))
         assert curve == pytest.approx(1 - truth if goal.against else truth, abs=1e-5)
     assert chance.deletion[0] == pytest.approx(found.deletion[0], abs=1e-5)

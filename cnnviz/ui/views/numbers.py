@@ -28,11 +28,13 @@ SHOWN = 3  # input channels of a convolution that are spelled out
 
 
 def down(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
-    """From the class to the channels that spoke for it, to one number, to the products it is the sum of."""
+    """From the score of the map's question to its channels, to one number, to the products it is the sum of."""
     maps = show.asked("drill-maps", partial(engine.activations, key, photo, heat.layer))
     of = engine.model(key).fingerprint, heat.layer
     channel, place = unit(of, None if maps is None else maps.maps.shape)
-    ask = partial(engine.drill, key, photo, heat.target, heat.layer, channel, place)
+    goal = heat.goal
+    unit_of = photo, heat.target, heat.layer, channel, place
+    ask = partial(engine.drill, key, *unit_of, versus=goal.versus, against=goal.against)
     found = show.asked("drill", ask, "Down to the numbers")
     if found is None or maps is None:
         return
@@ -40,12 +42,12 @@ def down(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
     now = found.arithmetic
     spoken = sum(w.contribution for w in found.witnesses)
     show.say(
-        f"The score {found.score:.4g} of {found.label} is {spoken:.4g} from the {len(found.witnesses)} channels of "
+        f"The score {found.score:.4g} ({heat.subject}) is {spoken:.4g} from the {len(found.witnesses)} channels of "
         f"{heat.layer} and {found.rest:+.4g} from biases and what follows. Choose a channel, then a number of its map."
     )
     one, two, three = st.columns(3, gap="medium")
     with one:
-        show.section("Channels that spoke for it", "the largest share first")
+        show.section("Channels by their contribution to the score", "the largest first")
         tiles = picture.mosaic(maps.maps[[w.channel for w in top]], columns=4, scope="channel", tile=110, gap=3)
         listed = [w.channel for w in top]
         mosaic(

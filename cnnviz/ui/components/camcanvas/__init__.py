@@ -90,6 +90,7 @@ def classpick(
     canvas: str = "",
     best: int = -1,
     without: int | None = None,
+    disabled: bool = False,
     help: str = "",
 ) -> None:
     """A searchable list of the page's `classes`, `without` one of them; before them -1, which says `none`.
@@ -104,7 +105,7 @@ def classpick(
             on_choose(int(index))
 
     told = {"label": label, "none": none, "chosen": chosen, "canvas": canvas, "best": best, "without": without}
-    _pick(key=key, data={**told, "help": help}, on_choice_change=picked)
+    _pick(key=key, data={**told, "disabled": disabled, "help": help}, on_choice_change=picked)
 
 
 def camcanvas(
@@ -143,6 +144,7 @@ def camcanvas(
         "classes": chips,
         "methods": ways,
         "subject": subject,
+        "against": heat.goal.against,
         "rawShape": list(heat.raw.shape),
         "caption": caption,
         "begin": {**vars(begin), "stamp": str(begin)},

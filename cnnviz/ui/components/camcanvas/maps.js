@@ -21,7 +21,7 @@ export function show(cam, one) {
     cam.drawn = `${one.target} ${one.method}`;
     cam.raw = raw;
     cam.heat = spread(raw, ...cam.data.rawShape, ...cam.data.shape);
-    cam.caption = `Heat map of ${one.title}`;
+    cam.caption = `Heat map of ${cam.data.against ? "against " : ""}${one.title}`;
     cam.lines = null;
     clearTimeout(cam.patience);
     cam.patience = setTimeout(() => (cam.pending = null), 5000); // Python did not follow: believe it again

@@ -53,6 +53,7 @@ function update(pick, data) {
   pick.label.textContent = data.label;
   pick.input.setAttribute("aria-label", data.label);
   pick.input.title = data.help;
+  pick.input.disabled = Boolean(data.disabled);
   const classes = globalThis.cnnvizShelf?.get("classes")?.list ?? [];
   pick.classes = [[-1, data.none], ...classes.filter(([index]) => index !== data.without)];
   if (!pick.list.matches(":popover-open")) rest(pick);

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import html
 import io
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
@@ -21,17 +20,13 @@ from cnnviz.ui.components.camcanvas.look import Look, from_link, to_link, too_lo
 from cnnviz.ui.server import startup
 from cnnviz.ui.session import visit
 from cnnviz.ui.widgets import show
-from cnnviz.ui.widgets.background import patiently
 
 if TYPE_CHECKING:
-    from cnnviz.attribution.faithfulness import Faithfulness
     from cnnviz.attribution.heatmap import Heatmap
-    from cnnviz.attribution.masking import Erasure
     from cnnviz.photo import Photo
     from cnnviz.runtime.engine import Engine
 
 STYLE = Path(__file__).with_name("evidence.css")
-INKS = ("#e0642f", "#3f8fd0", "#8a8a86")
 THUMB = 168  # px
 
 
@@ -56,16 +51,25 @@ def caption(heat: Heatmap) -> str:
     return regions.caption(heat)
 
 
-def told(heat: Heatmap, label: Mapping[int, str], photo: Photo, view: str = "photo") -> str:
-    """How to read the picture, in a sentence for who never saw one; `view` is how much of the photo it shows."""
-    spoke = f"spoke against {heat.label}" if heat.goal.against else f"spoke for {heat.label}"
-    if heat.goal.versus is not None:
-        spoke += f" rather than {label[heat.goal.versus]}"
+def told(heat: Heatmap, photo: Photo, look: Look) -> str:
+    """How to read the picture as it is drawn, in a sentence."""
     _, _, width, height = heat.box
-    whole = view != "photo" or (width >= photo.width - 1 and height >= photo.height - 1)
-    if startup.methods()[heat.method].class_free:
-        spoke = "has of what the maps have in common; no class was asked"
-    return f"The brighter a place, the more it {spoke}." + ("" if whole else " The net never saw what is faded.")
+    whole = look.view != "photo" or (width >= photo.width - 1 and height >= photo.height - 1)
+    row = startup.methods()[heat.method]
+    more = f"{'counts' if heat.goal.against else 'supports'} {heat.subject}"
+    if row.class_free:
+        more = "has of what the maps have in common; no class was asked"
+    elif not row.whole:  # its values have no sign
+        more = f"changes the score of {heat.label}, up or down"
+    scale = "The brighter a place" if brightens(look.colours) else "The nearer a colour to the right end of the scale"
+    return f"{scale}, the more it {more}." + ("" if whole else " The net never saw what is faded.")
+
+
+@cache
+def brightens(colours: str) -> bool:
+    """Whether a colour map gets brighter all the way."""
+    shades = picture.colourise(np.linspace(0, 1, 64), colours) @ np.array([0.2126, 0.7152, 0.0722])
+    return bool((np.diff(shades) > -1).all())
 
 
 def looking(place: str, photo: Photo) -> Look:
@@ -101,28 +105,17 @@ def findings(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
         say(show.plain(f"{found.cause} {found.fix}"), icon=":material/stethoscope:")
 
 
-def erased(engine: Engine, key: str, photo: Photo, heat: Heatmap, strokes: Sequence[Any]) -> Erasure | None:
-    """What the net still says with the strokes wiped away: the curve they drew, and its answers now."""
-    found = show.asked("cam-erased", partial(engine.erase, key, photo, strokes, heat.target))
-    if found is None:
-        return None
-    before, now = float(found.probabilities[0]), float(found.probabilities[-1])
-    show.section("Without what you erased", f"{found.shares[-1]:.1%} of the picture is gone")
-    one, two = st.columns([1, 1.4], gap="large")
-    with one:
-        show.bars(found.predictions, marked=heat.target)
-    with two:
-        lines = {found.label: (found.shares * 100, found.probabilities)}
-        curves(lines, f"{found.label}: {before:.1%} before, {now:.1%} now", "% erased", "probability")
-    return found
-
-
-def ladder(engine: Engine, key: str, photo: Photo, targets: Sequence[int], method: str) -> None:
-    """All stages of the net, the last first, under the most probable classes."""
-    found = show.asked("cam-ladder", partial(engine.ladder, key, photo, tuple(targets), None, method), "All stages")
+def ladder(engine: Engine, key: str, photo: Photo, likely: Sequence[int], heat: Heatmap) -> None:
+    """The question of the map at all stages of the net, the last first, also for the most probable classes."""
+    goal = heat.goal
+    targets = [index for index in dict.fromkeys([*likely, heat.target]) if index != goal.versus][:4]
+    ask = partial(
+        engine.ladder, key, photo, tuple(targets), None, heat.method, versus=goal.versus, against=goal.against
+    )
+    found = show.asked("cam-ladder", ask, "All stages")
     if found is None:
         return
-    head = "".join(f"<b>{html.escape(heat.label)}</b>" for heat in found.rows[0])
+    head = "".join(f"<b>{html.escape(heat.subject)}</b>" for heat in found.rows[0])
     cells = []
     for layer, row in zip(reversed(found.layers), reversed(found.rows), strict=True):
         size = " × ".join(map(str, row[0].raw.shape))
@@ -130,67 +123,6 @@ def ladder(engine: Engine, key: str, photo: Photo, targets: Sequence[int], metho
         cells += [_thumb(heat) for heat in row]
     wide = f"--classes: {len(found.targets)}; --wide: {THUMB + 30}px"
     st.html(f'<div class="cv-ladder" style="{wide}"><i></i>{head}{"".join(cells)}</div>')
-
-
-def faithful(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
-    """The deletion and insertion curves of the map, beside those of a map that never saw the photo."""
-    mark = hashlib.blake2b(heat.raw.tobytes(), digest_size=16).hexdigest()
-    of = engine.model(key).fingerprint, photo.digest, heat.target, mark
-    both = patiently("cam-faithful", partial(_both_curves, engine, key, photo, heat), "Taking the photo apart", of)
-    if both is None:
-        return
-    own, chance = both
-    show.facts(
-        {
-            "Insertion area": f"{own.insertion_area:.3f}",
-            "Deletion area": f"{own.deletion_area:.3f}",
-            "Insertion minus deletion": f"{own.gain:+.3f}",
-            "A blob in the middle": f"{chance.gain:+.3f}",
-        }
-    )
-    for column, name in zip(st.columns(2, gap="large"), ("deletion", "insertion"), strict=True):
-        with column:
-            lines = {
-                f"{name.capitalize()}, this map": (own.shares * 100, getattr(own, name)),
-                "a blob in the middle": (chance.shares * 100, getattr(chance, name)),
-            }
-            curves(lines, f"Probability of {heat.label}", f"% of pixels, {name}", "probability")
-    show.say(
-        "A faithful map loses the answer early while its best pixels are deleted, and finds it early while they come "
-        "back into a blurred photo."
-    )
-
-
-def _both_curves(
-    engine: Engine, key: str, photo: Photo, heat: Heatmap, progress: Callable[[float], None] | None = None
-) -> tuple[Faithfulness, Faithfulness]:
-    """The curves of a map and of one that never saw the photo, told as one piece of work."""
-    told = progress or (lambda share: None)
-    own = engine.faithfulness(key, photo, heat, None, lambda share: told(share / 2))
-    return own, engine.chance(key, photo, heat.target, None, lambda share: told((1 + share) / 2))
-
-
-def sane(engine: Engine, key: str, photo: Photo, heat: Heatmap, layer: str, given: Any) -> None:
-    """The map while the net forgets, layer by layer from the top."""
-    ask = partial(engine.sanity, key, photo, heat.target, layer, heat.method, given)
-    of = engine.model(key).fingerprint, photo.digest, heat.target, layer, heat.method, given
-    found = patiently("cam-sane", ask, "Turning the dial", of)
-    if found is None:
-        return
-    cells = []
-    for count, close, raw in zip(found.randomised, found.correlations, found.maps, strict=True):
-        drawn = picture.diverging(raw)
-        named = "as trained" if not count else f"{count} of {len(found.layers)} layers forgot"
-        cells.append(
-            f"<figure>{_img(show.pixelated(drawn, THUMB), f'Map with {named}')}<figcaption>{named}<br>"
-            f"<b>rank correlation {close:+.2f}</b></figcaption></figure>"
-        )
-    st.html(f'<div class="cv-dial">{"".join(cells)}</div>')
-    show.say(
-        "The map falls apart with the weights, as an explanation must."
-        if found.passed
-        else "The map survives weights of noise: it shows the photo's edges more than what the net learned."
-    )
 
 
 def pieces(engine: Engine, photo: Photo, heat: Heatmap, threshold: float) -> None:
@@ -224,48 +156,14 @@ def pieces(engine: Engine, photo: Photo, heat: Heatmap, threshold: float) -> Non
         )  # fmt: skip
 
 
-def curves(lines: Mapping[str, tuple[Any, Any]], label: str, across: str, up: str) -> None:
-    """Lines over 0..100 and 0..1 as a small drawing with a legend."""
-    drawn, legend = [], []
-    for ink, (name, (xs, ys)) in zip(INKS, lines.items(), strict=False):
-        points = " ".join(f"{2 * float(x) + 24:.1f},{100 - 92 * float(y):.1f}" for x, y in zip(xs, ys, strict=True))
-        drawn.append(f'<polyline points="{points}" fill="none" stroke="{ink}" stroke-width="1.8"></polyline>')
-        legend.append(f'<span><i style="background:{ink}"></i>{html.escape(name)}</span>')
-    ticks = "".join(
-        f'<text x="{x}" y="{y}" text-anchor="{a}">{t}</text>'
-        for x, y, a, t in (
-            (20, 102, "end", "0"),
-            (20, 12, "end", "1"),
-            (24, 113, "start", "0"),
-            (224, 113, "end", "100"),
-        )
-    )
-    frame = f'<path d="M24 8V100H224" fill="none" stroke="{INKS[2]}"></path>'
-    about = f'viewBox="0 0 232 118" font-family="sans-serif" font-size="7" fill="{INKS[2]}"'
-    svg = f'<svg xmlns="http://www.w3.org/2000/svg" {about}>'
-    svg += f"{frame}{''.join(drawn)}{ticks}</svg>"
-    source = picture.data_url(svg.encode(), "svg+xml")  # as a picture: Streamlit takes drawings out of its HTML
-    st.html(
-        f'<figure class="cv-curves"><figcaption>{html.escape(label)}</figcaption>'
-        f'<img src="{source}" alt="{html.escape(_told(lines, label))}">'
-        f"<div>{''.join(legend)}<small>{html.escape(up)} over {html.escape(across)}</small></div></figure>"
-    )
-
-
-def _told(lines: Mapping[str, tuple[Any, Any]], label: str) -> str:
-    """The lines in words: where each begins, its middle and its end."""
-    parts = [f"{name} from {ys[0]:.2f} over {ys[len(ys) // 2]:.2f} to {ys[-1]:.2f}" for name, (_, ys) in lines.items()]
-    return f"{label}: {'; '.join(parts)}"
-
-
 def _thumb(heat: Heatmap) -> str:
     from cnnviz.attribution.regions import caption
 
     drawn = picture.overlay(heat.seen, heat.values, 0.55, side=THUMB * 2)
-    return _img(np.asarray(drawn), caption(heat))
+    return img(np.asarray(drawn), caption(heat))
 
 
-def _img(pixels: np.ndarray, alt: str) -> str:
+def img(pixels: np.ndarray, alt: str) -> str:
     return f'<img src="{picture.address(pixels, 85)}" alt="{html.escape(alt)}">'
 
 

@@ -1,0 +1,57 @@
+"""The raw map: its signed numbers as they are, and the channels it is the sum of."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from cnnviz import picture
+from cnnviz.ui.server import startup
+from cnnviz.ui.widgets import show
+
+if TYPE_CHECKING:
+    from cnnviz.attribution.heatmap import Heatmap
+    from cnnviz.photo import Photo
+    from cnnviz.runtime.engine import Engine
+
+
+def signs(heat: Heatmap) -> str:
+    """What warm and cold places of the signed map mean, in a sentence."""
+    row, goal = startup.methods()[heat.method], heat.goal
+    if row.class_free:
+        return "Warm is what the maps have in common, cold its opposite; no class was asked."
+    if not row.whole:
+        return f"How much each pixel changes the score of {heat.label}, up or down: this method gives no signs."
+    if goal.versus is not None:
+        return f"Warm {'counts' if goal.against else 'supports'} {heat.subject}, cold the reverse."
+    if goal.against:
+        return f"Warm counts against {heat.label}, cold supports it."
+    return f"Warm supports {heat.label}, cold counts against it."
+
+
+def raw(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
+    """The signed map at its own size, and the channels of the layer that weighed most in it."""
+    signed, channels = st.columns([1, 2.4], gap="large")
+    with signed:
+        show.section("Raw map", f"{heat.raw.shape[0]} × {heat.raw.shape[1]}")
+        show.image(show.pixelated(picture.diverging(heat.raw), 420), f"Raw map of {heat.subject}, signed")
+        show.scale(float(heat.raw.min()), float(heat.raw.max()), picture.ACTIVATION, "Raw map")
+        show.say(signs(heat))
+    maps = show.asked("cam-maps", partial(engine.activations, key, photo, heat.layer)) if heat.weights.size else None
+    if maps is None or maps.layer != heat.layer:
+        return
+    from cnnviz.attribution.methods import contributions  # brings in torch, which is there by now
+
+    parts = contributions(heat, maps.maps)
+    order, whole = np.argsort(-parts, kind="stable")[:8], float(np.abs(parts).sum()) or 1.0
+    with channels:
+        show.section(
+            f"The {len(order)} channels that add most to the map", "weight × mean activation, the largest first"
+        )
+        tiles = picture.mosaic(maps.maps[order], columns=4, scope="channel", tile=170, gap=4)
+        show.image(tiles, f"Maps of the channels {', '.join(map(str, order))}")
+        listed = " · ".join(f"{i} ({parts[i]:+.3g}, {parts[i] / whole:+.1%})" for i in order)
+        show.say(f"Row by row: {listed}. Per cent of all channels' contributions, signs left aside.")

@@ -1,0 +1,148 @@
+"""May the map be believed: pixels taken away in its order, and weights randomised under it."""
+
+from __future__ import annotations
+
+import hashlib
+import html
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from cnnviz import picture
+from cnnviz.ui.views.class_activation.evidence import THUMB, img
+from cnnviz.ui.widgets import show
+from cnnviz.ui.widgets.background import patiently
+
+if TYPE_CHECKING:
+    from cnnviz.attribution.faithfulness import Faithfulness
+    from cnnviz.attribution.heatmap import Heatmap
+    from cnnviz.attribution.masking import Erasure
+    from cnnviz.photo import Photo
+    from cnnviz.runtime.engine import Engine
+
+INKS = ("#e0642f", "#3f8fd0", "#8a8a86")
+
+
+def erased(engine: Engine, key: str, photo: Photo, heat: Heatmap, strokes: Sequence[Any]) -> Erasure | None:
+    """What the net still says with the strokes wiped away: the curve they drew, and its answers now."""
+    found = show.asked("cam-erased", partial(engine.erase, key, photo, strokes, heat.target))
+    if found is None:
+        return None
+    before, now = float(found.probabilities[0]), float(found.probabilities[-1])
+    show.section("Without what you erased", f"{found.shares[-1]:.1%} of the picture is gone")
+    one, two = st.columns([1, 1.4], gap="large")
+    with one:
+        show.bars(found.predictions, marked=heat.target)
+    with two:
+        lines = {found.label: (found.shares * 100, found.probabilities)}
+        curves(lines, f"{found.label}: {before:.1%} before, {now:.1%} now", "% erased", "probability")
+    return found
+
+
+def faithful(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
+    """The deletion and insertion curves of the map, beside those of a map that never saw the photo."""
+    mark = hashlib.blake2b(heat.raw.tobytes(), digest_size=16).hexdigest()
+    of = engine.model(key).fingerprint, photo.digest, heat.goal, mark
+    both = patiently("cam-faithful", partial(_both_curves, engine, key, photo, heat), "Taking the photo apart", of)
+    if both is None:
+        return
+    own, chance = both
+    show.facts(
+        {
+            "Insertion area": f"{own.insertion_area:.3f}",
+            "Deletion area": f"{own.deletion_area:.3f}",
+            "Insertion minus deletion": f"{own.gain:+.3f}",
+            "A blob in the middle": f"{chance.gain:+.3f}",
+        }
+    )
+    for column, name in zip(st.columns(2, gap="large"), ("deletion", "insertion"), strict=True):
+        with column:
+            lines = {
+                f"{name.capitalize()}, this map": (own.shares * 100, getattr(own, name)),
+                "a blob in the middle": (chance.shares * 100, getattr(chance, name)),
+            }
+            curves(lines, chance_of(heat), f"% of pixels, {name}", "probability")
+    show.say(
+        "A faithful map loses the answer early while its best pixels are deleted, and finds it early while they come "
+        "back into a blurred photo."
+    )
+
+
+def _both_curves(
+    engine: Engine, key: str, photo: Photo, heat: Heatmap, progress: Callable[[float], None] | None = None
+) -> tuple[Faithfulness, Faithfulness]:
+    """The curves of a map and of one that never saw the photo, told as one piece of work."""
+    told = progress or (lambda share: None)
+    own = engine.faithfulness(key, photo, heat, None, lambda share: told(share / 2))
+    half, goal = (lambda share: told((1 + share) / 2)), heat.goal
+    return own, engine.chance(key, photo, heat.target, None, half, versus=goal.versus, against=goal.against)
+
+
+def sane(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
+    """The map while weights are randomised, layer by layer from the top."""
+    layer, goal = None if heat.layer == "input" else heat.layer, heat.goal
+    question = photo, heat.target, layer, heat.method, heat.options
+    ask = partial(engine.sanity, key, *question, versus=goal.versus, against=goal.against)
+    of = engine.model(key).fingerprint, photo.digest, goal, layer, heat.method, heat.options
+    found = patiently("cam-sane", ask, "Turning the dial", of)
+    if found is None:
+        return
+    cells = []
+    for count, close, raw in zip(found.randomised, found.correlations, found.maps, strict=True):
+        drawn = picture.diverging(raw)
+        named = "as trained" if not count else f"{count} of {len(found.layers)} layers forgot"
+        cells.append(
+            f"<figure>{img(show.pixelated(drawn, THUMB), f'Map with {named}')}<figcaption>{named}<br>"
+            f"<b>rank correlation {close:+.2f}</b></figcaption></figure>"
+        )
+    st.html(f'<div class="cv-dial">{"".join(cells)}</div>')
+    show.say(
+        "The map falls apart with the weights, as an explanation must."
+        if found.passed
+        else "The map survives weights of noise: it shows the photo's edges more than what the net learned."
+    )
+
+
+def chance_of(heat: Heatmap) -> str:
+    """Which probability belongs to the question of a map, in words."""
+    goal = heat.goal
+    if goal.versus is None:
+        return f"Probability of any class but {heat.label}" if goal.against else f"Probability of {heat.label}"
+    first = heat.other if goal.against else heat.label
+    return f"Probability of {first} where only {heat.label} and {heat.other} are possible"
+
+
+def curves(lines: Mapping[str, tuple[Any, Any]], label: str, across: str, up: str) -> None:
+    """Lines over 0..100 and 0..1 as a small drawing with a legend."""
+    drawn, legend = [], []
+    for ink, (name, (xs, ys)) in zip(INKS, lines.items(), strict=False):
+        points = " ".join(f"{2 * float(x) + 24:.1f},{100 - 92 * float(y):.1f}" for x, y in zip(xs, ys, strict=True))
+        drawn.append(f'<polyline points="{points}" fill="none" stroke="{ink}" stroke-width="1.8"></polyline>')
+        legend.append(f'<span><i style="background:{ink}"></i>{html.escape(name)}</span>')
+    ticks = "".join(
+        f'<text x="{x}" y="{y}" text-anchor="{a}">{t}</text>'
+        for x, y, a, t in (
+            (20, 102, "end", "0"),
+            (20, 12, "end", "1"),
+            (24, 113, "start", "0"),
+            (224, 113, "end", "100"),
+        )
+    )
+    frame = f'<path d="M24 8V100H224" fill="none" stroke="{INKS[2]}"></path>'
+    about = f'viewBox="0 0 232 118" font-family="sans-serif" font-size="7" fill="{INKS[2]}"'
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" {about}>'
+    svg += f"{frame}{''.join(drawn)}{ticks}</svg>"
+    source = picture.data_url(svg.encode(), "svg+xml")  # as a picture: Streamlit takes drawings out of its HTML
+    st.html(
+        f'<figure class="cv-curves"><figcaption>{html.escape(label)}</figcaption>'
+        f'<img src="{source}" alt="{html.escape(_told(lines, label))}">'
+        f"<div>{''.join(legend)}<small>{html.escape(up)} over {html.escape(across)}</small></div></figure>"
+    )
+
+
+def _told(lines: Mapping[str, tuple[Any, Any]], label: str) -> str:
+    """The lines in words: where each begins, its middle and its end."""
+    parts = [f"{name} from {ys[0]:.2f} over {ys[len(ys) // 2]:.2f} to {ys[-1]:.2f}" for name, (_, ys) in lines.items()]
+    return f"{label}: {'; '.join(parts)}"
