@@ -7,6 +7,7 @@ from dataclasses import astuple, dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import streamlit as st
 
 from cnnviz.options import Options
@@ -141,13 +142,13 @@ def answer(
             f"{heat.subject}, {methods[heat.method].title}" + ("" if heat.layer == "input" else f", {heat.layer}"),
         )
         begin = proof.looking("camcanvas", photo)
-        told = st.container()
+        told, warned = st.container(), st.container()
         likely, quick = {}, {}
         if methods[asked.method].reads == "maps" and asked.versus is None:
             likely = {i: label[i] for i in dict.fromkeys([*(p.index for p in said[:5]), heat.target])}
             quick = {name: way.title for name, way in methods.items() if way.reads == "maps"}
         camcanvas.pictures(photo, heat, visit.this_visit().pictures, "camcanvas")
-        subject = f"{engine.model(key).fingerprint} {photo.digest} {asked.layer} {asked.against}"
+        subject = f"{engine.model(key).fingerprint} {photo.digest} {asked.layer} {asked.against} {asked.versus}"
         look = camcanvas.camcanvas(
             photo, heat, proof.caption(heat), begin, classes=likely, methods=quick, subject=subject,
             big=show.presenting(), key="camcanvas",
@@ -155,16 +156,25 @@ def answer(
         )  # fmt: skip
         with told:
             show.say(proof.told(heat, photo, look))
+            if proof.from_another_photo(asked.target, photo):
+                kept = next(p for p in said if p.index == asked.target)
+                here = f"its probability here is {kept.probability:.1%}, the most probable class is {said[0].label}"
+                show.say(f"{kept.label} was chosen for another photo; {here}.")
         stands = proof.looked("camcanvas", look)
-        proof.findings(engine, key, photo, heat)
+        proof.findings(engine, key, photo, heat, warned)
         if likely:  # after the picture, which shall not wait for them
             ask = partial(engine.heatmap, key, photo, heat.target, asked.layer, against=asked.against)
             others = engine.heatmaps(
                 key, photo, [*likely], asked.layer, asked.method, asked.given, against=asked.against
             )
-            camcanvas.at_hand([*others, *(ask(method=name) for name in quick)], subject, "camcanvas")
             every = None if asked.against else engine.every_class(key, photo, asked.layer, asked.method)
+            most = 0.0 if every is None else float(np.nan_to_num(every).max())
+            common = max(most, *(one.reach for one in others))
+            at_hand = [*others, *(ask(method=name) for name in quick)]
+            camcanvas.at_hand(at_hand, subject, "camcanvas", {asked.method: common})
             camcanvas.all_at_hand(every, asked.method, subject, "camcanvas")
+            if look.shared and common > 0 and (heat.method, heat.layer) == (asked.method, asked.layer):
+                heat = heat.scaled(common)
     with below:
         erased = trust.erased(engine, key, photo, heat, look.strokes) if look.strokes else None
         proofs, row = st.container(), st.container()
@@ -244,7 +254,8 @@ def take_away(heat: Heatmap, asked: Question, look: Look, stands: str, erased: E
     how = {name: value for name, value in {**how, "seen": look.view == "seen"}.items() if value}
     module = "attribution.overlay" if how.keys() - {"side", "threshold"} else "picture"
     drawing = call(f"cnnviz.{module}.overlay", PHOTO, HEAT, look.opacity, look.colours, **how)
-    lines = [f"heat = {call('engine.heatmap', key, PHOTO, **question)}", f"{drawing}.save('heat.png')"]
+    scaled = f".scaled({heat.top!r})" if heat.top else ""
+    lines = [f"heat = {call('engine.heatmap', key, PHOTO, **question)}{scaled}", f"{drawing}.save('heat.png')"]
 
     def drawn() -> Image.Image:
         from cnnviz.attribution import overlay  # brings in torch, which is there by now
@@ -265,7 +276,10 @@ def take_away(heat: Heatmap, asked: Question, look: Look, stands: str, erased: E
         opening=show.opening(photo),
     )
     link = current.link("class_activation", **view)
-    show.take_away("heatmap", picture=drawn, array=lambda: heat.values, python=python, link=link)
+    numbers_of = {"signed": lambda: heat.raw, "scaled 0 to 1": lambda: heat.values}
+    show.take_away(
+        "heatmap", picture=drawn, array=numbers_of, python=python, link=link, file=proof.file_name(photo, heat)
+    )
 
 
 one, all_of_them = "This photo", gallery.MODE

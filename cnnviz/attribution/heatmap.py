@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -24,6 +24,7 @@ class Heatmap:
     clip     the quantile of the warm places that counts as the hottest
     other    the label of the second class of `goal`, where there is one
     options  the method's options it was made with
+    top      the raw value that is drawn as heat 1, for maps on one scale; below `reach`: the map's own `reach`
     """
 
     raw: np.ndarray
@@ -39,6 +40,16 @@ class Heatmap:
     clip: float = 1.0
     other: str = ""
     options: Options | None = None
+    top: float = 0.0
+
+    @property
+    def reach(self) -> float:
+        """The raw value of the hottest place; 0 where none is warm."""
+        return _reach(_warm(self.raw), self.clip)
+
+    def scaled(self, top: float) -> Heatmap:
+        """The same map with the raw value `top` drawn as heat 1, for maps on one scale."""
+        return replace(self, top=top)
 
     @property
     def subject(self) -> str:
@@ -58,6 +69,8 @@ class Heatmap:
         Drawn anew each time: for most methods that takes less than what remembering a map of this size would cost.
         """
         heat = spread(self.raw, self.seen.shape[:2], self.clip)
+        if self.top > (reach := self.reach):
+            heat *= reach / self.top
         heat.setflags(write=False)
         return heat
 
@@ -76,10 +89,20 @@ def spread(raw: np.ndarray, shape: tuple[int, ...], clip: float = 1.0) -> np.nda
 
     With `clip` below 1 that quantile of the warm places counts as the hottest: single pixels may lie far above.
     """
-    warm = np.where((raw > 0) & (raw < np.inf), raw, 0).astype(np.float32)  # (NaN is neither)
-    top = float(np.quantile(warm[warm > 0], clip)) if clip < 1 and (warm > 0).any() else float(warm.max())
+    warm = _warm(raw)
+    top = _reach(warm, clip)
     if top > 0:
         warm = np.minimum(warm / top, 1)
     heat = cv2.resize(warm, (shape[1], shape[0]), interpolation=cv2.INTER_LINEAR)
     peak = heat.max()
     return np.divide(heat, peak, out=heat) if peak > 0 else heat  # in place: fresh memory costs more than the rest
+
+
+def _warm(raw: np.ndarray) -> np.ndarray:
+    """A signed map's positive finite values, float32; 0 elsewhere."""
+    return np.where((raw > 0) & (raw < np.inf), raw, 0).astype(np.float32)  # (NaN is neither)
+
+
+def _reach(warm: np.ndarray, clip: float) -> float:
+    """The value of `_warm` that counts as the hottest."""
+    return float(np.quantile(warm[warm > 0], clip)) if clip < 1 and (warm > 0).any() else float(warm.max())

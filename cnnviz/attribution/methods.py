@@ -142,14 +142,16 @@ def contributions(found: Heatmap, maps: np.ndarray) -> np.ndarray:
         return np.empty(0)
     part, weights = METHODS[found.method].part, found.weights.astype(np.float64)
     if part == "summed":
-        return weights / found.raw.size
+        own: np.ndarray = weights / found.raw.size
+        return own
     flat = maps.reshape(len(maps), -1).astype(np.float64)  # (C, h, w) -> (C, h*w)
     if part == "maps":
-        means: np.ndarray = flat.mean(1)
-        return weights * means
+        each: np.ndarray = weights * flat.mean(1)
+        return each
     raw = found.raw.ravel().astype(np.float64)
     along: np.ndarray = (flat - flat.mean(1, keepdims=True)) @ raw / raw.size
-    return weights * along / max(float(np.sqrt((raw**2).mean())), 1e-30)
+    adds: np.ndarray = weights * along / max(float(np.sqrt((raw**2).mean())), 1e-30)
+    return adds
 
 
 def array(values: Tensor) -> np.ndarray:

@@ -40,3 +40,12 @@ def test_a_clip_makes_that_quantile_of_the_warm_places_the_hottest(rng):
     heat, warm = spread(raw, (40, 40), clip=0.9), raw[raw > 0]
     assert (heat[raw > 0] == 1).mean() == pytest.approx(0.1, abs=0.01)
     np.testing.assert_allclose(heat, np.clip(raw / np.quantile(warm, 0.9), 0, 1), atol=1e-5)
+
+
+def test_maps_on_one_scale_compare_by_their_raw_values(engine, photo):
+    maps = [engine.heatmap("lecture/mnist_gap", photo, target) for target in range(10)]
+    top = max(one.reach for one in maps)
+    assert top == max(float(one.raw.max()) for one in maps)
+    for one in maps:
+        np.testing.assert_allclose(one.scaled(top).values, one.values * max(0, one.raw.max()) / top, atol=1e-6)
+    np.testing.assert_array_equal(maps[0].scaled(maps[0].reach / 2).values, maps[0].values)  # never brighter than 1

@@ -426,3 +426,54 @@ def test_a_method_that_asks_no_class_takes_no_contrast(visit, engine):
     assert at.toggle("against").disabled
     assert canvas(at, "pick-versus")["disabled"]
     assert not canvas(at)["against"]
+
+
+def test_files_are_called_after_what_they_show_and_the_numbers_are_signed_and_scaled(visit, engine, monkeypatch):
+    given = {}
+    monkeypatch.setattr(show, "take_away", lambda name, **what: given.update(what))
+    assert not visit("class_activation", model=MNIST, against="true", **{"class": "7"}).exception
+    heat = engine.heatmap(MNIST, Photo.sample("cat"), 7, against=True)
+    assert given["file"].startswith("cat_against-")
+    assert given["file"].endswith("_gradcam")
+    np.testing.assert_array_equal(given["array"]["signed"](), heat.raw)
+    np.testing.assert_array_equal(given["array"]["scaled 0 to 1"](), heat.values)
+
+
+def test_a_class_kept_from_another_photo_says_so(visit, engine, words):
+    at = chosen(visit("class_activation", model=MNIST), "pick-class", 7)
+    assert "was chosen for another photo" not in words(at)
+    at.query_params["photo"] = "coffee"
+    at = at.run()
+    share = next(p.probability for p in engine.predict(MNIST, Photo.sample("coffee"), 10) if p.index == 7)
+    assert f"was chosen for another photo; its probability here is {share:.1%}" in words(at)
+    at = chosen(chosen(at, "pick-class", -1), "pick-class", 7)
+    assert "was chosen for another photo" not in words(at)
+
+
+def test_a_map_with_other_options_is_not_taken_for_the_answer(visit, engine, monkeypatch):
+    """As after a stopped occlusion: what stands is of the options before, and no Python or link of others beside it."""
+    at = visit("class_activation", method="occlusion", **{"occlusion-stride": "32"})
+    assert at.code
+    before, real = canvas(at), type(engine).heatmap
+
+    def refuse(self, key, photo, target=None, layer=None, method="gradcam", options=None, **more):
+        if getattr(options, "stride", 32) != 32:
+            raise RequestError("stopped")
+        return real(self, key, photo, target, layer, method, options, **more)
+
+    monkeypatch.setattr(type(engine), "heatmap", refuse)
+    at.slider("occlusion-stride").set_value(64).run()
+    assert canvas(at)["heat"] == before["heat"]
+    assert not at.code
+
+
+def test_one_scale_for_all_classes_is_in_the_python_too(visit, engine, monkeypatch, tmp_path):
+    given = {}
+    monkeypatch.setattr(show, "take_away", lambda name, **what: given.update(what))
+    link = {"model": MNIST, "class": "7", "look": "0.5,0,gray,overlay,photo,001,0.5"}
+    assert not visit("class_activation", **link).exception
+    top = max(engine.heatmap(MNIST, Photo.sample("cat"), target).reach for target in range(10))
+    assert f".scaled({top:.4}"[:10] in given["python"]
+    monkeypatch.chdir(tmp_path)
+    exec(given["python"], {})
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "heat.png")), np.asarray(given["picture"]()))

@@ -199,13 +199,15 @@ def take_away(
     name: str,
     *,
     picture: Callable[[], np.ndarray | Image.Image | Photo] | None = None,
-    array: Callable[[], np.ndarray] | None = None,
+    array: Callable[[], np.ndarray] | Mapping[str, Callable[[], np.ndarray]] | None = None,
     python: str = "",
     link: str = "",
+    file: str = "",
 ) -> None:
     """A row to leave with: the picture as PNG, its numbers as .npy, the lines of Python and the link that show it.
 
-    `picture` and `array` are asked only when somebody downloads; the row belongs in the fragment that made them.
+    `picture` and `array` (or several by what they are) are asked only when somebody downloads; the row belongs in the
+    fragment that made them. Files are called `file`, or `name`.
     """
     if presenting():
         return
@@ -213,14 +215,16 @@ def take_away(
         if picture is not None:
             draw = picture
             st.download_button(
-                "PNG", lambda: _png(draw()), f"{name}.png", "image/png", key=f"png-{name}",
+                "PNG", lambda: _png(draw()), f"{file or name}.png", "image/png", key=f"png-{name}",
                 icon=":material/download:", on_click="ignore", help="Download this picture",
             )  # fmt: skip
-        if array is not None:
-            read = array
+        arrays = array if isinstance(array, Mapping) else {"": array} if array is not None else {}
+        for what, read in arrays.items():
+            tail = f"-{what.replace(' ', '-')}" if what else ""
             st.download_button(
-                "NPY", lambda: _npy(read()), f"{name}.npy", "application/octet-stream", key=f"npy-{name}",
-                icon=":material/download:", on_click="ignore", help="Download the numbers behind it, for numpy",
+                f"NPY, {what}" if what else "NPY", functools.partial(_npy_of, read), f"{file or name}{tail}.npy",
+                "application/octet-stream", key=f"npy-{name}{tail}", icon=":material/download:", on_click="ignore",
+                help=f"Download the numbers behind it, {what or 'for numpy'}",
             )  # fmt: skip
         if python:
             with st.popover("Copy as Python", icon=":material/code:"):
@@ -281,3 +285,7 @@ def _npy(values: np.ndarray) -> bytes:
     file = io.BytesIO()
     np.save(file, values, allow_pickle=False)
     return file.getvalue()
+
+
+def _npy_of(read: Callable[[], np.ndarray]) -> bytes:
+    return _npy(read())

@@ -56,10 +56,13 @@ def pictures(photo: Photo, heat: Heatmap, kept: MutableMapping[str, dict[str, An
     shelf.lay(f"{key} pictures", kept[key])
 
 
-def at_hand(heats: Sequence[Heatmap], subject: str, key: str) -> None:
-    """Other raw maps of the same `subject`, laid on the shelf: the canvas `key` shows them without asking."""
+def at_hand(heats: Sequence[Heatmap], subject: str, key: str, common: Mapping[str, float]) -> None:
+    """Other raw maps of the same `subject`, laid on the shelf: the canvas `key` shows them without asking.
+
+    `common` is the largest raw value among all classes by a method's name, where it is known: their one scale.
+    """
     maps = {f"{one.target} {one.method}": encode.floats(one.raw) for one in heats if _small(one)}
-    shelf.lay(f"{key} maps", {"subject": subject, "maps": maps})
+    shelf.lay(f"{key} maps", {"subject": subject, "maps": maps, "common": {**common}})
 
 
 def all_at_hand(maps: np.ndarray | None, method: str, subject: str, key: str) -> None:
@@ -144,6 +147,7 @@ def camcanvas(
         "classes": chips,
         "methods": ways,
         "subject": subject,
+        "reach": heat.reach,
         "against": heat.goal.against,
         "rawShape": list(heat.raw.shape),
         "caption": caption,

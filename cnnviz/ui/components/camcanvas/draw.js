@@ -1,6 +1,7 @@
 // What is painted on the canvas: the photo, the heat over it, contours, boxes, and what was wiped away.
 import { controls } from "./look.js";
 import { contour, otsu, pieces } from "./model.js";
+import { scaled } from "./scale.js";
 import { sharp } from "../shared/canvas.js";
 import { calm } from "../shared/theme.js";
 
@@ -15,6 +16,7 @@ function frame(cam, width, height) {
 
 export function draw(cam) {
   const { data, look } = cam;
+  scaled(cam);
   const [down, across] = data.shape;
   const ratio = look.view === "seen" ? down / across : data.size[1] / data.size[0];
   const most = Math.min(cam.element.clientWidth, look.view === "seen" ? 560 / ratio : 640 / ratio);

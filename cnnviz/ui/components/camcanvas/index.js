@@ -2,8 +2,9 @@
 import { draw } from "./draw.js";
 import { hands } from "./hands.js";
 import { same, tell } from "./look.js";
-import { choose, shelf, show } from "./maps.js";
+import { choose, show } from "./maps.js";
 import { otsu } from "./model.js";
+import { shelf } from "./scale.js";
 import { bytes, floats } from "../shared/bytes.js";
 import { Tile } from "../shared/canvas.js";
 import { palette } from "../shared/colour.js";
@@ -64,10 +65,12 @@ function build(root) {
     make("div", { class: "top" }, pick("modes", "How the heat lies over the photo", MODES, "mode"), pick("views", "How much of the photo", VIEWS, "view")),
     make("div", { class: "camsettings" },
       range("opacity", "Opacity"), range("threshold", "Threshold"),
-      make("div", { class: "camrow" }, make("label", { class: "colourpick" }, "Colours ", cam.colours), check("contours", "Contours"), check("boxes", "Boxes"), cam.otsu),
+      make("div", { class: "camrow" }, make("label", { class: "colourpick" }, "Colours ", cam.colours), check("contours", "Contours"), check("boxes", "Boxes"), check("shared", "One scale for all classes"), cam.otsu),
       make("div", { class: "camrow" }, make("label", { class: "check" }, cam.brush, "Brush: erase and predict"), cam.radius, cam.undo, cam.clear)));
   cam.chips = make("div", { class: "camchips" });
-  element.append(cam.chips, canvas, say, bar);
+  cam.scale = { line: make("i", {}), top: make("span", {}), words: make("small", {}) };
+  cam.scale.row = make("div", { class: "camscale", role: "img" }, make("span", {}, "≤ 0"), cam.scale.line, cam.scale.top, cam.scale.words);
+  element.append(cam.chips, canvas, cam.scale.row, say, bar);
   root.append(element);
   hands(cam);
   const resized = new ResizeObserver(() => cam.look && draw(cam));
@@ -89,7 +92,8 @@ function update(cam, data) {
   if (cam.pending == null) {
     cam.shown = { target: data.target, method: data.method };
     cam.drawn = `${data.target} ${data.method}`;
-    cam.heat = bytes(data.heat);
+    cam.own = bytes(data.heat);
+    cam.reach = data.reach;
     cam.raw = data.raw ? floats(data.raw) : null;
     cam.caption = data.caption;
     cam.lines = null;

@@ -1,4 +1,5 @@
 // How the heat lies over the photo: what the controls show, what is said, and what Python hears of it.
+import { bar } from "./scale.js";
 
 /** Whether two choices are of the same class and method. */
 export const same = (a, b) => a != null && a.target === b.target && a.method === b.method;
@@ -16,12 +17,14 @@ export function controls(cam) {
     if (Number(input.value) !== look[name]) input.value = look[name];
     output.textContent = Math.round(look[name] * 100);
   }
-  for (const name of ["contours", "boxes"]) cam[`${name}Check`].checked = look[name];
+  for (const name of ["contours", "boxes", "shared"]) cam[`${name}Check`].checked = look[name];
   cam.modes[look.mode].checked = cam.views[look.view].checked = true;
   cam.colours.value = look.colours;
   for (const chip of cam.chips.querySelectorAll("button")) {
     chip.setAttribute("aria-pressed", String(same(cam.shown, { target: Number(chip.dataset.target), method: chip.dataset.method })));
   }
+  cam.sharedCheck.disabled = !cam.common && !look.shared;
+  bar(cam);
   cam.undo.disabled = cam.clear.disabled = !cam.strokes.length;
   cam.radius.disabled = !cam.brush.checked;
   cam.canvas.style.cursor = look.mode === "split" && !cam.brush.checked ? "ew-resize" : "crosshair";

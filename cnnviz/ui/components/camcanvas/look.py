@@ -31,6 +31,7 @@ class Look:
     boxes: bool = False
     split: float = 0.5
     strokes: tuple[tuple[tuple[float, float, float], ...], ...] = ()
+    shared: bool = False  # one scale for all classes
 
 
 def read(said: Any, digest: str) -> Look:
@@ -52,12 +53,13 @@ def read(said: Any, digest: str) -> Look:
         said.get("boxes") is True,
         _share(said.get("split"), plain.split),
         strokes if said.get("photo") == digest else (),
+        said.get("shared") is True,
     )
 
 
 def to_link(look: Look) -> str:
     """A look in few characters, for a link; strokes come along unless there are far too many (`too_long`)."""
-    flags = f"{int(look.contours)}{int(look.boxes)}"
+    flags = f"{int(look.contours)}{int(look.boxes)}" + ("1" if look.shared else "")
     text = f"{look.opacity:g},{look.threshold:g},{look.colours},{look.mode},{look.view},{flags},{look.split:g}"
     drawn = _packed(look)
     return f"{text},{drawn}" if drawn and len(drawn) <= LONGEST else text
@@ -83,7 +85,8 @@ def from_link(text: str) -> Look:
     except (ValueError, IndexError):
         return Look()
     said |= {"colours": parts[2], "mode": parts[3], "view": parts[4]}
-    return read(said | {"contours": parts[5][:1] == "1", "boxes": parts[5][1:2] == "1"}, "")
+    flags = dict(zip(("contours", "boxes", "shared"), (digit == "1" for digit in parts[5]), strict=False))
+    return read(said | flags, "")
 
 
 def _packed(look: Look) -> str:

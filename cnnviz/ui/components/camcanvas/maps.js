@@ -1,10 +1,8 @@
 // The maps of other classes and methods, where they are at hand.
 import { draw } from "./draw.js";
 import { spread } from "./model.js";
+import { shelf } from "./scale.js";
 import { bytes, floats } from "../shared/bytes.js";
-
-/** What lies on the page's shelf for this canvas; it may come before or after the canvas itself. */
-export const shelf = (cam, name) => globalThis.cnnvizShelf?.get(`${cam.data.name} ${name}`);
 
 export function choose(cam, one) {
   const there = show(cam, one);
@@ -20,7 +18,8 @@ export function show(cam, one) {
     cam.pending = cam.shown;
     cam.drawn = `${one.target} ${one.method}`;
     cam.raw = raw;
-    cam.heat = spread(raw, ...cam.data.rawShape, ...cam.data.shape);
+    cam.own = spread(raw, ...cam.data.rawShape, ...cam.data.shape);
+    cam.reach = raw.reduce((top, value) => Math.max(top, value), 0);
     cam.caption = `Heat map of ${cam.data.against ? "against " : ""}${one.title}`;
     cam.lines = null;
     clearTimeout(cam.patience);

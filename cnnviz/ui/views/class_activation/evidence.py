@@ -5,7 +5,8 @@ from __future__ import annotations
 import html
 import io
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
@@ -22,6 +23,8 @@ from cnnviz.ui.session import visit
 from cnnviz.ui.widgets import show
 
 if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
     from cnnviz.attribution.heatmap import Heatmap
     from cnnviz.photo import Photo
     from cnnviz.runtime.engine import Engine
@@ -36,6 +39,14 @@ class CanvasState:
 
     begin: Look | None = None
     last: Look = field(default_factory=Look)
+    photo: str = ""
+
+
+@dataclass
+class ChosenClass:
+    """The class that was chosen last, and the digest of the photo it was chosen for."""
+
+    target: int | None = None
     photo: str = ""
 
 
@@ -72,6 +83,32 @@ def brightens(colours: str) -> bool:
     return bool((np.diff(shades) > -1).all())
 
 
+def file_name(photo: Photo, heat: Heatmap, part: str = "") -> str:
+    """What a file about the map is called, without its ending: photo, question, method, and the `part` shown."""
+    words = (photo.name.rsplit(".", 1)[0], heat.subject, heat.method, part)
+    return "_".join(re.sub(r"[^\w+]+", "-", text).strip("-")[:60] for text in words if text)
+
+
+def save(label: str, file: str, kind: str, make: Callable[[], bytes]) -> None:
+    """A button to take away what a view of the proof shows, as it is shown."""
+    ending = file.rsplit(".", 1)[1]
+    st.download_button(
+        label, make, file, kind, key=f"{ending}-proof", icon=":material/download:", on_click="ignore",
+        help="Download what this tab shows",
+    )  # fmt: skip
+
+
+def tiles(rows: Sequence[Sequence[np.ndarray]], gap: int = 6) -> bytes:
+    """Pictures uint8 (h, w, 3) of one size in rows, as one PNG."""
+    height, width = (max(one.shape[axis] for row in rows for one in row) for axis in (0, 1))
+    sheet = np.full((len(rows) * (height + gap) - gap, max(map(len, rows)) * (width + gap) - gap, 3), 255, np.uint8)
+    for i, row in enumerate(rows):
+        for k, one in enumerate(row):
+            top, left = i * (height + gap), k * (width + gap)
+            sheet[top : top + one.shape[0], left : left + one.shape[1]] = one
+    return png(sheet)
+
+
 def looking(place: str, photo: Photo) -> Look:
     """How the canvas begins: as the link says, as it was left on this visit, or plain; another photo has no strokes."""
     canvas = visit.this_visit().state(CanvasState, place)
@@ -98,10 +135,22 @@ def looked(place: str, look: Look) -> str:
     return text
 
 
-def findings(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
-    """What is wrong with the map, and what to do; nothing about a sound one."""
+def from_another_photo(target: int | None, photo: Photo) -> bool:
+    """Whether a class was chosen while another photo was looked at, and stays for this one."""
+    chosen = visit.this_visit().state(ChosenClass, "class")
+    if chosen.target != target:
+        chosen.target, chosen.photo = target, photo.digest
+    return target is not None and chosen.photo != photo.digest
+
+
+def findings(engine: Engine, key: str, photo: Photo, heat: Heatmap, above: DeltaGenerator) -> None:
+    """What is wrong with the map, and what to do; nothing about a sound one.
+
+    What is wrong with the network's answer itself stands `above` the picture, where it stays whichever map is drawn.
+    """
     for found in show.asked("cam-doctor", partial(engine.diagnose, key, photo, heat)) or ():
-        say = st.info if found.name == "saturated" else st.warning  # which is no illness
+        place = above if found.name in ("untrained", "chance", "normalisation") else st
+        say = place.info if found.name == "saturated" else place.warning  # which is no illness
         say(show.plain(f"{found.cause} {found.fix}"), icon=":material/stethoscope:")
 
 
@@ -123,6 +172,8 @@ def ladder(engine: Engine, key: str, photo: Photo, likely: Sequence[int], heat: 
         cells += [_thumb(heat) for heat in row]
     wide = f"--classes: {len(found.targets)}; --wide: {THUMB + 30}px"
     st.html(f'<div class="cv-ladder" style="{wide}"><i></i>{head}{"".join(cells)}</div>')
+    every = [[np.asarray(_drawn(one)) for one in row] for row in reversed(found.rows)]
+    save("PNG of all stages", f"{file_name(photo, heat, 'stages')}.png", "image/png", lambda: tiles(every))
 
 
 def pieces(engine: Engine, photo: Photo, heat: Heatmap, threshold: float) -> None:
@@ -136,7 +187,7 @@ def pieces(engine: Engine, photo: Photo, heat: Heatmap, threshold: float) -> Non
     if not found.boxes:
         show.say("No piece is warm enough; lower the threshold.")
         return
-    cut = regions.cut_out(photo, heat, found)
+    cut, name = regions.cut_out(photo, heat, found), file_name(photo, heat)
     one, two = st.columns([1.4, 1], gap="large")
     with one:
         listed = [{"box": i + 1, **vars(box)} for i, box in enumerate(found.boxes)]
@@ -147,11 +198,12 @@ def pieces(engine: Engine, photo: Photo, heat: Heatmap, threshold: float) -> Non
         show.image(flat.astype(np.uint8), "The warm part of the photo, cut out")
     with st.container(horizontal=True, gap="small"):
         st.download_button(
-            "JSON", lambda: json.dumps(found.card(heat, photo), indent=1), "boxes.json", "application/json",
+            "JSON", lambda: json.dumps(found.card(heat, photo), indent=1), f"{name}_boxes.json",
+            "application/json",
             key="json-boxes", icon=":material/download:", on_click="ignore", help="The boxes and what they are of",
         )  # fmt: skip
         st.download_button(
-            "Cut-out", lambda: _png(cut), "cut-out.png", "image/png", key="png-cut",
+            "Cut-out", lambda: png(cut), f"{name}_cut-out.png", "image/png", key="png-cut",
             icon=":material/download:", on_click="ignore", help="The warm part with a transparent ground",
         )  # fmt: skip
 
@@ -159,16 +211,19 @@ def pieces(engine: Engine, photo: Photo, heat: Heatmap, threshold: float) -> Non
 def _thumb(heat: Heatmap) -> str:
     from cnnviz.attribution.regions import caption
 
-    drawn = picture.overlay(heat.seen, heat.values, 0.55, side=THUMB * 2)
-    return img(np.asarray(drawn), caption(heat))
+    return img(np.asarray(_drawn(heat)), caption(heat))
+
+
+def _drawn(heat: Heatmap) -> Image.Image:
+    return picture.overlay(heat.seen, heat.values, 0.55, side=THUMB * 2)
 
 
 def img(pixels: np.ndarray, alt: str) -> str:
     return f'<img src="{picture.address(pixels, 85)}" alt="{html.escape(alt)}">'
 
 
-def _png(pixels: np.ndarray) -> bytes:
-    """The cut-out, uint8 (H, W, 4), as PNG with its transparency."""
+def png(pixels: np.ndarray) -> bytes:
+    """A picture uint8 (H, W, 3), or (H, W, 4) with its transparency, as PNG."""
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG")
     return file.getvalue()

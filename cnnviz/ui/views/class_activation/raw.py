@@ -10,6 +10,7 @@ import streamlit as st
 
 from cnnviz import picture
 from cnnviz.ui.server import startup
+from cnnviz.ui.views.class_activation.evidence import file_name, png, save
 from cnnviz.ui.widgets import show
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ def raw(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
         show.image(show.pixelated(picture.diverging(heat.raw), 420), f"Raw map of {heat.subject}, signed")
         show.scale(float(heat.raw.min()), float(heat.raw.max()), picture.ACTIVATION, "Raw map")
         show.say(signs(heat))
+        file = f"{file_name(photo, heat, 'raw')}.png"
+        save("PNG of the raw map", file, "image/png", lambda: png(show.pixelated(picture.diverging(heat.raw), 420)))
     maps = show.asked("cam-maps", partial(engine.activations, key, photo, heat.layer)) if heat.weights.size else None
     if maps is None or maps.layer != heat.layer:
         return

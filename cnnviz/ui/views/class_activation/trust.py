@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from cnnviz import picture
-from cnnviz.ui.views.class_activation.evidence import THUMB, img
+from cnnviz.ui.views.class_activation.evidence import THUMB, file_name, img, save, tiles
 from cnnviz.ui.widgets import show
 from cnnviz.ui.widgets.background import patiently
 
@@ -64,6 +64,11 @@ def faithful(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
                 "a blob in the middle": (chance.shares * 100, getattr(chance, name)),
             }
             curves(lines, chance_of(heat), f"% of pixels, {name}", "probability")
+    table = {"share": own.shares, "deletion": own.deletion, "insertion": own.insertion}
+    table |= {"baseline_deletion": chance.deletion, "baseline_insertion": chance.insertion}
+    lines_of = [",".join(table), *(",".join(f"{n:.6g}" for n in row) for row in zip(*table.values(), strict=True))]
+    written = "\n".join([*lines_of, ""]).encode()
+    save("CSV of the curves", f"{file_name(photo, heat, 'faithfulness')}.csv", "text/csv", lambda: written)
     show.say(
         "A faithful map loses the answer early while its best pixels are deleted, and finds it early while they come "
         "back into a blurred photo."
@@ -98,6 +103,8 @@ def sane(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
             f"<b>rank correlation {close:+.2f}</b></figcaption></figure>"
         )
     st.html(f'<div class="cv-dial">{"".join(cells)}</div>')
+    drawn_each = [show.pixelated(picture.diverging(raw), THUMB) for raw in found.maps]
+    save("PNG of the maps", f"{file_name(photo, heat, 'sanity')}.png", "image/png", lambda: tiles([drawn_each]))
     show.say(
         "The map falls apart with the weights, as an explanation must."
         if found.passed

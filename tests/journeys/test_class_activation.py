@@ -1,0 +1,82 @@
+"""Class activation as a person uses it: what the map's colours stand for, another class, another photo, and Stop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cnnviz import picture
+from cnnviz.photo import Photo
+from cnnviz.runtime.engine import Engine
+from tests.journeys.conftest import at_rest, pixels
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+NET = "bundled/cats_dogs"
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return Engine(device="cpu")
+
+
+def opened(page: Page, link: str) -> None:
+    page.goto(link)
+    page.locator(".cam canvas").wait_for()
+    page.get_by_text("strongest").first.wait_for()
+    at_rest(page)
+
+
+def scale_of(page: Page) -> str:
+    return page.locator(".camscale").get_attribute("aria-label") or ""
+
+
+def test_a_class_that_is_improbable_glows_less_on_one_scale_for_all_and_the_scale_has_numbers(page: Page, engine):
+    """Each map is scaled to itself unless the switch says otherwise; both say so, with the engine's numbers."""
+    photo = Photo.sample("cat")
+    both = [engine.heatmap(NET, photo, target) for target in (0, 1)]
+    low, high = sorted(both, key=lambda heat: heat.reach)
+    opened(page, f"/class_activation?photo=cat&model={NET}&class={low.target}&look=1,0,gray,overlay,seen,00,0.5")
+    assert f"0 to {low.reach:.3g}".rstrip("0") in scale_of(page)
+    assert "own maximum" in scale_of(page)
+    brightest = pixels(page.locator(".cam canvas"))[..., :3].max()
+    assert brightest >= 250
+    page.get_by_role("checkbox", name="One scale for all classes").check()
+    at_rest(page)
+    assert "one scale for all classes" in scale_of(page)
+    assert f"0 to {high.reach:.3g}".rstrip("0") in scale_of(page)
+    dimmed = pixels(page.locator(".cam canvas"))[..., :3].max()
+    assert dimmed == pytest.approx(255 * low.reach / high.reach, abs=4)
+    with page.expect_download() as got:
+        page.get_by_role("button", name="PNG").first.click()
+    taken = np.asarray(Image.open(got.value.path()).convert("RGB"))
+    assert int(taken.max()) == pytest.approx(int(dimmed), abs=4)
+
+
+def test_what_a_proof_shows_is_what_its_button_saves(page: Page, engine):
+    heat = engine.heatmap(NET, Photo.sample("cat"), 1, against=True)
+    opened(page, f"/class_activation?photo=cat&model={NET}&class=1&against=true")
+    with page.expect_download() as got:
+        page.get_by_role("button", name="PNG of the raw map").click()
+    assert got.value.suggested_filename == f"cat_against-{heat.label}_gradcam_raw.png"
+    saved = np.asarray(Image.open(got.value.path()).convert("RGB"))
+    truth = picture.diverging(heat.raw)
+    step = saved.shape[0] // truth.shape[0]
+    assert np.array_equal(saved[step // 2 :: step, step // 2 :: step], truth)
+    with page.expect_download() as got:
+        page.get_by_role("button", name="NPY, signed").click()
+    np.testing.assert_array_equal(np.load(got.value.path()), heat.raw)
+
+
+def test_the_warning_of_an_untrained_network_stands_above_its_map(page: Page):
+    opened(page, "/class_activation?photo=cat&model=lecture/cats_gap")
+    warning = page.get_by_text("never been trained")
+    warning.wait_for()
+    assert warning.bounding_box()["y"] < page.locator(".cam canvas").bounding_box()["y"]
+    page.get_by_role("button", name="HiResCAM").click()
+    page.get_by_role("heading", name="HiResCAM").wait_for()
+    assert warning.is_visible()
