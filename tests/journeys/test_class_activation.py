@@ -73,8 +73,9 @@ def test_what_a_proof_shows_is_what_its_button_saves(page: Page, engine):
 
 
 def test_the_warning_of_an_untrained_network_stands_above_its_map(page: Page):
-    opened(page, "/class_activation?photo=cat&model=lecture/cats_gap")
-    warning = page.get_by_text("never been trained")
+    page.set_default_timeout(15_000)
+    page.goto("/class_activation?photo=cat&model=lecture/cats_gap")
+    warning = page.get_by_text("never been trained").first
     warning.wait_for()
     assert warning.bounding_box()["y"] < page.locator(".cam canvas").bounding_box()["y"]
     page.get_by_role("button", name="HiResCAM").click()
