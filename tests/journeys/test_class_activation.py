@@ -70,14 +70,3 @@ def test_what_a_proof_shows_is_what_its_button_saves(page: Page, engine):
     with page.expect_download() as got:
         page.get_by_role("button", name="NPY, signed").click()
     np.testing.assert_array_equal(np.load(got.value.path()), heat.raw)
-
-
-def test_the_warning_of_an_untrained_network_stands_above_its_map(page: Page):
-    page.set_default_timeout(15_000)
-    page.goto("/class_activation?photo=cat&model=lecture/cats_gap")
-    warning = page.get_by_text("never been trained").first
-    warning.wait_for()
-    assert warning.bounding_box()["y"] < page.locator(".cam canvas").bounding_box()["y"]
-    page.get_by_role("button", name="HiResCAM").click()
-    page.get_by_role("heading", name="HiResCAM").wait_for()
-    assert warning.is_visible()
