@@ -77,10 +77,9 @@ def layer_of_maps() -> None:
     asked, layer = shown.layer == layer, shown.layer  # where the layer was refused, the one before is shown
     with strip:
         through_the_net(staged, layer)
-    pair, called, digests = [shown], [photo.name], [photo.digest]
+    pair, of_photos = [shown], [photo]
     if second is not None and second.maps.shape == shown.maps.shape:
-        pair, called = [shown, second], [photo.name, titles.get(beside, beside)]
-        digests = [photo.digest, other.digest]
+        pair, of_photos = [shown, second], [photo, other]
     count, height, width = shown.maps.shape
     show.section(f"All {count} channels of {layer}", f"{height} × {width} each; point at a number, click a channel")
     liveliest = int(shown.maps.std(axis=(1, 2)).argmax())
@@ -94,7 +93,7 @@ def layer_of_maps() -> None:
     reach = max(max(float(one.maps.max()), -float(one.maps.min())) for one in (*pair, *staged))
     reach = reach if np.isfinite(reach) else 1.0
     mapgrid(
-        "maps", pair, called, " ".join([*of, *digests]), visit.this_visit().pictures,
+        "maps", pair, of_photos, engine.model(key), visit.this_visit().pictures,
         chosen=st.session_state["channel"], scope=scope, reach=reach,
         field=numbers.field(engine, key, layer), big=show.presenting(),
         tiles=st.session_state["tiles"], on_choose=lambda channel: st.session_state.update(channel=channel),

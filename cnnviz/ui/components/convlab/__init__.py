@@ -16,6 +16,7 @@ from cnnviz.signal.examples import Example
 from cnnviz.signal.kernels import KERNELS
 from cnnviz.ui.components.shared import joiner
 from cnnviz.ui.components.shared.encode import colours, text
+from cnnviz.ui.components.shared.subject import subject
 
 HERE = Path(__file__).parent
 _STAMPS = itertools.count(1)
@@ -73,7 +74,7 @@ def convlab(
             "width": planes.shape[2],
             "height": planes.shape[1],
             "name": name,
-            "stamp": stamp,
+            "stamp": subject(stamp, name),
             "presets": kernel_table(KERNELS),
             "learned": [np.round(w.astype(float), 5).tolist() for w in learned],
             "learned_from": learned_from,

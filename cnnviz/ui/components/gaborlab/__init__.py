@@ -14,6 +14,7 @@ from cnnviz.options import RequestError
 from cnnviz.signal.gabor import Gabor
 from cnnviz.signal.gaborfit import Fit
 from cnnviz.ui.components.shared import encode, joiner
+from cnnviz.ui.components.shared.subject import subject
 
 HERE = Path(__file__).parent
 VIEWS = ("response", "directions")
@@ -28,7 +29,7 @@ def _data(pictures: Mapping[str, np.ndarray], stamp: str) -> dict[str, Any]:
     side = next(iter(pictures.values())).shape[0]
     return {
         "side": side,
-        "stamp": stamp,
+        "stamp": subject(stamp, pictures),
         "pictures": [{"name": name, "pixels": encode.text(gray)} for name, gray in pictures.items()],
         "luts": encode.colours(),
     }

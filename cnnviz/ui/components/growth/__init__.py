@@ -9,6 +9,7 @@ import streamlit as st
 
 from cnnviz.picture import data_url
 from cnnviz.ui.components.shared import joiner
+from cnnviz.ui.components.shared.subject import subject
 
 HERE = Path(__file__).parent
 _growth = st.components.v2.component(
@@ -24,6 +25,7 @@ def growth(key: str, frames: Sequence[bytes], steps: Sequence[int], values: Sequ
     _growth(
         key=key,
         data={
+            "subject": subject(frames, steps, values, alt),
             "frames": [*map(data_url, frames)],
             "steps": list(steps),
             "values": [float(f"{v:.5g}") for v in values],

@@ -84,7 +84,7 @@ function build(root) {
   curve.addEventListener("pointermove", (event) => { if (event.buttons) reach(event); });
 
   self.update = (data) => {
-    const old = self.data, fresh = !old || old.frames.length !== data.frames.length || old.frames.at(-1) !== data.frames.at(-1);
+    const old = self.data, fresh = !old || old.subject !== data.subject;
     self.data = data;
     if (!fresh) return;
     self.stop();

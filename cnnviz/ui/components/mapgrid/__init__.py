@@ -15,9 +15,12 @@ import streamlit as st
 from cnnviz import picture
 from cnnviz.ui.components import shelf
 from cnnviz.ui.components.shared import encode, joiner
+from cnnviz.ui.components.shared.subject import subject
 
 if TYPE_CHECKING:
     from cnnviz.inference.activations import Activations
+    from cnnviz.models.load import Model
+    from cnnviz.photo import Photo
 
 HERE = Path(__file__).parent
 BUDGET = 700_000  # values that travel; larger layers are averaged down for the grid, the close-up has every number
@@ -40,8 +43,8 @@ def order(key: str, sort: str) -> None:
 def mapgrid(
     key: str,
     shown: Sequence[Activations],
-    names: Sequence[str],
-    subject: str,
+    photos: Sequence[Photo],
+    model: Model,
     kept: MutableMapping[str, dict[str, Any]],
     *,
     chosen: int,
@@ -55,17 +58,18 @@ def mapgrid(
 ) -> None:
     """The channels of one photo's activations, or of two photos side by side on one scale.
 
-    They stand as `order` says. `subject` tells these maps from all others; they are made ready once as long as `kept`
-    lasts, and travel once. `reach` is the largest size of a value in all layers; `field` is a receptive field's size,
-    jump, middle, and whether it sees everything; `tiles` is how large a tile is, px. `on_choose` hears the channel
-    chosen, `on_size` that size.
+    They stand as `order` says. While `model`, `photos` and the layer are the same they are made ready once, as long as
+    `kept` lasts, and travel once. `reach` is the largest size of a value in all layers; `field` is a receptive field's
+    size, jump, middle, and whether it sees everything; `tiles` is how large a tile is, px. `on_choose` hears the
+    channel chosen, `on_size` that size.
     """
-    if kept.get(key, {}).get("subject") != subject:
-        kept[key] = {"subject": subject, **_maps(shown, names)}
+    of = subject(model, *photos, shown[0].layer)
+    if kept.get(key, {}).get("subject") != of:
+        kept[key] = {"subject": of, **_maps(shown, [photo.name for photo in photos])}
     shelf.lay(f"{key} tiles", kept[key])
     data: dict[str, Any] = {
         "name": key,
-        "subject": subject,
+        "subject": of,
         "reach": reach,
         "lut": encode.colours()["activation"],
         "field": list(field),

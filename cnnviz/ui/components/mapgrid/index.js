@@ -45,6 +45,7 @@ function update(grid, told) {
   grid.lut ??= palette(data.lut);
   const fresh = !old || old.subject !== data.subject;
   if (fresh) {
+    clearTimeout(grid.timer); // a channel chosen of the maps before
     grid.parts = data.pictures.map((p) => ({ name: p.name, maps: bytes(p.maps), mean: floats(p.mean), max: floats(p.max), alive: floats(p.alive) }));
     grid.reaches = floats(data.reaches);
     grid.most = Math.max(...grid.reaches) || 1;

@@ -10,6 +10,7 @@ import streamlit as st
 
 from cnnviz import picture
 from cnnviz.ui.components.shared import joiner
+from cnnviz.ui.components.shared.subject import subject
 
 HERE = Path(__file__).parent
 _mosaic = st.components.v2.component(
@@ -37,6 +38,7 @@ def mosaic(
     """
     height, width = tiles.shape[:2]
     data = {
+        "subject": subject(tiles, names, columns, gap, alt),
         "src": picture.address(tiles, 92),
         "columns": columns,
         "rows": -(-len(names) // columns),

@@ -68,10 +68,12 @@ function build(root) {
   });
 
   self.update = (data) => {
-    const fresh = !self.data || self.data.src !== data.src;
+    const fresh = !self.data || self.data.subject !== data.subject;
     const moved = !self.data || self.data.chosen !== data.chosen || fresh;
     self.data = data;
     if (fresh) {
+      clearTimeout(self.later); // what was chosen of the one before
+      hover.style.visibility = name.style.visibility = "hidden";
       image.src = data.src;
       image.alt = data.alt;
       root.style.aspectRatio = `${data.width} / ${data.height}`;
