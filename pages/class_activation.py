@@ -14,6 +14,7 @@ from cnnviz.options import Options
 from cnnviz.script import HEAT, PHOTO, call, script
 from cnnviz.ui.components import camcanvas
 from cnnviz.ui.components.camcanvas.look import Look
+from cnnviz.ui.components.shared.subject import subject as key_of
 from cnnviz.ui.server import startup
 from cnnviz.ui.session import current, visit
 from cnnviz.ui.session.link import linked_of, note, noted
@@ -132,7 +133,7 @@ def answer(
     with bars:
         shown = said[:5] if heat is None else [*said[:5], *(p for p in said[5:] if p.index == heat.target)]
         show.section("What it says", show.titled(engine.model(key)))
-        show.bars(shown, marked=None if heat is None else heat.target)
+        show.bars(shown, marked=None if heat is None else heat.target, model=engine.model(key))
     if heat is None:
         return
     label, methods = {p.index: p.label for p in said}, startup.methods()
@@ -148,7 +149,7 @@ def answer(
             likely = {i: label[i] for i in dict.fromkeys([*(p.index for p in said[:5]), heat.target])}
             quick = {name: way.title for name, way in methods.items() if way.reads == "maps"}
         camcanvas.pictures(photo, heat, visit.this_visit().pictures, "camcanvas")
-        subject = f"{engine.model(key).fingerprint} {photo.digest} {asked.layer} {asked.against} {asked.versus}"
+        subject = key_of(engine.model(key), photo, asked.layer, asked.versus, asked.against, asked.given)
         look = camcanvas.camcanvas(
             photo, heat, proof.caption(heat), begin, classes=likely, methods=quick, subject=subject,
             big=show.presenting(), key="camcanvas",

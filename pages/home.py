@@ -9,7 +9,9 @@ import streamlit as st
 
 from cnnviz import picture, places
 from cnnviz.script import HEAT, PHOTO, call, script
+from cnnviz.ui.server import startup
 from cnnviz.ui.session import current
+from cnnviz.ui.shell import sidebar
 from cnnviz.ui.widgets import show
 
 if TYPE_CHECKING:
@@ -21,9 +23,15 @@ if TYPE_CHECKING:
     from cnnviz.photo import Photo
 
 # say
-show.head(
-    "What the net sees", "A photo on its way through a net: what goes in, what each stage makes of it, what it says."
-)
+side_head, side_add = st.columns([2, 1], gap="medium", vertical_alignment="bottom")
+with side_head:
+    show.head(
+        "cnnviz",
+        "How a network reads your photo: its prediction, the evidence for it, and the feature maps on the way.",
+    )
+with side_add:
+    if not show.presenting():
+        sidebar.invite()
 
 # ask: net and photo stand in the sidebar
 photo = current.photo()
@@ -32,15 +40,15 @@ side_in, side_heat, side_said = st.columns([1, 1, 0.8], gap="medium")
 with side_in:
     show.section("The photo", f"{photo.width} × {photo.height}")
     show.image(picture.fit(photo, 800), f"The photo {photo.name}", tallest=420)
-place_heat = show.waiting(side_heat, "Where it looked", 215)
-place_said = show.waiting(side_said, "What it says", 215)
+place_heat = show.waiting(side_heat, "Evidence", 215)
+place_said = show.waiting(side_said, "Prediction", 215)
 with st.container(key="stages"):
-    place_stages = show.waiting(st.container(), "On the way", 230)
+    place_stages = show.waiting(st.container(), "Feature maps", 230)
 
 
 # compute
 def answers(key: str, photo: Photo) -> tuple[Model, Photo, tuple[Prediction, ...], Heatmap, LayerTable]:
-    """What the net says and where it looked, with the net and the photo that this is about."""
+    """The predictions and the evidence for the first, with the network and the photo that they are of."""
     said = engine.predict(key, photo, top=5)
     return engine.model(key), photo, said, engine.heatmap(key, photo), engine.layers(key)
 
@@ -54,7 +62,7 @@ with side_said:
     engine = current.engine()
 with place_trouble:
     key = show.required_net()
-    answered = show.asked("home", partial(answers, key, photo), "Asking the net", of=show.ITSELF)
+    answered = show.asked("home", partial(answers, key, photo), "Running the network", of=show.ITSELF)
     staged = show.asked("home-stages", partial(stages, key, photo), "Running the stages", of=show.ITSELF)
 
 # show
@@ -62,7 +70,7 @@ old = False
 if answered:
     model, asked_of, said, heat, table = answered
     with place_heat.container():
-        show.section("Where it looked", f"for {heat.label}")
+        show.section(f"Evidence for “{heat.label}”", startup.methods()[heat.method].title)
         old = show.previous(key, photo, model, asked_of)
         show.image(
             picture.overlay(asked_of, heat, 0.55, side=800),
@@ -70,9 +78,9 @@ if answered:
             tallest=420,
         )
     with place_said.container():
-        show.section("What it says", show.titled(model))
+        show.section("Prediction", show.titled(model))
         show.previous(key, photo, model, asked_of)
-        show.bars(said, marked=heat.target)
+        show.bars(said, marked=heat.target, model=model)
         show.facts(
             {
                 "Parameters": f"{table.total_parameters:,}",
@@ -82,14 +90,16 @@ if answered:
         )
         st.page_link(
             places.page("class_activation"),
-            label="Ask which pixels spoke for it",
+            label="Explain this prediction",
             query_params=current.view(),
             icon=":material/local_fire_department:",
         )
 if staged:
     model, asked_of, maps = staged
     with place_stages.container():
-        show.section("On the way", "the nine liveliest channels of each stage; black is zero, warm above, cold below")
+        show.section(
+            "Feature maps", "the nine channels with the largest variance; black is zero, warm above, cold below"
+        )
         show.previous(key, photo, model, asked_of)
         for column, shown in zip(st.columns(len(maps), gap="small"), maps, strict=True):
             with column:

@@ -44,6 +44,7 @@ SEEN = {
     "ui/views/train/run_view": "pages/test_train.py",
     "ui/widgets/background": "pages/test_background.py",
     "ui/widgets/forgetting": "journeys/test_uploads.py",
+    "ui/widgets/network": "pages/test_shell.py",
     "ui/widgets/show": "pages/test_activations.py",
 }
 # Tests of no single module: what holds for all of them, or for the repository.

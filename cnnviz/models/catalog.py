@@ -35,6 +35,7 @@ class ModelInfo:
     parameters: int | None  # None where only loading would tell
     bytes: int
     where: str
+    data: str = ""  # the public data set it was trained on
 
 
 def rows(weights: Path | str | None = None, runs: Path | str | None = None) -> tuple[ModelInfo, ...]:
@@ -151,7 +152,9 @@ def _torchvision(paths: Iterable[Path]) -> list[ModelInfo]:
     for net in TORCHVISION:
         here = shelf.pick(net.name, net.file, paths) or next((path for path in cached if path.stem == net.file), None)
         size = here.stat().st_size if here else round(net.mebibytes * 2**20)
-        listed.append(ModelInfo(net.name, net.title, net.parameters, size, "on disk" if here else "download"))
+        listed.append(
+            ModelInfo(net.name, net.title, net.parameters, size, "on disk" if here else "download", "ImageNet")
+        )
     return listed
 
 

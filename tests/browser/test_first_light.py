@@ -42,7 +42,9 @@ def said(page: Page) -> dict[str, float]:
     bars = page.get_by_role("list", name="Predictions").last  # while Streamlit redraws there may be two
     bars.wait_for()
     rows = bars.get_by_role("listitem").all_inner_texts()
-    read = (re.match(r"(.+?)\s+([\d.]+)%", row) for row in rows)  # a row caught in the middle of a redraw says nothing
+    read = (
+        re.match(r"(.+?)\s+(?:[<>] )?([\d.]+)%", row) for row in rows
+    )  # a row caught in the middle of a redraw says nothing
     return {found[1]: float(found[2]) for found in read if found}
 
 
@@ -60,7 +62,7 @@ def wait_until_said(page: Page, wanted: dict[str, float], shown=said) -> None:
 
 def test_first_paint_explains_the_sample_cat_and_an_uploaded_photo_is_read(page: Page):
     page.goto("/")
-    page.get_by_role("heading", name="What the net sees").wait_for()
+    page.get_by_role("heading", name="cnnviz").wait_for()
     page.get_by_alt_text(re.compile(r"^Heat map of cat")).wait_for()
     wait_until_said(page, truth(Photo.sample("cat")))
 

@@ -51,7 +51,7 @@ def test_after_a_refusal_the_old_answer_stands_under_its_own_name_and_photo(visi
     assert len(at.error) == 1
     text = words(at)
     assert text.count(f"This is the previous answer: {title} on the photo cat.") == 2
-    assert f"What it says <small>{title}" in text
+    assert f"Prediction <small>{title}" in text
     assert not at.code  # the Python of what is picked would raise
     at.button_group("photo").set_value("coffee").run()
     assert len(at.error) == 1

@@ -202,7 +202,7 @@ def test_presenting_hides_the_sidebar_and_the_prose(visit, words):
     at = visit(present="true")
     assert at.toggle("present").value
     assert not at.sidebar.selectbox
-    assert "on its way through a net" not in words(at)
+    assert "How a network reads your photo" not in words(at)
     at.toggle("present").set_value(False).run()
     assert at.sidebar.selectbox
 

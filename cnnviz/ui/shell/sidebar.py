@@ -19,7 +19,7 @@ from cnnviz.ui.session import link, uploads, visit
 from cnnviz.ui.session.photos import MOST, add_photo, own_photos, photo_store
 from cnnviz.ui.session.visit import OWN
 from cnnviz.ui.shell import checkpoint_upload
-from cnnviz.ui.widgets import forgetting, show
+from cnnviz.ui.widgets import forgetting, network, show
 from cnnviz.ui.widgets.controls import pick, tick
 
 SHORT = {"global average pooling": "GAP", "without max pooling": "no pooling", "convolutional base": "base"}
@@ -47,11 +47,18 @@ def _net() -> None:
     often = collections.Counter(named.values())
     named = {key: words if often[words] == 1 else f"{words} · {key}" for key, words in named.items()}
     asked = st.query_params.get("model")
+    _back()
     named = _with_snapshots(named)
     chosen = pick("Net", "model", list(named), startup.first(listed), words=named.__getitem__)
     _strange("net", "model", asked, named)
     _snapshot(chosen)
     checkpoint_upload.draw()
+
+
+def _back() -> None:
+    """Where the net that was picked could not be had: pick the one that the page shows."""
+    if (shown := st.session_state.pop(network.INSTEAD, None)) is not None:
+        st.session_state["model"] = shown
 
 
 def _with_snapshots(named: Mapping[str, str]) -> dict[str, str]:
@@ -97,7 +104,7 @@ def _words(row: Any) -> str:
     title = row.title
     for long, short in SHORT.items():
         title = title.replace(long, short)
-    return title if where in title else f"{title} · {where}"
+    return " · ".join([title, *([where] if where not in title else []), *([row.data] if row.data else [])])
 
 
 def _photos() -> None:
@@ -136,9 +143,19 @@ def _bring(key: str) -> None:
     uploads.take("photos", "photo", key, add_photo)
 
 
+def invite() -> None:
+    """The sidebar's "Add photos" once more, for the first screen: on a phone the sidebar is shut."""
+    key = f"invite-{uploads.turn('photos')}"
+    st.file_uploader(
+        "Add your photo", accept_multiple_files=True, key=key, on_change=_bring, args=(key,),
+        max_upload_size=uploads.limit("photo"), help=f"{', '.join(FORMATS)}; {MOST} photos at most",
+    )  # fmt: skip
+
+
 def unseen() -> None:
     """What the sidebar does for the link, where there is no sidebar: net and photo are taken from it and kept."""
     listed, mine = startup.rows(), own_photos()
+    _back()
     keys, first = _with_snapshots({row.key: row.title for row in listed}), startup.first(listed)
     for key, allowed, default in (("model", list(keys), first), ("photo", [*mine, *samples()], samples()[0])):
         link.linked(key, default, allowed.__contains__, str)

@@ -10,12 +10,10 @@ show.take_away("gabor", picture=lambda: pixels, array=lambda: response, python=l
 
 from __future__ import annotations
 
-import contextlib
-import functools
 import html
 import io
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -23,10 +21,9 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import StopException
 
 from cnnviz import picture
-from cnnviz.options import RequestError
 from cnnviz.script import opened
 from cnnviz.ui.server import startup
-from cnnviz.ui.session import current, photos, visit
+from cnnviz.ui.session import current, photos
 from cnnviz.ui.widgets import background
 from cnnviz.ui.widgets.feedback import ITSELF as ITSELF
 from cnnviz.ui.widgets.feedback import asked as asked
@@ -36,15 +33,17 @@ from cnnviz.ui.widgets.feedback import previous as previous
 from cnnviz.ui.widgets.feedback import refusals as refusals
 from cnnviz.ui.widgets.feedback import refused as refused
 from cnnviz.ui.widgets.feedback import say as say
+from cnnviz.ui.widgets.network import net as net
+from cnnviz.ui.widgets.network import required_net as required_net
+from cnnviz.ui.widgets.predictions import bars as bars
+from cnnviz.ui.widgets.predictions import percent as percent
 
 if TYPE_CHECKING:
     from PIL import Image
     from streamlit.delta_generator import DeltaGenerator
 
-    from cnnviz.inference.predict import Prediction
     from cnnviz.models.load import Model
     from cnnviz.photo import Photo
-    from cnnviz.runtime.engine import Engine
 
 WIDEST = 1460  # px: Streamlit shrinks and re-encodes anything wider
 
@@ -143,19 +142,6 @@ def pixelated(values: np.ndarray, side: int) -> np.ndarray:
     return values.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
-def bars(predictions: Sequence[Prediction], marked: int | None = None) -> None:
-    """The most probable classes as bars with their percentages; `marked` is the class that is being explained."""
-    rows = []
-    for p in predictions:
-        share = f"{p.probability:.1%}"
-        kind = "cv-marked" if p.index == marked else ""
-        rows.append(
-            f'<div role="listitem" class="{kind}"><span>{html.escape(p.label)}</span>'
-            f'<b>{share}</b><i><u style="width:{max(p.probability, 0.002):.2%}"></u></i></div>'
-        )
-    st.html(f'<div role="list" class="cv-bars" aria-label="Predictions">{"".join(rows)}</div>')
-
-
 def facts(values: Mapping[str, object]) -> None:
     """Numbers with their names, in one quiet row."""
     cells = (f"<div><dt>{html.escape(k)}</dt><dd>{html.escape(str(v))}</dd></div>" for k, v in values.items())
@@ -234,42 +220,6 @@ def take_away(
                 st.code(link, language=None, wrap_lines=True)
                 if current.photo().personal:
                     say("Your own photo is never part of a link; whoever opens it sees the first sample.")
-
-
-def net() -> str | None:
-    """The key of the net to show: the one picked, loaded here with its download's progress; where that is refused, a
-    sentence, and the net this visit had before.
-    """
-    engine, picked = current.engine(), current.model_picked()
-    place = st.empty()
-
-    def progress(done: int, total: int) -> None:
-        place.progress(min(1.0, done / max(total, 1)), f"Downloading {done / 1e6:,.0f} of {total / 1e6:,.0f} MB")
-
-    key = asked("net", functools.partial(_loaded, engine, picked, progress), of=ITSELF)
-    place.empty()
-    if key is None:  # a link to a net that cannot be had: another will do meanwhile
-        for other in (startup.first(startup.rows()), startup.SPARE):
-            with contextlib.suppress(RequestError):
-                key = _loaded(engine, other)
-                visit.this_visit().questions["net"] = visit.LastQuestion(
-                    ITSELF, functools.partial(_loaded, engine, key)
-                )
-                break
-    current.use_model(key)
-    return key
-
-
-def required_net() -> str:
-    """As `net`; where there is none, the page ends here."""
-    if (key := net()) is None:
-        st.stop()
-    return key
-
-
-def _loaded(engine: Engine, key: str, progress: Callable[[int, int], None] | None = None) -> str:
-    """The key of a net, once it is loaded."""
-    return engine.model(key, progress).key
 
 
 def opening(photo: Photo) -> str:

@@ -120,7 +120,7 @@ def _tile(case: PhotoReport) -> str:
     words = f"{html.escape(case.photo.name)}<br><b>{html.escape(case.heat.label)}</b> "
     return (
         f'<figure><img src="{picture.address(drawn, 82)}" alt="{html.escape(caption(case.heat))}">'
-        f"<figcaption>{words}{case.predictions[0].probability:.0%}</figcaption></figure>"
+        f"<figcaption>{words}{html.escape(show.percent(case.predictions[0].probability, 0))}</figcaption></figure>"
     )
 
 

@@ -37,7 +37,8 @@ def erased(engine: Engine, key: str, photo: Photo, heat: Heatmap, strokes: Seque
         show.bars(found.predictions, marked=heat.target)
     with two:
         lines = {found.label: (found.shares * 100, found.probabilities)}
-        curves(lines, f"{found.label}: {before:.1%} before, {now:.1%} now", "% erased", "probability")
+        words = f"{found.label}: {show.percent(before)} before, {show.percent(now)} now"
+        curves(lines, words, "% erased", "probability")
     return found
 
 

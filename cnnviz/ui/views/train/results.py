@@ -87,7 +87,7 @@ def gallery(key: str, said: dict[str, Any], shown: list[dict[str, Any]]) -> None
     for one in shown:
         with show.refusals():
             photo = Photo.open(Path(said["root"]) / one["path"], side=640)
-            label = f"{classes[one['true']]}, called {classes[one['said']]}, {one['probability']:.0%}"
+            label = f"{classes[one['true']]}, called {classes[one['said']]}, {show.percent(one['probability'], 0)}"
             heat = engine.heatmap(key, photo, one["said"])
             drawn = np.asarray(picture.overlay(photo, heat, 0.5, side=320))
             small = picture.resize(drawn, 220, round(220 * drawn.shape[0] / drawn.shape[1]))

@@ -1,0 +1,73 @@
+"""Predictions as bars, and beneath them which classes there are, where a network has few."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from cnnviz.ui.server import startup
+from cnnviz.ui.widgets.feedback import plain, say
+
+if TYPE_CHECKING:
+    from cnnviz.inference.predict import Prediction
+    from cnnviz.models.catalog import ModelInfo
+    from cnnviz.models.load import Model
+
+FEW = 10  # classes that are named one by one
+EVERYDAY = "ImageNet"  # classes of everyday things, for a photo that none of few classes fits
+
+
+def percent(probability: float, digits: int = 1) -> str:
+    """A probability in words: 96.6%; never 0 or 100%, which a softmax cannot reach, but < 0.1% and > 99.9%."""
+    edge = 10.0**-digits
+    if probability < edge / 200:
+        return f"< {edge:.{digits}f}%" if digits else "< 1%"
+    if probability >= 1 - edge / 200:
+        return f"> {100 - edge:.{digits}f}%" if digits else "> 99%"
+    return f"{probability:.{digits}%}"
+
+
+def bars(predictions: Sequence[Prediction], marked: int | None = None, model: Model | None = None) -> None:
+    """The most probable classes as bars with their percentages; `marked` is the class that is being explained.
+
+    Of a `model` with few classes it is said which these are, and one with more is offered where one is on the disk.
+    """
+    rows = []
+    for p in predictions:
+        kind = "cv-marked" if p.index == marked else ""
+        rows.append(
+            f'<div role="listitem" class="{kind}"><span>{html.escape(p.label)}</span>'
+            f"<b>{html.escape(percent(p.probability))}</b>"
+            f'<i><u style="width:{max(p.probability, 0.002):.2%}"></u></i></div>'
+        )
+    st.html(f'<div role="list" class="cv-bars" aria-label="Predictions">{"".join(rows)}</div>')
+    if model is not None and 0 < len(model.labels) <= FEW:
+        say(f"{few(model)} Every photo is given one of them.")
+        if (other := everyday()) and other.key != model.key:
+            _offer(other)
+
+
+def few(model: Model) -> str:
+    """The sentence that names the classes of a network."""
+    return f"This network knows {len(model.labels)} classes: {', '.join(model.labels)}."
+
+
+def everyday() -> ModelInfo | None:
+    """The first network with classes of everyday things that needs no download."""
+    return next((row for row in startup.rows() if row.data == EVERYDAY and row.where == "on disk"), None)
+
+
+def _offer(other: ModelInfo) -> None:
+    """A button that takes the other network."""
+
+    def take() -> None:
+        st.session_state["model"] = other.key
+
+    if st.button(
+        f"Use {plain(other.title)}: 1,000 {EVERYDAY} classes", key="more-classes", on_click=take,
+        icon=":material/category:",
+    ):  # fmt: skip
+        st.rerun()  # the whole page: the network is picked outside of what runs by itself here

@@ -1,0 +1,106 @@
+"""Home and the network picker: they name the same network, and say which classes it has."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+from PIL import Image
+
+from cnnviz.photo import Photo
+from tests.journeys.conftest import at_rest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+    from tests.browser.conftest import Dashboard
+
+FIRST = "Cats and dogs"
+
+
+@pytest.fixture
+def weights(dashboard: Dashboard):
+    """A file that is no checkpoint, and an ImageNet network with random weights, in the server's folder."""
+    import torch
+    import torchvision
+
+    folder = dashboard.places / "weights"
+    broken, good = folder / "broken.pth", folder / "squeezenet1_1-b8a52dc0.pth"
+    broken.write_bytes(b"this is no checkpoint")
+    torch.manual_seed(0)
+    torch.save(torchvision.models.squeezenet1_1(weights=None).state_dict(), good)
+    yield folder
+    broken.unlink()
+    good.unlink()
+
+
+def picker(page: Page):
+    return page.locator("section[data-testid=stSidebar]").get_by_role("combobox", name="Net", exact=True)
+
+
+def picked(page: Page) -> str:
+    return picker(page).input_value()
+
+
+def pick(page: Page, typed: str, option: str) -> None:
+    picker(page).click()
+    picker(page).fill(typed)
+    page.get_by_role("option", name=re.compile(option)).first.click()
+    at_rest(page)
+
+
+def test_the_first_screen_names_the_product_and_takes_a_photo(page: Page):
+    page.goto("/")
+    page.get_by_role("heading", name="cnnviz", exact=True).wait_for()
+    page.get_by_role("list", name="Predictions").wait_for()
+    at_rest(page)
+    invitation = page.locator("[data-testid=stFileUploader]", has_text="Add your photo")
+    assert invitation.bounding_box()["y"] < 300
+    file = io.BytesIO()
+    Image.fromarray(Photo.sample("coffee").pixels).save(file, "PNG")
+    given = {"name": "my coffee.png", "mimeType": "image/png", "buffer": file.getvalue()}
+    invitation.locator("input[type=file]").set_input_files(given)
+    page.get_by_alt_text("The photo my coffee.png").wait_for()
+
+
+def test_imagenet_is_found_in_the_list_of_networks(page: Page):
+    page.goto("/")
+    page.get_by_role("list", name="Predictions").wait_for()
+    picker(page).click()
+    picker(page).fill("imagenet")
+    page.get_by_role("option", name=re.compile("ResNet-18")).first.wait_for()
+    assert not page.get_by_role("option", name=re.compile(FIRST)).count()
+
+
+def test_a_network_that_cannot_be_had_leaves_picker_and_page_with_the_same_one(page: Page, weights):
+    page.goto("/")
+    page.get_by_role("list", name="Predictions").wait_for()
+    at_rest(page)
+    before = picked(page)
+    for _ in range(2):  # and once more, after it was refused
+        pick(page, "broken", "broken")
+        page.locator("[data-testid=stAlert]", has_text="broken").first.wait_for()
+        assert picked(page) == before
+        assert "broken" not in page.url
+        page.get_by_text("This network knows 2 classes").wait_for()
+    page.goto("/?model=file/broken")
+    page.locator("[data-testid=stAlert]", has_text="broken").first.wait_for()
+    at_rest(page)
+    assert picked(page) == before
+
+
+@pytest.mark.parametrize("place", ["/", "/class_activation"])
+def test_a_network_of_few_classes_names_them_and_offers_one_with_more(page: Page, weights, place: str):
+    page.goto(place)
+    page.get_by_text("This network knows 2 classes: cat, dog.").wait_for()
+    at_rest(page)
+    page.get_by_role("button", name=re.compile("ImageNet")).click()
+    page.get_by_text("This network knows 2 classes").wait_for(state="detached")
+    at_rest(page)
+    assert "SqueezeNet" in picked(page)
+    assert "model=squeezenet1_1" in page.url
+    assert len(page.get_by_role("list", name="Predictions").last.get_by_role("listitem").all()) >= 5
+    pick(page, FIRST, "bundled")
+    page.get_by_text("This network knows 2 classes: cat, dog.").wait_for()
