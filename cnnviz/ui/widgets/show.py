@@ -10,6 +10,7 @@ show.take_away("gabor", picture=lambda: pixels, array=lambda: response, python=l
 
 from __future__ import annotations
 
+import functools
 import html
 import io
 import time
