@@ -23,15 +23,19 @@ def as_pytorch(
     relu: bool = False,
     pooling: str | None = None,
     pool_size: int = 2,
+    pool_stride: int = 0,
+    white: int = 255,
     source: str = "",
 ) -> str:
-    """A script that computes the same maps, `out` (F, H', W'), in the picture's units 0..255.
+    """A script that computes the same maps, `out` (F, H', W'), for pixels from 0 to `white` (255 or 1).
 
     `source` are the lines that make `picture`, a PIL image; a photo from a file by default.
     `weights` is (F, C, k, k) with one (gray) or three (RGB) channels; `pooling` is "max", "average" or None.
     """
     sliding = sliding or Sliding()
+    bias = (np.zeros(len(weights)) if bias is None else bias) * (white / 255)
     colour = "RGB" if weights.shape[1] == 3 else "L"
+    scale = [] if white == 255 else [f"x = x * ({white} / 255)  # pixels from 0 to {white}"]
     lines = [
         "import numpy as np",
         "import torch",
@@ -39,8 +43,9 @@ def as_pytorch(
         *(source or 'from PIL import Image\n\npicture = Image.open("photo.jpg")').splitlines(),
         f'x = torch.from_numpy(np.array(picture.convert("{colour}"), np.float32))',
         "x = x.permute(2, 0, 1)[None]  # (1, 3, H, W)" if colour == "RGB" else "x = x[None, None]  # (1, 1, H, W)",
+        *scale,
         f"kernel = torch.tensor({_literal(weights)})  # {tuple(weights.shape)}",
-        f"bias = torch.tensor({_literal(np.zeros(len(weights)) if bias is None else bias)})",
+        f"bias = torch.tensor({_literal(bias)})",
     ]
     padding = sliding.padding
     if padding and sliding.mode != "zero":
@@ -52,28 +57,34 @@ def as_pytorch(
     if relu:
         lines.append("out = F.relu(out)")
     if pooling:
-        lines.append(f"out = F.{'max' if pooling == 'max' else 'avg'}_pool2d(out[None], {pool_size})[0]")
+        window = f"{pool_size}, stride={pool_stride}" if pool_stride else f"{pool_size}"
+        lines.append(f"out = F.{'max' if pooling == 'max' else 'avg'}_pool2d(out[None], {window})[0]")
     return "\n".join([*lines, "print(out.shape, out.min().item(), out.max().item())", ""])
 
 
 def gabor_as_python(
-    gabor: Gabor, opening: str = 'photo = cnnviz.Photo.open("photo.jpg")', directions: bool = False
+    gabor: Gabor, opening: str = 'photo = cnnviz.Photo.open("photo.jpg")', directions: bool = False, drawn: str = ""
 ) -> str:
     """A script that computes the same response magnitude, `response` (256, 256), or the `directions` of all places.
 
-    `opening` is the line of the photo.
+    `opening` is the line of the photo; `drawn` is the name of a drawn picture, which needs none.
     """
     last = "response = gabor.response(gray, wave)  # root of real squared plus imaginary squared"
     if directions:
         last = "directions = gabor.orientations(gray, wave)  # .angle in degrees 0..180, .strength, each (256, 256)"
+    imports: Sequence[str]
+    if drawn:
+        gray, imports, opening = f"gray = pictures.DRAWN[{drawn!r}](pictures.SIDE)", _IMPORTS[1:], ""
+    else:
+        gray, imports = "gray = pictures.gray(pictures.square(photo))", _IMPORTS
     return script(
-        "gray = pictures.gray(pictures.square(photo))",
+        gray,
         f"wave = gabor.Gabor(frequency={gabor.frequency:g}, theta={gabor.theta:g}, sigma={gabor.sigma:g}, "
         f"gamma={gabor.gamma:g}, phase={gabor.phase:g})",
         "kernel = gabor.kernel(wave)  # complex: real and imaginary part",
         last,
         "",
-        imports=_IMPORTS,
+        imports=imports,
         opening=opening,
     )
 

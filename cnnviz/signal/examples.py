@@ -29,14 +29,17 @@ _reflected = Sliding(padding=1, mode="reflect")
 
 # title, sentence, picture, kernels
 EXAMPLES = (
-    Example("Horizontal edge", "The white box keeps its top and bottom.", "box", ("horizontal_edge",), position=178),
-    Example("Diagonal edge", "Corners answer most, sides less.", "box", ("diagonal_edge",), position=175),
+    Example("Horizontal edge", "Only the box's top and bottom remain.", "box", ("horizontal_edge",), position=178),
+    Example("Diagonal edge", "Strongest at two corners, weaker at sides.", "box", ("diagonal_edge",), position=175),
     Example("Edge detect", "Only the outline is left.", "box", ("edge_detect",), position=203),
     Example(
         "Border effects", "Without padding the output is smaller.", "box", ("edge_detect",), Sliding(), position=162
     ),
     Example(
-        "A digit", "Two filters see different strokes.", "digit", ("horizontal_edge", "vertical_edge"), position=206
+        "Padding modes", "Two pixels around 5 × 5, in four padding modes.", "steps", ("gaussian",), Sliding(padding=2),
+    ),
+    Example(
+        "A digit", "Two filters, two kinds of strokes.", "digit", ("horizontal_edge", "vertical_edge"), position=206
     ),
     Example(
         "A photo", "Edges of the current photo.", "photo", ("sobel_x", "sobel_y", "edge_detect"), _reflected,

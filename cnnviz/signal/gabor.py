@@ -1,4 +1,4 @@
-"""Gabor filters: a wave under a bell, the filter that first layers learn by themselves."""
+"""Gabor filters: a sine wave under a Gaussian, the filter that first layers learn by themselves."""
 
 from __future__ import annotations
 
@@ -25,11 +25,19 @@ class GaborError(RequestError):
 class Gabor(Options):
     """One Gabor filter. The wave runs along theta, so its stripes stand across it."""
 
-    frequency: float = knob(0.1, "Waves per pixel.", low=0.01, high=0.5, step=0.005, unit="cycles/px")
-    theta: float = knob(0.0, "Direction in which the wave runs.", low=-360.0, high=360.0, step=1.0, unit="degrees")
-    sigma: float = knob(3.0, "Standard deviation of the bell along the wave.", low=0.3, high=16.0, step=0.1, unit="px")
-    gamma: float = knob(1.0, "Roundness of the bell: sigma along the wave / across it.", low=0.2, high=4.0, step=0.05)
-    phase: float = knob(0.0, "Shift of the wave under the bell.", low=-360.0, high=360.0, step=5.0, unit="degrees")
+    frequency: float = knob(
+        0.1, "Waves per pixel; above 0.5 they alias.", low=0.01, high=1.0, step=0.005, unit="cycles/px"
+    )
+    theta: float = knob(
+        0.0, "Orientation: the direction in which the wave runs.", low=-360.0, high=360.0, step=1.0, unit="degrees"
+    )
+    sigma: float = knob(
+        3.0, "Standard deviation of the Gaussian along the wave.", low=0.3, high=16.0, step=0.1, unit="px"
+    )
+    gamma: float = knob(
+        1.0, "Aspect ratio of the Gaussian: sigma along the wave / across it.", low=0.2, high=4.0, step=0.05
+    )
+    phase: float = knob(0.0, "Shift of the wave under the Gaussian.", low=-360.0, high=360.0, step=5.0, unit="degrees")
 
 
 @dataclass(frozen=True)
@@ -60,6 +68,16 @@ def kernel(gabor: Gabor) -> np.ndarray:
     wave = np.exp(1j * (2 * math.pi * gabor.frequency * along_wave + math.radians(gabor.phase)))
     weights: np.ndarray = bell * wave / (2 * math.pi * gabor.sigma * across)
     return weights.astype(np.complex64)
+
+
+def aliased(gabor: Gabor) -> tuple[float, float]:
+    """Frequency and orientation (degrees, 0..180) of the slowest wave with the same values at whole pixels.
+
+    Along x and along y, nothing faster than half a cycle per pixel can be told from something slower (Nyquist).
+    """
+    theta = math.radians(gabor.theta)
+    x, y = (v - math.floor(v + 0.5) for v in (gabor.frequency * math.cos(theta), gabor.frequency * math.sin(theta)))
+    return math.hypot(x, y), math.degrees(math.atan2(y, x)) % 180
 
 
 def normalise(image: np.ndarray) -> np.ndarray:

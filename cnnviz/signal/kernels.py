@@ -1,4 +1,4 @@
-"""The kernels of the lecture by name, each with one sentence on what it answers."""
+"""The kernels of the lecture by name, each with one sentence on what it responds to."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Kernel:
     title: str
     rows: tuple[tuple[float, ...], ...]
     sentence: str
-    shows: str = "signed"  # how its answer is best looked at: "signed" around zero, or "picture" (0 to 255)
+    shows: str = "signed"  # how its output is best shown: "signed" around zero, "magnitude", or "picture" (0 to 255)
 
     @property
     def weights(self) -> np.ndarray:
@@ -107,7 +107,7 @@ _TABLE = (
         "diagonal_edge",
         "Diagonal edge",
         ((-1, -1, 0), (-1, 0, 1), (0, 1, 1)),
-        "The lower right half minus the upper left half: it answers edges that run from bottom left to top right.",
+        "The lower right half minus the upper left half: it responds to edges that run from bottom left to top right.",
     ),
     Kernel(
         "edge_detect",
@@ -117,15 +117,28 @@ _TABLE = (
     ),
     Kernel(
         "sobel_x",
-        "Sobel, left to right",
+        "Sobel x",
         ((-1, 0, 1), (-2, 0, 2), (-1, 0, 1)),
         "A derivative from left to right that also smooths up and down, the middle row counting double.",
     ),
     Kernel(
         "sobel_y",
-        "Sobel, downwards",
+        "Sobel y",
         ((-1, -2, -1), (0, 0, 0), (1, 2, 1)),
         "A derivative downwards that also smooths sideways, the middle column counting double.",
+    ),
+    Kernel(
+        "sobel_y_up",
+        "Sobel y, upwards",
+        ((1, 2, 1), (0, 0, 0), (-1, -2, -1)),
+        "Sobel y rotated by 180 degrees: it responds to edges where the upper side is brighter.",
+    ),
+    Kernel(
+        "diagonal_line",
+        "Diagonal line",
+        ((1, 0, 0), (0, 1, 0), (0, 0, 1)),
+        "The 3 x 3 identity matrix, diag(1, 1, 1): it responds to bright lines from top left to bottom right.",
+        "magnitude",
     ),
     Kernel(
         "prewitt_x",

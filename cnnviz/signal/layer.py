@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -21,6 +21,13 @@ class ConvLayer:
     stage: str = "conv"
     pool_kind: str = "max"
     pool_size: int = 2
+    pool_stride: int = 0  # 0: as large as the pooling window
+    white: int = 255  # what a white pixel counts: 255, or 1 where pixels are read as 0 to 1
+
+    @property
+    def scale(self) -> float:
+        """What the numbers of `maps` are multiplied by, to be those of pixels from 0 to `white`."""
+        return self.white / 255
 
     @property
     def channels(self) -> int:
@@ -28,11 +35,18 @@ class ConvLayer:
         return int(self.weights.shape[1])
 
     def maps(self, planes: np.ndarray) -> np.ndarray:
-        """The layer's output, float32 (F, H', W'), for planes (C, H, W) in their units (0 to 255)."""
+        """The layer's output, float32 (F, H', W'), for planes (C, H, W) and a bias in units of 0 to 255."""
         maps = convolve(planes, self.weights, self.sliding, self.bias)
         if self.stage != "conv":
             maps = relu(maps)
-        return pool(maps, self.pool_size, kind=self.pool_kind) if self.stage == "pool" else maps
+        return (
+            pool(maps, self.pool_size, self.pool_stride or None, kind=self.pool_kind) if self.stage == "pool" else maps
+        )
+
+    def most(self, planes: np.ndarray, filter: int) -> float:
+        """The largest magnitude of a filter's map before ReLU and pooling: one colour scale for all three."""
+        one = replace(self, weights=self.weights[[filter]], bias=self.bias[[filter]], stage="conv")
+        return float(np.abs(one.maps(planes)).max())
 
     def pytorch(self, source: str) -> str:
         """The script that computes the same in PyTorch; `source` are the lines that make `picture`."""
@@ -43,5 +57,7 @@ class ConvLayer:
             relu=self.stage != "conv",
             pooling=self.pool_kind if self.stage == "pool" else None,
             pool_size=self.pool_size,
+            pool_stride=self.pool_stride,
+            white=self.white,
             source=source,
         )

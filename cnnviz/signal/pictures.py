@@ -20,6 +20,11 @@ def box(side: int = 28) -> np.ndarray:
     return out
 
 
+def steps(side: int = 5) -> np.ndarray:
+    """Every pixel another gray, row by row, uint8 (side, side): small enough to see what a border is made of."""
+    return np.linspace(10, 250, side * side).astype(np.uint8).reshape(side, side)
+
+
 def digit(text: str = "5", side: int = 28) -> np.ndarray:
     """A digit in white on black, uint8 (side, side), as large as those of MNIST."""
     drawn = Image.new("L", (side * 4, side * 4))
@@ -83,11 +88,15 @@ def gray(pixels: np.ndarray) -> np.ndarray:
     return pixels if pixels.ndim == 2 else np.asarray(Image.fromarray(pixels).convert("L"))
 
 
-def beside(photo: Photo, side: int = SIDE) -> dict[str, np.ndarray]:
-    """The photo and two textures, each its middle square in gray, uint8 (side, side), by name."""
+def beside(photo: Photo, side: int = SIDE, drawn: bool = False) -> dict[str, np.ndarray]:
+    """The photo and two textures, each its middle square in gray, uint8 (side, side), by name.
+
+    Where they are asked for, a digit and a shirt stand behind them, drawn at that size.
+    """
     textures = [Photo.sample(name) for name in ("brick", "coins")]
     shown = [photo, *(texture for texture in textures if texture.digest != photo.digest)]
-    return {one.name: gray(square(one, side)) for one in shown}
+    squares = {one.name: gray(square(one, side)) for one in shown}
+    return squares | ({name: draw(side) for name, draw in DRAWN.items()} if drawn else {})
 
 
 def planes(pixels: np.ndarray) -> np.ndarray:
@@ -105,8 +114,11 @@ def looked_at(pixels: np.ndarray, channels: int) -> np.ndarray:
 # Name -> (title, function without needed arguments).
 TEACHING: dict[str, tuple[str, Callable[[], np.ndarray]]] = {
     "box": ("White box", box),
+    "steps": ("Grid of 5 × 5 pixels", steps),
     "digit": ("A digit", digit),
     "street": ("House number", street_number),
     "shirt": ("A shirt", shirt),
     "shapes": ("Shapes", shapes),
 }
+# Drawn as large as a photo: name -> function of the side.
+DRAWN: dict[str, Callable[[int], np.ndarray]] = {"digit": lambda side: digit(side=side), "shirt": shirt}

@@ -42,23 +42,24 @@ def frames(gray: np.ndarray, weights: np.ndarray, sliding: Sliding, grays: np.nd
     return film
 
 
-def gray_levels(answer: np.ndarray, shows: str = "signed", gain: float = 0.0) -> np.ndarray:
+def gray_levels(answer: np.ndarray, shows: str = "signed", gain: float = 0.0, most: float | None = None) -> np.ndarray:
     """An output map as grays, uint8: "signed" puts zero at 128 and the largest magnitude at the ends, "picture" clips
     to 0..255, "magnitude" runs from 0 (black) to the largest magnitude. Each step of `gain` doubles the contrast.
+    `most` stands for the largest magnitude where another map sets the scale.
     """
     levels: np.ndarray
     if shows == "picture":
         levels = answer
     else:
-        peak = (float(np.abs(answer).max()) or 1.0) / 2**gain
+        peak = ((float(np.abs(answer).max()) if most is None else most) or 1.0) / 2**gain
         levels = np.abs(answer) * (255 / peak) if shows == "magnitude" else 127.5 + answer * (127.5 / peak)
     levels = np.rint(np.clip(levels, 0, 255))
     return levels.astype(np.uint8)
 
 
-def painted(answer: np.ndarray, shows: str = "signed", gain: float = 0.0) -> np.ndarray:
+def painted(answer: np.ndarray, shows: str = "signed", gain: float = 0.0, most: float | None = None) -> np.ndarray:
     """An output map as the lab shows it, uint8 (H', W', 3): signed ones in the colours of activations, others gray."""
-    levels = gray_levels(answer, shows, gain)
+    levels = gray_levels(answer, shows, gain, most)
     return picture.colourise(levels / np.float32(255), picture.ACTIVATION if shows == "signed" else picture.INPUT)
 
 

@@ -40,3 +40,5 @@ def test_the_copied_python_runs_and_gives_our_response():
     exec(gabor_as_python(gabor, "photo = cnnviz.Photo.sample('cat')"), scope)
     gray = pictures.gray(pictures.square(Photo.sample("cat")))
     assert np.allclose(scope["response"], g.response(gray, gabor), atol=1e-6)
+    exec(gabor_as_python(gabor, drawn="digit"), scope)
+    assert np.allclose(scope["response"], g.response(pictures.digit(side=256), gabor), atol=1e-6)

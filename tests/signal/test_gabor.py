@@ -71,3 +71,26 @@ def test_the_orientation_map_names_the_direction_of_a_wave(theta):
     assert off.max() < 2
     assert found.coherence[middle].min() > 0.5
     assert found.strength[middle].min() > 0.1
+
+
+@pytest.mark.parametrize("theta", [0.0, 30.0, 45.0, 120.0])
+@pytest.mark.parametrize("frequency", [0.3, 0.6, 0.75, 1.0])
+def test_a_wave_too_fast_for_the_pixels_has_the_values_of_a_slower_one(theta, frequency):
+    slow, turned = g.aliased(g.Gabor(frequency, theta))
+    assert slow <= np.sqrt(0.5) + 1e-9
+    y, x = np.mgrid[-4:5, -4:5]
+
+    def wave(f: float, degrees: float) -> np.ndarray:
+        t = np.radians(degrees)
+        return np.cos(2 * np.pi * f * (x * np.cos(t) + y * np.sin(t)))
+
+    np.testing.assert_allclose(wave(frequency, theta), wave(slow, turned), atol=1e-9)
+    if frequency == 0.3:
+        assert (slow, turned) == (pytest.approx(0.3), pytest.approx(theta, abs=1e-6))
+
+
+def test_filters_up_to_one_cycle_a_pixel_and_down_to_sigma_0_3_are_those_of_scikit_image(rng):
+    image = rng.random((48, 48)).astype(np.float32)
+    for gabor in (g.Gabor(1.0, 20.0, 2.0), g.Gabor(0.8, 0.0, 0.3), g.Gabor(0.6, 70.0, 0.5, 0.6, 30.0)):
+        assert np.abs(g.kernel(gabor) - skimage_kernel(gabor)).max() < 1e-6
+        assert np.abs(g.response(image, gabor) - lecture(image.astype(np.float64), gabor)).max() < 1e-4

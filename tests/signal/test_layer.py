@@ -38,6 +38,13 @@ def test_its_maps_are_those_of_pytorch(rng, stage, kind, sliding, channels):
     np.testing.assert_allclose(layer.maps(planes), truth, rtol=1e-4, atol=1e-2)  # of 255
 
 
+def test_convolution_relu_and_pooling_share_one_colour_scale(rng):
+    layer = ConvLayer(-np.ones((1, 1, 3, 3), np.float32), np.float32([40]), stage="pool")
+    planes = rng.integers(0, 256, (1, 12, 12)).astype(np.float32)
+    assert layer.most(planes, 0) == pytest.approx(np.abs(ConvLayer(layer.weights, layer.bias).maps(planes)).max())
+    assert layer.most(planes, 0) > layer.maps(planes).max()
+
+
 def test_the_code_it_writes_runs_and_gives_its_maps(rng, capsys):
     layer = ConvLayer(rng.standard_normal((2, 1, 3, 3)).astype(np.float32), np.float32([1, -2]), stage="pool")
     source = "from PIL import Image\n\nfrom cnnviz.signal import pictures\n\npicture = Image.fromarray(pictures.box())"
@@ -48,3 +55,24 @@ def test_the_code_it_writes_runs_and_gives_its_maps(rng, capsys):
     ours = layer.maps(pictures.box()[None].astype(np.float32))
     np.testing.assert_allclose(scope["out"].numpy().reshape(ours.shape), ours, atol=1e-2)
     assert "torch.Size" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", ["max", "average"])
+def test_pooling_may_step_otherwise_than_its_window_and_pixels_may_run_from_0_to_1(rng, kind):
+    weights, bias = rng.standard_normal((2, 1, 3, 3)).astype(np.float32), np.float32([51, -102])
+    layer = ConvLayer(weights, bias, Sliding(padding=1), "pool", kind, 3, 2, 1)
+    from cnnviz.signal import pictures
+
+    scope: dict = {}
+    exec(
+        layer.pytorch(
+            "from PIL import Image\nfrom cnnviz.signal import pictures\npicture = Image.fromarray(pictures.digit())"
+        ),
+        scope,
+    )
+    x = torch.from_numpy(pictures.digit().astype(np.float32) / 255)[None, None]
+    maps = torch.relu(nn.functional.conv2d(x, torch.from_numpy(weights), torch.from_numpy(bias / 255), padding=1))
+    truth = (nn.MaxPool2d if kind == "max" else nn.AvgPool2d)(3, 2)(maps)[0].numpy()
+    assert truth.shape == (2, 13, 13)
+    np.testing.assert_allclose(scope["out"].numpy(), truth, atol=1e-5)
+    np.testing.assert_allclose(layer.maps(pictures.digit()[None].astype(np.float32)) * layer.scale, truth, atol=1e-5)

@@ -24,7 +24,7 @@ def test_teaching_pictures_are_small_bytes_with_something_to_see_and_the_same_ea
     drawn = make()
     assert title[0].isupper()
     assert drawn.dtype == np.uint8
-    assert drawn.shape[:2] in ((28, 28), (32, 32), (64, 64))
+    assert drawn.shape[:2] in ((5, 5), (28, 28), (32, 32), (64, 64))
     assert int(drawn.max()) - int(drawn.min()) > 120
     np.testing.assert_array_equal(drawn, make())
 
@@ -67,3 +67,19 @@ def test_a_photo_stands_beside_two_textures_and_never_twice():
     assert list(pictures.beside(Photo.sample("cat"), 40)) == ["cat", "brick", "coins"]
     assert list(pictures.beside(Photo.sample("brick"), 40)) == ["brick", "coins"]
     assert all(shown.shape == (40, 40) for shown in pictures.beside(Photo.sample("cat"), 40).values())
+
+
+def test_a_digit_and_a_shirt_stand_behind_them_drawn_as_large():
+    shown = pictures.beside(Photo.sample("cat"), 128, drawn=True)
+    assert list(shown) == ["cat", "brick", "coins", "digit", "shirt"]
+    for name in ("digit", "shirt"):
+        assert shown[name].shape == (128, 128)
+        small = np.asarray(Image.fromarray(shown[name]).resize((28, 28), Image.Resampling.BOX), float)
+        truth = pictures.TEACHING[name][1]().astype(float)
+        assert np.corrcoef(small.ravel(), truth.ravel())[0, 1] > 0.97
+
+
+def test_every_pixel_of_the_small_picture_is_another_gray():
+    steps = pictures.steps()
+    assert steps.shape == (5, 5)
+    assert len(np.unique(steps)) == 25
