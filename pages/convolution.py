@@ -1,4 +1,4 @@
-"""Convolution lab: a window slides over a picture, and every number can be seen."""
+"""Convolution lab: a kernel slides over an image, and every number can be seen."""
 
 import time
 from dataclasses import replace
@@ -18,7 +18,10 @@ from cnnviz.ui.widgets import controls, show
 SIDE = 224  # px of the photo under a stack
 
 # say
-show.head("Convolution lab", "A small window of weights slides over a picture; under it, patch times kernel is summed.")
+show.head(
+    "Convolution lab",
+    "A kernel, a small window of weights, slides over an image: patch times kernel, summed, is one output value.",
+)
 photo, lab = current.photo(), visit.this_visit().state(labs.ConvolutionLab)
 views = ["One layer", "Receptive field", "Full-size photo"]
 view = controls.switch("Lab", "lab-view", views, views[0], label_visibility="collapsed")
@@ -37,7 +40,7 @@ def layer() -> None:
     with st.container(horizontal=True, key="examples", gap="small"):
         titles = {"photo": "The photo", **{name: title for name, (title, _) in pictures.TEACHING.items()}}
         name = controls.pick(
-            "Picture", "input", list(titles), "box", words=titles.__getitem__, label_visibility="collapsed", width=160
+            "Image", "input", list(titles), "box", words=titles.__getitem__, label_visibility="collapsed", width=160
         )
         for example in examples.EXAMPLES:
             st.button(example.title, on_click=begin, args=(example,), help=example.sentence, type="tertiary")
@@ -65,15 +68,17 @@ def layer() -> None:
                 st.download_button(
                     "GIF", lambda: slide.film_of(planes[0], one, made.sliding, now["look"], now["gain"]),
                     "sliding.gif", "image/gif", key="gif", icon=":material/animation:", on_click="ignore",
-                    help="The window on its way over the gray picture",
+                    help="The window on its way over the gray image",
                 )  # fmt: skip
                 with st.popover("Copy as PyTorch", icon=":material/code:"):
                     st.code(made.pytorch(examples.source(name, photo)), language="python")
             with st.container(width="content"):  # on a line of its own where it finds no room beside the others
                 show.take_away(
                     "convolution",
-                    picture=lambda: show.pixelated(slide.painted(maps[chosen], now["look"], now["gain"]), 512),
-                    array=lambda: maps,
+                    picture=lambda: show.pixelated(
+                        slide.painted(maps[chosen], now["look"], now["gain"], made.most(seen, chosen)), 512
+                    ),
+                    array=lambda: maps * np.float32(made.scale),
                     link=current.link("convolution", input=name, lab=link.to_link(now)),
                 )
 
@@ -105,7 +110,7 @@ def fields() -> None:
             python=stack.as_python(layers),
             link=current.link("convolution", **{"lab-view": view, "stack": word}),
         )
-    show.section("The current net", "what one unit of each layer can see, and what it does see")
+    show.section("The current network", "receptive field of one unit in each layer, and how much each pixel counts")
     nets.of_current_net(photo)
 
 
@@ -137,7 +142,7 @@ def full_size() -> None:
         show.take_away(
             "convolution-full",
             picture=lambda: slide.painted(filtered()[1], now["look"], now["gain"]),
-            array=lambda: filtered()[1],
+            array=lambda: filtered()[1] * np.float32(made.scale),
             python=one.pytorch(examples.whole(large, None if file else photos.SIDE)),
             link="" if file else current.link("convolution", **{"lab-view": view, "lab": word}),
         )

@@ -168,14 +168,23 @@ def test_keys_alone_reach_everything(page: Page):
         if "Remove" in seen[-1] or "Add a filter" in seen[-1]:
             break
     words = " | ".join(seen)
-    for wanted in ("Horizontal edge", "Identity", "conv", "signed", "Contrast", "Window for output", "At row", "Size"):
+    for wanted in (
+        "Horizontal edge",
+        "Identity",
+        "conv",
+        "signed",
+        "Contrast",
+        "Window for output",
+        "At row",
+        "Kernel size",
+    ):
         assert wanted in words, (wanted, words)
     for wanted in (
         "Stride",
         "Padding",
-        "Border",
+        "Padding mode",
         "Dilation",
-        "Turn",
+        "Rotate 90°",
         "Play",
         "Position",
         "Speed",
@@ -226,9 +235,9 @@ def test_illegal_combinations_cannot_be_reached(page: Page, rng):
     page.on("pageerror", lambda error: errors.append(str(error)))
     found = lab(page, "/convolution?input=box&lab=f.horizontal_edge~p.1")
     for _ in range(30):
-        label = str(rng.choice(["Size", "Border", "Stride", "Padding", "Dilation"]))
+        label = str(rng.choice(["Kernel size", "Padding mode", "Stride", "Padding", "Dilation"]))
         control = found.get_by_label(label, exact=True)
-        if label in ("Size", "Border"):
+        if label in ("Kernel size", "Padding mode"):
             offered = control.locator("option:not([disabled])").evaluate_all("all => all.map((o) => o.value)")
             control.select_option(str(rng.choice(offered)))
         else:
@@ -236,9 +245,9 @@ def test_illegal_combinations_cannot_be_reached(page: Page, rng):
             if control.is_enabled():
                 control.fill(str(rng.integers(low, high + 1)))
         settled(found)
-        k = int(found.get_by_label("Size", exact=True).input_value())
+        k = int(found.get_by_label("Kernel size", exact=True).input_value())
         s, p, d = (int(found.get_by_label(n, exact=True).input_value()) for n in ("Stride", "Padding", "Dilation"))
-        mode = found.get_by_label("Border", exact=True).input_value()
+        mode = found.get_by_label("Padding mode", exact=True).input_value()
         side = output_size(28, k, s, p, d)
         assert side > 0
         assert p <= (27 if mode == "reflect" else 28 if mode == "wrap" else 99)
@@ -317,13 +326,13 @@ def test_examples_are_one_click(page: Page):
 def test_the_receptive_field_grows_with_each_layer(page: Page):
     page.goto("/convolution?lab-view=Receptive+field")
     found = page.locator(".field")
-    found.get_by_text("One unit sees 40 × 40 pixels").wait_for()
+    found.get_by_text("Receptive field of one unit: 40 × 40 pixels").wait_for()
     found.get_by_role("button", name="Three 3 × 3").click()
-    found.get_by_text("One unit sees 7 × 7 pixels").wait_for()
+    found.get_by_text("Receptive field of one unit: 7 × 7 pixels").wait_for()
     found.get_by_role("button", name="Add a layer").click()
-    found.get_by_text("One unit sees 9 × 9 pixels").wait_for()
+    found.get_by_text("Receptive field of one unit: 9 × 9 pixels").wait_for()
     found.get_by_role("button", name="Dilated 1, 2, 4, 8").click()
-    found.get_by_text("One unit sees 31 × 31 pixels").wait_for()
+    found.get_by_text("Receptive field of one unit: 31 × 31 pixels").wait_for()
     assert found.locator("tbody tr").count() == 4
 
 

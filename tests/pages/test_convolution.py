@@ -116,7 +116,7 @@ def test_the_receptive_fields_of_the_current_net_are_told(visit, words):
     at = visit("convolution", **{"lab-view": "Receptive field"})
     assert not at.exception
     assert sent(at, "fieldlab")["start"]["layers"][0]["kernel"] == 3
-    assert "Can see" in words(at)
+    assert "Receptive field" in words(at)
     assert field.read([{"kind": "max", "kernel": 2, "stride": 2, "padding": 0, "dilation": 1}])[0].kernel == 2
     assert field.read([{"kind": "max"}]) is None
     assert field.read("conv") is None

@@ -32,9 +32,10 @@ def of_current_net(photo: Photo) -> None:
     at = controls.pick("Layer", "field-at", names, names[len(names) // 2])
     one = found[at]
     seen = model.preprocess.see(photo)
-    words = "the whole picture" if one.whole else f"{one.size} × {one.size} px"
-    gate = {"Scaled by": "the whole picture (squeeze and excitation)"} if one.gated else {}
-    show.facts({"Can see": words, "Jump": f"{one.jump} px", "Of": f"{seen.shape[1]} × {seen.shape[0]} px", **gate})
+    words = "the whole image" if one.whole else f"{one.size} × {one.size} px"
+    gate = {"Scaled by": "the whole image (squeeze and excitation)"} if one.gated else {}
+    size = f"{words} of input {seen.shape[1]} × {seen.shape[0]} px"
+    show.facts({"Receptive field": size, "Total stride": f"{one.jump} px", **gate})
     heat = show.asked(
         "effective", partial(effective, model.fingerprint, at, photo.digest, model, photo), "Following gradients back"
     )

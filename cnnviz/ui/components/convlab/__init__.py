@@ -47,6 +47,8 @@ def begin(example: Example) -> dict[str, Any]:
         "colour": example.colour,
         "pool_kind": "max",
         "pool_size": 2,
+        "pool_stride": 0,
+        "unit": 255,
         "position": example.position,
         "stamp": next(_STAMPS),
     }
@@ -139,6 +141,8 @@ def read(view: Any) -> dict[str, Any] | None:
             "colour": bool(view.get("colour")),
             "pool_kind": _one_of(view.get("pool_kind"), POOLS),
             "pool_size": min(max(1, int(view.get("pool_size", 2))), 5),
+            "pool_stride": min(max(0, int(view.get("pool_stride", 0))), 5),
+            "unit": 1 if view.get("unit") == 1 else 255,
             "position": max(0, int(view.get("position", 0))),
             "stamp": view.get("stamp", 0),
         }

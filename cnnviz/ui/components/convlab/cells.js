@@ -1,26 +1,26 @@
 // Cells of the kernel and the bias under a hand: type, arrow keys, or drag sideways.
 import { changed, rethink, tell } from "./change.js";
-import { filterOf, sizeOf } from "./model.js";
+import { filterOf, scaleOf, sizeOf } from "./model.js";
 import { peakOf } from "../shared/colour.js";
 import { shown, typed } from "../shared/number.js";
 
 export function wireCells(lab) {
   const box = lab.parts.sum;
   const target = (event) => (event.target.matches?.(".weight, .bias") ? event.target : null);
-  const read = (cell) => cell.matches(".bias") ? filterOf(lab).bias : entry(cell).row[entry(cell).column];
+  const read = (cell) => cell.matches(".bias") ? filterOf(lab).bias * scaleOf(lab) : entry(cell).row[entry(cell).column];
   const entry = (cell) => {
     const k = sizeOf(lab), i = Number(cell.dataset.cell);
     return { row: filterOf(lab).weights[cell.dataset.channel][Math.floor(i / k)], column: i % k };
   };
   const write = (cell, value, done) =>
     changed(lab, () => {
-      if (cell.matches(".bias")) filterOf(lab).bias = value;
+      if (cell.matches(".bias")) filterOf(lab).bias = Math.fround(value / scaleOf(lab));
       else entry(cell).row[entry(cell).column] = value, (filterOf(lab).name = "Your own kernel");
       if (done || cell !== cell.getRootNode().activeElement) cell.value = shown(value);
     }, done);
   const grain = (cell) => {
-    const most = cell.matches(".bias") ? 255 : peakOf(filterOf(lab).weights.flat(2));
-    return cell.matches(".bias") ? 5 : most >= 1 ? 0.25 : Number((most / 10).toPrecision(1));
+    const most = cell.matches(".bias") ? lab.s.unit : peakOf(filterOf(lab).weights.flat(2));
+    return cell.matches(".bias") ? (lab.s.unit === 1 ? 0.02 : 5) : most >= 1 ? 0.25 : Number((most / 10).toPrecision(1));
   };
   let drag = null;
   box.addEventListener("pointerdown", (event) => {

@@ -77,23 +77,23 @@ export function showFilters(lab) {
     const canvas = tile.paint(map, width, height, tint(lab), s.look, peakOf(map) / 2 ** s.gain);
     canvas.setAttribute("aria-hidden", "true");
     const card = make("button", { type: "button", class: "card", "aria-pressed": String(f === s.selected), "aria-label": `Filter ${f + 1}, ${filter.name}`,
-      onclick: () => changed(lab, () => (s.selected = f)) },
+      onclick: () => changed(lab, (now) => (now.selected = f)) },
       canvas, make("span", {}, stamp(lab, filter.weights, 18), `${f + 1}`));
     return card;
   });
   const more = make("button", { type: "button", class: "more", disabled: s.filters.length >= MOST_FILTERS, onclick: () => {
     stop(lab);
-    changed(lab, () => {
+    changed(lab, (now) => {
       const next = lab.presets[(lab.presets.findIndex((p) => p.title === filterOf(lab).name) + 1) % lab.presets.length];
       const k = sizeOf(lab);
-      s.filters.push({ name: next.title, weights: spread(resized(next.weights, k), s.colour ? 3 : 1), bias: 0 });
-      s.selected = s.filters.length - 1;
+      now.filters.push({ name: next.title, weights: spread(resized(next.weights, k), now.colour ? 3 : 1), bias: 0 });
+      now.selected = now.filters.length - 1;
     });
   } }, "Add a filter");
   const fewer = make("button", { type: "button", class: "more", disabled: s.filters.length < 2, onclick: () => {
     stop(lab);
     lab.maps = null;
-    changed(lab, () => s.filters.splice(s.selected, 1));
+    changed(lab, (now) => now.filters.splice(now.selected, 1));
   } }, "Remove it");
   const count = s.filters.length, k = sizeOf(lab), channels = filterOf(lab).weights.length;
   parts.filters.replaceChildren(

@@ -5,6 +5,7 @@ import { Tile, sharp } from "../shared/canvas.js";
 import { palette } from "../shared/colour.js";
 import { make, place } from "../shared/element.js";
 import { mounted } from "../shared/mount.js";
+import { pinnable } from "../shared/pin.js";
 import { theme } from "../shared/theme.js";
 
 const FIELDS = new WeakMap();
@@ -18,7 +19,7 @@ function buildField(root) {
   const element = make("div", { class: "lab field" });
   element.innerHTML = `<div class="kernels" role="group" aria-label="Stacks"></div><div class="two">
     <figure><figcaption class="name"></figcaption><canvas class="photo" tabindex="0" role="img"></canvas></figure>
-    <div><div class="wide" tabindex="0" role="region" aria-label="Layers of the stack"><table><thead><tr><th></th><th>Layer</th><th>Sees</th><th>Map</th><th>Jump</th><th>Window</th><th>Stride</th><th>Padding</th><th>Dilation</th><th></th></tr></thead><tbody></tbody></table></div>
+    <div><div class="wide" tabindex="0" role="region" aria-label="Layers of the stack"><table><thead><tr><th></th><th>Layer</th><th>Receptive field</th><th>Output</th><th>Total stride</th><th>Kernel</th><th>Stride</th><th>Padding</th><th>Dilation</th><th></th></tr></thead><tbody></tbody></table></div>
     <div class="acts"><button type="button" class="add">Add a layer</button></div>
     <label class="check"><input type="checkbox" class="effective" checked> How much each pixel counts (effective field)</label>
     <p class="say" aria-live="polite"></p></div></div>`; // a constant
@@ -29,13 +30,11 @@ function buildField(root) {
     parts: { canvas: part("canvas"), body: part("tbody"), name: part(".name"), say: part(".say"), stacks: part(".kernels"), add: part(".add"), effective: part(".effective") },
   };
   const { canvas, add, effective } = lab.parts;
-  const follow = (event) => {
-    if (event.pointerType !== "mouse" && !event.buttons) return;
+  const follow = (_, event) => {
     lab.at = place(event, canvas).map((v) => Math.min(Math.max(v, 0), 1));
     later(lab);
   };
-  canvas.addEventListener("pointermove", follow);
-  canvas.addEventListener("pointerdown", follow);
+  pinnable(lab, [canvas], follow, () => later(lab));
   canvas.addEventListener("keydown", (event) => {
     const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
     if (!step) return;
@@ -100,7 +99,7 @@ function table(lab) {
     return make("tr", {},
       make("td", {}, make("i", { style: `background:${hue(i, lab.layers.length)}` })), make("td", {}, kind),
       make("td", { class: "n" }, `${row.field} px`), make("td", { class: "n" }, String(row.map)), make("td", { class: "n" }, String(row.jump)),
-      number("Window", "kernel", 1, Math.floor((most - 1) / layer.dilation) + 1), number("Stride", "stride", 1, 4),
+      number("Kernel", "kernel", 1, Math.floor((most - 1) / layer.dilation) + 1), number("Stride", "stride", 1, 4),
       number("Padding", "padding", 0, layer.kind === "conv" ? 8 : Math.floor(layer.kernel / 2)),
       number("Dilation", "dilation", 1, layer.kind === "conv" ? Math.min(8, Math.floor((map + 2 * layer.padding - 1) / Math.max(1, layer.kernel - 1))) : 1),
       make("td", {}, make("button", { type: "button", "aria-label": `Remove layer ${i + 1}`, onclick: () => edit(lab, () => lab.layers.splice(i, 1)) }, "×")));
@@ -154,9 +153,9 @@ function drawField(lab) {
     context.strokeRect(from[0], from[1], row.field * scale, row.field * scale);
   });
   name.textContent = `${lab.side} × ${lab.side} photo, unit ${unit[1] + 1}, ${unit[0] + 1} of a ${last.map} × ${last.map} map`;
-  const cut = last.field > lab.side ? " It is larger than the photo: every unit looks past its edges." : "";
+  const cut = last.field > lab.side ? " It is larger than the photo: it reaches past the edges at every unit." : "";
   const line = profile(lab.layers), half = line.filter((v) => v >= 0.5).length;
-  say.textContent = `One unit sees ${last.field} × ${last.field} pixels; the middle ${half} × ${half} count at least half as much as the centre. Its neighbour looks ${last.jump} pixel${last.jump > 1 ? "s" : ""} further on.${cut}`;
-  canvas.setAttribute("aria-label", `${name.textContent}. ${say.textContent} Arrow keys choose another unit.`);
+  say.textContent = `Receptive field of one unit: ${last.field} × ${last.field} pixels; the middle ${half} × ${half} count at least half as much as the centre. Total stride: ${last.jump} pixel${last.jump > 1 ? "s" : ""} from one unit to the next.${cut}`;
+  canvas.setAttribute("aria-label", `${name.textContent}. ${say.textContent} Arrow keys choose another unit, Enter pins it.`);
   lab.element.dataset.draws = Number(lab.element.dataset.draws ?? 0) + 1;
 }

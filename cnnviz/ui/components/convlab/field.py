@@ -18,11 +18,14 @@ _conv, _pool = Window("conv", 3, 1, 1), Window("max", 2, 2)
 
 # What to begin with: title -> (layers, one sentence).
 STACKS: dict[str, tuple[tuple[Window, ...], str]] = {
-    "Three 3 × 3": ((_conv,) * 3, "Three small windows in a row see as far as one of 7 × 7, with fewer weights."),
-    "One 7 × 7": ((Window("conv", 7, 1, 3),), "One large window."),
+    "Three 3 × 3": (
+        (_conv,) * 3,
+        "Three small kernels in a row have the receptive field of one of 7 × 7, with fewer weights.",
+    ),
+    "One 7 × 7": ((Window("conv", 7, 1, 3),), "One large kernel."),
     "VGG16, first three blocks": (
         (_conv, _conv, _pool, _conv, _conv, _pool, _conv, _conv, _conv),
-        "Pooling doubles the jump, so each later window reaches twice as far.",
+        "Pooling doubles the total stride, so each later kernel adds twice as much to the receptive field.",
     ),
     "ResNet stem": (
         (Window("conv", 7, 2, 3), Window("max", 3, 2, 1), _conv, _conv),
@@ -30,7 +33,7 @@ STACKS: dict[str, tuple[tuple[Window, ...], str]] = {
     ),
     "Dilated 1, 2, 4, 8": (
         tuple(Window("conv", 3, 1, d, d) for d in (1, 2, 4, 8)),
-        "Holes in the window: the field doubles with each layer and the map keeps its size.",
+        "Gaps in the kernel: the receptive field doubles with each layer and the output keeps its size.",
     ),
 }
 

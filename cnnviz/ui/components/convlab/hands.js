@@ -3,7 +3,9 @@ import { wireCells } from "./cells.js";
 import { changed, tell } from "./change.js";
 import { walk } from "./model.js";
 import { go, play, rate, stop } from "./motion.js";
+import { request } from "./view.js";
 import { place } from "../shared/element.js";
+import { pinnable } from "../shared/pin.js";
 
 export function wire(lab) {
   const { parts } = lab;
@@ -20,19 +22,18 @@ export function wire(lab) {
   const gain = parts.gain.querySelector("input");
   gain.addEventListener("input", () => changed(lab, (s) => (s.gain = Number(gain.value)), false));
   gain.addEventListener("change", () => changed(lab, (s) => (s.gain = Number(gain.value))));
-  for (const canvas of [parts.in, parts.out]) {
-    const follow = (event) => {
-      if (lab.playing || (event.type === "pointermove" && event.pointerType !== "mouse" && !event.buttons)) return;
-      go(lab, under(lab, canvas, event), false);
-    };
-    canvas.addEventListener("pointermove", follow);
-    canvas.addEventListener("pointerdown", (event) => {
-      stop(lab);
-      follow(event);
-      tell(lab);
-    });
-    canvas.addEventListener("keydown", (event) => key(lab, event));
-  }
+  const canvases = [parts.in, parts.out];
+  const follow = (canvas, event) => {
+    if (event.type === "pointerdown") stop(lab), tell(lab);
+    if (!lab.playing) go(lab, under(lab, canvas, event), false);
+  };
+  pinnable(lab, canvases, follow, () => {
+    parts.pin.setAttribute("aria-pressed", String(lab.pinned));
+    request(lab);
+  });
+  parts.pin.addEventListener("click", () => lab.pin(!lab.pinned));
+  for (const canvas of canvases) canvas.addEventListener("keydown", (event) => key(lab, event));
+  lab.element.addEventListener("keydown", (event) => event.key === "Escape" && !event.target.matches("input") && lab.pin(false));
   wireCells(lab);
 }
 

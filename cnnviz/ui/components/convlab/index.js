@@ -50,6 +50,7 @@ function update(lab, data) {
   if (fresh) {
     lab.stamp = data.start.stamp;
     stop(lab);
+    lab.pin(false);
     adopt(lab, data.start);
   }
   const learned = JSON.stringify([data.learned_from, data.learned?.length]);
@@ -63,7 +64,7 @@ function adopt(lab, start) {
     filters: start.filters.map((f) => ({ name: f.name, weights: copied(f.weights), bias: f.bias ?? 0 })),
     selected: start.selected ?? 0, stride: start.stride ?? 1, padding: start.padding ?? 0, mode: start.mode ?? "zero",
     dilation: start.dilation ?? 1, stage: start.stage ?? "conv", look: start.look ?? "signed", gain: start.gain ?? 0, colour: start.colour ?? false,
-    poolKind: start.pool_kind ?? "max", poolSize: start.pool_size ?? 2,
+    poolKind: start.pool_kind ?? "max", poolSize: start.pool_size ?? 2, poolStride: start.pool_stride ?? 0, unit: start.unit ?? 255,
   };
   lab.position = start.position ?? 0;
   lab.filling = false;

@@ -24,6 +24,8 @@ _FIELDS: dict[str, tuple[str, Any]] = {
     "c": ("colour", False),
     "k": ("pool_kind", "max"),
     "w": ("pool_size", 2),
+    "q": ("pool_stride", 0),
+    "u": ("unit", 255),
     "n": ("selected", 0),
     "o": ("position", 0),
 }
@@ -39,6 +41,8 @@ def layer_of(view: Mapping[str, Any]) -> ConvLayer:
         view["stage"],
         view["pool_kind"],
         view["pool_size"],
+        view["pool_stride"],
+        view["unit"],
     )
 
 

@@ -5,6 +5,7 @@ import { peakOf } from "../shared/colour.js";
 
 const planesOf = (lab) => (lab.s.colour ? lab.input.planes.slice(1) : lab.input.planes.slice(0, 1));
 export const filterOf = (lab) => lab.s.filters[lab.s.selected];
+export const scaleOf = (lab) => lab.s.unit / 255; // of what is printed: pixels are 0 to 255, or read as 0 to 1
 export const sizeOf = (lab) => filterOf(lab).weights[0].length;
 
 /** The limits of today's picture and kernel; nothing outside them can be chosen. */
@@ -53,7 +54,7 @@ export function compute(lab, everything = true) {
   const map = lab.maps[s.selected];
   s.poolSize = Math.min(s.poolSize, limits(lab).pool);
   lab.relu = s.stage === "conv" ? null : rectified(map);
-  lab.pool = s.stage === "pool" ? pooled(lab.relu, s.poolSize, s.poolSize, s.poolKind) : null;
+  lab.pool = s.stage === "pool" ? pooled(lab.relu, s.poolSize, s.poolStride || s.poolSize, s.poolKind) : null;
   lab.out = { conv: map, relu: lab.relu, pool: lab.pool }[s.stage];
   lab.peak = peakOf(map.map) / 2 ** (s.look === "picture" ? 0 : s.gain);
   lab.position = Math.min(lab.position ?? 0, lab.out.map.length - 1);
@@ -67,8 +68,8 @@ export function walk(lab) {
       width: input.width + 2 * s.padding, height: input.height + 2 * s.padding,
       side: sizeOf(lab), stride: s.stride, dilation: s.dilation, span: extent(sizeOf(lab), s.dilation),
     };
-  const side = s.stage === "pool" ? s.poolSize : 1;
-  return { width: map.width, height: map.height, side, stride: side, dilation: 1, span: side };
+  const side = s.stage === "pool" ? s.poolSize : 1, stride = s.stage === "pool" ? s.poolStride || side : 1;
+  return { width: map.width, height: map.height, side, stride, dilation: 1, span: side };
 }
 
 /** The numbers under the window at one output position: per channel values, weights, products; sums; the total. */
@@ -100,5 +101,6 @@ export const report = (lab) => ({
   filters: lab.s.filters.map(({ name, weights, bias }) => ({ name, weights, bias })),
   selected: lab.s.selected, stride: lab.s.stride, padding: lab.s.padding, mode: lab.s.mode, dilation: lab.s.dilation,
   stage: lab.s.stage, look: lab.s.look, gain: lab.s.gain, colour: lab.s.colour, pool_kind: lab.s.poolKind, pool_size: lab.s.poolSize,
+  pool_stride: lab.s.poolStride, unit: lab.s.unit,
   position: lab.position, stamp: lab.stamp,
 });

@@ -1,5 +1,5 @@
 // The arithmetic between the pictures: patch times kernel, cell by cell.
-import { filterOf, numbers, walk } from "./model.js";
+import { filterOf, numbers, scaleOf, walk } from "./model.js";
 import { tint } from "./pictures.js";
 import { GRAYS, css, ink, level, peakOf } from "../shared/colour.js";
 import { make } from "../shared/element.js";
@@ -50,9 +50,18 @@ function buildSum(lab) {
 
 const sign = (text) => make("span", { class: "sign", "aria-hidden": "true" }, text);
 
+const plus = (terms) => terms.join(" + ").replaceAll("+ −", "− ");
+
+/** What pooling does with the numbers under its window, written out where there are few. */
+function pooling(s, values, told) {
+  const terms = values.length > 9 ? null : values.map(told);
+  if (s.poolKind === "max") return `max(${terms?.join(", ") ?? `${values.length} values`})`;
+  return terms ? `(${plus(terms)}) / ${values.length}` : `mean of ${values.length} values`;
+}
+
 export function fillSum(lab) {
   buildSum(lab);
-  const n = numbers(lab, lab.position), { s } = lab;
+  const n = numbers(lab, lab.position), { s } = lab, scale = scaleOf(lab), told = (value) => shown(value * scale);
   const widest = lab.s.stage === "conv" ? peakOf(filterOf(lab).weights.flat(2)) : 1;
   const ems = ruler(getComputedStyle(lab.element).fontFamily), room = FULL * lab.grids[0].patch[0].clientWidth;
   const fits = (text) => ems(text) * SMALLEST <= room;
@@ -69,22 +78,22 @@ export function fillSum(lab) {
     const grids = lab.grids[c], strongest = peakOf(channel.products);
     channel.values.forEach((value, i) => {
       const colour = s.stage === "conv" ? GRAYS[level(value, "picture")] : tint(lab)[level(value, s.look, lab.peak)];
-      put(grids.patch[i], value, colour);
+      put(grids.patch[i], value * scale, colour);
       if (s.stage !== "conv") return;
-      put(grids.products[i], channel.products[i], lab.luts.activation[level(channel.products[i], "signed", strongest)]);
+      put(grids.products[i], channel.products[i] * scale, lab.luts.activation[level(channel.products[i], "signed", strongest)]);
       const cell = grids.kernel[i], tone = lab.luts.weight[level(channel.weights[i], "signed", widest)];
       if (cell !== focus) (cell.value = brief(channel.weights[i], fits)), sized(cell, cell.value);
       cell.style.background = css(tone);
       cell.style.color = ink(tone);
     });
-    grids.sum.textContent = shown(channel.sum);
+    grids.sum.textContent = told(channel.sum);
   });
   lab.lead.textContent =
-    s.stage === "relu" ? "max(0, value)" : s.stage === "pool" ? (s.poolKind === "max" ? "largest" : "mean")
-    : n.channels.length > 1 ? n.channels.map((c) => shown(c.sum)).join(" + ").replaceAll("+ −", "− ") + " +" : `Σ ${shown(n.channels[0].sum)} +`;
-  if (lab.bias && lab.bias !== focus) lab.bias.value = shown(n.bias);
+    s.stage === "relu" ? `max(0, ${told(n.channels[0].values[0])})` : s.stage === "pool" ? pooling(s, n.channels[0].values, told)
+    : `${n.channels.length > 1 ? CHANNELS.map((c) => `Σ${c}`).join(" + ") : "Σ products"} + bias = ${plus(n.channels.map((c) => told(c.sum)))} +`;
+  if (lab.bias && lab.bias !== focus) lab.bias.value = told(n.bias);
   const colour = tint(lab)[level(n.total, s.look, lab.peak)];
-  lab.total.textContent = shown(n.total);
+  lab.total.textContent = told(n.total);
   lab.total.style.background = css(colour);
   lab.total.style.color = ink(colour);
 }

@@ -1,5 +1,5 @@
 // How the lab looks: its parts, and what one frame draws.
-import { walk } from "./model.js";
+import { scaleOf, walk } from "./model.js";
 import { drawInput, drawOutput, measure } from "./pictures.js";
 import { fillSum } from "./sum.js";
 import { shown } from "../shared/number.js";
@@ -12,6 +12,7 @@ export const TEMPLATE = `
   <div class="pick stages" role="radiogroup" aria-label="Step of the layer"></div>
   <div class="pick colours" role="radiogroup" aria-label="Channels"></div>
   <div class="pick looks" role="radiogroup" aria-label="How the output is shown"></div>
+  <div class="pick units" role="radiogroup" aria-label="Scale of the pixel values"></div>
   <label class="pace gain"><span>Contrast</span><input type="range" min="0" max="4" step="0.25" aria-label="Contrast"></label>
 </div>
 <div class="pictures">
@@ -24,6 +25,7 @@ export const TEMPLATE = `
   <button type="button" class="back" aria-label="One step back" title="One step back (Left)">◂</button>
   <button type="button" class="play" aria-label="Play" title="Play or pause (Space)">▶</button>
   <button type="button" class="step" aria-label="One step on" title="One step on (Right)">▸</button>
+  <button type="button" class="pin" aria-pressed="false" title="Pin the window: a click on an image, or Enter; again or Escape releases it">Pin</button>
   <input type="range" class="scrub" min="0" step="1" aria-label="Position of the window">
   <label class="pace"><span>Speed</span><input type="range" class="speed" min="0" max="100" step="1" aria-label="Speed"></label>
 </div>
@@ -54,11 +56,11 @@ function paint(lab) {
     ? `${lab.input.name}, ${lab.input.width} × ${lab.input.height}${s.padding ? `, padded ${w.width} × ${w.height}` : ""}`
     : `${s.stage === "relu" ? "Convolution" : "After ReLU"}, ${w.width} × ${w.height}`;
   const [low, high] = [lab.out.map.reduce((a, b) => Math.min(a, b), Infinity), lab.out.map.reduce((a, b) => Math.max(a, b), -Infinity)];
-  parts["out-name"].textContent = `Output, ${lab.out.width} × ${lab.out.height}, from ${shown(low)} to ${shown(high)}`;
+  parts["out-name"].textContent = `Output, ${lab.out.width} × ${lab.out.height}, from ${shown(low * scaleOf(lab))} to ${shown(high * scaleOf(lab))}`;
   const here = `row ${row}, column ${column}`;
   parts.scrub.setAttribute("aria-valuetext", here);
-  parts.in.setAttribute("aria-label", `${parts["in-name"].textContent}. Window for output ${here}. Arrow keys move it, Space plays.`);
-  parts.out.setAttribute("aria-label", `${parts["out-name"].textContent}. At ${here}: ${lab.total.textContent}. Arrow keys move, Space plays.`);
+  parts.in.setAttribute("aria-label", `${parts["in-name"].textContent}. Window for output ${here}. Arrow keys move it, Space plays, Enter pins.`);
+  parts.out.setAttribute("aria-label", `${parts["out-name"].textContent}. At ${here}: ${lab.total.textContent}. Arrow keys move, Space plays, Enter pins.`);
   if (!lab.playing) parts.told.textContent = `Output ${here}: ${lab.total.textContent}`;
   lab.element.dataset.draws = ++lab.draws;
 }

@@ -1,9 +1,18 @@
 // A component on the page: built once, told at every call, cleared away once.
 
+const MOVES = new Set(["ArrowLeft", "ArrowRight", "ArrowUp", "ArrowDown", "Home", "End", "PageUp", "PageDown", " ", "Escape"]);
+const MOVED = "input, select, textarea, [role=radio], [role=tab], [role=slider], [contenteditable=true]";
+
+/** Keys that what has the focus makes use of are not the page's: in presenter mode, arrows there turn pages. */
+function keep(event) {
+  if (MOVES.has(event.key) && (event.defaultPrevented || event.composedPath()[0].matches?.(MOVED))) event.stopPropagation();
+}
+
 /** One instance per mount: `build` once, `update` at every call, clean-up only by the newest call. */
 export function mounted(instances, args, build, update) {
   const { parentElement: root } = args;
   let lab = instances.get(root);
+  document.body.addEventListener("keydown", keep); // the page's own shortcuts are heard behind it, at the document
   if (!lab) instances.set(root, (lab = build(root)));
   lab.send = args.setStateValue;
   lab.trigger = args.setTriggerValue;

@@ -41,3 +41,15 @@ def test_own_kernels_and_all_settings_come_back(rng):
 )
 def test_a_word_that_describes_none_is_none(word):
     assert link.from_link(word) is None
+
+
+def test_a_link_from_before_pooling_had_a_stride_of_its_own_means_what_it_meant():
+    view = link.from_link("f.sobel_x~p.1~t.pool~w.3")
+    assert view is not None
+    layer = link.layer_of(view)
+    assert (layer.pool_size, layer.pool_stride, layer.white) == (3, 0, 255)
+    assert link.to_link(view) == "f.sobel_x~p.1~t.pool~w.3"
+    new = {**view, "pool_stride": 1, "unit": 1}
+    again = link.from_link(link.to_link(new))
+    assert again is not None
+    assert (again["pool_stride"], again["unit"]) == (1, 1)
