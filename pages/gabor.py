@@ -18,17 +18,25 @@ from cnnviz.ui.views.labs import GaborLab
 from cnnviz.ui.widgets import controls, show
 
 # say
-show.head("Gabor lab", "A wave under a bell: it answers where the picture holds that wave, in that direction.")
+show.head("Gabor lab", "A sine wave under a Gaussian: it responds where the image has that frequency and orientation.")
 photo, lab = current.photo(), visit.this_visit().state(GaborLab)
 BANK: tuple[tuple[str, str, Sequence[float], Sequence[float]], ...] = (
-    ("Directions θ (degrees)", "thetas", list(range(0, 180, 15)), [0, 45]),
-    ("Frequencies (cycles/px)", "frequencies", [0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4], [0.1, 0.4]),
-    ("Widths σ (px)", "sigmas", [1.0, 1.5, 2.0, 3.0, 4.0, 6.0], [1.0, 3.0]),
+    ("Orientations θ (degrees)", "thetas", list(range(0, 180, 15)), [0, 45]),
+    ("Frequencies (cycles/px)", "frequencies", [0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7, 1.0], [0.1, 0.4]),
+    ("Sigmas σ (px)", "sigmas", [0.3, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0], [1.0, 3.0]),
 )
 views = ["One filter", "Filter bank", "Learned filters"]
 if lab.view is not None:  # a filter was chosen elsewhere: hold it
     st.session_state["gabor-view"], lab.view = lab.view, None
 view = controls.switch("Lab", "gabor-view", views, views[0], label_visibility="collapsed")
+
+
+def listed(word: str) -> list[float]:
+    """The numbers of a list in a link; ValueError for anything else."""
+    values = json.loads(word) if len(word) <= 400 else None
+    if not isinstance(values, list) or not all(type(value) in (int, float) for value in values):
+        raise ValueError("not a list of numbers")
+    return values
 
 
 def hold(filter: gabor.Gabor, target: firstlayer.LearnedFilter | None = None) -> None:
@@ -46,15 +54,15 @@ def one() -> None:
     if "gaborlab" not in st.session_state or lab.begin is None:  # first sight, or back from another page
         word, on, shows = (st.query_params.get(name) for name in ("wave", "on", "shows"))
         wave, which, seen = lab.last
-        which, seen = int(on) if on in ("1", "2") else which, shows if shows in VIEWS else seen
+        which, seen = int(on) if on in ("1", "2", "3", "4") else which, shows if shows in VIEWS else seen
         lab.begin = (gabor.from_link(word) if word else wave, which, seen, time.time_ns())
     target = lab.target
     if target and target.model != current.model_picked():
-        show.say(f"{target.title} waits until its net is chosen again.")
+        show.say(f"{target.title} waits until its network is chosen again.")
         target = None
 
     # compute and show
-    shown = pictures.beside(photo)
+    shown = pictures.beside(photo, drawn=True)
     begun, at, looks, again = lab.begin
     aim = (target.title, target.fit) if target else None
     now, which, seen = gaborlab(
@@ -70,13 +78,14 @@ def one() -> None:
             st.query_params[name] = value
     if target:
         with st.container(horizontal=True):
-            if st.button("Put it in the net, in place of the learned one"):
+            if st.button("Replace the learned filter in the network"):
                 lab.grafts[target.fingerprint, target.index] = now
                 lab.target, lab.view = None, views[2]
                 st.rerun()
-            st.button("Put the learned filter away", type="tertiary", on_click=lab.put_away)
+            st.button("Close", type="tertiary", on_click=lab.put_away)
     name, gray = list(shown.items())[which]
-    lines = show.opening(photo if which == 0 else Photo.sample(name))
+    drawn = name if which > 0 and name in pictures.DRAWN else ""
+    lines = "" if drawn else show.opening(photo if which == 0 else Photo.sample(name))
     directed = seen == VIEWS[1]
 
     def numbers() -> np.ndarray:
@@ -92,7 +101,7 @@ def one() -> None:
             picture.directions(*numbers()) if directed else picture.mosaic(numbers()[None], colour_map=picture.HEAT)
         ),
         array=numbers,
-        python=code.gabor_as_python(now, lines, directed),
+        python=code.gabor_as_python(now, lines, directed, drawn),
         link=current.link("gabor", **stands),
     )
 
@@ -100,22 +109,22 @@ def one() -> None:
 @st.fragment
 @show.refusals()
 def bank() -> None:
-    """Direction x frequency x width over several pictures."""
+    """Orientation x frequency x sigma over several images."""
     # ask
     asked = []
     for place, (label, key, offered, first) in zip(st.columns(3), BANK, strict=True):
         with place:
-            linked(key, first, set(offered).issuperset, json.loads)
+            linked(key, first, set(offered).issuperset, listed)
             asked.append(st.multiselect(label, offered, key=key))
             note(key, first)
     thetas, frequencies, sigmas = asked
     filters = gabor.bank(thetas, frequencies, sigmas)
     if not 0 < len(filters) <= 64:
-        st.info("Choose at least one direction, frequency and width, and at most 64 filters together.")
+        st.info("Choose at least one orientation, frequency and sigma, and at most 64 filters together.")
         return
 
     # compute and show
-    show.say(f"{len(filters)} filters; each row has one brightness scale, so a picture can be compared with the next.")
+    show.say(f"{len(filters)} filters; each row has one colour scale, so images can be compared.")
     small = pictures.beside(photo, 128)
     chosen = gaborbank(small, photo.digest, filters, gabor.Gabor(frequencies[0], 0.0, sigmas[-1]))
     if chosen:
@@ -147,13 +156,13 @@ def first_layer() -> None:
         at = controls.pick("Filter", "filter", order, order[0], parse=int, words=lambda i: f"{i}, R² {fits[i].r2:.2f}")
         target = firstlayer.LearnedFilter(f"Filter {at} of {model.title}", fits[at], model.key, model.fingerprint, at)
         by_hand = st.button("Match it by hand", icon=":material/back_hand:")
-        if by_hand or st.button("Hold its fit"):
+        if by_hand or st.button("Load this fit"):
             hold(gabor.Gabor() if by_hand else fits[at].gabor, target)
 
     mine = {i: wave for (net, i), wave in lab.grafts.items() if net == model.fingerprint}
     grafted = firstlayer.transplant(model, layer, fits, mine, photo)
     if mine:
-        st.button("Give the learned ones back", type="tertiary", on_click=lab.grafts.clear)
+        st.button("Restore the learned filters", type="tertiary", on_click=lab.grafts.clear)
     link = current.link("gabor", **{"gabor-view": view, "filter": at, "least": noted("least")})
     show.take_away("first-layer", array=lambda: grafted, link=link)
 

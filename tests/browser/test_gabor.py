@@ -67,7 +67,7 @@ def test_ten_places_show_the_engines_response_and_the_canvas_its_colours(page: P
 def test_the_sliders_the_spot_and_the_keys_turn_the_filter(page: Page):
     found = lab(page, g.Gabor(0.1, 0.0, 3.0))
     before = found.locator(".answer-name").inner_text()
-    direction = found.get_by_role("slider", name="Direction θ")
+    direction = found.get_by_role("slider", name="Orientation θ")
     direction.focus()
     page.keyboard.press("ArrowRight")
     settled(found)
@@ -84,7 +84,7 @@ def test_the_sliders_the_spot_and_the_keys_turn_the_filter(page: Page):
     )
     assert float(direction.input_value()) == pytest.approx(45, abs=2)
     page.wait_for_function("() => /wave=0\\.2[789]/.test(location.href)")
-    for name in ("Frequency", "Direction θ", "Width σ", "Roundness γ", "Phase"):
+    for name in ("Frequency", "Orientation θ", "Sigma σ", "Aspect ratio γ", "Phase"):
         found.get_by_role("slider", name=name).focus()
     for canvas in ("photo", "answer", "spectrum"):
         found.locator(f"canvas.{canvas}").focus()
@@ -97,7 +97,7 @@ def test_dragging_is_silent_until_release(page: Page):
     found = lab(page, g.Gabor(0.1, 0.0, 3.0))
     page.wait_for_timeout(3000)
     frames, before = len(sent), int(found.get_attribute("data-draws"))
-    box = found.get_by_role("slider", name="Width σ").bounding_box()
+    box = found.get_by_role("slider", name="Sigma σ").bounding_box()
     page.mouse.move(box["x"] + box["width"] * 0.33, box["y"] + box["height"] / 2)
     page.mouse.down()
     for step in range(12):
@@ -131,11 +131,11 @@ def test_the_bank_holds_the_lectures_eight_filters_on_three_pictures_and_its_num
 
 def test_a_learned_filter_is_matched_by_hand_in_the_browser(page: Page):
     page.goto("/gabor?gabor-view=Learned+filters")
-    page.get_by_role("button", name="Hold its fit").click()
+    page.get_by_role("button", name="Load this fit").click()
     found = page.locator(".match output")
     found.wait_for()
     fitted = float(found.inner_text().removeprefix("R² ").replace("−", "-"))
-    page.locator(".gabor").get_by_role("slider", name="Direction θ").press("PageUp")
+    page.locator(".gabor").get_by_role("slider", name="Orientation θ").press("PageUp")
     page.wait_for_timeout(200)
     turned = float(found.inner_text().removeprefix("R² ").replace("−", "-"))
     assert turned != fitted

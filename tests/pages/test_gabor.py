@@ -25,7 +25,7 @@ def test_the_first_sight_is_a_filter_on_the_photo_and_two_textures(visit):
     at = visit("gabor", photo="astronaut")
     assert not at.exception
     data = sent(at)
-    assert [p["name"] for p in data["pictures"]] == ["astronaut", "brick", "coins"]
+    assert [p["name"] for p in data["pictures"]] == ["astronaut", "brick", "coins", "digit", "shirt"]
     pixels = np.frombuffer(base64.b64decode(data["pictures"][0]["pixels"]), np.uint8).reshape(256, 256)
     assert np.array_equal(pixels, pictures.gray(pictures.square(Photo.sample("astronaut"))))
 
@@ -89,12 +89,12 @@ def test_a_learned_filter_is_taken_into_the_hand_and_put_into_the_net(visit, wor
     assert np.shape(target["middle"]) == (2,)
     at.sidebar.selectbox(key="model").set_value("bundled/cats_dogs").run()  # another net has another filter there
     assert sent(at)["target"] is None
-    assert "waits until its net is chosen again" in words(at)
+    assert "waits until its network is chosen again" in words(at)
     at.sidebar.selectbox(key="model").set_value(NET).run()
     assert sent(at)["target"] == target
-    press(at, "Put it in the net, in place of the learned one")
+    press(at, "Replace the learned filter in the network")
     assert "1 of them by hand" in words(at)
-    press(at, "Give the learned ones back")
+    press(at, "Restore the learned filters")
     assert "by hand" not in words(at)
 
 
@@ -151,3 +151,21 @@ def test_what_a_view_cannot_do_in_a_rerun_of_its_own_is_one_sentence(visit, frag
     fragment(at)
     assert not at.exception
     assert words(at).count("The photo cannot be read any more") == 1
+
+
+@pytest.mark.parametrize(
+    "word", ["5", "null", "true", "[[0]]", '["0"]', "[true]", '{"0": 1}', "[" * 300, "[" * 9000, "[0, 7]"]
+)
+def test_what_is_no_list_of_offered_numbers_in_a_link_is_the_first_bank(visit, word):
+    at = visit("gabor", **{"gabor-view": "Filter bank", "thetas": word})
+    assert not at.exception
+    assert at.multiselect[0].value == [0, 45]
+
+
+@pytest.mark.parametrize(
+    "word", ["5", "null", "true", "[[0]]", '["0"]', "[true]", '{"0": 1}', "[" * 300, "[" * 9000, "[0, 7]"]
+)
+def test_what_is_no_list_of_offered_numbers_in_a_link_is_the_first_bank(visit, word):
+    at = visit("gabor", **{"gabor-view": "Filter bank", "thetas": word})
+    assert not at.exception
+    assert at.multiselect[0].value == [0, 45]

@@ -74,7 +74,7 @@ def gallery(model: Model, first: first_layer.FirstLayer, found: Sequence[gaborfi
     if first.side < 5:
         show.say(
             f"A {first.side} × {first.side} filter has {first.side**2} numbers, a Gabor eight: almost anything fits, "
-            "so R² says little here. Nets with larger first kernels, AlexNet or ResNet, say more."
+            "so R² means little here. Networks with larger first kernels, as AlexNet or ResNet, tell more."
         )
     learnt, fitted, compassed = st.columns(3, gap="large")
     for place, words, planes in (
@@ -85,9 +85,9 @@ def gallery(model: Model, first: first_layer.FirstLayer, found: Sequence[gaborfi
             show.say(words)
             show.image(sheet(planes), words)
     with compassed:
-        show.say("Direction round, frequency outwards")
+        show.say("Orientation around, frequency outwards")
         st.plotly_chart(
-            compass(table), key="compass", config={"displayModeBar": False}, alt="Direction and frequency of each fit"
+            compass(table), key="compass", config={"displayModeBar": False}, alt="Orientation and frequency of each fit"
         )
     with st.expander("All fits"):
         st.dataframe({name: np.round(values, 3) for name, values in table.items()}, hide_index=True)
@@ -97,7 +97,7 @@ def transplant(
     model: Model, first: first_layer.FirstLayer, found: Sequence[gaborfit.Fit], mine: Mapping[int, Gabor], photo: Photo
 ) -> np.ndarray:
     """Gabors in the place of learned filters, and what the net says then; returns the kernels it was asked with."""
-    show.section("Transplant", "put Gabors in the place of learned filters, and ask the net again")
+    show.section("Transplant", "replace learned filters by Gabors and predict again")
     floor = controls.slide("Only filters matched at least this well (R²)", "least", 0.0, 1.0, 0.5, 0.05)
     chosen = [i for i, fit in enumerate(found) if fit.r2 >= floor or i in mine]
     grafted = first_layer.transplanted(first, found, chosen, mine)

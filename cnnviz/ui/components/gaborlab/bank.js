@@ -1,4 +1,4 @@
-// The filter bank: filters down, pictures across, one brightness scale per filter.
+// The filter bank: filters down, pictures across, one colour scale per filter.
 import { Fourier } from "./fft.js";
 import { analysed, directions, gaborKernel, gaborResponse, workspace } from "./model.js";
 import { directionColour } from "./wheel.js";
@@ -7,6 +7,7 @@ import { Tile } from "../shared/canvas.js";
 import { GRAYS, palette, peakOf } from "../shared/colour.js";
 import { make, place } from "../shared/element.js";
 import { mounted } from "../shared/mount.js";
+import { pinnable } from "../shared/pin.js";
 import { theme } from "../shared/theme.js";
 
 const BANKS = new WeakMap();
@@ -35,7 +36,7 @@ function updateBank(lab, data) {
     return { name, values, analysed: analysed(values, fourier) };
   });
   lab.table.style.setProperty("--n", pictures.length);
-  lab.told.textContent = "Point at a map to read it; choose a kernel to hold it in the lab.";
+  lab.told.textContent = "Point at a map to read it; choose a kernel to load it into the lab.";
   const head = pictures.map(({ name, values }) => {
     const tile = new Tile(), words = tile.size(n, n);
     values.forEach((v, i) => (words[i] = GRAYS[v]));
@@ -50,7 +51,7 @@ function updateBank(lab, data) {
     const maps = pictures.map((p) => gaborResponse(p.analysed, g, fourier, work, new Float64Array(n * n)));
     const most = Math.max(...maps.map(peakOf)), words = `f ${g.frequency}, θ ${g.theta}°, σ ${g.sigma}`;
     lab.table.append(
-      make("button", { type: "button", class: "kernel", title: "Hold this filter in the lab", "aria-label": `Hold ${words} in the lab`, onclick: () => lab.trigger("chosen", g) },
+      make("button", { type: "button", class: "kernel", title: "Load this filter into the lab", "aria-label": `Load ${words} into the lab`, onclick: () => lab.trigger("chosen", g) },
         kernelTile(g, luts.weight), make("span", {}, words)),
       ...maps.map((map, i) => {
         const tile = new Tile(), canvas = tile.paint(map, n, n, luts.heat, "magnitude", most);
@@ -65,10 +66,10 @@ function updateBank(lab, data) {
 /** The last row: which direction dominates where, from eight turns of one filter. */
 function drawDirections(lab, data, pictures, fourier, work, colours) {
   const n = data.side, g = data.directions;
-  lab.table.append(make("span", { class: "kernel" }, make("span", {}, `Directions, f ${g.frequency}, σ ${g.sigma}`)), ...pictures.map((p) => {
+  lab.table.append(make("span", { class: "kernel" }, make("span", {}, `Orientations, f ${g.frequency}, σ ${g.sigma}`)), ...pictures.map((p) => {
     const { angle, strength } = directions(p.analysed, g, fourier, work), most = peakOf(strength), tile = new Tile(), words = tile.size(n, n);
     for (let i = 0; i < words.length; i++) words[i] = directionColour(colours, angle[i], Math.min(1, strength[i] / most));
-    return readable(lab, tile.done(), n, `${p.name}, dominant direction`, (at) => `${angle[at].toFixed(1)}°`, "hue is direction, brightness strength");
+    return readable(lab, tile.done(), n, `${p.name}, dominant orientation`, (at) => `${angle[at].toFixed(1)}°`, "hue is orientation, brightness strength");
   }));
   lab.element.dataset.done = "true";
 }
@@ -87,7 +88,7 @@ function labelled(canvas, label, caption) {
 
 /** A map that says the number under the pointer, or under the arrow keys. */
 function readable(lab, canvas, n, name, value, range) {
-  const figure = labelled(canvas, `${name}: ${range}. Arrow keys read it.`, range);
+  const figure = labelled(canvas, `${name}: ${range}. Arrow keys read it, Enter pins.`, range);
   canvas.tabIndex = 0;
   let at = [n >> 1, n >> 1];
   const say = () => (lab.told.textContent = `${name}, row ${at[1]}, column ${at[0]}: ${value(at[1] * n + at[0])}`);
@@ -95,8 +96,7 @@ function readable(lab, canvas, n, name, value, range) {
     at = place(event, canvas).map((v) => Math.min(Math.max(Math.floor(v * n), 0), n - 1));
     say();
   };
-  canvas.addEventListener("pointermove", point);
-  canvas.addEventListener("pointerdown", point);
+  pinnable({}, [canvas], (_, event) => point(event), () => {});
   canvas.addEventListener("keydown", (event) => {
     const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
     if (!step) return;

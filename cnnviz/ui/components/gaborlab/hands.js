@@ -1,18 +1,17 @@
 // Hands on the pictures of the Gabor lab.
 import { ask, tell, turn } from "./change.js";
 import { place } from "../shared/element.js";
+import { pinnable } from "../shared/pin.js";
 
 /** Pointer and keys: read a point on either large picture, drag the spot in the spectrum. */
 export function hands(lab) {
   const { parts } = lab;
+  const follow = (canvas, event) => {
+    lab.at = place(event, canvas).map((v) => Math.min(Math.max(v, 0), 0.9999));
+    ask(lab);
+  };
+  pinnable(lab, [parts.photo, parts.answer], follow, () => ask(lab));
   for (const canvas of [parts.photo, parts.answer]) {
-    const follow = (event) => {
-      if (event.type === "pointermove" && event.pointerType !== "mouse" && !event.buttons) return;
-      lab.at = place(event, canvas).map((v) => Math.min(Math.max(v, 0), 0.9999));
-      ask(lab);
-    };
-    canvas.addEventListener("pointermove", follow);
-    canvas.addEventListener("pointerdown", follow);
     canvas.addEventListener("keydown", (event) => {
       const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
       if (!step) return;

@@ -1,4 +1,4 @@
-// The Gabor lab: a wave under a bell, held in the hand; kernel, spectrum and response follow every move.
+// The Gabor lab: a sine wave under a Gaussian; kernel, spectrum and response follow every move.
 import { ask, tell, turn } from "./change.js";
 import { Fourier } from "./fft.js";
 import { hands } from "./hands.js";
@@ -77,7 +77,7 @@ function choices(lab) {
     tell(lab);
   };
   radioRow(lab.parts.photos, lab.pictures.map(({ name }, i) => [String(i), name]), String(lab.picture), choose("picture"));
-  radioRow(lab.parts.views, [["response", "Response"], ["directions", "Directions"]], lab.view, choose("view"));
+  radioRow(lab.parts.views, [["response", "Response"], ["directions", "Orientations"]], lab.view, choose("view"));
 }
 
 function radioRow(box, list, chosen, choose) {

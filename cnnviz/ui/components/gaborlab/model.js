@@ -24,6 +24,13 @@ export function gaborKernel(g) {
   return { re, im, wide, tall };
 }
 
+/** The slowest wave with the same values at whole pixels; `fast` where that is another one. */
+export function aliased(g) {
+  const t = radians(g.theta), along = [g.frequency * Math.cos(t), g.frequency * Math.sin(t)];
+  const [x, y] = along.map((v) => v - Math.floor(v + 0.5));
+  return { frequency: Math.hypot(x, y), theta: ((Math.atan2(y, x) * 180) / Math.PI + 360) % 180, fast: along.some((v) => Math.abs(v) > 0.5 + 1e-9) };
+}
+
 /** A picture of n × n bytes, normalised as in the lecture, and its spectrum. */
 export function analysed(pixels, fourier) {
   const n = pixels.length;

@@ -1,6 +1,6 @@
 // How the Gabor lab looks: its parts, and what one frame draws.
 import { KNOBS } from "./knobs.js";
-import { gaborKernel, matched, radians } from "./model.js";
+import { aliased, gaborKernel, matched, radians } from "./model.js";
 import { directionColour, wheel } from "./wheel.js";
 import { sharp } from "../shared/canvas.js";
 import { GRAYS, level, peakOf } from "../shared/colour.js";
@@ -8,8 +8,8 @@ import { make } from "../shared/element.js";
 import { shown } from "../shared/number.js";
 
 export const TEMPLATE = `
-<div class="top"><div class="pick photos" role="radiogroup" aria-label="Picture"></div><div class="pick views" role="radiogroup" aria-label="What is shown"></div>
-<label class="check"><input type="checkbox" class="hold"> Hold the brightness scale</label></div>
+<div class="top"><div class="pick photos" role="radiogroup" aria-label="Image"></div><div class="pick views" role="radiogroup" aria-label="What is shown"></div>
+<label class="check"><input type="checkbox" class="hold"> Lock the colour scale</label></div>
 <div class="panels">
   <figure><figcaption class="photo-name"></figcaption><canvas class="photo" tabindex="0" role="img"></canvas></figure>
   <div class="middle">
@@ -21,7 +21,8 @@ export const TEMPLATE = `
 </div>
 <p class="say" aria-live="off"></p>
 <div class="match" hidden></div>
-<div class="knobs"></div>`;
+<div class="knobs"></div>
+<p class="alias" role="status"></p>`;
 
 /** Draw a tile as large as its canvas, smooth only where it is a photo. */
 function show(canvas, tile, side) {
@@ -62,9 +63,21 @@ export function drawGabor(lab) {
     output.textContent = words2(g[name]);
     range.setAttribute("aria-valuetext", output.textContent);
   }
+  const said = aliasing(g);
+  if (parts.alias.textContent !== said) parts.alias.textContent = said;
   parts["photo-name"].textContent = `${picture.name}, ${n} × ${n}`;
-  parts.photo.setAttribute("aria-label", `${picture.name}, ${n} by ${n} pixels, gray. Arrow keys move the point that is read.`);
+  parts.photo.setAttribute("aria-label", `${picture.name}, ${n} by ${n} pixels, gray. Arrow keys move the point that is read, Enter pins it.`);
   lab.element.dataset.draws = ++lab.draws;
+}
+
+/** What the grid of pixels does to a filter too fast or too narrow for it. */
+function aliasing(g) {
+  const slow = aliased(g), words = [];
+  if (slow.fast) words.push(slow.frequency < 0.005
+    ? "Aliasing: beyond 0.5 cycles/px along x or y (Nyquist). At whole pixels this wave is constant."
+    : `Aliasing: beyond 0.5 cycles/px along x or y (Nyquist). At whole pixels this wave is one of ${slow.frequency.toFixed(3)} cycles/px at ${Math.round(slow.theta) % 180}°.`);
+  if (Math.min(g.sigma, g.sigma / g.gamma) < 0.5) words.push("Sigma below 0.5 px: the Gaussian is narrower than one pixel, so the kernel is nearly a single weight.");
+  return words.join(" ");
 }
 
 /** The filter's footprint: the bell at two deviations, and one wave's direction. */
@@ -93,7 +106,7 @@ function drawSpectrum(lab, side) {
   context.moveTo(side / 2, 0), context.lineTo(side / 2, side), context.moveTo(0, side / 2), context.lineTo(side, side / 2);
   context.stroke();
   lab.parts.spectrum.setAttribute("aria-label",
-    `Spectrum of the filter: a spot at frequency ${lab.g.frequency.toFixed(3)}, direction ${Math.round(lab.g.theta)} degrees. Arrow keys move it.`);
+    `Spectrum of the filter: a spot at frequency ${lab.g.frequency.toFixed(3)}, orientation ${Math.round(lab.g.theta)} degrees. Arrow keys move it.`);
 }
 
 function drawAnswer(lab, side, column, row) {
@@ -109,9 +122,9 @@ function drawAnswer(lab, side, column, row) {
   }
   if (lab.map) wheel(context, side, lab.luts.direction);
   const value = lab.map ? `${lab.map.angle[at].toFixed(1)}°, strength ${shown(lab.map.strength[at])}` : lab.answer[at].toFixed(4);
-  parts["answer-name"].textContent = lab.map ? "Dominant direction, brighter is stronger" : `Response magnitude, 0 to ${lab.most.toFixed(3)}`;
+  parts["answer-name"].textContent = lab.map ? "Dominant orientation, brighter is stronger" : `Response magnitude, 0 to ${lab.most.toFixed(3)}`;
   parts.say.replaceChildren(`Row ${row}, column ${column}: ${lab.map ? "" : "√(real² + imaginary²) = "}`, make("b", {}, value));
-  parts.answer.setAttribute("aria-label", `${parts["answer-name"].textContent}. ${parts.say.textContent}. Arrow keys move the point.`);
+  parts.answer.setAttribute("aria-label", `${parts["answer-name"].textContent}. ${parts.say.textContent}. Arrow keys move the point, Enter pins it.`);
 }
 
 /** A learned filter beside the Gabor in hand: what is left between them, and R². */
@@ -122,7 +135,7 @@ function drawMatch(lab) {
   const { k, plane } = target, { r2, values } = matched(target, lab.g), most = peakOf(plane);
   if (!parts.match.childElementCount) {
     const box = (title, name) => make("figure", {}, make("figcaption", {}, title), make("canvas", { class: name, role: "img", "aria-label": title }));
-    parts.match.append(box("Learned", "m-learned"), box("Your Gabor", "m-hand"), box("What is left", "m-rest"), make("div", { class: "r2" }, make("span", {}), make("output", {})));
+    parts.match.append(box("Learned", "m-learned"), box("Your Gabor", "m-hand"), box("Residual", "m-rest"), make("div", { class: "r2" }, make("span", {}), make("output", {})));
   }
   const draw = (name, tile, map) => show(parts.match.querySelector(name), tile.paint(map, k, k, lab.luts.weight, "signed", most), 96);
   draw(".m-learned", tiles.learned, plane);
