@@ -160,12 +160,3 @@ def test_what_is_no_list_of_offered_numbers_in_a_link_is_the_first_bank(visit, w
     at = visit("gabor", **{"gabor-view": "Filter bank", "thetas": word})
     assert not at.exception
     assert at.multiselect[0].value == [0, 45]
-
-
-@pytest.mark.parametrize(
-    "word", ["5", "null", "true", "[[0]]", '["0"]', "[true]", '{"0": 1}', "[" * 300, "[" * 9000, "[0, 7]"]
-)
-def test_what_is_no_list_of_offered_numbers_in_a_link_is_the_first_bank(visit, word):
-    at = visit("gabor", **{"gabor-view": "Filter bank", "thetas": word})
-    assert not at.exception
-    assert at.multiselect[0].value == [0, 45]
