@@ -18,6 +18,10 @@ from PIL import Image
 from cnnviz.data.counting import Counting, write
 from cnnviz.photo import Photo
 from cnnviz.train.plan import Plan
+from tests.dashboard import browser as browser
+from tests.dashboard import dashboard as dashboard
+from tests.dashboard import page as page
+from tests.dashboard import server as server
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKERS = 2  # processes; each has the engine, and torch, in memory
@@ -36,6 +40,13 @@ def one_file(named: list[str]) -> bool:
     """Whether what pytest was told to run, files, folders or tests by their names, lies in a single file."""
     files = {Path(name.partition("::")[0]) for name in named}
     return len(files) == 1 and all(path.suffix == ".py" for path in files)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every test of these two folders drives a browser."""
+    for item in items:
+        if {"browser", "journeys"} & {*item.path.relative_to(ROOT).parts}:
+            item.add_marker(pytest.mark.e2e)
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from PIL import Image
 from cnnviz import picture
 from cnnviz.photo import Photo
 from cnnviz.runtime.engine import Engine
-from tests.journeys.conftest import add_photos, at_rest, pixels
+from tests.journeys.steps import add_photos, at_rest, pixels
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page

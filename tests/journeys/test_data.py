@@ -16,7 +16,7 @@ from PIL import Image
 
 from cnnviz.data import folder
 from cnnviz.data.augment import PRESETS
-from tests.journeys.conftest import at_rest
+from tests.journeys.steps import at_rest
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page

@@ -10,12 +10,12 @@ import pytest
 from PIL import Image
 
 from cnnviz.photo import Photo
-from tests.journeys.conftest import at_rest
+from tests.journeys.steps import at_rest
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-    from tests.browser.conftest import Dashboard
+    from tests.dashboard import Dashboard
 
 FIRST = "Cats and dogs"
 

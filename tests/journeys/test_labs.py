@@ -15,7 +15,7 @@ from cnnviz.photo import Photo
 from cnnviz.signal import examples, gabor, pictures, slide
 from cnnviz.ui.components import convlab
 from cnnviz.ui.components.convlab import link
-from tests.journeys.conftest import at_rest, pixels
+from tests.journeys.steps import at_rest, pixels
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page

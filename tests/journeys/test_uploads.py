@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from tests.browser.test_privacy import until
-from tests.journeys.conftest import add_photos, at_rest
+from tests.journeys.steps import add_photos, at_rest
 
 if TYPE_CHECKING:
     from pathlib import Path

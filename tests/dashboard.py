@@ -18,7 +18,7 @@ import pytest
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = [
     "--no-sandbox",
@@ -29,13 +29,6 @@ FLAGS = [
     "--disable-sync",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every test in this folder drives a browser."""
-    for item in items:
-        if Path(__file__).parent in Path(item.fspath).parents:
-            item.add_marker(pytest.mark.e2e)
 
 
 class Dashboard:
@@ -61,7 +54,7 @@ class Dashboard:
 
     def start(self) -> None:
         """Starts the server and waits until it answers."""
-        watched = Path(__file__).with_name("watched.py")
+        watched = Path(__file__).parent / "browser" / "watched.py"
         command = [sys.executable, str(watched), str(self.places / "watch"), str(self.port)]
         with (self.places / "log").open("ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=log, stderr=log)

@@ -1,4 +1,4 @@
-"""Journeys use the real server and browser of tests/browser; what several of them do stands here."""
+"""What several journeys do, on the real server and browser of tests/dashboard.py."""
 
 from __future__ import annotations
 
@@ -7,23 +7,10 @@ import io
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pytest
 from PIL import Image
-
-from tests.browser.conftest import browser as browser
-from tests.browser.conftest import dashboard as dashboard
-from tests.browser.conftest import page as page
-from tests.browser.conftest import server as server
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every test in this folder drives a browser."""
-    for item in items:
-        if "journeys" in item.path.parts:
-            item.add_marker(pytest.mark.e2e)
 
 
 def pixels(canvas: Locator) -> np.ndarray:
