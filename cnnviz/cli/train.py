@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import select
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -56,12 +58,15 @@ def train(
     runs = settings.runs(out)
     weights = shelf.folder(context.find_root().meta.get("cnnviz.weights"))
     changes = {key: value for key, value in given.items() if value is not None}
+    sought = False
     if (target / run.PLAN).is_file():
         if changes or preset:
             raise RequestError(
                 "A run goes on by its own plan; leave the other options out, or train its plan.json anew."
             )
-        folder = run.trial(plans.read(target / run.PLAN), target.resolve().parent) if find_rate else target
+        folder = target
+        if find_rate and not (sought := run.is_trial(target)):  # a page has made the trial already
+            folder = run.trial(plans.read(target / run.PLAN), target.resolve().parent)
         if not attached and not run.alive(folder):  # before the long way through torch, on which it may be asked anew
             with contextlib.suppress(OSError):
                 (folder / run.STOP).unlink()
@@ -74,10 +79,14 @@ def train(
     from cnnviz.train.loop import fit
 
     began = time.monotonic()
-    state = fit(folder, attached=attached, weights=weights, finding=find_rate, heard=_quiet if as_json else _speak)
+    try:
+        state = fit(folder, attached=attached, weights=weights, finding=find_rate, heard=_quiet if as_json else _speak)
+        done = run.read(folder)
+    finally:
+        if find_rate and (not sought or (attached and _deserted())):
+            shutil.rmtree(folder, ignore_errors=True)  # what was found is printed, or nobody asks any more
     if settings.rank() > 0:
         return 0  # the first process speaks for all
-    done = run.read(folder)
     code = STOPPED if state == "stopped" else 0
     if find_rate:
         suggestion = done.last("finished").get("suggestion")
@@ -133,6 +142,13 @@ def _plan(target: Path, changes: dict[str, Any], preset: str | None) -> Plan:
     augment |= {key: value for key, value in changes.items() if key in names}
     values |= {key: value for key, value in changes.items() if key not in names}
     return plans.parse(json.dumps(values | {"augment": augment}), target.name)
+
+
+def _deserted() -> bool:
+    """Whether standard input is closed."""
+    with contextlib.suppress(OSError, ValueError):
+        return bool(select.select([sys.stdin], [], [], 0)[0])
+    return False
 
 
 def _quiet(kind: str, values: dict[str, Any]) -> None:

@@ -21,15 +21,15 @@ from typing import Any, BinaryIO
 
 from cnnviz import settings
 from cnnviz.options import RequestError
+from cnnviz.train import events as written
 from cnnviz.train import plan as plans
+from cnnviz.train.events import ENDS, Event
 from cnnviz.train.plan import Plan
 
 PLAN, EVENTS, STOP, ALIVE, VERDICT = "plan.json", "events.jsonl", "stop", "alive", "verdict.json"
-ENDS = ("finished", "stopped", "failed")
+TRIAL = ".trial-"  # how the folders of searches for a learning rate begin
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,80}")
 ABANDONED = 3600.0  # seconds after which nobody comes back to a search for a rate
-
-Event = dict[str, Any]
 
 
 class RunError(RequestError):
@@ -77,11 +77,16 @@ def trial(plan: Plan, runs: Path | str) -> Path:
     """The folder of a search for a learning rate: hidden among the runs, so that it waits for the same device and finds
     the run it starts from. Those left by visitors who went away are removed. Raises `RunError`.
     """
-    for old in Path(runs).glob(".trial-*"):
+    for old in Path(runs).glob(f"{TRIAL}*"):
         with contextlib.suppress(OSError):
             if time.time() - old.stat().st_mtime > ABANDONED and not alive(old):
                 shutil.rmtree(old)
-    return _made(plan, Path(runs) / f".trial-{secrets.token_hex(4)}")
+    return _made(plan, Path(runs) / f"{TRIAL}{secrets.token_hex(4)}")
+
+
+def is_trial(folder: Path) -> bool:
+    """Whether a folder is that of a search for a learning rate."""
+    return folder.resolve().name.startswith(TRIAL)
 
 
 def _made(plan: Plan, folder: Path) -> Path:
@@ -104,10 +109,11 @@ def _made(plan: Plan, folder: Path) -> Path:
 
 def find(name: str, runs: Path | str) -> Path:
     """The folder of a run; the name is looked up and never joined to a path. Raises `RunError`."""
-    found = {folder.name: folder for folder in folders(runs)}
-    if name not in found:
-        raise RunError(f"There is no run {name!r}; it may have been deleted.")
-    return found[name]
+    with contextlib.suppress(OSError):
+        for found in Path(runs).iterdir():
+            if found.name == name and _is_run(found):
+                return found
+    raise RunError(f"There is no run {name!r}; it may have been deleted.")
 
 
 def folders(runs: Path | str) -> list[Path]:
@@ -115,36 +121,24 @@ def folders(runs: Path | str) -> list[Path]:
     runs = Path(runs)
     if not runs.is_dir():
         return []
-    found = [p for p in runs.iterdir() if p.name[0] != "." and (p / PLAN).is_file() and not p.is_symlink()]
+    found = [p for p in runs.iterdir() if _is_run(p)]
     return sorted(found, key=lambda p: ((p / PLAN).stat().st_mtime, p.name), reverse=True)
+
+
+def _is_run(folder: Path) -> bool:
+    return folder.name[0] != "." and (folder / PLAN).is_file() and not folder.is_symlink()
 
 
 def read(folder: Path) -> Run:
     """A run as it stands. Raises `PlanError` where its plan cannot be read."""
     plan = plans.read(folder / PLAN)
-    events = tuple(standing(events_of(folder)))
+    events = tuple(written.standing(events_of(folder)))
     return Run(folder.name, folder, plan, _state(folder, events), events)
 
 
 def events_of(folder: Path) -> list[Event]:
-    """All events of a run in the order written; a line broken off by a crash is left out."""
-    found = []
-    with contextlib.suppress(OSError):
-        for line in (folder / EVENTS).read_bytes().split(b"\n"):
-            with contextlib.suppress(ValueError):
-                if isinstance(event := json.loads(line), dict):
-                    found.append(event)
-    return found
-
-
-def standing(events: Sequence[Event]) -> Iterator[Event]:
-    """The events without those that a run went back behind when it was resumed, or had to begin anew."""
-    kept: list[Event] = []
-    for event in events:
-        if event.get("event") in ("resume", "start"):
-            kept = [old for old in kept if old.get("step", 0) <= event["step"] and old.get("event") not in ENDS]
-        kept.append(event)
-    yield from kept
+    """All events of a run in the order written; those that are broken or lack something are left out."""
+    return written.read(folder / EVENTS)
 
 
 def verdict(folder: Path) -> dict[str, Any] | None:

@@ -45,6 +45,7 @@ def test_a_search_for_a_rate_that_is_stopped_says_so(circles, tmp_path, monkeypa
     asked = ["train", circles, "--net", "lecture/mnist_gap", "--size", 32, "--out", tmp_path, "--find-rate"]
     assert main([str(word) for word in asked]) == 130
     assert capsys.readouterr().out == "stopped before a rate was found\n"
+    assert not list(tmp_path.glob(".trial-*"))
 
 
 def test_a_search_for_a_rate_of_a_run_leaves_the_run_as_it_is(plan, tmp_path, capsys):
@@ -52,6 +53,14 @@ def test_a_search_for_a_rate_of_a_run_leaves_the_run_as_it_is(plan, tmp_path, ca
     assert main(["train", str(folder), "--find-rate"]) == 0
     assert capsys.readouterr().out.startswith("rate 0.")
     assert run.read(folder).events == ()
+    assert [p for p in tmp_path.iterdir() if p.is_dir()] == [folder]
+
+
+def test_a_search_in_a_folder_made_for_it_is_done_there(plan, tmp_path, capsys):
+    folder = run.trial(plan, tmp_path)
+    assert main(["train", str(folder), "--find-rate"]) == 0
+    assert run.read(folder).last("finished")["suggestion"] == float(capsys.readouterr().out.split()[1])
+    assert [p for p in tmp_path.iterdir() if p.is_dir()] == [folder]
 
 
 def test_a_stop_asked_of_a_process_long_gone_is_forgotten(plan, tmp_path, capsys):

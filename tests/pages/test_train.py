@@ -202,7 +202,7 @@ def at_once(monkeypatch):
     def spawn(folder, *extra):
         with contextlib.suppress(RequestError):
             fit(folder, finding="--find-rate" in extra)
-        return SimpleNamespace(poll=lambda: 0)
+        return SimpleNamespace(poll=lambda: 0, wait=lambda: 0)
 
     monkeypatch.setattr(run, "spawn", spawn)
 

@@ -6,6 +6,7 @@ A process is held here and nowhere else: when the server ends, the process's sta
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import shutil
 import subprocess
@@ -16,24 +17,33 @@ from typing import Any
 
 from cnnviz import settings
 from cnnviz.options import RequestError
-from cnnviz.train import run
+from cnnviz.train import events, run
 from cnnviz.train.plan import Plan
 from cnnviz.train.run import Run
 from cnnviz.ui.server import startup
 
+MOST = 50  # runs that are read for a list
 ROOM = 4 << 20  # bytes: with fewer, not even a small net is kept
 _processes: dict[str, subprocess.Popen[bytes]] = {}
+_sought: dict[str, Run] = {}  # searches for a rate that ended
 _begun: dict[str, int] = {}  # bytes of its events when a run's process was started
 _lock = threading.Lock()
 public = startup.public
 
 
-def listing() -> list[Run]:
-    """All runs as they stand, the newest first; what cannot be read is left out."""
-    found = []
+def names() -> list[str]:
+    """The ids of all runs, the newest first; none of them is read."""
+    return [folder.name for folder in run.folders(settings.runs())]
+
+
+def listing(most: int = MOST) -> list[Run]:
+    """The newest runs as they stand, the newest first; what cannot be read is left out."""
+    found: list[Run] = []
     for folder in run.folders(settings.runs()):
+        if len(found) == most:
+            break
         with contextlib.suppress(RequestError):
-            found.append(look(folder.name))
+            found.append(look_at(folder))
     return found
 
 
@@ -44,10 +54,12 @@ def look(name: str) -> Run:
 
 def look_at(folder: Path) -> Run:
     """The run in a folder as it stands. Raises `RequestError`."""
+    if (ended := _sought.get(folder.name)) is not None:
+        return ended
     name, stamp = folder.name, _size(folder)
     found = _look(str(folder), stamp, run.alive(folder))
     if spawned(name) and stamp == _begun.get(name) and not found.active:
-        return Run(found.id, found.folder, found.plan, "starting", found.events)  # importing torch takes seconds
+        return dataclasses.replace(found, state="starting")  # importing torch takes seconds
     return found
 
 
@@ -81,10 +93,39 @@ def go_on(name: str) -> None:
 
 
 def find_rate(plan: Plan) -> Path:
-    """Starts looking for a learning rate; the folder to watch. Raises `RequestError`."""
+    """Starts looking for a learning rate; the folder to watch. Raises `RequestError`.
+
+    When its process ends, the folder goes, and `look_at` remembers what was in it.
+    """
     folder = run.trial(plan, settings.runs())
-    _start(folder, "--find-rate")
+    try:
+        _start(folder, "--find-rate")
+    except RequestError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    threading.Thread(target=_gather, args=(folder, _processes[folder.name]), daemon=True).start()
     return folder
+
+
+def forget_rate(folder: Path) -> None:
+    """Ends a search that nobody waits for any more; its folder goes with it."""
+    if folder.is_dir():
+        with contextlib.suppress(RequestError):
+            run.stop(folder)
+
+
+def _gather(folder: Path, process: subprocess.Popen[bytes]) -> None:
+    """Waits for the end of a search, remembers what it found, and removes its folder."""
+    process.wait()
+    with contextlib.suppress(RequestError):
+        found = run.read(folder)
+        if found.state not in events.ENDS:
+            why = complaint(folder) or "Its process ended before it had found a rate; try again."
+            found = Run(found.id, folder, found.plan, "failed", (*found.events, {"event": "failed", "message": why}))
+        _sought[folder.name] = found
+    while len(_sought) > MOST:
+        _sought.pop(next(iter(_sought)), None)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def verdict(one: Run) -> dict[str, Any] | None:
@@ -147,7 +188,8 @@ def _start(folder: Path, *extra: str) -> None:
 
 @functools.lru_cache(maxsize=256)
 def _look(folder: str, _size: int, _alive: bool) -> Run:
-    return run.read(Path(folder))
+    found = run.read(Path(folder))
+    return dataclasses.replace(found, events=tuple(filter(events.complete, found.events)))
 
 
 def onnx(key: str) -> bytes:

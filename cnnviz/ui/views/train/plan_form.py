@@ -19,7 +19,7 @@ from cnnviz.options import RequestError, knobs
 from cnnviz.train import plan as plans
 from cnnviz.train.plan import OPTIMIZERS, SCHEDULES, Plan
 from cnnviz.train.run import Run
-from cnnviz.ui.server import data_sets, startup
+from cnnviz.ui.server import data_sets, runs, startup
 from cnnviz.ui.session import link
 from cnnviz.ui.widgets import controls, show
 
@@ -64,8 +64,14 @@ def fill(wanted: Plan) -> None:
     for key, value in zip(LINKED, (name, wanted.net, wanted.start, wanted.recipe), strict=True):
         if key != "set" or name in data_sets.data_sets():
             st.session_state[key] = value
-    for key in ("_rate_curve", "_rate_folder"):
-        st.session_state.pop(key, None)
+    forget_rate()
+
+
+def forget_rate() -> None:
+    """Ends the search for a rate and forgets what the last one found, for another plan."""
+    st.session_state.pop("_rate_curve", None)
+    if folder := st.session_state.pop("_rate_folder", None):
+        runs.forget_rate(Path(folder))
 
 
 def handed(augment: Augment) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import streamlit as st
@@ -18,8 +17,8 @@ STEPS = 100  # of a search, at most
 
 
 def begin(wanted: Plan) -> None:
-    """Starts a search; what an earlier one found goes. Raises `RequestError`."""
-    st.session_state.pop("_rate_curve", None)
+    """Starts a search in place of an earlier one. Raises `RequestError`."""
+    plan_form.forget_rate()
     st.session_state["_rate_folder"] = str(runs.find_rate(wanted))
 
 
@@ -41,9 +40,8 @@ def _search() -> None:
         return
     points = [(e["rate"], e["loss"]) for e in now.of("rate")]
     if now.state not in ("starting", "queued", "running"):
-        why = now.last("failed").get("message") or runs.complaint(folder)
-        stopped = "The search was stopped." if now.state == "stopped" else "The search ended without a word; try again."
-        _over(points, now.last("finished").get("suggestion"), why or stopped)
+        why = now.last("failed").get("message") or "The search was stopped."
+        _over(points, now.last("finished").get("suggestion"), why)
         return
     left, right = st.columns([2, 1], gap="large", vertical_alignment="center")
     with left:
@@ -64,8 +62,8 @@ def _search() -> None:
 
 
 def _over(points: list[tuple[float, float]], suggestion: float | None, why: str) -> None:
-    """Remembers what was found, removes the search, and draws the page without asking again."""
-    shutil.rmtree(st.session_state.pop("_rate_folder"), ignore_errors=True)
+    """Remembers what was found, and draws the page without asking again."""
+    st.session_state.pop("_rate_folder")
     st.session_state["_rate_curve"] = (points, suggestion, why)
     st.rerun()
 

@@ -1,0 +1,106 @@
+"""The events of a run: one line of JSON each, appended while it trains, read again and again while it is watched."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ENDS = ("finished", "stopped", "failed")
+KEPT = 64  # files whose events are remembered
+BACK = 64  # bytes before the place read up to that have to be the same still
+
+Event = dict[str, Any]
+
+
+def read(path: Path) -> list[Event]:
+    """All events of a file in the order written; empty without one.
+
+    A line that a crash broke off, or whose step is no number, is left out. Only what was appended since the last time
+    is read.
+    """
+    with _LOCK:
+        try:
+            with path.open("rb") as file:
+                known = _READ.pop(str(path), None) or _Read()
+                file.seek(max(0, known.offset - BACK))
+                if file.read(min(BACK, known.offset)) != known.tail:  # another file by now
+                    known = _Read()
+                    file.seek(0)
+                new = file.read()
+        except OSError:
+            return []
+        whole, _, rest = new.rpartition(b"\n")
+        found = [event for line in whole.split(b"\n") if (event := _event(line))]
+        known.events.extend(found)
+        seen = known.tail + new[: len(new) - len(rest)]
+        known.offset, known.tail = known.offset + len(new) - len(rest), seen[-BACK:]
+        _READ[str(path)] = known
+        while len(_READ) > KEPT:
+            _READ.popitem(last=False)
+        last = _event(rest)
+        return [*known.events, *([last] if last else [])]
+
+
+def complete(event: Event) -> bool:
+    """Whether an event carries what those of its kind do, so that a page can show it."""
+    return all(_is(event.get(key), wanted) for key, wanted in _CARRIED.get(event["event"], {}).items())
+
+
+def standing(events: Sequence[Event]) -> Iterator[Event]:
+    """The events without those that a run went back behind when it was resumed, or had to begin anew."""
+    kept: list[Event] = []
+    for event in events:
+        if event.get("event") in ("resume", "start"):
+            kept = [old for old in kept if old.get("step", 0) <= event["step"] and old.get("event") not in ENDS]
+        kept.append(event)
+    yield from kept
+
+
+@dataclass
+class _Read:
+    """How far a file was read, the bytes before that place, and the events in them."""
+
+    offset: int = 0
+    tail: bytes = b""
+    events: list[Event] = field(default_factory=list)
+
+
+def _event(line: bytes) -> Event | None:
+    """The event in a line; None where it is none."""
+    event: Any = None
+    with contextlib.suppress(ValueError, RecursionError):
+        event = json.loads(line)
+    if not isinstance(event, dict) or not isinstance(kind := event.get("event"), str):
+        return None
+    if kind in ("start", "resume") and "step" not in event:
+        return None
+    return event if all(_is(event.get(key, 0), float) for key in _NUMBERS) else None
+
+
+def _is(value: Any, wanted: type) -> bool:
+    return isinstance(value, (int, float) if wanted is float else wanted) and not isinstance(value, bool)
+
+
+def _keys(numbers: str, words: str = "") -> Mapping[str, type]:
+    return dict.fromkeys(numbers.split(), float) | dict.fromkeys(words.split(), str)
+
+
+_NUMBERS = ("step", "time", "done", "of", "images_per_second")  # wherever they stand
+_CARRIED = {  # what events of a kind have to carry to be shown
+    "start": _keys("step steps parameters trainable", "device"),
+    "resume": _keys("step steps parameters trainable", "device"),
+    "step": _keys("time step epoch loss"),
+    "epoch": _keys("epoch step train_loss train_accuracy valid_loss accuracy error_rate seconds"),
+    "best": _keys("step valid_loss accuracy"),
+    "rate": _keys("rate loss"),
+    "warning": _keys("", "message"),
+    "unreadable": _keys("", "message"),
+}
+_READ: OrderedDict[str, _Read] = OrderedDict()
+_LOCK = threading.Lock()
