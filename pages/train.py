@@ -8,21 +8,32 @@ from cnnviz.ui.views.train import layer_table, plan_files, plan_form, rate_finde
 from cnnviz.ui.widgets import controls, show
 
 # say
-show.head("Train", "A net learns while you watch; what it has learned opens on every other page.")
+show.head("Train", "Train or fine-tune a network on your images; the result opens on every other page.")
 if runs.public():
     st.info("Training is off on this public server: start cnnviz on your own machine.", icon=":material/lock:")
     st.stop()
 
 
+# a run that trains stands on top
+names, above, listed = runs.names(), False, runs.listing()
+if listed:
+    with show.refusals():
+        chosen = run_view.chosen([listed[0].id, *names])
+        if above := run_view.on_top(chosen):
+            show.section("Run", chosen)
+            run_view.live(chosen)
+
 # ask
 sets = data_sets.data_sets()
 if sets:
     wanted = plan_form.ask(sets)
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = plan_form.name()
         if st.button("Train", type="primary", icon=":material/play_arrow:", disabled=wanted is None) and wanted:
             with show.refusals():
-                st.session_state["run"] = runs.begin(wanted)
-        if st.button("Find a rate", icon=":material/query_stats:", disabled=wanted is None) and wanted:
+                st.session_state["run"] = runs.begin(wanted, name)
+                st.rerun()
+        if st.button("Learning rate finder", icon=":material/query_stats:", disabled=wanted is None) and wanted:
             with show.refusals():
                 rate_finder.begin(wanted)
         if wanted is not None:
@@ -38,19 +49,15 @@ else:
     plan_files.first()
     st.page_link(places.page("data"), label="Add a data set of your own", icon=":material/photo_library:")
 
-# compute
-listing = runs.listing()
-
 # show
-if listing:
-    show.section("Runs", "the newest first")
-    run_view.table(listing)
-    run_view.compare(listing)
-    ids = [one.id for one in listing]
+if listed:
+    run_view.table(listed, len(names))
+    run_view.compare(listed)
     with show.refusals():
-        chosen = controls.pick("Run", "run", ids, ids[0], always=True)
-        run_view.live(chosen)
+        controls.pick("Run", "run", names, listed[0].id, always=True)
+        if not above:
+            run_view.live(chosen)
         if not runs.busy(chosen):
             run_view.afterwards(chosen)
 elif sets:
-    show.say("No runs yet: choose a data set and a net, then train.")
+    show.say("No runs yet: choose a data set and a network, then train.")

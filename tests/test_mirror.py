@@ -35,6 +35,7 @@ SEEN = {
     "ui/views/labs": "pages/test_gabor.py",
     "ui/views/numbers": "pages/test_class_activation.py",
     "ui/views/receptive_fields": "pages/test_convolution.py",
+    "ui/views/train/confusion": "pages/test_train.py",
     "ui/views/train/curves": "pages/test_train.py",
     "ui/views/train/layer_table": "pages/test_train.py",
     "ui/views/train/plan_files": "pages/test_train.py",

@@ -31,27 +31,33 @@ class Plan(Options):
     net: str = "lecture/cats_gap"
     title: str = ""
     start: str = ""  # a run whose weights to begin with: run/<id>@best
-    recipe: str = knob("scratch", "Which weights learn", choices=RECIPES)
-    last: int = knob(0, "Recipe partial: how many layers with weights learn; 0 for the last block", low=0, high=500)
-    backbone_rate: float = knob(0.1, "Learning rate of the pretrained part over that of the head", low=0.0, high=1.0)
-    epochs: int = knob(10, "Passes over the training pictures", low=1, high=10_000)
-    batch: int = knob(32, "Pictures in one step", low=1, high=4096)
+    recipe: str = knob("scratch", "Which weights are trained", choices=RECIPES)
+    last: int = knob(
+        0, "Recipe partial: how many layers with weights are trained; 0 for the last block", low=0, high=500
+    )
+    backbone_rate: float = knob(
+        0.1, "Backbone learning-rate factor: rate of the pretrained part over that of the head", low=0.0, high=1.0
+    )
+    epochs: int = knob(10, "Passes over the training images", low=1, high=10_000)
+    batch: int = knob(32, "Batch size", low=1, high=4096)
     rate: float = knob(1e-3, "Learning rate, at its highest", low=1e-7, high=10.0)
     optimizer: str = knob("adam", "How gradients become steps", choices=OPTIMIZERS)
     schedule: str = knob("one_cycle", "How the learning rate changes", choices=SCHEDULES)
     weight_decay: float = knob(0.0, "Pull of all weights towards zero", low=0.0, high=1.0)
     smoothing: float = knob(0.0, "Label smoothing: share of certainty taken off", low=0.0, high=0.5, step=0.05)
-    patience: int = knob(0, "Stop after so many epochs without a lower validation loss; 0 for never", low=0, high=1000)
-    class_weights: bool = knob(False, "Rare classes count for more")
-    size: int | None = knob(None, "Side of the square input", low=16, high=1024, unit="px")
-    fit: str = knob("crop", "How a picture becomes square", choices=("crop", "squash"))
+    patience: int = knob(
+        0, "Early-stopping patience: epochs without a lower validation loss; 0 for never", low=0, high=1000
+    )
+    class_weights: bool = knob(False, "Class weights: images of rare classes weigh more in the loss")
+    size: int | None = knob(None, "Input size", low=16, high=1024, unit="px")
+    fit: str = knob("crop", "Resize mode", choices=("crop", "squash"))
     channels: int | None = knob(None, "1 for gray, 3 for colour (lecture nets)", low=1, high=3)
-    pooling: str | None = knob(None, "How maps become a vector", choices=("gap", "flatten"))
+    pooling: str | None = knob(None, "Pooling before the head", choices=("gap", "flatten"))
     pools: int | None = knob(None, "Convolutions followed by a max pooling (lecture nets)", low=0, high=8)
     hidden: int | None = knob(None, "Units of the hidden layer; 0 for none", low=0, high=4096)
     dropout: float | None = knob(None, "Share of the features dropped while training", low=0.0, high=0.9, step=0.05)
-    batch_norm: bool | None = knob(None, "Normalise each channel over the batch (lecture nets)")
-    head_norm: bool | None = knob(None, "Normalise the features before the head over the batch (lecture nets)")
+    batch_norm: bool | None = knob(None, "BatchNorm after each convolution (lecture nets)")
+    head_norm: bool | None = knob(None, "BatchNorm before the head (lecture nets)")
     single_logit: bool = knob(True, "Two classes share one logit")
     augment: Augment = field(default_factory=Augment)
     share: float = knob(0.2, "Share that validates, where the folder has no val", low=0.01, high=0.9)

@@ -37,7 +37,7 @@ def test_a_run_survives_leaving_reloading_and_kill_9_of_the_server_and_opens_on_
     page.get_by_role("heading", name="Train", exact=True).wait_for()
     page.wait_for_url("**/train?**run=**")
     page.reload()
-    page.get_by_text("Pictures a second").wait_for(timeout=120_000)
+    page.get_by_text("Images per second").wait_for(timeout=120_000)
     shown = main.get_by_test_id("stProgress")
     shown.wait_for()
     before = shown.inner_text()
@@ -55,16 +55,16 @@ def test_a_run_survives_leaving_reloading_and_kill_9_of_the_server_and_opens_on_
 
     dashboard.start()
     page.goto(f"/train?run={folder.name}")
-    page.get_by_text("Best by loss").wait_for()
-    page.get_by_role("button", name="Go on").click()
+    page.get_by_text("Lowest validation loss").wait_for()
+    page.get_by_role("button", name="Resume").click()
     shown.wait_for(timeout=120_000)
     page.wait_for_function(
         f"step => Number({bar}?.innerText.match(/Step ([0-9,]+)/)?.[1].replaceAll(',', '')) > step", arg=step
     )
     assert run.read(folder).last("resume")["step"] == step
     main.get_by_role("button", name="Stop").click()
-    page.get_by_role("button", name="Go on").wait_for()
-    page.get_by_role("link", name="Its activations").click()
+    page.get_by_role("button", name="Resume").wait_for()
+    main.get_by_role("link", name="Activations").click()
     page.get_by_role("heading", name="Activations", exact=True).wait_for()
     page.wait_for_url("**model=run**")
     page.get_by_text("All 32 channels").wait_for()

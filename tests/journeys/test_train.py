@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cnnviz.data.counting import Counting, write
+from cnnviz.train import run
 from tests.journeys.conftest import at_rest
 
 if TYPE_CHECKING:
@@ -56,3 +57,51 @@ def test_a_rate_is_looked_for_in_its_real_process_shown_and_taken_over_with_a_cl
     for _ in range(100):  # torch takes its time to end
         page.wait_for_timeout(100 if (left := list(shelf.glob(".trial-*"))) else 0)
     assert not left  # nothing stays behind
+
+
+@pytest.mark.timeout(240)
+def test_a_run_is_stopped_resumed_and_continued_and_its_curves_are_on_the_screen(page: Page, shelf):
+    main = page.get_by_test_id("stMain")
+    page.goto(f"/train?set=circles&net={NET}")
+    number(page, "Epochs", 3000)
+    page.get_by_role("button", name="Train", exact=True).click()
+    main.get_by_role("button", name="Stop").wait_for()
+    page.get_by_text("Images per second").wait_for(timeout=120_000)
+    charts = main.locator("canvas")
+    charts.nth(1).wait_for()
+    page.wait_for_timeout(1500)
+    assert inside(page, charts.nth(0))
+    assert inside(page, charts.nth(1))
+    folder = run.folders(shelf)[0]
+    while not run.read(folder).of("saved"):
+        page.wait_for_timeout(200)
+    main.get_by_role("button", name="Stop").click()
+    page.get_by_role("button", name="Resume").wait_for()
+    at = run.read(folder).last("step")["step"]
+    page.get_by_role("button", name="Resume").click()
+    main.get_by_role("button", name="Stop").wait_for()
+    while run.read(folder).last("step").get("step", 0) <= at:
+        page.wait_for_timeout(200)
+    assert run.read(folder).last("resume")["step"] == at
+    main.get_by_role("button", name="Stop").click()
+    page.get_by_role("button", name="Resume").wait_for()
+
+    page.get_by_role("button", name="Continue in a new run").click()
+    at_rest(page)
+    assert f"begin=run/{folder.name}@best" in page.url.replace("%2F", "/").replace("%40", "@")
+    number(page, "Epochs", 1)
+    page.get_by_role("button", name="Train", exact=True).click()
+    page.wait_for_timeout(3000)
+    while (second := run.folders(shelf)[0]) == folder or run.read(second).state != "finished":
+        page.wait_for_timeout(200)
+    assert run.read(second).plan.start == f"run/{folder.name}@best"
+
+
+def test_a_field_with_a_number_that_cannot_be_turns_train_off(page: Page, shelf):
+    page.goto(f"/train?set=circles&net={NET}")
+    train = page.get_by_role("button", name="Train", exact=True)
+    train.wait_for()
+    number(page, "Epochs", 0)
+    assert train.is_disabled()
+    number(page, "Epochs", 5)
+    assert train.is_enabled()

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import sklearn.metrics
 import torch
 
 from cnnviz import places
@@ -25,7 +26,7 @@ from cnnviz.train import run
 from cnnviz.train.loop import fit
 from cnnviz.train.plan import Plan
 from cnnviz.ui.server import runs
-from cnnviz.ui.views.train import plan_files, plan_form
+from cnnviz.ui.views.train import confusion, plan_files, plan_form
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -82,8 +83,8 @@ def test_a_finished_run_shows_curves_table_confusion_and_losses(visit, trained, 
     assert any("first" in table.to_string() for table in tables)
     assert any("train_loss" in table.columns and len(table) == 2 for table in tables)
     said = run.verdict(trained)["val"]
-    confusion = next(t for t in tables if "is" in t.columns)
-    assert confusion[["1", "2"]].values.tolist() == said["confusion"]
+    counts = next(t for t in tables if confusion.CORNER in t.columns)
+    assert counts[["1", "2"]].values.tolist() == said["confusion"]
     assert words(at).count('alt="Heat map: ') == min(8, said["images"])
     assert "run/first@best" in words(at)
     fine(at.selectbox(key="model").set_value("run/first@best").run())
@@ -97,10 +98,10 @@ def test_the_best_epoch_is_named_as_that_of_the_lowest_loss_and_is_a_dash_before
     best, epochs = run.read(trained).last("best"), run.read(trained).of("epoch")
     (number,) = [e["epoch"] for e in epochs if e["step"] == best["step"]]
     at = fine(visit("train", run="first"))
-    wanted = f"epoch {number}, loss {best['valid_loss']:.4f}, {best['accuracy']:.2%} right"
-    assert f"<dt>Best by loss on val</dt><dd>{wanted}</dd>" in words(at)
+    wanted = f"epoch {number}, loss {best['valid_loss']:.4f}, {best['accuracy']:.2%} accuracy"
+    assert f"<dt>Lowest validation loss</dt><dd>{wanted}</dd>" in words(at)
     log("start", step=0, steps=8, trainable=1, parameters=1, device="CPU")
-    assert "<dt>Best by loss on val</dt><dd>–</dd>" in words(fine(at.run()))
+    assert "<dt>Lowest validation loss</dt><dd>–</dd>" in words(fine(at.run()))
 
 
 def test_the_time_left_is_said_in_minutes_where_it_is_long(visit, circles):
@@ -124,13 +125,13 @@ def test_a_stopped_run_says_why_it_has_no_results_and_is_judged_as_the_end_would
     stopped(trained)
     (trained / run.VERDICT).unlink()
     at = fine(visit("train", run="first"))
-    assert "go on with it, or judge it now" in words(at)
-    press(at, "Judge the best weights")
+    assert "resume it, or evaluate it now" in words(at)
+    press(at, "Evaluate the best weights")
     assert run.verdict(trained) == said
     assert run.read(trained).state == "stopped"
-    assert any("is" in frame.value.columns for frame in at.dataframe)
+    assert any(confusion.CORNER in frame.value.columns for frame in at.dataframe)
     os.utime(trained / "best.safetensors")  # it went on, and got better: the verdict is on older weights
-    assert "go on with it, or judge it now" in words(fine(at.run()))
+    assert "resume it, or evaluate it now" in words(fine(at.run()))
 
 
 def test_a_run_on_features_is_judged_as_the_end_would_and_pictures_that_are_gone_are_one_sentence(
@@ -143,11 +144,11 @@ def test_a_run_on_features_is_judged_as_the_end_would_and_pictures_that_are_gone
     stopped(folder)
     (folder / run.VERDICT).unlink()
     circles.rename(circles.with_name("away"))
-    at = press(visit("train", run="head"), "Judge the best weights")
+    at = press(visit("train", run="head"), "Evaluate the best weights")
     assert len(at.error) == 1
-    assert "Judge the best weights" in {b.label for b in at.button}
+    assert "Evaluate the best weights" in {b.label for b in at.button}
     circles.with_name("away").rename(circles)
-    press(at, "Judge the best weights")
+    press(at, "Evaluate the best weights")
     assert run.verdict(folder) == said
 
 
@@ -156,7 +157,7 @@ def test_a_run_stopped_before_its_first_epoch_ended_says_so(visit, circles, word
     run.Log(folder)("stopped")
     at = fine(visit("train", run="short"))
     assert "no epoch has ended" in words(at)
-    assert not [b for b in at.button if b.label == "Judge the best weights"]
+    assert not [b for b in at.button if b.label == "Evaluate the best weights"]
 
 
 def test_a_cell_of_the_confusion_tells_how_many_it_has_and_how_many_are_shown(visit, trained, words):
@@ -175,6 +176,96 @@ def test_a_cell_of_the_confusion_tells_how_many_it_has_and_how_many_are_shown(vi
     assert "8 of 9" in chosen(0, "2")
     assert "There are none." in chosen(0, "1")
     assert "these are not among them" in chosen(1, "1")
+
+
+def test_recall_precision_f1_and_the_most_confused_pairs_stand_beside_the_matrix_and_losses_under_images(
+    visit, trained, words
+):
+    said = run.verdict(trained)
+    said["val"] |= {"confusion": [[3, 1], [2, 4]], "recall": [0.75, 2 / 3], "precision": [0.6, 0.8]}
+    (trained / run.VERDICT).write_text(json.dumps(said))
+    at = fine(visit("train", run="first"))
+    tables = [frame.value for frame in at.dataframe]
+    report = next(t for t in tables if "F1" in t.columns)
+    truth, guessed = [0] * 4 + [1] * 6, [0, 0, 0, 1, 0, 0, 1, 1, 1, 1]
+    wanted = sklearn.metrics.precision_recall_fscore_support(truth, guessed)
+    for column, values in zip(("precision", "recall", "F1", "images"), wanted, strict=True):
+        assert report[column].tolist() == pytest.approx(values)
+    pairs = next(t for t in tables if "of the class" in t.columns)
+    assert pairs[["true", "predicted", "images"]].values.tolist() == [["2", "1", 2], ["1", "2", 1]]
+    assert f"loss {said['val']['pictures'][0]['loss']:.2f}" in words(at)
+
+
+def test_the_initial_weights_are_named_as_what_is_used(visit, circles):
+    def named(**view):
+        box = fine(visit("train", **view)).selectbox(key="begin")
+        return box.options[0]
+
+    assert named(net="lecture/mnist_gap") == "random"
+    assert named(net="resnet18", recipe="frozen") == "ImageNet (pretrained)"
+    assert named(net="resnet18", recipe="scratch") == "random"
+    at = fine(visit("train", net="resnet18", recipe="frozen"))
+    at.selectbox(key="recipe").set_value("scratch")
+    assert fine(at.run()).selectbox(key="begin").options[0] == "random"
+
+
+def test_a_number_that_cannot_be_disables_train_and_says_why(visit, circles, words):
+    at = fine(visit("train"))
+    for key, bad, good in (("epochs", 0, 3), ("batch", 5000, 8), ("rate", 11.0, 0.01), ("size", 8, 32)):
+        at.number_input(key=f"plan-{key}").set_value(bad)
+        fine(at.run())
+        fine(at.run())
+        assert at.number_input(key=f"plan-{key}").value == bad
+        assert next(b for b in at.button if b.label == "Train").disabled
+        assert len(at.error) == 1
+        assert key in at.error[0].value
+        at.number_input(key=f"plan-{key}").set_value(good)
+        fine(at.run())
+        assert not next(b for b in at.button if b.label == "Train").disabled
+
+
+def test_one_odd_file_of_events_leaves_the_page_to_all_other_runs(visit, trained, words):
+    shelf = Path(os.environ["CNNVIZ_RUNS"])
+    lines = ['{"event": "resume"}', '{"event": "epoch"}', '{"event": "best"}', '{"event": "failed", "offer": 3}']
+    for n, line in enumerate([*lines, "[" * 100_000, '{"event": "start", "step": 0}', '{"event": "step", "step": 1}']):
+        folder = run.create(run.read(trained).plan, shelf, f"odd{n}")
+        (folder / run.EVENTS).write_text(f"{line}\n")
+        fine(visit("train", run=f"odd{n}"))
+    at = fine(visit("train"))
+    assert set(at.dataframe[0].value["run"]) == {"first", *(f"odd{n}" for n in range(7))}
+
+
+def test_many_runs_are_listed_without_reading_them_all(visit, trained, words, monkeypatch):
+    shelf = Path(os.environ["CNNVIZ_RUNS"])
+    for n in range(120):
+        folder = shelf / f"copy{n:03d}"
+        folder.mkdir()
+        shutil.copy(trained / run.PLAN, folder)
+    read, real = [], run.read
+    monkeypatch.setattr(run, "read", lambda folder: read.append(folder.name) or real(folder))
+    at = fine(visit("train"))
+    assert len(read) <= runs.MOST
+    assert len(at.selectbox(key="run").options) == 121
+    assert f"the newest {runs.MOST} of 121" in words(at)
+    read.clear()
+    fine(at.run())
+    assert read == []
+
+
+def test_a_run_gets_the_name_it_is_given_and_runs_are_compared_by_loss_too(visit, trained, at_once):
+    at = fine(visit("train", run="first"))
+    at.text_input(key="run-name").set_value("My second run!")
+    at.selectbox(key="net").set_value("lecture/mnist_gap")
+    at.number_input(key="plan-epochs").set_value(1)
+    at.number_input(key="plan-size").set_value(32)
+    fine(at.run())
+    press(at, "Train")
+    assert run.read(Path(os.environ["CNNVIZ_RUNS"]) / "my-second-run").state == "finished"
+    assert at.selectbox(key="run").value == "my-second-run"
+    assert at.text_input(key="run-name").value == ""
+    specs = [json.dumps(str(chart.proto)) for chart in at.get("echarts_chart")]
+    for what in ("validation loss", "validation accuracy"):
+        assert any(what in spec for spec in specs)
 
 
 def test_a_run_is_deleted_once_confirmed(visit, trained):
@@ -220,7 +311,7 @@ def test_stage_by_stage_the_head_is_fitted_all_is_unfrozen_a_rate_is_found_and_i
     first = run.read(trained).plan.but(start="run/first@best", recipe="frozen", rate=0.004, augment=augment, epochs=1)
     fit(run.create(first, shelf, "head"))
 
-    at = press(visit("train", run="head"), "Unfreeze and go on")
+    at = press(visit("train", run="head"), "Unfreeze and continue")
     assert "The next stage of run/head@best" in words(at)
     spelt = {w.key: w.value for w in [*at.selectbox, *at.number_input, *at.toggle]}
     wanted = {
@@ -230,7 +321,7 @@ def test_stage_by_stage_the_head_is_fitted_all_is_unfrozen_a_rate_is_found_and_i
     }  # fmt: skip
     assert {key: spelt[key] for key in wanted} == wanted
 
-    press(at, "Find a rate")
+    press(at, "Learning rate finder")
     fine(at.run())
     suggestion = at.session_state["_rate_curve"][1]
     assert 1e-6 < suggestion < 1
@@ -257,7 +348,7 @@ def test_the_plan_stays_while_other_pages_are_looked_at_and_a_runs_own_comes_bac
     at.run()
     at.switch_page("pages/train.py")
     assert fine(at.run()).number_input(key="plan-epochs").value == 77
-    press(at, "Its plan")
+    press(at, "Use its plan")
     assert at.number_input(key="plan-epochs").value == 2
     assert at.selectbox(key="begin").value == ""
 
@@ -281,7 +372,7 @@ def test_the_plan_stands_in_the_link_and_is_there_again_after_a_reload(visit, ci
     assert (spelt["plan-rate"], spelt["plan-size"], spelt["plan-augment"]) == (0.25, 48, plan_form.OWN)
     assert link(again) == link(at)
     begun = []
-    monkeypatch.setattr(runs, "begin", lambda wanted: begun.append(wanted) or "first")
+    monkeypatch.setattr(runs, "begin", lambda wanted, name: begun.append(wanted) or "first")
     press(again, "Train")
     assert begun == [own.but(threads=begun[0].threads)]
 
@@ -296,7 +387,9 @@ def test_the_plan_stands_in_the_link_and_is_there_again_after_a_reload(visit, ci
 
 def test_switches_left_to_the_net_say_so(visit, circles):
     at = fine(visit("train"))
-    assert {at.selectbox(key=f"plan-{key}").proto.placeholder for key in ("pooling", "channels")} == {"the net’s own"}
+    assert {at.selectbox(key=f"plan-{key}").proto.placeholder for key in ("pooling", "channels")} == {
+        "the network’s own"
+    }
 
 
 def test_the_link_names_its_data_set_though_another_may_be_first_tomorrow(visit, circles):
@@ -343,7 +436,7 @@ def test_a_runs_folder_that_cannot_be_written_is_one_sentence_and_the_plan_stays
     at = visit("train")
     at.number_input(key="plan-epochs").set_value(3)
     fine(at.run())
-    for label in ("Train", "Find a rate"):
+    for label in ("Train", "Learning rate finder"):
         press(at, label)
         assert [e.value for e in at.error if "CNNVIZ\\_RUNS" in e.value]
         assert len(at.error) == 1
@@ -355,7 +448,7 @@ def test_a_full_disk_and_a_run_gone_and_too_large_a_batch_are_one_sentence_each(
     assert not at.error
     log = run.Log(trained)
     log("failed", message="The GPU has too little memory for batches of 8; try 4.", offer={"batch": 4})
-    press(fine(at.run()), "Use batches of 4")
+    press(fine(at.run()), "Use batch size 4")
     assert at.number_input(key="plan-batch").value == 4
     log("start", step=0, steps=4, trainable=1, parameters=1, device="CPU")
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
@@ -394,9 +487,9 @@ def test_kill_9_of_the_training_process_is_one_sentence_and_resuming_loses_at_mo
     assert before.state == "interrupted"
     saved = torch.load(folder / "resume.pt", weights_only=True)["progress"]["step"]
     said = next(e.value for e in again.error).replace("\\", "")
-    assert "without a word" in said
-    assert f"goes on from step {saved:,}." in said
-    assert again.button(key=f"go-{name}").label == "Go on"
+    assert "ended unexpectedly" in said
+    assert f"Resume continues from step {saved:,}." in said
+    assert again.button(key=f"go-{name}").label == "Resume"
     assert load.load(f"run/{name}@best", runs=folder.parent)
 
     events = []

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import re
 import shutil
 import subprocess
 import threading
@@ -80,9 +81,13 @@ def spawned(name: str) -> bool:
     return process is not None and process.poll() is None
 
 
-def begin(plan: Plan) -> str:
-    """Starts training a plan in a process of its own; the run's id. Raises `RequestError`."""
-    folder = run.create(plan, settings.runs())
+def begin(plan: Plan, name: str = "") -> str:
+    """Starts training a plan in a process of its own; the run's id, which is the name in small letters and dashes.
+
+    Raises `RequestError`.
+    """
+    spelt = re.sub(r"[^a-z0-9._-]+", "-", name.strip().lower()).strip("-._")
+    folder = run.create(plan, settings.runs(), spelt or name.strip() or None)
     _start(folder)
     return folder.name
 

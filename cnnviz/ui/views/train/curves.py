@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,36 +25,42 @@ def smooth(values: Sequence[float], weight: float = 0.9) -> list[float]:
     return out
 
 
-def losses(run: Run) -> None:
-    """Training loss, raw and smoothed (the longer the run, the more), and validation loss over epochs."""
+def losses(run: Run, weight: float) -> None:
+    """Loss on train over steps and on val over epochs, each raw, and smoothed by `weight` in 0..1."""
     steps, epochs = run.of("step"), run.of("epoch")
-    raw = [(e["epoch"], e["loss"]) for e in steps]
-    weight = max(0.0, min(0.9, 1 - 20 / max(1, len(raw))))
-    soft = list(zip([x for x, _ in raw], smooth([y for _, y in raw], weight), strict=True))
-    _chart(
-        [
-            _line("train, each step", _thin(raw), COLOURS[4], 1, 0.45),
-            _line("train, smoothed", _thin(soft), COLOURS[0], 2.5),
-            _line("validation", [(e["epoch"], e["valid_loss"]) for e in epochs], COLOURS[1], 2.5, dots=True),
-        ],
-        "loss", f"loss-{run.id}", f"Loss of run {run.id} over {len(epochs)} epochs",
-    )  # fmt: skip
+    train = _pair("train", [(e["epoch"], e["loss"]) for e in steps], COLOURS[0], weight)
+    val = _pair("validation", [(e["epoch"], e["valid_loss"]) for e in epochs], COLOURS[1], weight, dots=True)
+    _chart([*train, *val], "loss", f"loss-{run.id}", f"Loss of run {run.id} over {len(epochs)} epochs")
 
 
-def accuracies(runs: Sequence[Run]) -> None:
-    """Accuracy on val over epochs, one curve for each run; for a single run that on its training pictures, too."""
+def accuracies(run: Run, weight: float) -> None:
+    """Accuracy on train and val over epochs, each raw, and smoothed by `weight` in 0..1."""
+    epochs = run.of("epoch")
+    train = _pair("train", [(e["epoch"], e["train_accuracy"]) for e in epochs], COLOURS[0], weight, dots=True)
+    val = _pair("validation", [(e["epoch"], e["accuracy"]) for e in epochs], COLOURS[1], weight, dots=True)
+    _chart([*train, *val], "accuracy", f"accuracy-{run.id}", f"Accuracy of run {run.id} over {len(epochs)} epochs")
+
+
+def compared(runs: Sequence[Run], key: str, what: str) -> None:
+    """One number of each epoch, such as valid_loss, over epochs: one curve for each run."""
     lines = [
-        _line(
-            "validation" if len(runs) == 1 else run.id,
-            [(e["epoch"], e["accuracy"]) for e in run.of("epoch")],
-            COLOURS[(i + 1) % len(COLOURS)], 2.5, dots=True,
-        )
+        _line(run.id, [(e["epoch"], e[key]) for e in run.of("epoch")], COLOURS[i % len(COLOURS)], 2.5, dots=True)
         for i, run in enumerate(runs)
-    ]  # fmt: skip
-    if len(runs) == 1:
-        trained = [(e["epoch"], e["train_accuracy"]) for e in runs[0].of("epoch")]
-        lines.insert(0, _line("train", trained, COLOURS[0], 2.5, dots=True))
-    _chart(lines, "accuracy", f"accuracy-{len(runs)}", "Accuracy on the validation pictures over epochs")
+    ]
+    _chart(lines, what, f"compared-{key}", f"{what} of {len(runs)} runs over epochs")
+
+
+def _pair(
+    name: str, raw: Sequence[tuple[float, float]], colour: str, weight: float, dots: bool = False
+) -> list[dict[str, Any]]:
+    """A curve as it is; where it is smoothed, faint, with the smoothed one over it."""
+    if not weight:
+        return [_line(name, _thin(raw), colour, 2, dots=dots)]
+    soft = list(zip([x for x, _ in raw], smooth([y for _, y in raw], weight), strict=True))
+    return [
+        _line(name, _thin(raw), colour, 1, 0.4, dots),
+        _line(f"{name}, smoothed", _thin(soft), colour, 2.5),
+    ]
 
 
 def rates(points: Sequence[tuple[float, float]], chosen: float | None) -> None:
@@ -77,7 +84,7 @@ def _line(
     return {
         "type": "line",
         "name": name,
-        "data": [[round(x, 8), round(y, 6)] for x, y in points],
+        "data": [[round(x, 8), round(y, 6)] for x, y in points if math.isfinite(y)],
         "showSymbol": dots,
         "lineStyle": {"width": width, "opacity": opacity, "color": colour},
         "itemStyle": {"color": colour},

@@ -47,10 +47,10 @@ def _table(found: Summary, batch: int) -> None:
         column_config={
             "layer": st.column_config.TextColumn(pinned=True),
             "parameters": st.column_config.NumberColumn(format="localized"),
-            "mult-adds": st.column_config.NumberColumn(format="compact", help="For one picture"),
-            "trainable": st.column_config.TextColumn(help="Whether its weights learn by this recipe"),
+            "mult-adds": st.column_config.NumberColumn(format="compact", help="For one image"),
+            "trainable": st.column_config.TextColumn(help="Whether its weights are trained by this recipe"),
             "memory": st.column_config.NumberColumn(
-                "output, KiB", format="%.1f", help="Bytes that the layer puts out for one picture"
+                "output, KiB", format="%.1f", help="Bytes of the layer’s output for one image"
             ),
         },
     )  # fmt: skip
@@ -60,11 +60,11 @@ def _table(found: Summary, batch: int) -> None:
             "Input": " × ".join(map(str, found.input)),
             "Parameters": f"{found.parameters:,}",
             "Trainable": f"{found.trainable:,}",
-            "At rest": f"{found.parameters - found.trainable:,}",
+            "Non-trainable": f"{found.parameters - found.trainable:,}",
             "Mult-adds": f"{found.mult_adds / 1e6:,.1f} M",
             "Weights": size(found.weight_bytes),
-            "Maps there and back": size(found.pass_bytes),
-            f"In all, {batch} at once": size(found.weight_bytes + batch * one),
+            "Forward/backward pass": size(found.pass_bytes),
+            f"Total, batch size {batch}": size(found.weight_bytes + batch * one),
         }
     )
 

@@ -24,21 +24,21 @@ from cnnviz.ui.session import link
 from cnnviz.ui.widgets import controls, show
 
 RECIPES = {  # name, and what it does
-    "scratch": ("From scratch", "Every weight begins at random and learns."),
-    "features": ("Features once", "The pretrained net is run a single time on each picture; a new head learns."),
-    "frozen": ("Frozen", "Pictures are augmented, the pretrained part rests, a new head learns."),
-    "partial": ("Partial", "The last block learns, too, more gently than the head."),
-    "full": ("Full", "Everything learns, the pretrained part more gently than the head."),
+    "scratch": ("From scratch", "Every weight is initialised at random and trained."),
+    "features": ("Feature extraction", "The pretrained network is run once on each image; a new head is trained."),
+    "frozen": ("Frozen", "Images are augmented, the pretrained part is frozen, a new head is trained."),
+    "partial": ("Partial", "The last block is trained, too, at a lower rate than the head."),
+    "full": ("Full", "Everything is trained, the pretrained part at a lower rate than the head."),
 }
-GOING_ON = ("Go on", "Every weight learns on from where it is.")  # what scratch means for weights of a run
+GOING_ON = ("All weights", "Every weight of the run is trained further.")  # what scratch means for weights of a run
 LINKED = ("set", "net", "begin", "recipe")  # pickers whose values stand in the link
 OWN = "as in the run"  # an augmentation that is none of the presets, as links call it
 NEXT = {
-    "features": ("Unfreeze and go on", "full"),
-    "frozen": ("Unfreeze and go on", "full"),
-    "partial": ("Unfreeze all and go on", "full"),
-    "full": ("Train on", "full"),
-    "scratch": ("Train on", "scratch"),
+    "features": ("Unfreeze and continue", "full"),
+    "frozen": ("Unfreeze and continue", "full"),
+    "partial": ("Unfreeze all and continue", "full"),
+    "full": ("Continue in a new run", "full"),
+    "scratch": ("Continue in a new run", "scratch"),
 }
 DEFAULTS: dict[str, Any] = {  # by field of the plan; the widget of each has the key plan-<field>
     "epochs": 10, "batch": 32, "rate": 2e-3, "augment": "none", "backbone_rate": 0.1, "last": 0, "optimizer": "adam",
@@ -102,7 +102,7 @@ def _before() -> None:
     """Gives every field of the plan the value in the link, else what it last had, else its default."""
     link.linked("plan-own", "", lambda line: not line or _augment(line) is not None, str)
     for field, default in (DEFAULTS | REST).items():
-        link.linked(f"plan-{field}", default, _allowed(field), _read(field))
+        link.linked(f"plan-{field}", default, _typed(field), _read(field))
 
 
 def _allowed(field: str) -> Callable[[Any], bool]:
@@ -115,6 +115,12 @@ def _allowed(field: str) -> Callable[[Any], bool]:
     return lambda value: known.low <= value <= known.high
 
 
+def _typed(field: str) -> Callable[[Any], bool]:
+    """Whether a field may have a value, or has it because it was typed: then the plan says what is wrong with it."""
+    allowed = _allowed(field)
+    return lambda value: allowed(value) or value == st.session_state.get(f"plan-{field}")
+
+
 def _read(field: str) -> Callable[[str], Any]:
     """How a field is read from a link."""
     kind = KNOBS[field].kind if field in KNOBS else str
@@ -124,7 +130,9 @@ def _read(field: str) -> Callable[[str], Any]:
 def _after(rest: bool) -> None:
     """Keeps every field, and puts it in the link where it counts."""
     for field, default in DEFAULTS.items():
-        link.note(f"plan-{field}", default)
+        value = st.session_state[f"plan-{field}"]
+        if value is None or _allowed(field)(value):  # what cannot be stays out of the link
+            link.note(f"plan-{field}", default)
     own = st.session_state["plan-own"]
     link.note("plan-own", "" if st.session_state["plan-augment"] == OWN else own)
     for field, default in REST.items():
@@ -156,13 +164,17 @@ def ask(names: tuple[str, ...]) -> Plan | None:
         nets = [*small, *(e.name for e in catalog.TORCHVISION)]
         where = {row.key: row.where for row in startup.rows()}
         titles = {e.name: f"{e.title} · {where.get(e.name, 'download')}" for e in catalog.TORCHVISION}
-        net = controls.pick("Net", "net", nets, nets[0], words=(titles | small).__getitem__)
+        net = controls.pick("Network", "net", nets, nets[0], words=(titles | small).__getitem__)
     is_lecture = net.startswith("lecture/")
     with three:
         learned = [row.key for row in startup.rows() if row.where == "run"]
-        begun = controls.pick("Begin with the weights of", "begin", ["", *learned], "", words=lambda k: k or "nothing")
-    with four:
+        link.linked("begin", "", ["", *learned].__contains__, str)
+        begun = st.session_state["begin"]
         allowed = list(RECIPES) if not is_lecture or begun else ["scratch"]
+        link.linked("recipe", allowed[0], allowed.__contains__, str)
+        fresh = "random" if st.session_state["recipe"] == "scratch" else "ImageNet (pretrained)"
+        controls.pick("Initial weights", "begin", ["", *learned], "", words=lambda key: key or fresh)
+    with four:
         words = RECIPES | ({"scratch": GOING_ON} if begun else {})
         recipe = controls.pick("Recipe", "recipe", allowed, allowed[0], words=lambda k: words[k][0])
     show.say(words[recipe][1])
@@ -172,7 +184,7 @@ def ask(names: tuple[str, ...]) -> Plan | None:
     rest = st.session_state.setdefault("_of", (net, begun)) == (net, begun)
     _after(rest)
     if begun and begun == st.session_state.get("_stage"):
-        line = f"The next stage of {begun}: find a rate, take it over, then train."
+        line = f"The next stage of {begun}: run the learning rate finder, use its rate, then train."
         show.say(line)
         if not st.session_state["_told"]:  # where it was asked for may be far below
             st.session_state["_told"] = True
@@ -187,34 +199,42 @@ def ask(names: tuple[str, ...]) -> Plan | None:
         return None
 
 
+def name() -> str:
+    """What the next run is to be called; empty for a name made of the time and the network."""
+    if st.session_state.pop("_named", None) != st.session_state.get("run"):
+        st.session_state["run-name"] = ""  # another run has begun
+    st.session_state["_named"] = st.session_state.get("run")
+    return st.text_input("Run name", key="run-name", placeholder="optional", width=220)
+
+
 def numbers(recipe: str) -> dict[str, Any]:
-    """How long, how fast, and with what changes to the pictures."""
+    """How long, how fast, and with what changes to the images.
+
+    No field has bounds of its own: the browser would keep the old value of a field out of them, and Train would use it.
+    """
     gentle = recipe in ("partial", "full")
     columns = iter(st.columns(5 + (recipe == "partial") if gentle else 4, gap="medium"))
     values: dict[str, Any] = {
-        "epochs": int(next(columns).number_input("Epochs", 1, 10_000, key="plan-epochs")),
-        "batch": int(next(columns).number_input("Pictures in one step", 1, 4096, key="plan-batch")),
-        "rate": float(
-            next(columns).number_input("Learning rate", 1e-7, 10.0, step=1e-4, key="plan-rate", format="%.2e")
-        ),
+        "epochs": int(next(columns).number_input("Epochs", key="plan-epochs", step=1)),
+        "batch": int(next(columns).number_input("Batch size", key="plan-batch", step=1)),
+        "rate": float(next(columns).number_input("Learning rate", step=1e-4, key="plan-rate", format="%.2e")),
     }
     if gentle:
         values["backbone_rate"] = next(columns).number_input(
-            "Backbone’s share of it", 0.0, 1.0, step=0.05, key="plan-backbone_rate",
-            help="The pretrained part learns at so much of the rate, the head at all of it",
+            "Backbone learning-rate factor", step=0.05, key="plan-backbone_rate",
+            help="The pretrained part is trained at this factor times the rate, the head at the rate itself",
         )  # fmt: skip
     if recipe == "partial":
         values["last"] = int(
             next(columns).number_input(
-                "Last layers",
-                0,
-                500,
+                "Trainable layers",
                 key="plan-last",
-                help="How many layers before the head learn; 0 is the last block",
+                step=1,
+                help="How many layers before the head are trained; 0 is the last block",
             )
         )
     if recipe == "features":
-        next(columns).caption("Features are computed once, so pictures stay as they are.")
+        next(columns).caption("Features are computed once, so images are not augmented.")
         return values | {"augment": PRESETS["none"]}
     own = _augment(st.session_state["plan-own"])
     presets = {**PRESETS, **({OWN: own} if own else {})}
@@ -233,35 +253,39 @@ def numbers(recipe: str) -> dict[str, Any]:
 def more(is_lecture: bool) -> dict[str, Any]:
     """The rarer switches; None is the net's own."""
     a, b, c, d = st.columns(4, gap="medium")
-    own = "the net’s own"
+    own = "the network’s own"
     values: dict[str, Any] = {
         "optimizer": a.selectbox("Optimizer", OPTIMIZERS, key="plan-optimizer"),
         "schedule": b.selectbox("Schedule", SCHEDULES, key="plan-schedule"),
-        "weight_decay": c.number_input("Weight decay", 0.0, 1.0, step=0.01, key="plan-weight_decay"),
+        "weight_decay": c.number_input("Weight decay", step=0.01, key="plan-weight_decay"),
         "smoothing": d.slider("Label smoothing", 0.0, 0.5, step=0.05, key="plan-smoothing"),
-        "size": a.number_input("Side of the input, px", 16, 1024, None, placeholder=own, key="plan-size"),
-        "fit": b.selectbox("Pictures become square by", ("crop", "squash"), key="plan-fit"),
-        "patience": c.number_input("Stop after epochs without progress, 0 for never", 0, 1000, key="plan-patience"),
-        "seed": d.number_input("Seed", 0, 2**31 - 1, key="plan-seed"),
-        "pooling": a.selectbox(
-            "Maps become a vector by", ("gap", "flatten"), None, key="plan-pooling", placeholder=own
+        "size": a.number_input("Input size, px", value=None, step=1, placeholder=own, key="plan-size"),
+        "fit": b.selectbox("Resize mode", ("crop", "squash"), key="plan-fit"),
+        "patience": c.number_input(
+            "Early-stopping patience", key="plan-patience", step=1, help="Epochs without a lower loss; 0 for never"
         ),
-        "hidden": b.number_input("Hidden units", 0, 4096, None, placeholder=own, key="plan-hidden"),
-        "dropout": c.number_input("Dropout", 0.0, 0.9, None, 0.05, placeholder=own, key="plan-dropout"),
-        "class_weights": d.toggle("Rare classes count for more", key="plan-class_weights"),
+        "seed": d.number_input("Seed", key="plan-seed", step=1),
+        "pooling": a.selectbox(
+            "Pooling before the head", ("gap", "flatten"), None, key="plan-pooling", placeholder=own
+        ),
+        "hidden": b.number_input("Hidden units", value=None, step=1, placeholder=own, key="plan-hidden"),
+        "dropout": c.number_input("Dropout", value=None, step=0.05, placeholder=own, key="plan-dropout"),
+        "class_weights": d.toggle(
+            "Class weights", key="plan-class_weights", help="Images of rare classes weigh more in the loss"
+        ),
     }
     if is_lecture:
-        values["batch_norm"] = d.toggle("Batch norm", key="plan-batch_norm") or None
-        values["head_norm"] = d.toggle("Norm before the head", key="plan-head_norm") or None
+        values["batch_norm"] = d.toggle("BatchNorm", key="plan-batch_norm") or None
+        values["head_norm"] = d.toggle("BatchNorm before the head", key="plan-head_norm") or None
         values["channels"] = a.selectbox(
-            "Pictures are",
+            "Colour mode",
             ALLOWED["channels"],
             None,
             key="plan-channels",
             placeholder=own,
-            format_func={1: "gray", 3: "in colour"}.__getitem__,
+            format_func={1: "grey", 3: "RGB"}.__getitem__,
         )
         values["pools"] = b.number_input(
-            "Convolutions with a max pooling", 0, 8, None, placeholder=own, key="plan-pools"
+            "Convolutions with max pooling", value=None, step=1, placeholder=own, key="plan-pools"
         )
     return values

@@ -50,9 +50,9 @@ def _search() -> None:
         else:
             st.skeleton(height=curves.HEIGHT)
     with right:
-        words = f"Raising the rate until the loss explodes: step {len(points)} of at most {STEPS}."
+        words = f"The rate is raised until the loss diverges: step {len(points)} of at most {STEPS}."
         if now.state == "queued":
-            words = "A run has the device; the search begins when it ends."
+            words = "Another run uses the device; the search starts when it ends."
         elif not points:
             words = "Starting."
         show.say(words)

@@ -12,31 +12,46 @@ from cnnviz.options import RequestError
 from cnnviz.train import run as runfolder
 from cnnviz.train.run import Run
 from cnnviz.ui.server import jobs, runs
-from cnnviz.ui.session import current
+from cnnviz.ui.session import current, link
 from cnnviz.ui.views.train import curves, plan_form, results
-from cnnviz.ui.widgets import show
+from cnnviz.ui.widgets import controls, show
 
 WORDS = {
-    "waiting": "not begun", "starting": "starting", "queued": "waits for the device", "running": "learning",
+    "waiting": "not started", "starting": "starting", "queued": "waits for the device", "running": "training",
     "finished": "finished", "stopped": "stopped", "failed": "failed", "interrupted": "interrupted",
 }  # fmt: skip
 POLL = 1.0  # seconds
 
 
-def table(listed: list[Run]) -> None:
-    """All runs, to choose one; it keeps up with those that learn."""
+def chosen(names: list[str]) -> str:
+    """The run that is looked at: the one picked, else the newest."""
+    link.linked("run", names[0], names.__contains__, str)
+    name: str = st.session_state["run"]
+    return name
+
+
+def on_top(name: str) -> bool:
+    """Whether a run stands above the plan: one that trains, or did while this visit watched."""
+    if runs.busy(name):
+        st.session_state["_watched"] = name
+    return bool(st.session_state.get("_watched") == name)
+
+
+def table(listed: list[Run], count: int) -> None:
+    """The newest runs, to choose one; it keeps up with those that train."""
     busy = any(one.state in ("starting", "queued", "running") for one in listed)
+    show.section("Runs", f"the newest {len(listed)} of {count:,}" if len(listed) < count else "the newest first")
 
     @st.fragment(run_every=2 * POLL if busy else None)
     def draw() -> None:
-        rows = [_row(one) for one in runs.listing()]
+        rows = [_row(one) for one in (runs.listing() if busy else listed)]
         st.dataframe(
-            rows, hide_index=True, height=show.tall(len(rows), 6), alt="All runs", placeholder="–",
+            rows, hide_index=True, height=show.tall(len(rows), 6), alt="The newest runs", placeholder="–",
             column_config={
                 "run": st.column_config.TextColumn(width="medium"),
-                "best loss": st.column_config.NumberColumn(format="%.4f", help="The lowest on val"),
-                "accuracy there": st.column_config.NumberColumn(
-                    format="percent", help="On val, with the weights of the lowest loss"
+                "best loss": st.column_config.NumberColumn(format="%.4f", help="The lowest on the validation images"),
+                "accuracy": st.column_config.NumberColumn(
+                    format="percent", help="On the validation images, with the weights of the lowest loss"
                 ),
             },
         )  # fmt: skip
@@ -47,9 +62,9 @@ def table(listed: list[Run]) -> None:
 def _row(one: Run) -> dict[str, Any]:
     kept, last = one.last("best"), one.last("epoch")
     return {
-        "run": one.id, "state": WORDS[one.state], "net": one.plan.net, "recipe": one.plan.recipe,
+        "run": one.id, "state": WORDS[one.state], "network": one.plan.net, "recipe": one.plan.recipe,
         "data": Path(one.plan.data).name, "epochs": f"{last.get('epoch', 0)} of {one.plan.epochs}",
-        "best loss": kept.get("valid_loss"), "accuracy there": kept.get("accuracy"),
+        "best loss": kept.get("valid_loss"), "accuracy": kept.get("accuracy"),
     }  # fmt: skip
 
 
@@ -66,11 +81,13 @@ def live(name: str) -> None:
         if busy and not runs.busy(name):
             st.rerun()  # the last full look, without polling
         status(now)
+        with st.container(width=280):
+            weight = controls.slide("Smoothing", "smoothing", 0.0, 0.95, 0.6, 0.05, help="0 shows the raw curves alone")
         left, right = st.columns(2, gap="large")
         with left:
-            curves.losses(now)
+            curves.losses(now, weight)
         with right:
-            curves.accuracies([now])
+            curves.accuracies(now, weight)
         if epochs := now.of("epoch"):
             keys = ("epoch", "train_loss", "valid_loss", "error_rate", "accuracy", "seconds")
             lines = [{key: e[key] for key in keys} for e in reversed(epochs)]
@@ -99,7 +116,7 @@ def status(now: Run) -> None:
                 with show.refusals():
                     runfolder.stop(now.folder)
         elif now.state != "finished" and st.button(
-            "Go on" if now.of("saved") or now.state == "stopped" else "Begin again",
+            "Resume" if now.of("saved") or now.state == "stopped" else "Start again",
             icon=":material/play_arrow:",
             key=f"go-{now.id}",
         ):
@@ -121,21 +138,21 @@ def status(now: Run) -> None:
         st.progress(min(1.0, step / of), f"Step {step:,} of {of:,}{left}")
     if trouble := ended_badly(now):
         st.error(show.plain(trouble), icon=":material/error:")
-    if now.state == "failed" and (offer := now.last("failed").get("offer")):
-        count = offer["batch"]
-        if st.button(
-            f"Use batches of {count}", icon=":material/compress:", key="take-batch",
-            on_click=plan_form.fill, args=(now.plan.but(batch=count),),
-        ):  # fmt: skip
-            st.rerun()
+    offer = now.last("failed").get("offer") if now.state == "failed" else None
+    count = offer.get("batch") if isinstance(offer, dict) else None
+    if isinstance(count, int) and st.button(
+        f"Use batch size {count}", icon=":material/compress:", key="take-batch",
+        on_click=plan_form.fill, args=(now.plan.but(batch=count),),
+    ):  # fmt: skip
+        st.rerun()
     for warning in now.of("warning") + now.of("unreadable")[:5]:
         st.warning(show.plain(warning["message"]), icon=":material/warning:")
     if first:
         show.facts(
             {
-                "Weights that learn": f"{first['trainable']:,} of {first['parameters']:,}",
-                "Pictures a second": f"{now.last('step').get('images_per_second', 0):,.0f}",
-                "Best by loss on val": best(now),
+                "Trainable weights": f"{first['trainable']:,} of {first['parameters']:,}",
+                "Images per second": f"{now.last('step').get('images_per_second', 0):,.0f}",
+                "Lowest validation loss": best(now),
                 "Device": first["device"],
             }
         )
@@ -146,7 +163,7 @@ def best(now: Run) -> str:
     if not (kept := now.last("best")):
         return "–"
     epoch = next((e["epoch"] for e in now.of("epoch") if e["step"] == kept["step"]), "?")
-    return f"epoch {epoch}, loss {kept['valid_loss']:.4f}, {kept['accuracy']:.2%} right"
+    return f"epoch {epoch}, loss {kept['valid_loss']:.4f}, {kept['accuracy']:.2%} accuracy"
 
 
 def _filling(now: Run) -> None:
@@ -154,11 +171,11 @@ def _filling(now: Run) -> None:
     filled = bool(now.of("best")) and st.button(
         plan_form.NEXT[now.plan.recipe][0], icon=":material/lock_open:", key=f"next-{now.id}",
         type="primary" if now.state == "finished" else "secondary", on_click=plan_form.next_stage, args=(now,),
-        help="Fills the plan above: these weights, unfrozen, at a gentler rate",
+        help="Fills the plan: a new run from these weights, unfrozen, at a lower rate",
     )  # fmt: skip
     filled |= st.button(
-        "Its plan", icon=":material/tune:", key=f"same-{now.id}", on_click=plan_form.fill, args=(now.plan,),
-        help="Fills the plan above with this run's own",
+        "Use its plan", icon=":material/tune:", key=f"same-{now.id}", on_click=plan_form.fill, args=(now.plan,),
+        help="Fills the plan with that of this run",
     )  # fmt: skip
     if filled:
         st.rerun()
@@ -169,8 +186,7 @@ def ended_badly(now: Run) -> str:
     if now.state in ("running", "queued", "starting"):
         return runs.crowded(now.folder)
     if now.state == "failed":
-        why: str = now.last("failed").get("message", "")
-        return why
+        return str(now.last("failed").get("message", ""))
     if now.state not in ("waiting", "interrupted"):
         return ""
     if full := runs.crowded(now.folder):
@@ -179,20 +195,20 @@ def ended_badly(now: Run) -> str:
     if now.state == "waiting":
         return why
     at, saved = now.last("step").get("step", 0), now.last("saved").get("step", 0)
-    again = f"it goes on from step {saved:,}" if saved else "it has to begin again"
-    return f"Its process ended at step {at:,} without a word{f' ({why})' if why else ''}; {again}."
+    again = f"Resume continues from step {saved:,}" if saved else "it has to start again"
+    return f"Its process ended unexpectedly at step {at:,}{f' ({why})' if why else ''}; {again}."
 
 
 def afterwards(name: str) -> None:
     """What the run's net got right and wrong, and the ways on."""
     one, key = runs.look(name), f"run/{name}@best"
     if (one.folder / "best.safetensors").is_file():
-        show.section("The net", key)
+        show.section("Trained network", key)
         with st.container(horizontal=True, vertical_alignment="center"):
             for page, words, icon in (
-                ("activations", "Its activations", "apps"),
-                ("class_activation", "What its answers rest on", "local_fire_department"),
-                ("filters", "What its filters want", "texture"),
+                ("activations", "Activations", "apps"),
+                ("class_activation", "Class activation", "local_fire_department"),
+                ("filters", "Filters", "texture"),
             ):
                 if places.page(page).is_file():
                     there = {**current.view(), "model": key}
@@ -225,10 +241,14 @@ def afterwards(name: str) -> None:
 
 
 def compare(listed: list[Run]) -> None:
-    """Several runs' accuracy in one chart."""
+    """Several runs' validation loss and accuracy, one chart each."""
     done = [one.id for one in listed if one.of("epoch")]
     if len(done) > 1:
         with st.expander("Compare runs", icon=":material/stacked_line_chart:"):
-            chosen = st.multiselect("Runs", done, done[:3], key="compare")
-            if chosen:
-                curves.accuracies([one for one in listed if one.id in chosen])
+            picked = st.multiselect("Runs", done, done[:3], key="compare")
+            if some := [one for one in listed if one.id in picked]:
+                left, right = st.columns(2, gap="large")
+                with left:
+                    curves.compared(some, "valid_loss", "validation loss")
+                with right:
+                    curves.compared(some, "accuracy", "validation accuracy")
