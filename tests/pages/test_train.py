@@ -501,3 +501,15 @@ def test_kill_9_of_the_training_process_is_one_sentence_and_resuming_loses_at_mo
     steps, epochs = ([e[k] for e in after.of(k)] for k in ("step", "epoch"))
     assert steps == sorted(steps)
     assert epochs == sorted(set(epochs))
+
+
+def test_a_run_is_resumed_while_the_process_that_was_stopped_still_exits(circles, monkeypatch):
+    monkeypatch.setattr(run, "spawn", lambda folder, *extra: SimpleNamespace(poll=lambda: None, wait=lambda: 0))
+    name = runs.begin(Plan(str(circles), net="lecture/mnist_gap"))
+    with pytest.raises(RequestError, match="training already"):
+        runs.go_on(name)
+    run.Log(run.find(name, os.environ["CNNVIZ_RUNS"]))("stopped")
+    runs.go_on(name)
+    with pytest.raises(RequestError, match="training already"):  # the new process has not written yet
+        runs.go_on(name)
+    del runs._processes[name]

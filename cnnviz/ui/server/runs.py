@@ -28,6 +28,7 @@ ROOM = 4 << 20  # bytes: with fewer, not even a small net is kept
 _processes: dict[str, subprocess.Popen[bytes]] = {}
 _sought: dict[str, Run] = {}  # searches for a rate that ended
 _begun: dict[str, int] = {}  # bytes of its events when a run's process was started
+_exiting: list[subprocess.Popen[bytes]] = []  # processes whose runs have ended
 _lock = threading.Lock()
 public = startup.public
 
@@ -180,13 +181,22 @@ def complaint(folder: Path) -> str:
     return ""
 
 
+def _ended(folder: Path) -> bool:
+    """Whether the process of a run has written its end and let go of it, though it may not have exited yet."""
+    wrote = _size(folder) != _begun.get(folder.name)
+    return wrote and not run.alive(folder) and run.read(folder).state in events.ENDS
+
+
 def _start(folder: Path, *extra: str) -> None:
     with _lock:
         for name, process in list(_processes.items()):
             if process.poll() is not None:  # so that nothing is left of those that ended
                 del _processes[name]
-        if (old := _processes.get(folder.name)) is not None and old.poll() is None:
-            raise RequestError(f"Run {folder.name} is training already.")
+        _exiting[:] = [process for process in _exiting if process.poll() is None]
+        if (old := _processes.get(folder.name)) is not None:
+            if not _ended(folder):
+                raise RequestError(f"Run {folder.name} is training already.")
+            _exiting.append(old)  # torch takes seconds to exit, and the run is free already
         _begun[folder.name] = _size(folder)
         _processes[folder.name] = run.spawn(folder, *extra)
 
