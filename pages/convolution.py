@@ -11,11 +11,13 @@ from cnnviz.signal import examples, pictures, receptive, slide
 from cnnviz.ui.components import convlab
 from cnnviz.ui.components.convlab import field, link, stack
 from cnnviz.ui.session import current, photos, uploads, visit
+from cnnviz.ui.session.link import stand
 from cnnviz.ui.views import first_layer, labs
 from cnnviz.ui.views import receptive_fields as nets
 from cnnviz.ui.widgets import controls, show
 
 SIDE = 224  # px of the photo under a stack
+FIRST = link.to_link(convlab.begin(examples.EXAMPLES[0]))
 
 # say
 show.head(
@@ -57,7 +59,7 @@ def layer() -> None:
     # show
     now = convlab.convlab(planes, title, stamp, lab.begin, learned=kernels, learned_from=source, big=show.presenting())
     lab.last = now
-    st.query_params["lab"] = link.to_link(now)
+    stand("lab", link.to_link(now), FIRST)
     made = link.layer_of(now)
     seen = planes[1:] if made.channels == 3 else planes[:1]
     with show.refusals():
@@ -71,7 +73,7 @@ def layer() -> None:
                     help="The window on its way over the gray image",
                 )  # fmt: skip
                 with st.popover("Copy as PyTorch", icon=":material/code:"):
-                    st.code(made.pytorch(examples.source(name, photo)), language="python")
+                    show.copied("copy-pytorch", made.pytorch(examples.source(name, photo)), language="python")
             with st.container(width="content"):  # on a line of its own where it finds no room beside the others
                 show.take_away(
                     "convolution",
@@ -98,10 +100,7 @@ def fields() -> None:
     # compute and show
     layers = built.last = field.fieldlab(pixels, photo.digest, *built.begin, big=show.presenting())
     word = stack.to_link(layers)
-    if layers != first:
-        st.query_params["stack"] = word
-    else:
-        st.query_params.pop("stack", None)
+    stand("stack", word, stack.to_link(first))
     if stack.from_link(word, SIDE) is not None:
         show.take_away(
             "stack",
@@ -120,7 +119,8 @@ def full_size() -> None:
     # ask
     told = link.from_link(st.query_params.get("lab", ""))
     now = lab.last or told or convlab.begin(examples.EXAMPLES[0])
-    word = st.query_params["lab"] = link.to_link(now)
+    word = link.to_link(now)
+    stand("lab", word, FIRST)
     file = st.file_uploader("A large photo, up to 50 megapixels", max_upload_size=uploads.limit("photo"))
 
     made = link.layer_of(now)

@@ -42,14 +42,20 @@ def add_circles() -> None:
     """Circles to be counted: see some, then draw them all."""
     left, right = st.columns([1, 1.4], gap="large")
     with left:
-        low, high = st.slider("Circles", 0, 60, (1, 5), key="circles-range", help="One class for each number")
-        size = st.slider("Side, px", 32, 256, 128, 16, key="circles-size")
-        radius = st.slider("Radius, px", 1.5, 32.0, (4.0, 10.0), 0.5, key="circles-radius")
-        style = st.segmented_control(
-            "Style", ("discs", "rings", "colours", "noise"), default="discs", key="circles-style"
+        low, high = st.slider(
+            "Circles", 0, 60, (1, 5), key="circles-range", persist_state="session", help="One class for each number"
         )
-        count = st.number_input("Pictures of each number", 2, 5000, 500, key="circles-count")
-        seed = st.number_input("Seed", 0, 10_000, 0, key="circles-seed")
+        size = st.slider("Side, px", 32, 256, 128, 16, key="circles-size", persist_state="session")
+        radius = st.slider("Radius, px", 1.5, 32.0, (4.0, 10.0), 0.5, key="circles-radius", persist_state="session")
+        style = st.segmented_control(
+            "Style",
+            ("discs", "rings", "colours", "noise"),
+            default="discs",
+            key="circles-style",
+            persist_state="session",
+        )
+        count = st.number_input("Pictures of each number", 2, 5000, 500, key="circles-count", persist_state="session")
+        seed = st.number_input("Seed", 0, 10_000, 0, key="circles-seed", persist_state="session")
         wanted = None
         with show.refusals():
             asked = Counting(low, high, int(count), size, *radius, style=style or "discs", seed=int(seed))
@@ -112,8 +118,10 @@ def add_zip() -> None:
 def add_download() -> None:
     """A data set that torchvision knows."""
     named = {entry.name: f"{entry.title} · {entry.pictures:,} pictures · {entry.megabytes} MB" for entry in CATALOG}
-    name = st.selectbox("Data set", list(named), format_func=named.__getitem__, key="catalog")
-    few = st.number_input("Pictures of each class at most, 0 for all", 0, 10_000, 500, 100, key="catalog-few")
+    name = st.selectbox("Data set", list(named), format_func=named.__getitem__, key="catalog", persist_state="session")
+    few = st.number_input(
+        "Pictures of each class at most, 0 for all", 0, 10_000, 500, 100, key="catalog-few", persist_state="session"
+    )
     if st.button("Download", icon=":material/download:"):
         with show.refusals():
             place = data_sets.place_for(name)

@@ -12,7 +12,7 @@ from cnnviz.photo import Photo
 from cnnviz.signal import code, gabor, pictures
 from cnnviz.ui.components.gaborlab import VIEWS, gaborbank, gaborlab
 from cnnviz.ui.session import current, visit
-from cnnviz.ui.session.link import linked, note, noted
+from cnnviz.ui.session.link import linked, note, noted, stand
 from cnnviz.ui.views import first_layer as firstlayer
 from cnnviz.ui.views.labs import GaborLab
 from cnnviz.ui.widgets import controls, show
@@ -71,11 +71,8 @@ def one() -> None:
     )  # fmt: skip
     lab.last = now, which, seen
     stands = {"wave": gabor.to_link(now), "on": str(which), "shows": seen}
-    for name, value in stands.items():
-        if value in ("0", VIEWS[0]):
-            st.query_params.pop(name, None)
-        else:
-            st.query_params[name] = value
+    for name, default in (("wave", gabor.to_link(gabor.FIRST)), ("on", "0"), ("shows", VIEWS[0])):
+        stand(name, stands[name], default)
     if target:
         with st.container(horizontal=True):
             if st.button("Replace the learned filter in the network"):

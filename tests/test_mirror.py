@@ -14,9 +14,11 @@ APART = {"pages", "browser", "journeys", "js", "docs"}  # what is tested as a wh
 # Modules that draw a page, or hold what is drawn; they are seen through that page instead.
 SEEN = {
     "ui/components/camcanvas": "pages/test_class_activation.py",
+    "ui/components/copier": "journeys/test_memory.py",
     "ui/components/growth": "pages/test_filters.py",
     "ui/components/mosaic": "pages/test_filters.py",
     "ui/components/shelf": "pages/test_filters.py",
+    "ui/components/stagekeys": "journeys/test_memory.py",
     "ui/server/data_sets": "pages/test_data.py",
     "ui/server/runs": "pages/test_train.py",
     "ui/session/current": "pages/test_shell.py",

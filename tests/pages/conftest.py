@@ -62,6 +62,21 @@ def fragment(monkeypatch):
 
 
 @pytest.fixture
+def way_back(monkeypatch):
+    """A function that runs a page again as the browser's way back does, at an address of its history."""
+    from streamlit.testing.v1 import local_script_runner as runner
+
+    whole = runner.RerunData
+
+    def again(at: AppTest) -> AppTest:
+        with monkeypatch.context() as patch:
+            patch.setattr(runner, "RerunData", partial(whole, is_history_navigation=True))
+            return at.run()
+
+    return again
+
+
+@pytest.fixture
 def words():
     """A function: everything a page says in words of ours."""
     return lambda at: " ".join(

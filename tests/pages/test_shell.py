@@ -101,7 +101,7 @@ def test_an_uploaded_photo_becomes_the_current_one_and_never_part_of_the_link(vi
     assert "add it again" in anew.info[0].value
 
 
-def test_the_browser_s_way_back_undoes_a_change(visit, monkeypatch):
+def test_the_browser_s_way_back_undoes_a_change(visit, way_back, monkeypatch):
     at = visit("activations", photo="coffee")
     at.sidebar.selectbox(key="model").set_value("bundled/cats_dogs").run()
     at.session_state["photo"] = "rocket"
@@ -110,12 +110,56 @@ def test_the_browser_s_way_back_undoes_a_change(visit, monkeypatch):
     later = link.time.monotonic() + 10
     monkeypatch.setattr(link.time, "monotonic", lambda: later)
     at.query_params["photo"] = "coffee"
-    assert at.run().session_state["photo"] == "coffee"
+    assert way_back(at).session_state["photo"] == "coffee"
     later += 10
     del at.query_params["photo"]  # it was not in the link at first
-    assert at.run().session_state["photo"] == "cat"
+    assert way_back(at).session_state["photo"] == "cat"
     assert not at.exception
     assert "photo" not in at.query_params
+
+
+def test_a_click_on_the_name_of_the_present_page_undoes_nothing(visit):
+    at = visit("activations", photo="coffee", sort="max")
+    at.run()
+    at.query_params.clear()  # as Streamlit's list of pages does, also where the page is the same
+    at.run()
+    assert at.selectbox("sort").value == "max"
+    assert at.session_state["photo"] == "coffee"
+    assert at.session_state["model"] == NET
+
+
+def test_a_page_comes_back_as_it_was_left_and_a_link_sets_what_it_names(visit, monkeypatch):
+    at = visit("activations")
+    at.selectbox("sort").set_value("max").run()
+    at.button_group("scale").set_value("layer").run()
+    later = link.time.monotonic() + 10
+    monkeypatch.setattr(link.time, "monotonic", lambda: later)
+    at.query_params.clear()
+    at.switch_page("pages/home.py").run()
+    at.query_params.clear()
+    at.switch_page("pages/activations.py").run()
+    assert (at.selectbox("sort").value, at.button_group("scale").value) == ("max", "layer")
+    at.switch_page("pages/home.py").run()
+    at.query_params = {"sort": "mean"}
+    at.switch_page("pages/activations.py").run()
+    assert (at.selectbox("sort").value, at.button_group("scale").value) == ("mean", "layer")
+
+
+def test_what_a_link_names_and_a_page_has_not_is_said_in_one_sentence(visit):
+    at = visit("activations", layer="nope", sort="beauty")
+    (told,) = [one.value.replace("\\", "") for one in at.warning]
+    assert "layer 'nope'" in told
+    assert "sort 'beauty'" in told
+    assert not visit("activations", sort="max").warning
+
+
+def test_links_leave_out_what_is_shown_without_being_told(visit, monkeypatch):
+    told = []
+    monkeypatch.setattr(navigation.show, "take_away", lambda *_, link="", **__: told.append(link))
+    at = visit("activations", photo="coffee", sort="max")
+    assert told[-1].partition("?")[2] == f"model={NET}&photo=coffee&sort=max"
+    at.button_group("photo").set_value("cat").run()
+    assert told[-1].partition("?")[2] == f"model={NET}&sort=max"
 
 
 def test_another_page_keeps_what_its_link_does_not_name(visit, monkeypatch):

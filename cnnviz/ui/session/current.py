@@ -14,7 +14,7 @@ from cnnviz.options import RequestError
 from cnnviz.photo import Photo, samples
 from cnnviz.ui.server import startup
 from cnnviz.ui.session import photos
-from cnnviz.ui.session.link import _text, noted
+from cnnviz.ui.session.link import _text, needless, noted
 from cnnviz.ui.session.photos import STORES, own_photos
 
 if TYPE_CHECKING:
@@ -64,15 +64,17 @@ def photo() -> Photo:
 
 
 def view() -> dict[str, str]:
-    """The net and the photo as a link names them; a personal photo is never part of it."""
-    shown = {"model": model()}
-    if not photo().personal:
+    """The net and the photo as a link names them, unless they are the first; a personal photo is never part of it."""
+    shown = {}
+    if model() != startup.first(startup.rows()):
+        shown["model"] = model()
+    if not photo().personal and photo().name != samples()[0]:
         shown["photo"] = photo().name
     return shown
 
 
 def link(page: str, **params: Any) -> str:
-    """The whole address of a page showing what is shown now."""
+    """The whole address of a page showing what is shown now; what it would show anyway is not in it."""
     here = "/".join((st.context.url or "http://localhost:8501/").split("/")[:3])
-    query = urlencode(view() | {name: _text(value) for name, value in params.items()}, safe="/")
-    return f"{here}/{page}?{query}"
+    query = urlencode(view() | {k: _text(v) for k, v in params.items() if not needless(k, v)}, safe="/")
+    return f"{here}/{page}" + f"?{query}" * bool(query)

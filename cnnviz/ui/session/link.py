@@ -2,51 +2,96 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable
 from typing import Any, NamedTuple
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from cnnviz.ui.session.visit import OWN, Choices, T, page, this_visit
+from cnnviz.ui.session.visit import OWN, Choices, Strange, T, page, this_visit
+
+SHARED = ("model", "photo", "present", "set", "run")  # what is chosen for all pages at once
 
 
 class Note(NamedTuple):
     """What a widget last had: its value, what the link said before that and when it changed; and where that was.
 
-    `page` is where it was drawn last, and `entry` what was brought along to there from another page: what a link to the
-    page means that does not name it; else that means the default. `stood` says that the link did name it.
+    `stay` tells during which stay on a page it was drawn last, `entry` what was brought along to there: what a link to
+    the page means that does not name it; else that means the default. `stood` says that the link did name it.
     """
 
     value: Any = None
     stale: str | None = None
     stamp: float = 0.0
-    page: str | None = None
+    stay: int = 0
     entry: Any = None
     stood: bool = False
+
+
+def arrive() -> None:
+    """Once a run, when its page is known: count the stays, so that coming to a page is told from changing it."""
+    mine, here = this_visit(), page()
+    if here and mine.page != here:
+        mine.page, mine.stay = here, mine.stay + 1
+        mine.strange.clear()
 
 
 def linked(key: str, default: T, allowed: Callable[[T], bool], parse: Callable[[str], T]) -> None:
     """Before the widget `key`: give it the value in the link, else what it last had, else the default.
 
-    Unlike `bind=`, the link holds the value and not its label, and it may be written by `st.query_params`. What stood
-    in the link of this very page and stands there no longer was undone: by the browser's way back.
+    Unlike `bind=`, the link holds the value and not its label, and it may be written by `st.query_params`. A link says
+    what it sets: whatever it does not name is as it was left, by whatever way one comes. Only who goes back in the
+    browser without leaving the page undoes a change: what the address named and names no longer.
     """
-    last = noted_of(key)
-    before = last.value
+    last, mine = noted_of(key), this_visit()
+    mine.defaults[key] = _text(default)
+    before, stays = last.value, last.stay == mine.stay
     url, value = st.query_params.get(key), st.session_state.get(key, before)
     touched = key in st.session_state and before is not None and st.session_state[key] != before
-    echo = url == last.stale and time.monotonic() - last.stamp < 2  # the browser had not heard of our last change yet
+    if not (stays or touched or key in SHARED):  # another page may have a widget of the same name
+        before = value = mine.kept.get((mine.page, key), before)
+    # the browser had not heard of our last change yet
+    echo = stays and url == last.stale and time.monotonic() - last.stamp < 2
     if url is not None and not touched and not echo and url != _text(before):
-        with contextlib.suppress(ValueError):
-            value = parse(url) if allowed(parse(url)) else value
-    if url is None and not touched and not echo and last.stood and last.page == page():
+        try:
+            found = parse(url)
+            good = allowed(found)
+        except ValueError:
+            good = False
+        if good:
+            value = found
+    else:
+        good = True
+    if url is None and not touched and not echo and last.stood and stays and went_back():
         value = default if last.entry is None else last.entry
-    good = value is not None and allowed(value)
-    here = key in st.session_state and last.page == page()  # else it is the widget of another page, about to be dropped
-    if not here or st.session_state[key] != (value if good else default):
-        st.session_state[key] = value if good else default
+    if value is None or not allowed(value):
+        value = default
+    if not stays or key not in st.session_state or st.session_state[key] != value:
+        st.session_state[key] = value
+    if not good and url:
+        mine.strange[key] = Strange(url, value)
+
+
+def went_back() -> bool:
+    """Whether this run is of an address that the browser went back or forward to."""
+    return bool(getattr(get_script_run_ctx(), "is_history_navigation", False))
+
+
+def strange(apart: Collection[str] = ()) -> str:
+    """What the link names and its page does not have, in one sentence; "" where there is nothing, or it was replaced.
+
+    `apart` are widgets with a sentence of their own.
+    """
+    named = {
+        key: said.text
+        for key, said in this_visit().strange.items()
+        if key not in apart and st.session_state.get(key) == said.instead
+    }
+    listed = ", ".join(f"{key} {text[:60]!r}" for key, text in named.items())
+    return (
+        f"The link names what is not available here ({listed}); the page shows something else instead." if named else ""
+    )
 
 
 def noted_of(key: str) -> Note:
@@ -67,18 +112,36 @@ def note(key: str, default: Any, secret: bool = False) -> None:
     """
     value, url, last = st.session_state[key], st.query_params.get(key), noted_of(key)
     wanted = OWN if secret else None if value == default else _text(value)
-    stale, stamp, entry = last.stale, last.stamp, last.entry
+    stale, stamp, entry, stay = last.stale, last.stamp, last.entry, this_visit().stay
     if last.value != value or url != wanted:
         stale, stamp = url, time.monotonic()
-    if arrived := last.page != page():
-        entry = None if url is not None or last.page is None else value
+    if arrived := last.stay != stay:
+        entry = None if url is not None or not last.stay else value
+    this_visit().kept[this_visit().page, key] = value
+    this_visit().defaults[key] = None if default is None else _text(default)
     notes = st.session_state.setdefault("_notes", {})
-    notes[key] = Note(value, stale, stamp, page(), entry, wanted is not None)
+    notes[key] = Note(value, stale, stamp, stay, entry, wanted is not None)
     if url is None and not arrived and entry is not None and value == entry:
         return  # the link means it already; written out, it would be one more step on the browser's way back
-    if wanted is None and url is not None:
+    _write(key, wanted)
+
+
+def stand(key: str, text: str, default: str) -> None:
+    """Put what a component shows into the link, unless it is the default; a component keeps its own state."""
+    this_visit().defaults[key] = default
+    _write(key, None if text == default else text)
+
+
+def needless(key: str, value: Any) -> bool:
+    """Whether a link can leave a value out, because the page shows it without being told."""
+    return value is None or _text(value) == this_visit().defaults.get(key)
+
+
+def _write(key: str, wanted: str | None) -> None:
+    """Have the link say so, or say nothing of it."""
+    if wanted is None and key in st.query_params:
         del st.query_params[key]
-    elif wanted is not None and url != wanted:
+    elif wanted is not None and st.query_params.get(key) != wanted:
         st.query_params[key] = wanted
 
 
@@ -112,4 +175,4 @@ def _followed(key: str) -> bool:
     """Whether the address has a value that is none of this visit's own: somebody follows a link."""
     url = st.query_params.get(key)
     note = noted_of(key)
-    return url is not None and url not in (str(note.value), note.stale)
+    return url is not None and url not in (_text(note.value), note.stale)

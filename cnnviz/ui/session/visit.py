@@ -20,6 +20,13 @@ class LastQuestion(NamedTuple):
     ask: Callable[[], Any]
 
 
+class Strange(NamedTuple):
+    """What a link says of a widget that cannot have it, and what the widget has instead."""
+
+    text: str
+    instead: Any
+
+
 @dataclass
 class Choices:
     """What was chosen of one widget whose default depends on something else, such as a layer."""
@@ -38,6 +45,11 @@ class Visit:
     thumbnails: dict[str, str] = field(default_factory=dict)  # by the photo's digest: a data address
     pictures: dict[str, dict[str, Any]] = field(default_factory=dict)  # by component: what it shows of photos, encoded
     choices: dict[str, Choices] = field(default_factory=dict)  # by widget
+    strange: dict[str, Strange] = field(default_factory=dict)  # by widget, of the present stay on a page
+    defaults: dict[str, str | None] = field(default_factory=dict)  # by widget, as links say it; None: say it always
+    kept: dict[tuple[str, str], Any] = field(default_factory=dict)  # by page and widget: what it had there last
+    page: str = field(default="", compare=False)  # where the last run was
+    stay: int = field(default=0, compare=False)  # how many stays on a page there were until then, with the present one
     states: dict[tuple[type, str], Any] = field(default_factory=dict)  # by type and place; free of photos
 
     def state(self, kind: type[T], place: str = "") -> T:
@@ -57,7 +69,7 @@ class Visit:
 
     def forget(self) -> None:
         """Forget all."""
-        vars(self).update(vars(Visit()))
+        vars(self).update({**vars(Visit()), "page": self.page, "stay": self.stay})
 
 
 def this_visit() -> Visit:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from cnnviz import places
-from cnnviz.ui.session import current
+from cnnviz.ui.components import stagekeys
+from cnnviz.ui.session import current, link
 from cnnviz.ui.shell import activity, sidebar
 from cnnviz.ui.widgets import controls, show
 
@@ -45,10 +46,12 @@ PAGES: dict[str, tuple[tuple[str, str, str, str], ...]] = {
 def run() -> None:
     """One visit of one page: frame, then the page."""
     current.enter()
+    link.arrive()
     presenting = controls.linked_tick("present")
     st.set_page_config(page_icon=ICON, layout="wide", initial_sidebar_state="collapsed" if presenting else "auto")
     pages = _pages()
     page = st.navigation(pages, position="hidden" if presenting else "sidebar", expanded=True)
+    link.arrive()  # the first run of a visit learns only now which page it is of
     st.logo(ICON, size="large")
     st.html(f"<style>{STYLE.read_text()}{PRESENTING if presenting else ''}</style>")
     if presenting:
@@ -59,6 +62,7 @@ def run() -> None:
         return
     with st.sidebar:
         top = st.container()
+    unknown = st.empty()
     drawn = activity.draw(top)
     foot = sidebar.draw()
     try:
@@ -69,6 +73,8 @@ def run() -> None:
             activity.draw(top)
         with foot:
             sidebar.foot()
+        if told := link.strange(apart=("model", "photo")):
+            unknown.warning(show.plain(told), icon=":material/link_off:")
 
 
 def _pages() -> dict[str, list[StreamlitPage]]:
@@ -85,15 +91,16 @@ def _pages() -> dict[str, list[StreamlitPage]]:
 
 
 def _stage(pages: list[StreamlitPage], page: object) -> None:
-    """Presenter mode: the switch back, and pages under the arrow keys."""
+    """Presenter mode: the switch back, and pages under the arrow keys and those of a remote."""
     view = {**current.view(), "present": "true"}
     here = next((i for i, p in enumerate(pages) if p == page), 0)
     with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", key="stage"):
-        if st.button("Previous page", icon=":material/arrow_back:", shortcut="Left", type="tertiary", key="stage-back"):
+        if st.button("Previous page", icon=":material/arrow_back:", type="tertiary", key="stage-back"):
             st.switch_page(pages[(here - 1) % len(pages)], query_params=view)
-        if st.button("Next page", icon=":material/arrow_forward:", shortcut="Right", type="tertiary", key="stage-next"):
+        if st.button("Next page", icon=":material/arrow_forward:", type="tertiary", key="stage-next"):
             st.switch_page(pages[(here + 1) % len(pages)], query_params=view)
         sidebar.present()
+    stagekeys.listen("stage-back", "stage-next", "present")
 
 
 PRESENTING = """

@@ -180,7 +180,11 @@ def foot() -> None:
 
 def present() -> None:
     """The presenter's switch; it lives in the sidebar, and above the page while presenting."""
-    tick("Present", "present", help="Big type and no sidebar, for a lecture hall; left and right change pages")
+    tick(
+        "Present",
+        "present",
+        help="Big type and no sidebar, for a lecture hall; arrows or a remote change pages, Esc ends it",
+    )
 
 
 def _named(photos: Mapping[str, Photo]) -> dict[str, str]:

@@ -23,6 +23,7 @@ from streamlit.runtime.scriptrunner import StopException
 
 from cnnviz import picture
 from cnnviz.script import opened
+from cnnviz.ui.components.copier import copier
 from cnnviz.ui.server import startup
 from cnnviz.ui.session import current, photos
 from cnnviz.ui.widgets import background
@@ -215,12 +216,18 @@ def take_away(
             )  # fmt: skip
         if python:
             with st.popover("Copy as Python", icon=":material/code:"):
-                st.code(python, language="python")
+                copied(f"copy-python-{name}", python, language="python")
         if link:
             with st.popover("Copy link", icon=":material/link:"):
-                st.code(link, language=None, wrap_lines=True)
+                copied(f"copy-link-{name}", link, wrap_lines=True)
                 if current.photo().personal:
                     say("Your own photo is never part of a link; whoever opens it sees the first sample.")
+
+
+def copied(key: str, text: str, language: str | None = None, wrap_lines: bool = False) -> None:
+    """What a popover that says "Copy" holds: the text goes to the clipboard at the click that opens it."""
+    copier(key, text)
+    st.code(text, language=language, wrap_lines=wrap_lines)
 
 
 def opening(photo: Photo) -> str:

@@ -20,6 +20,7 @@ from cnnviz import picture
 from cnnviz.ui.components.camcanvas.look import Look, from_link, to_link, too_long
 from cnnviz.ui.server import startup
 from cnnviz.ui.session import visit
+from cnnviz.ui.session.link import stand
 from cnnviz.ui.widgets import show
 
 if TYPE_CHECKING:
@@ -126,10 +127,7 @@ def looked(place: str, look: Look) -> str:
     """Remember how the canvas was left, also in the link; what stands there."""
     visit.this_visit().state(CanvasState, place).last = look
     text = to_link(look)
-    if look != Look():
-        st.query_params["look"] = text
-    elif "look" in st.query_params:
-        del st.query_params["look"]
+    stand("look", text, to_link(Look()))
     if too_long(look):
         show.say("You erased more than a link holds: whoever opens it sees the photo whole.")
     return text
