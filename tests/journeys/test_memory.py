@@ -6,7 +6,6 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-
 from tests.journeys.conftest import at_rest
 
 if TYPE_CHECKING:

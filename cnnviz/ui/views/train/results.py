@@ -68,12 +68,8 @@ def gallery(key: str, said: dict[str, Any], shown: list[dict[str, Any]]) -> None
     for one in shown:
         with show.refusals():
             photo = Photo.open(Path(said["root"]) / one["path"], side=640)
-<<<<<<< HEAD
-            label = f"{classes[one['true']]}, called {classes[one['said']]}, {show.percent(one['probability'], 0)}"
-=======
-            label = f"{classes[one['true']]}, predicted {classes[one['said']]}, {one['probability']:.0%}"
+            label = f"{classes[one['true']]}, predicted {classes[one['said']]}, {show.percent(one['probability'], 0)}"
             label += f", loss {one['loss']:.2f}"
->>>>>>> dd8e71f (Train: the field's words, curves on top, results with their names)
             heat = engine.heatmap(key, photo, one["said"])
             drawn = np.asarray(picture.overlay(photo, heat, 0.5, side=320))
             small = picture.resize(drawn, 220, round(220 * drawn.shape[0] / drawn.shape[1]))
