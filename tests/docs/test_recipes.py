@@ -194,7 +194,7 @@ def test_a_cam_method_is_added_by_its_recipe(copy):
         "-k",
         "xgradcam or engine_and_page",
     )
-    assert "6 passed" in out  # four places of the grad-cam package, the engine, the page
+    assert "7 passed" in out  # four places of the grad-cam package, the engine, its parts, the page
 
 
 def test_a_network_family_is_added_by_its_recipe(copy):

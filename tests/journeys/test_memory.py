@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.journeys.conftest import at_rest
+
+from tests.journeys.steps import at_rest
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,10 +6,10 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.journeys.conftest import at_rest
 
 from cnnviz.data.counting import Counting, write
 from cnnviz.train import run
+from tests.journeys.steps import at_rest
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -191,6 +191,8 @@ def _start(folder: Path, *extra: str) -> None:
     with _lock:
         for name, process in list(_processes.items()):
             if process.poll() is not None:  # so that nothing is left of those that ended
+                if process.stdin is not None:
+                    process.stdin.close()
                 del _processes[name]
         _exiting[:] = [process for process in _exiting if process.poll() is None]
         if (old := _processes.get(folder.name)) is not None:

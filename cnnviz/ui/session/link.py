@@ -48,7 +48,8 @@ def linked(key: str, default: T, allowed: Callable[[T], bool], parse: Callable[[
     mine.defaults[key] = _text(default)
     before, stays = last.value, last.stay == mine.stay
     url, value = st.query_params.get(key), st.session_state.get(key, before)
-    touched = key in st.session_state and before is not None and st.session_state[key] != before
+    new = not last.stay  # never drawn: what stands there was put there by a callback, such as a plan's
+    touched = key in st.session_state and (new or before is not None) and st.session_state[key] != before
     if not (stays or touched or key in SHARED):  # another page may have a widget of the same name
         before = value = mine.kept.get((mine.page, key), before)
     # the browser had not heard of our last change yet
