@@ -504,7 +504,9 @@ def test_kill_9_of_the_training_process_is_one_sentence_and_resuming_loses_at_mo
 
 
 def test_a_run_is_resumed_while_the_process_that_was_stopped_still_exits(circles, monkeypatch):
-    monkeypatch.setattr(run, "spawn", lambda folder, *extra: SimpleNamespace(stdin=None, poll=lambda: None, wait=lambda: 0))
+    monkeypatch.setattr(
+        run, "spawn", lambda folder, *extra: SimpleNamespace(stdin=None, poll=lambda: None, wait=lambda: 0)
+    )
     name = runs.begin(Plan(str(circles), net="lecture/mnist_gap"))
     with pytest.raises(RequestError, match="training already"):
         runs.go_on(name)
