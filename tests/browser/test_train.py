@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cnnviz.train import run
+from tests.journeys.steps import open_adding
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -17,6 +18,7 @@ def test_a_run_survives_leaving_reloading_and_kill_9_of_the_server_and_opens_on_
     main, sidebar = page.get_by_test_id("stMain"), page.get_by_test_id("stSidebar")
     bar = "document.querySelector('[data-testid=stMain] [data-testid=stProgress]')"
     page.goto("/data")
+    open_adding(page)
     page.get_by_label("Pictures of each number").fill("60")
     page.get_by_label("Pictures of each number").press("Enter")
     page.get_by_role("button", name="Draw them all").click()

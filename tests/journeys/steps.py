@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import io
+import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,3 +40,21 @@ def at_rest(page: Page, still: int = 600) -> None:
     page.wait_for_function("() => document.querySelector('[data-test-script-state=notRunning]')", timeout=60_000)
     page.wait_for_timeout(still)
     page.wait_for_function("() => document.querySelector('[data-test-script-state=notRunning]')", timeout=60_000)
+
+
+def open_adding(page: Page) -> None:
+    """Opens "Add a data set" on Data, which is shut where the server has data sets already."""
+    adding = page.get_by_text("Add a data set", exact=True)
+    adding.wait_for()
+    at_rest(page)
+    if not page.get_by_text("Upload a zip", exact=True).is_visible():
+        adding.click()
+    page.get_by_text("Upload a zip", exact=True).wait_for()
+
+
+def until(read: Callable[[], object], wanted: object, seconds: float = 15) -> None:
+    """Waits until something reads as wanted; what it reads in the end is compared."""
+    end = time.monotonic() + seconds
+    while read() != wanted and time.monotonic() < end:
+        time.sleep(0.1)
+    assert read() == wanted

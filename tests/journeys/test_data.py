@@ -16,7 +16,7 @@ from PIL import Image
 
 from cnnviz.data import folder
 from cnnviz.data.augment import PRESETS
-from tests.journeys.steps import at_rest
+from tests.journeys.steps import at_rest, until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -186,7 +186,7 @@ def drag(page: Page, name: str, keys: list[str]) -> None:
         handle.focus()
         for key in keys:
             handle.press(key)
-    at_rest(page)
+            at_rest(page)  # each press is a rerun of its own
 
 
 def test_the_name_of_drawn_circles_follows_their_range_until_a_name_is_typed(page: Page, shelf: Path):
@@ -197,7 +197,7 @@ def test_the_name_of_drawn_circles_follows_their_range_until_a_name_is_typed(pag
     name = page.get_by_label("Name", exact=True).first
     assert name.input_value() == "counting_1_5"
     drag(page, "Circles", ["ArrowRight", "ArrowRight"])
-    assert name.input_value() == "counting_3_7"
+    until(name.input_value, "counting_3_7")
     name.fill("counting_1_5")
     name.press("Enter")
     at_rest(page)
@@ -210,7 +210,7 @@ def test_the_name_of_drawn_circles_follows_their_range_until_a_name_is_typed(pag
     name.press("Enter")
     at_rest(page)
     drag(page, "Circles", ["ArrowRight"])
-    assert name.input_value() == "my own"
+    until(name.input_value, "my own")
     page.get_by_role("button", name="Draw them all").click()
     page.wait_for_url("**set=my_own**")
     assert folder.read(shelf / "my_own").classes == ("4", "5", "6", "7", "8")

@@ -62,7 +62,7 @@ def test_the_first_screen_names_the_product_and_takes_a_photo(page: Page):
     Image.fromarray(Photo.sample("coffee").pixels).save(file, "PNG")
     given = {"name": "my coffee.png", "mimeType": "image/png", "buffer": file.getvalue()}
     invitation.locator("input[type=file]").set_input_files(given)
-    page.get_by_alt_text("The photo my coffee.png").wait_for()
+    page.get_by_alt_text("The photo my coffee.png", exact=True).wait_for()
 
 
 def test_imagenet_is_found_in_the_list_of_networks(page: Page):

@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from tests.browser.test_privacy import until
-from tests.journeys.steps import add_photos, at_rest
+from tests.journeys.steps import add_photos, at_rest, open_adding
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -81,14 +81,15 @@ def test_a_zip_of_200_mb_becomes_a_data_set(page: Page, dashboard: Dashboard, tm
         for i in range(6):
             archive.writestr(f"pets/{'cat' if i % 2 else 'dog'}/{i}.jpg", jpeg(i, 64))
     page.goto("/data")
-    at_rest(page)
-    page.get_by_text("Zip", exact=False).first.click()
+    open_adding(page)
+    page.get_by_text("Upload a zip", exact=True).click()
     page.locator(".st-key-zip input[type=file]").set_input_files(path)
     page.get_by_role("button", name="Unpack").click()
     page.wait_for_function("() => !document.querySelector('.st-key-zip [role=alert]')")
     at_rest(page)
-    assert {p.parent.name for p in (dashboard.places / "data").rglob("*.jpg")} == {"cat", "dog"}
-    assert len(list((dashboard.places / "data").rglob("*.jpg"))) == 6
+    images = list((dashboard.places / "data" / "pets").rglob("*.jpg"))
+    assert {path.parent.name for path in images} == {"cat", "dog"}
+    assert len(images) == 6
 
 
 def test_why_a_file_is_refused_can_be_read_without_a_hover(page: Page):
