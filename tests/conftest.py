@@ -43,10 +43,11 @@ def one_file(named: list[str]) -> bool:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every test of these two folders drives a browser."""
+    """Every test of these two folders drives a browser; one that fails has a second chance, and pytest says so."""
     for item in items:
         if {"browser", "journeys"} & {*item.path.relative_to(ROOT).parts}:
             item.add_marker(pytest.mark.e2e)
+            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 @pytest.fixture(scope="session")

@@ -86,7 +86,7 @@ def filters(page: Page) -> None:
 
 
 def convolution(page: Page) -> None:
-    choose(page, "Picture", "The photo")
+    choose(page, "Image", "The photo")
 
 
 def gabor(page: Page) -> None:
