@@ -81,15 +81,15 @@ class Dashboard:
             self.kill()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
-    """The dashboard of this test process."""
+    """The dashboard of this file of tests: no other file's data sets, runs and jobs are on it."""
     running = Dashboard(tmp_path_factory.mktemp("server"))
     yield running
     running.end()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server(dashboard: Dashboard) -> str:
     """Its address."""
     return dashboard.address
