@@ -17,6 +17,7 @@ from PIL import Image
 
 from cnnviz.data.counting import Counting, write
 from cnnviz.photo import Photo
+from cnnviz.train import run
 from cnnviz.train.plan import Plan
 from tests.dashboard import browser as browser
 from tests.dashboard import dashboard as dashboard
@@ -106,6 +107,15 @@ def plan(circles):
         snapshots=4,
         threads=1,
     )
+
+
+@pytest.fixture
+def training(tmp_path, monkeypatch):
+    """The folder of a run that is training as far as anybody can tell."""
+    monkeypatch.setenv("CNNVIZ_RUNS", str(tmp_path))
+    folder = run.create(Plan(data="data/circles", net="lecture/mnist_gap", epochs=4), tmp_path, "one")
+    with run.holding(folder):
+        yield folder
 
 
 @pytest.fixture

@@ -95,15 +95,16 @@ def restore(shelf: Path, id: str) -> str:
     return one.name
 
 
-def empty(shelf: Path, days: float = DAYS, room: int = ROOM) -> None:
+def empty(shelf: Path, days: float = DAYS, room: int | None = ROOM) -> None:
     """Removes for good what was deleted more than so many days ago, and the oldest of what takes more than `room`.
 
-    The newest stays whatever its size; 0 days remove all.
+    The newest stays whatever its size; 0 days remove all. Without a `room` nothing is measured, which takes a look at
+    every file.
     """
     total = 0
     for i, one in enumerate(listing(shelf)):
-        total += _bytes(one.folder) if i else 0
-        if days <= 0 or time.time() - one.when > days * 86_400 or total > room:
+        total += _bytes(one.folder) if i and room is not None else 0
+        if days <= 0 or time.time() - one.when > days * 86_400 or (room is not None and total > room):
             shutil.rmtree(one.folder.parent, ignore_errors=True)
 
 

@@ -216,24 +216,23 @@ def test_the_name_of_drawn_circles_follows_their_range_until_a_name_is_typed(pag
     assert folder.read(shelf / "my_own").classes == ("4", "5", "6", "7", "8")
 
 
-def test_the_augmentation_set_on_data_is_what_train_takes(page: Page, shelf: Path):
-    own(shelf, "turned")
-    page.goto("/data?set=turned&preset=photos&aug-photos-rotate=45&aug-photos-flip=false")
+def taken_over(page: Page, address: str) -> dict:
+    """The plan file of Train, opened from Data with the augmentation set there."""
+    page.goto(address)
     page.get_by_text("Another batch").wait_for()
     page.get_by_role("link", name=re.compile("with this augmentation")).click()
     page.get_by_role("heading", name="Train", exact=True).wait_for()
     with page.expect_download() as download:
         page.get_by_role("button", name="Plan file").click()
-    plan = json.loads(Path(download.value.path()).read_text())
+    return json.loads(Path(download.value.path()).read_text())
+
+
+def test_the_augmentation_set_on_data_is_what_train_takes(page: Page, shelf: Path):
+    own(shelf, "turned")
+    plan = taken_over(page, "/data?set=turned&preset=photos&aug-photos-rotate=45&aug-photos-flip=false")
     wanted = dataclasses.asdict(dataclasses.replace(PRESETS["photos"], rotate=45, flip=False))
     assert Path(plan["data"]).name == "turned"
     assert plan["augment"] == json.loads(json.dumps(wanted))
 
-    page.goto("/data?set=turned&preset=circles")
-    page.get_by_text("Another batch").wait_for()
-    page.get_by_role("link", name=re.compile("with this augmentation")).click()
-    page.get_by_role("heading", name="Train", exact=True).wait_for()
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Plan file").click()
-    plan = json.loads(Path(download.value.path()).read_text())
+    plan = taken_over(page, "/data?set=turned&preset=circles")
     assert plan["augment"] == json.loads(json.dumps(dataclasses.asdict(PRESETS["circles"])))

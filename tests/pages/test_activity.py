@@ -9,7 +9,6 @@ from urllib.parse import parse_qsl
 import pytest
 
 from cnnviz.train import run
-from cnnviz.train.plan import Plan
 from cnnviz.ui.server.jobs import JOBS
 from cnnviz.ui.shell import activity
 
@@ -53,15 +52,6 @@ def job():
     yield start
     for name in names:
         JOBS.drop(name)
-
-
-@pytest.fixture
-def training(tmp_path, monkeypatch):
-    """The folder of a run that is training as far as anybody can tell."""
-    monkeypatch.setenv("CNNVIZ_RUNS", str(tmp_path))
-    folder = run.create(Plan(data="data/circles", net="lecture/mnist_gap", epochs=4), tmp_path, "one")
-    with run.holding(folder):
-        yield folder
 
 
 def stops(at) -> dict:

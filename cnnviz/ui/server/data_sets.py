@@ -78,7 +78,7 @@ def origin(name: str) -> Origin | None:
 def trashed() -> tuple[Trashed, ...]:
     """The deleted data sets that can be brought back, the newest first; what is due goes for good before."""
     _private()
-    trash.empty(shelf())
+    trash.empty(shelf(), room=None)  # how much it takes changes where something is put there, and is measured there
     return trash.listing(shelf())
 
 

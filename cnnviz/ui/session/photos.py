@@ -126,6 +126,12 @@ def own_photos() -> dict[str, Photo]:
     return dict(photo_store("_mine"))
 
 
+def decoded(file: Any, side: int) -> Photo:
+    """The photo in an uploaded file, its longer side at most `side` px. Raises `PhotoError` where it is none."""
+    with DECODING:
+        return Photo.open(file, name=file.name, side=side)
+
+
 def add_photo(file: Any) -> None:
     """Take an uploaded file in and make it the current photo; what is kept is its pixels.
 
@@ -134,8 +140,7 @@ def add_photo(file: Any) -> None:
     store = photo_store("_mine")
     if len(store) >= MOST:
         raise PhotoError(f"{file.name}: {MOST} photos are kept at most; forget some first.")
-    with DECODING:
-        taken = Photo.open(file, name=file.name, side=SIDE)
+    taken = decoded(file, SIDE)
     name = next((n for n, p in list(store.items()) if p.digest == taken.digest), None)
     if name is None:
         st.session_state["_brought"] = count = st.session_state.get("_brought", 0) + 1

@@ -127,11 +127,7 @@ def _photos() -> None:
         st.info("Photos of yours made room for newer ones of others; add them again.")
     turn = uploads.turn("photos")  # a fresh uploader after each upload: the strip shows the photos
     show.refused(uploads.refused("photos"))
-    key = f"upload-{turn}"
-    st.file_uploader(
-        "Add photos", accept_multiple_files=True, key=key, on_change=_bring, args=(key,),
-        max_upload_size=uploads.limit("photo"), help=f"{', '.join(FORMATS)}; {MOST} photos at most",
-    )  # fmt: skip
+    _uploader("Add photos", f"upload-{turn}")
     if st.toggle("Camera", key="camera-on"):
         key = f"camera-{turn}"
         st.camera_input("Take a photo", key=key, on_change=_bring, args=(key,), resolution="480p")
@@ -145,9 +141,12 @@ def _bring(key: str) -> None:
 
 def invite() -> None:
     """The sidebar's "Add photos" once more, for the first screen: on a phone the sidebar is shut."""
-    key = f"invite-{uploads.turn('photos')}"
+    _uploader("Add your photo", f"invite-{uploads.turn('photos')}")
+
+
+def _uploader(label: str, key: str) -> None:
     st.file_uploader(
-        "Add your photo", accept_multiple_files=True, key=key, on_change=_bring, args=(key,),
+        label, accept_multiple_files=True, key=key, on_change=_bring, args=(key,),
         max_upload_size=uploads.limit("photo"), help=f"{', '.join(FORMATS)}; {MOST} photos at most",
     )  # fmt: skip
 

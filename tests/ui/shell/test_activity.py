@@ -5,17 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cnnviz.train import run
-from cnnviz.train.plan import Plan
 from cnnviz.ui.shell import activity
-
-
-@pytest.fixture
-def training(tmp_path, monkeypatch):
-    """The folder of a run that is training as far as anybody can tell."""
-    monkeypatch.setenv("CNNVIZ_RUNS", str(tmp_path))
-    folder = run.create(Plan(data="data/circles", net="lecture/mnist_gap", epochs=4), tmp_path, "one")
-    with run.holding(folder):
-        yield folder
 
 
 def test_only_the_tail_of_a_long_run_is_read(training, monkeypatch):

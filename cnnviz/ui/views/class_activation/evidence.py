@@ -99,15 +99,9 @@ def save(label: str, file: str, kind: str, make: Callable[[], bytes]) -> None:
     )  # fmt: skip
 
 
-def tiles(rows: Sequence[Sequence[np.ndarray]], gap: int = 6) -> bytes:
-    """Pictures uint8 (h, w, 3) of one size in rows, as one PNG."""
-    height, width = (max(one.shape[axis] for row in rows for one in row) for axis in (0, 1))
-    sheet = np.full((len(rows) * (height + gap) - gap, max(map(len, rows)) * (width + gap) - gap, 3), 255, np.uint8)
-    for i, row in enumerate(rows):
-        for k, one in enumerate(row):
-            top, left = i * (height + gap), k * (width + gap)
-            sheet[top : top + one.shape[0], left : left + one.shape[1]] = one
-    return png(sheet)
+def tiles(pictures: Sequence[np.ndarray], columns: int) -> bytes:
+    """Pictures uint8 (h, w, 3) of one size side by side in rows, as one PNG."""
+    return png(picture.grid(pictures, columns, gap=6, ground=(255, 255, 255)))
 
 
 def looking(place: str, photo: Photo) -> Look:
@@ -170,8 +164,9 @@ def ladder(engine: Engine, key: str, photo: Photo, likely: Sequence[int], heat: 
         cells += [_thumb(heat) for heat in row]
     wide = f"--classes: {len(found.targets)}; --wide: {THUMB + 30}px"
     st.html(f'<div class="cv-ladder" style="{wide}"><i></i>{head}{"".join(cells)}</div>')
-    every = [[np.asarray(_drawn(one)) for one in row] for row in reversed(found.rows)]
-    save("PNG of all stages", f"{file_name(photo, heat, 'stages')}.png", "image/png", lambda: tiles(every))
+    every = [np.asarray(_drawn(one)) for row in reversed(found.rows) for one in row]
+    file = f"{file_name(photo, heat, 'stages')}.png"
+    save("PNG of all stages", file, "image/png", lambda: tiles(every, len(found.targets)))
 
 
 def pieces(engine: Engine, photo: Photo, heat: Heatmap, threshold: float) -> None:

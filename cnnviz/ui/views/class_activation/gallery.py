@@ -14,7 +14,7 @@ from cnnviz import picture
 from cnnviz.photo import FORMATS, Photo, PhotoError, samples
 from cnnviz.ui.server import startup
 from cnnviz.ui.session import current, uploads
-from cnnviz.ui.session.photos import DECODING, own_photos, photo_store, put
+from cnnviz.ui.session.photos import decoded, own_photos, photo_store, put
 from cnnviz.ui.widgets import controls, forgetting, show
 from cnnviz.ui.widgets.background import patiently
 
@@ -102,8 +102,7 @@ def _keep(file: Any) -> None:
     mine = photo_store("_many")
     if len(mine) >= MOST:
         raise PhotoError(f"{file.name}: {MOST} photos are the most; forget some first.")
-    with DECODING:
-        photo = Photo.open(file, name=file.name, side=SIDE)
+    photo = decoded(file, SIDE)
     put(mine, photo.digest, photo)
 
 

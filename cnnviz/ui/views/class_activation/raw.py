@@ -38,11 +38,12 @@ def raw(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
     signed, channels = st.columns([1, 2.4], gap="large")
     with signed:
         show.section("Raw map", f"{heat.raw.shape[0]} × {heat.raw.shape[1]}")
-        show.image(show.pixelated(picture.diverging(heat.raw), 420), f"Raw map of {heat.subject}, signed")
+        drawn = show.pixelated(picture.diverging(heat.raw), 420)
+        show.image(drawn, f"Raw map of {heat.subject}, signed")
         show.scale(float(heat.raw.min()), float(heat.raw.max()), picture.ACTIVATION, "Raw map")
         show.say(signs(heat))
         file = f"{file_name(photo, heat, 'raw')}.png"
-        save("PNG of the raw map", file, "image/png", lambda: png(show.pixelated(picture.diverging(heat.raw), 420)))
+        save("PNG of the raw map", file, "image/png", lambda: png(drawn))
     maps = show.asked("cam-maps", partial(engine.activations, key, photo, heat.layer)) if heat.weights.size else None
     if maps is None or maps.layer != heat.layer:
         return

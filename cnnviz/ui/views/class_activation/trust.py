@@ -95,17 +95,16 @@ def sane(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
     found = patiently("cam-sane", ask, "Turning the dial", of)
     if found is None:
         return
-    cells = []
-    for count, close, raw in zip(found.randomised, found.correlations, found.maps, strict=True):
-        drawn = picture.diverging(raw)
+    cells, every = [], [show.pixelated(picture.diverging(raw), THUMB) for raw in found.maps]
+    for count, close, drawn in zip(found.randomised, found.correlations, every, strict=True):
         named = "as trained" if not count else f"{count} of {len(found.layers)} layers forgot"
         cells.append(
-            f"<figure>{img(show.pixelated(drawn, THUMB), f'Map with {named}')}<figcaption>{named}<br>"
+            f"<figure>{img(drawn, f'Map with {named}')}<figcaption>{named}<br>"
             f"<b>rank correlation {close:+.2f}</b></figcaption></figure>"
         )
     st.html(f'<div class="cv-dial">{"".join(cells)}</div>')
-    drawn_each = [show.pixelated(picture.diverging(raw), THUMB) for raw in found.maps]
-    save("PNG of the maps", f"{file_name(photo, heat, 'sanity')}.png", "image/png", lambda: tiles([drawn_each]))
+    file = f"{file_name(photo, heat, 'sanity')}.png"
+    save("PNG of the maps", file, "image/png", lambda: tiles(every, len(every)))
     show.say(
         "The map falls apart with the weights, as an explanation must."
         if found.passed
