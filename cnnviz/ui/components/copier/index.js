@@ -26,7 +26,7 @@ async function copy(lab) {
   const text = lab.text;
   let done = false;
   try {
-    await navigator.clipboard.writeText(text);
+    await window.navigator.clipboard.writeText(text);
     done = true;
   } catch {
     done = selected(text);
@@ -47,7 +47,7 @@ function update(lab, data) {
   lab.text = data.text;
   if (!lab.fresh) return;
   lab.fresh = false;
-  if (navigator.userActivation?.isActive) copy(lab);
+  if (window.navigator.userActivation?.isActive) copy(lab);
 }
 
 export default function (args) {

@@ -9,7 +9,7 @@ const HANDS = "canvas, input, textarea, select, video, audio, [contenteditable=t
 function taken(event) {
   for (const element of event.composedPath()) {
     if (element === document.body) return false;
-    if (element instanceof Element && element.matches(HANDS)) return true;
+    if (element instanceof window.Element && element.matches(HANDS)) return true;
   }
   return false;
 }
