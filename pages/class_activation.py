@@ -14,13 +14,11 @@ from cnnviz.options import Options
 from cnnviz.script import HEAT, PHOTO, call, script
 from cnnviz.ui.components import camcanvas
 from cnnviz.ui.components.camcanvas.look import Look
-from cnnviz.ui.components.shared.subject import subject as key_of
 from cnnviz.ui.server import startup
 from cnnviz.ui.session import current, visit
 from cnnviz.ui.session.link import linked_of, note, noted
 from cnnviz.ui.views import numbers
-from cnnviz.ui.views.class_activation import evidence as proof
-from cnnviz.ui.views.class_activation import gallery, trust
+from cnnviz.ui.views.class_activation import evidence, gallery, trust
 from cnnviz.ui.views.class_activation.raw import raw
 from cnnviz.ui.widgets import controls, show
 from cnnviz.ui.widgets.background import patiently
@@ -58,14 +56,14 @@ class Question:
 
 # say
 show.head("Class activation", "Which pixels spoke for which class, seen from one layer of the net.")
-proof.style()
+evidence.style()
 engine, photo = current.engine(), current.photo()
 key = show.required_net()
 
 
 @st.fragment
 @show.refusals()
-def evidence() -> None:
+def one_photo() -> None:
     """Predictions and controls on the left, the map over the photo on the right, its proof beneath."""
     said = show.asked("cam-said", partial(engine.predict, key, photo, top=1_000_000), "Asking the net")
     if said is None:
@@ -142,27 +140,27 @@ def answer(
             "Overlay",
             f"{heat.subject}, {methods[heat.method].title}" + ("" if heat.layer == "input" else f", {heat.layer}"),
         )
-        begin = proof.looking("camcanvas", photo)
+        begin = evidence.looking("camcanvas", photo)
         told, warned = st.container(), st.container()
         likely, quick = {}, {}
         if methods[asked.method].reads == "maps" and asked.versus is None:
             likely = {i: label[i] for i in dict.fromkeys([*(p.index for p in said[:5]), heat.target])}
             quick = {name: way.title for name, way in methods.items() if way.reads == "maps"}
         camcanvas.pictures(photo, heat, visit.this_visit().pictures, "camcanvas")
-        subject = key_of(engine.model(key), photo, asked.layer, asked.versus, asked.against, asked.given)
+        subject = camcanvas.subject_of(engine.model(key), photo, asked.layer, asked.versus, asked.against, asked.given)
         look = camcanvas.camcanvas(
-            photo, heat, proof.caption(heat), begin, classes=likely, methods=quick, subject=subject,
+            photo, heat, evidence.caption(heat), begin, classes=likely, methods=quick, subject=subject,
             big=show.presenting(), key="camcanvas",
             on_choose=lambda target, name: st.session_state.update({"class": target, "method": name}),
         )  # fmt: skip
         with told:
-            show.say(proof.told(heat, photo, look))
-            if proof.from_another_photo(asked.target, photo):
+            show.say(evidence.told(heat, photo, look))
+            if evidence.from_another_photo(asked.target, photo):
                 kept = next(p for p in said if p.index == asked.target)
                 here = f"its probability here is {kept.probability:.1%}, the most probable class is {said[0].label}"
                 show.say(f"{kept.label} was chosen for another photo; {here}.")
-        stands = proof.looked("camcanvas", look)
-        proof.findings(engine, key, photo, heat, warned)
+        stands = evidence.looked("camcanvas", look)
+        evidence.findings(engine, key, photo, heat, warned)
         if likely:  # after the picture, which shall not wait for them
             ask = partial(engine.heatmap, key, photo, heat.target, asked.layer, against=asked.against)
             others = engine.heatmaps(
@@ -230,11 +228,11 @@ def beneath(view: str, heat: Heatmap, look: Look, top: list[int]) -> None:
             numbers.down(engine, key, photo, heat)
     elif view == "All stages":
         if row.reads == "maps":
-            proof.ladder(engine, key, photo, top, heat)
+            evidence.ladder(engine, key, photo, top, heat)
         else:
             show.say(f"{row.title} is not computed at all stages; choose a method that reads a layer's maps.")
     else:
-        proof.pieces(engine, photo, heat, look.threshold)
+        evidence.pieces(engine, photo, heat, look.threshold)
 
 
 def slow(view: str, heat: Heatmap) -> None:
@@ -279,13 +277,13 @@ def take_away(heat: Heatmap, asked: Question, look: Look, stands: str, erased: E
     link = current.link("class_activation", **view)
     numbers_of = {"signed": lambda: heat.raw, "scaled 0 to 1": lambda: heat.values}
     show.take_away(
-        "heatmap", picture=drawn, array=numbers_of, python=python, link=link, file=proof.file_name(photo, heat)
+        "heatmap", picture=drawn, array=numbers_of, python=python, link=link, file=evidence.file_name(photo, heat)
     )
 
 
 one, all_of_them = "This photo", gallery.MODE
 mode = controls.switch("Photos", "how-many", [one, all_of_them], one, label_visibility="collapsed")
 if mode == one:
-    evidence()
+    one_photo()
 else:
     gallery.gallery(engine, key)

@@ -53,11 +53,11 @@ def layer() -> None:
     if "convlab" not in st.session_state or lab.begin is None:  # first sight, or back from another page
         told = link.from_link(st.query_params.get("lab", ""))
         lab.begin = {**(told or lab.last or convlab.begin(examples.EXAMPLES[0])), "stamp": time.time_ns() % 2**40}
-    title, stamp = (photo.name, photo.digest) if name == "photo" else (titles[name], name)
+    title = photo.name if name == "photo" else titles[name]
     kernels, source = first_layer.kernels()
 
     # show
-    now = convlab.convlab(planes, title, stamp, lab.begin, learned=kernels, learned_from=source, big=show.presenting())
+    now = convlab.convlab(planes, title, lab.begin, learned=kernels, learned_from=source, big=show.presenting())
     lab.last = now
     stand("lab", link.to_link(now), FIRST)
     made = link.layer_of(now)
@@ -98,7 +98,7 @@ def fields() -> None:
     pixels = pictures.square(photo, SIDE)
 
     # compute and show
-    layers = built.last = field.fieldlab(pixels, photo.digest, *built.begin, big=show.presenting())
+    layers = built.last = field.fieldlab(pixels, *built.begin, big=show.presenting())
     word = stack.to_link(layers)
     stand("stack", word, stack.to_link(first))
     if stack.from_link(word, SIDE) is not None:

@@ -66,7 +66,7 @@ def one() -> None:
     begun, at, looks, again = lab.begin
     aim = (target.title, target.fit) if target else None
     now, which, seen = gaborlab(
-        shown, photo.digest, begun, picture=min(at, len(shown) - 1), view=looks, again=str(again), target=aim,
+        shown, begun, picture=min(at, len(shown) - 1), view=looks, again=str(again), target=aim,
         big=show.presenting(),
     )  # fmt: skip
     lab.last = now, which, seen
@@ -123,7 +123,7 @@ def bank() -> None:
     # compute and show
     show.say(f"{len(filters)} filters; each row has one colour scale, so images can be compared.")
     small = pictures.beside(photo, 128)
-    chosen = gaborbank(small, photo.digest, filters, gabor.Gabor(frequencies[0], 0.0, sigmas[-1]))
+    chosen = gaborbank(small, filters, gabor.Gabor(frequencies[0], 0.0, sigmas[-1]))
     if chosen:
         hold(chosen)
     show.take_away(

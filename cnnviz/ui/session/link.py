@@ -79,15 +79,19 @@ def went_back() -> bool:
     return bool(getattr(get_script_run_ctx(), "is_history_navigation", False))
 
 
+def strange_of(key: str) -> Strange | None:
+    """What the link names for the widget `key` and it cannot have; None where there is nothing, or it was replaced."""
+    said = this_visit().strange.get(key)
+    return said if said is not None and st.session_state.get(key) == said.instead else None
+
+
 def strange(apart: Collection[str] = ()) -> str:
     """What the link names and its page does not have, in one sentence; "" where there is nothing, or it was replaced.
 
     `apart` are widgets with a sentence of their own.
     """
     named = {
-        key: said.text
-        for key, said in this_visit().strange.items()
-        if key not in apart and st.session_state.get(key) == said.instead
+        key: said.text for key in this_visit().strange if key not in apart and (said := strange_of(key)) is not None
     }
     listed = ", ".join(f"{key} {text[:60]!r}" for key, text in named.items())
     return (

@@ -46,11 +46,10 @@ def _net() -> None:
     named = {row.key: _words(row) for row in listed}
     often = collections.Counter(named.values())
     named = {key: words if often[words] == 1 else f"{words} · {key}" for key, words in named.items()}
-    asked = st.query_params.get("model")
     _back()
     named = _with_snapshots(named)
     chosen = pick("Net", "model", list(named), startup.first(listed), words=named.__getitem__)
-    _strange("net", "model", asked, named)
+    _strange("net", "model", named)
     _snapshot(chosen)
     checkpoint_upload.draw()
 
@@ -88,14 +87,12 @@ def _snapshot(key: str) -> None:
     st.selectbox("Snapshot", kept, key=name, on_change=take, format_func=lambda w: f"step {w}" if w.isdecimal() else w)
 
 
-def _strange(what: str, key: str, asked: str | None, known: Mapping[str, str]) -> None:
+def _strange(what: str, key: str, known: Mapping[str, str]) -> None:
     """A sentence where a link names a net or photo that is not here, until another one is picked."""
-    now = st.session_state[key]
-    if asked not in (None, OWN, *known):
-        st.session_state[f"_strange_{key}"] = asked, now
-    name, instead = st.session_state.get(f"_strange_{key}", (None, None))
-    if name is not None and instead == now:
-        st.warning(show.plain(f"There is no {what} {name!r} here; this is {known[now]}."), icon=":material/link_off:")
+    said = link.strange_of(key)
+    if said is not None and said.text != OWN:
+        words = f"There is no {what} {said.text!r} here; this is {known[said.instead]}."
+        st.warning(show.plain(words), icon=":material/link_off:")
 
 
 def _words(row: Any) -> str:
@@ -117,7 +114,7 @@ def _photos() -> None:
     link.linked("photo", samples()[0], lambda value: value in options, str)
     st.pills("Photo", options, key="photo", required=True, format_func=named.__getitem__)
     link.note("photo", samples()[0], secret=st.session_state["photo"] in mine)
-    _strange("photo", "photo", asked, named)
+    _strange("photo", "photo", named)
     if asked == OWN and not mine and "_brought" not in st.session_state:
         st.session_state["_gone"] = True
     if st.session_state.get("_gone") and "_brought" not in st.session_state:

@@ -18,9 +18,11 @@ from cnnviz import picture
 from cnnviz.ui.components import shelf
 from cnnviz.ui.components.camcanvas.look import Look, read
 from cnnviz.ui.components.shared import encode, joiner
+from cnnviz.ui.components.shared.subject import subject as key_of
 
 if TYPE_CHECKING:
     from cnnviz.attribution.heatmap import Heatmap
+    from cnnviz.models.load import Model
     from cnnviz.photo import Photo
 
 HERE = Path(__file__).parent
@@ -54,6 +56,11 @@ def pictures(photo: Photo, heat: Heatmap, kept: MutableMapping[str, dict[str, An
         }
         kept[key] = {"stamp": stamp, **seen}
     shelf.lay(f"{key} pictures", kept[key])
+
+
+def subject_of(model: Model, photo: Photo, layer: str, *question: object) -> str:
+    """The key of all maps that answer the same `question` about a photo and differ in class and method alone."""
+    return key_of(model, photo, layer, *question)
 
 
 def at_hand(heats: Sequence[Heatmap], subject: str, key: str, common: Mapping[str, float]) -> None:
@@ -167,8 +174,8 @@ def camcanvas(
 
 
 def _stamp(photo: Photo, heat: Heatmap) -> str:
-    """What the pictures are of: the photo, and the part of it that the net saw at its size."""
-    return f"{photo.digest} {heat.box} {heat.seen.shape}"
+    """The key of the pictures: the photo, and what the net saw of it."""
+    return key_of(photo, heat.box, heat.seen)
 
 
 def _small(heat: Heatmap) -> bool:

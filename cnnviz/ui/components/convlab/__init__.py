@@ -57,7 +57,6 @@ def begin(example: Example) -> dict[str, Any]:
 def convlab(
     planes: np.ndarray,
     name: str,
-    stamp: str,
     beginning: Mapping[str, Any],
     *,
     learned: Sequence[np.ndarray] = (),
@@ -67,7 +66,7 @@ def convlab(
 ) -> dict[str, Any]:
     """The lab on a picture, uint8 (1, H, W) gray or (4, H, W) gray and RGB; returns the state it was left in.
 
-    `stamp` names the picture's content; `beginning` comes from `begin` or from a link; `learned` are kernels (C, k, k).
+    `beginning` comes from `begin` or from a link; `learned` are kernels (C, k, k).
     """
     result = _lab(
         key=key,
@@ -76,7 +75,7 @@ def convlab(
             "width": planes.shape[2],
             "height": planes.shape[1],
             "name": name,
-            "stamp": subject(stamp, name),
+            "stamp": subject(planes, name),
             "presets": kernel_table(KERNELS),
             "learned": [np.round(w.astype(float), 5).tolist() for w in learned],
             "learned_from": learned_from,

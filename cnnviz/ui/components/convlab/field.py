@@ -13,6 +13,7 @@ from cnnviz.signal.receptive import Window
 from cnnviz.ui.components.convlab import HERE
 from cnnviz.ui.components.shared import joiner
 from cnnviz.ui.components.shared.encode import colours, text
+from cnnviz.ui.components.shared.subject import subject
 
 _conv, _pool = Window("conv", 3, 1, 1), Window("max", 2, 2)
 
@@ -48,7 +49,6 @@ _lab = st.components.v2.component(
 
 def fieldlab(
     pixels: np.ndarray,
-    stamp: str,
     layers: Sequence[Window],
     again: str = "",
     *,
@@ -64,7 +64,7 @@ def fieldlab(
         data={
             "pixels": text(pixels),
             "side": pixels.shape[0],
-            "stamp": stamp,
+            "stamp": subject(pixels),
             "luts": colours(),
             "start": {"stamp": again, "layers": [asdict(layer) for layer in layers]},
             "stacks": [

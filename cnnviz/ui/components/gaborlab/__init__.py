@@ -24,12 +24,12 @@ _lab = st.components.v2.component("cnnviz_gaborlab", js=joiner.script(HERE / "in
 _bank = st.components.v2.component("cnnviz_gaborbank", js=joiner.script(HERE / "bank.js"), css=_SHEET)
 
 
-def _data(pictures: Mapping[str, np.ndarray], stamp: str) -> dict[str, Any]:
+def _data(pictures: Mapping[str, np.ndarray]) -> dict[str, Any]:
     """Square gray pictures, uint8 (S, S) with S a power of two, as both components want them."""
     side = next(iter(pictures.values())).shape[0]
     return {
         "side": side,
-        "stamp": subject(stamp, pictures),
+        "stamp": subject(pictures),
         "pictures": [{"name": name, "pixels": encode.text(gray)} for name, gray in pictures.items()],
         "luts": encode.colours(),
     }
@@ -37,7 +37,6 @@ def _data(pictures: Mapping[str, np.ndarray], stamp: str) -> dict[str, Any]:
 
 def gaborlab(
     pictures: Mapping[str, np.ndarray],
-    stamp: str,
     begin: Gabor,
     *,
     again: str = "",
@@ -49,8 +48,8 @@ def gaborlab(
 ) -> tuple[Gabor, int, str]:
     """The lab on pictures by name; returns the filter, the picture and the view it was left with.
 
-    `stamp` names the pictures' content; another `again` sets the filter to `begin` anew; `target` is a learned filter
-    to be matched by hand: its name, and the fit that knows its plane (k, k) and where on it the wave's middle lies.
+    Another `again` sets the filter to `begin` anew; `target` is a learned filter to be matched by hand: its name, and
+    the fit that knows its plane (k, k) and where on it the wave's middle lies.
     """
     start = {**asdict(begin), "picture": picture, "view": view, "stamp": f"{begin} {picture} {view} {again}"}
     aim = None
@@ -59,7 +58,7 @@ def gaborlab(
         aim = {"name": name, "plane": np.round(fit.plane.astype(float), 6).tolist(), "middle": [fit.row, fit.column]}
     result = _lab(
         key=key,
-        data={**_data(pictures, stamp), "start": start, "target": aim, "big": big},
+        data={**_data(pictures), "start": start, "target": aim, "big": big},
         on_view_change=lambda: None,
     )
     said = read(getattr(result, "view", None), len(pictures))
@@ -78,7 +77,6 @@ def read(view: Any, pictures: int) -> tuple[Gabor, int, str, str] | None:
 
 def gaborbank(
     pictures: Mapping[str, np.ndarray],
-    stamp: str,
     filters: Sequence[Gabor],
     directions: Gabor,
     *,
@@ -88,7 +86,7 @@ def gaborbank(
     result = _bank(
         key=key,
         data={
-            **_data(pictures, stamp),
+            **_data(pictures),
             "filters": [asdict(gabor) for gabor in filters],
             "directions": asdict(directions),
         },
