@@ -27,6 +27,8 @@ ACTIVATION = "cmasher:iceburn"  # 0 is black, above it is warm, below it is cold
 WEIGHT = "crameri:vik"
 INPUT = "gray"
 DIRECTION = "crameri:romao"  # cyclic, so that 179 and 1 degree look alike
+ALPHAS = ("heat", "uniform")  # how opaque a heat map is: the more the hotter a place, or everywhere alike
+OPACITY = 0.7  # of an overlay whose alpha is heat, on pages and on the command line
 HEAT_MAPS = ("inferno", "magma", "viridis", "cividis", "gray", "turbo")  # what a page offers; turbo is not uniform
 GAP = (66, 68, 72)  # the grey between tiles, told apart from black and from white
 NOWHERE = (128, 128, 128)  # the colour of NaN
@@ -77,13 +79,18 @@ def overlay(
     *,
     side: int | None = None,
     threshold: float = 0.0,
+    alpha: str = "uniform",
 ) -> Image.Image:
     """The photo under its heat: (1 - opacity) x photo + opacity x colours, a PIL image of the photo's size.
+
+    With `alpha` "heat" the opacity of each place is multiplied by its heat, so that cold places stay the photo.
 
     `heat` is a Heatmap, laid over the pixels the net saw while the rest of the photo fades to grey, or any (H, W)
     array in 0..1, stretched over the whole photo. `side` bounds the longer side of the result in pixels; heat below
     the `threshold` is left out.
     """
+    if alpha not in ALPHAS:
+        raise PictureError(f"The alpha of an overlay is {' or '.join(ALPHAS)}, not {alpha!r}.")
     pixels = _pixels(photo)
     height, width = pixels.shape[:2]
     scale = min(1.0, side / max(height, width)) if side else 1.0
@@ -101,7 +108,10 @@ def overlay(
     colours = colourise(warmth, colour_map)
     under = canvas[y:low, x:right]
     drawn = _faded(canvas) if under.shape != canvas.shape else canvas.copy()
-    share = np.where(warmth < threshold, 0, np.float32(opacity))[..., None] if threshold > 0 else np.float32(opacity)
+    share = np.float32(opacity) * (
+        np.clip(warmth, 0, 1)[..., None] if alpha == "heat" else np.ones((1, 1, 1), np.float32)
+    )
+    share = np.where(warmth[..., None] < threshold, 0, share) if threshold > 0 else share
     drawn[y:low, x:right] = under * (1 - share) + colours * share
     return Image.fromarray(np.rint(drawn).astype(np.uint8))
 

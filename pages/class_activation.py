@@ -251,7 +251,9 @@ def take_away(heat: Heatmap, asked: Question, look: Look, stands: str, erased: E
     question |= {"against": True} if asked.against else {}
     how: dict[str, Any] = {"side": SIDE, "threshold": look.threshold, "contours": look.contours, "boxes": look.boxes}
     how = {name: value for name, value in {**how, "seen": look.view == "seen"}.items() if value}
-    module = "attribution.overlay" if how.keys() - {"side", "threshold"} else "picture"
+    how |= {} if look.uniform else {"alpha": "heat"}
+    how |= {"strokes": look.strokes} if look.strokes else {}
+    module = "attribution.overlay" if how.keys() - {"side", "threshold", "alpha"} else "picture"
     drawing = call(f"cnnviz.{module}.overlay", PHOTO, HEAT, look.opacity, look.colours, **how)
     scaled = f".scaled({heat.top!r})" if heat.top else ""
     lines = [f"heat = {call('engine.heatmap', key, PHOTO, **question)}{scaled}", f"{drawing}.save('heat.png')"]

@@ -73,7 +73,7 @@ if answered:
         show.section(f"Evidence for “{heat.label}”", startup.methods()[heat.method].title)
         old = show.previous(key, photo, model, asked_of)
         show.image(
-            picture.overlay(asked_of, heat, 0.55, side=800),
+            picture.overlay(asked_of, heat, picture.OPACITY, side=800, alpha="heat"),
             f"Heat map of {heat.label} over the photo {asked_of.name}",
             tallest=420,
         )
@@ -119,11 +119,11 @@ if answered and not old:
     lines = script(
         call("engine.predict", key, PHOTO, top=5),
         f"heat = {call('engine.heatmap', key, PHOTO)}",
-        f"{call('cnnviz.picture.overlay', PHOTO, HEAT, 0.55)}.save('heat.png')",
+        f"{call('cnnviz.picture.overlay', PHOTO, HEAT, picture.OPACITY, alpha='heat')}.save('heat.png')",
         engine=True,
         opening=show.opening(photo),
     )
     show.take_away(
-        "home", picture=lambda: picture.overlay(photo, heat, 0.55), array=lambda: heat.values, python=lines,
-        link=current.link(""),
+        "home", picture=lambda: picture.overlay(photo, heat, picture.OPACITY, alpha="heat"),
+        array=lambda: heat.values, python=lines, link=current.link(""),
     )  # fmt: skip

@@ -72,6 +72,18 @@ def test_an_overlay_is_the_plain_blend(opacity, heat):
     assert np.abs(got - expected).max() <= 0.51
 
 
+def test_an_opacity_that_follows_the_heat_leaves_cold_places_the_photo():
+    photo = Photo.sample("cat")
+    heat = np.linspace(0, 1, 300 * 451, dtype=np.float32).reshape(300, 451)
+    share = 0.8 * heat[..., None]
+    expected = photo.pixels * (1 - share) + picture.colourise(heat) * share
+    drawn = np.asarray(picture.overlay(photo, heat, 0.8, alpha="heat"))
+    assert np.abs(drawn - expected).max() <= 0.51
+    assert np.array_equal(drawn[0, :2], photo.pixels[0, :2])
+    with pytest.raises(PictureError, match="heat or uniform"):
+        picture.overlay(photo, heat, alpha="cold")
+
+
 def test_heat_below_the_threshold_leaves_the_photo_as_it_is(rng):
     photo = Photo.of(rng.integers(0, 256, (6, 8, 3), np.uint8))
     heat = rng.random((6, 8), np.float32)

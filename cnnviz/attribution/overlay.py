@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from PIL import Image
 
 from cnnviz import picture
 from cnnviz.attribution.heatmap import Heatmap
+from cnnviz.attribution.masking import Stroke, checked, masks
 from cnnviz.attribution.regions import Threshold, regions
 from cnnviz.photo import Photo
 
 LEVELS = {0.25: 0.55, 0.5: 0.8, 0.75: 1.0}  # heat -> how opaque its contour line is
 FIRST, OTHER = ((255, 176, 46), 1.0), ((255, 255, 255), 0.7)  # colour and opacity of the warmest box, and of the rest
+VEIL = (124, 116, 104)  # where a brush erased the photo: the mean colour of photos
 GRAIN = 640  # px: the side of a picture whose lines are as thin as on the page
 
 
@@ -26,20 +30,23 @@ def overlay(
     contours: bool = False,
     boxes: bool = False,
     seen: bool = False,
+    alpha: str = "uniform",
+    strokes: Sequence[Stroke] = (),
 ) -> Image.Image:
     """`picture.overlay` with contour lines at heat 0.25, 0.5 and 0.75, and boxes around the warm pieces.
 
     Pieces are warm from the `threshold`, or from Otsu's choice where it is 0. `seen` draws what the net saw alone.
+    Where the `strokes` of a brush erased the photo there is no heat, but a plain veil.
     """
     left, top, across, down = (float(n) for n in heat.box)
     if seen:
         height, width = heat.seen.shape[:2]
         grow = max(1, -(-GRAIN // max(height, width)))
         under = picture.resize(heat.seen, width * grow, height * grow)
-        drawn = picture.overlay(under, heat.values, opacity, colour_map, side=side, threshold=threshold)
+        drawn = picture.overlay(under, heat.values, opacity, colour_map, side=side, threshold=threshold, alpha=alpha)
         x0, y0, x1, y1 = 0, 0, *drawn.size
     else:
-        drawn = picture.overlay(photo, heat, opacity, colour_map, side=side, threshold=threshold)
+        drawn = picture.overlay(photo, heat, opacity, colour_map, side=side, threshold=threshold, alpha=alpha)
         scale = drawn.width / photo.width, drawn.height / photo.height
         x0, x1 = (max(0, min(drawn.width, round(n * scale[0]))) for n in (left, left + across))
         y0, y1 = (max(0, min(drawn.height, round(n * scale[1]))) for n in (top, top + down))
@@ -47,6 +54,8 @@ def overlay(
     if contours and x1 > x0 and y1 > y0:
         part = pixels[y0:y1, x0:x1]
         part += _contours(picture.resize(heat.values, x1 - x0, y1 - y0), 1.5 * grain)[..., None] * (255 - part)
+    if strokes and x1 > x0 and y1 > y0:
+        pixels[y0:y1, x0:x1][masks(checked(strokes), (y1 - y0, x1 - x0))[-1]] = VEIL
     if boxes:
         found = regions(heat, Threshold(level=threshold or None)).boxes
         for place, box in reversed([*enumerate(found)]):

@@ -41,7 +41,7 @@ def bundle(cases: Sequence[PhotoReport], model: Model, options: Options | None, 
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         for name, case in zip(names, cases, strict=True):
-            drawn = picture.overlay(case.photo, case.heat, opacity, colours, side=1600)
+            drawn = picture.overlay(case.photo, case.heat, opacity, colours, side=1600, alpha="heat")
             _write(archive, f"{name}.png", picture.encode(drawn, "png"), packed=True)
             numbers = io.BytesIO()
             np.save(numbers, case.heat.values, allow_pickle=False)

@@ -23,6 +23,10 @@ from cnnviz.photo import Photo
 @click.option("--method", default="gradcam", show_default=True, metavar="NAME", help="How the map is computed.")
 @click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A knob of the method: samples=50.")
 @click.option("--versus", metavar="NAME|INDEX", help="What spoke for the class rather than for this one.")
+@click.option(
+    "--alpha", default="heat", show_default=True, type=click.Choice(("heat", "uniform")),
+    help="Opacity of the map: growing with the heat, or uniform.",
+)  # fmt: skip
 @click.option("--out", required=True, type=PHOTO, help="A picture file; for several photos a folder.")
 @NPY
 @DEVICE
@@ -36,6 +40,7 @@ def heatmap(
     method: str,
     settings: tuple[str, ...],
     versus: str | None,
+    alpha: str,
     out: Path,
     npy: bool,
 ) -> None:
@@ -54,7 +59,8 @@ def heatmap(
         given = dict(setting.partition("=")[::2] for setting in settings)
         photo = Photo.open(path)
         heat = engine.heatmap(key, photo, wanted, layer, method, given, versus=versus)
-        write(target, picture.overlay(photo, heat), heat.values if npy else None)
+        drawn = picture.overlay(photo, heat, picture.OPACITY if alpha == "heat" else 0.5, alpha=alpha)
+        write(target, drawn, heat.values if npy else None)
         click.echo(f"{shown(path)}: {heat.label}, {heat.method} at {heat.layer}, in {shown(target)}")
 
 

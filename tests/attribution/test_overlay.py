@@ -33,6 +33,18 @@ def test_without_marks_it_is_the_plain_overlay(photo, heat):
     np.testing.assert_array_equal(drawn, plain)
 
 
+def test_what_a_brush_erased_has_no_heat_and_the_opacity_may_follow_it(photo, heat):
+    strokes = (((0.5, 0.5, 0.1), (0.6, 0.5, 0.1)),)
+    drawn = np.asarray(overlay.overlay(photo, heat, 1.0, seen=True, strokes=strokes, contours=True))
+    rows, columns = drawn.shape[:2]
+    gone = (drawn == overlay.VEIL).all(-1)
+    assert gone[rows // 2, columns // 2 : int(columns * 0.65)].all()
+    assert gone.mean() == pytest.approx(np.pi * 0.01 + 0.02, abs=0.01)
+    bare = np.asarray(overlay.overlay(photo, heat, 1.0, seen=True, alpha="heat"))
+    cold = picture.resize(heat.values, columns, rows) == 0
+    np.testing.assert_array_equal(bare[cold], picture.resize(heat.seen, columns, rows)[cold])
+
+
 def test_contour_lines_lie_where_the_heat_has_their_level_and_nowhere_else(photo, heat):
     plain = np.asarray(overlay.overlay(photo, heat, 1.0, "gray", seen=True), float)
     drawn = np.asarray(overlay.overlay(photo, heat, 1.0, "gray", seen=True, contours=True), float)

@@ -40,6 +40,21 @@ def test_a_heat_map_is_a_picture_of_the_photos_size(told, picture, tmp_path, suf
     assert not out.with_suffix(".npy").exists()
 
 
+def test_the_opacity_follows_the_heat_or_is_uniform(told, refused, picture, tmp_path):
+    from cnnviz import picture as draw
+    from cnnviz.photo import Photo
+
+    photo = Photo.open(picture)
+    heat = Engine(device="cpu").heatmap(KEY, photo)
+    given = ("heatmap", picture, "--model", KEY, "--out", tmp_path / "o.png")
+    for more, opacity, alpha in (((), 0.7, "heat"), (("--alpha", "uniform"), 0.5, "uniform")):
+        assert told(*given, *more)[0] == 0
+        drawn = np.asarray(draw.overlay(photo, heat, opacity, alpha=alpha), int)
+        with Image.open(tmp_path / "o.png") as made:
+            assert np.abs(np.asarray(made, int) - drawn).max() <= 1
+    assert "heat" in refused(*given, "--alpha", "cold")
+
+
 def test_a_pixel_method_given_a_layer_says_that_it_takes_none(refused, picture, tmp_path):
     given = ("heatmap", picture, "--model", KEY, "--out", tmp_path / "o.png", "--layer", "conv1", "--method")
     for method in ("saliency", "occlusion"):

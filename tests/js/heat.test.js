@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { contour, otsu, pieces, spread } from "../../cnnviz/ui/components/camcanvas/model.js";
+import { contour, otsu, pieces, shades, spread } from "../../cnnviz/ui/components/camcanvas/model.js";
 import { engine, near } from "./engine.js";
 
 const numbers = engine("heat");
@@ -14,6 +14,19 @@ test("a raw map is spread as the engine spreads it, to half a level", () => {
 
 test("a map without a warm place stays cold", () => {
   assert.deepEqual([...spread(Float32Array.of(-1, 0, -2, -3), 2, 2, 3, 3)], new Array(9).fill(0));
+});
+
+test("a pixel is as opaque as the heat is, or alike everywhere, and none below the threshold", () => {
+  const heat = Uint8Array.of(0, 51, 102, 255), colours = Uint32Array.from({ length: 256 }, (_, i) => 0xff000000 | i);
+  const alphas = (look) => {
+    const words = new Uint32Array(4);
+    shades(heat, colours, { opacity: 0.5, threshold: 0, uniform: false, ...look }, words);
+    assert.ok(words.every((word, i) => word === 0 || (word & 0xff) === heat[i]));
+    return [...words].map((word) => word >>> 24);
+  };
+  assert.deepEqual(alphas({}), [0, 26, 51, 128]);
+  assert.deepEqual(alphas({ uniform: true }), [128, 128, 128, 128]);
+  assert.deepEqual(alphas({ threshold: 0.3 }), [0, 0, 51, 128]);
 });
 
 test("Otsu's level parts the pixels that the engine's parts", () => {

@@ -267,7 +267,13 @@ def test_methods_that_look_at_pixels_ask_for_no_layer(visit):
 
 @pytest.mark.parametrize(
     "look",
-    ["", "0.3,0.4,cividis,overlay,photo,00,0.5", "0.3,0,viridis,overlay,seen,11,0.5", "0.5,0,gray,overlay,photo,01,0"],
+    [
+        "",
+        "0.3,0.4,cividis,overlay,photo,0001,0.5",
+        to_link(Look(strokes=(((0.5, 0.5, 0.1),),))),
+        "0.3,0,viridis,overlay,seen,11,0.5",
+        "0.5,0,gray,overlay,photo,01,0",
+    ],
 )
 def test_the_python_that_is_copied_draws_the_picture_that_is_downloaded(visit, look, tmp_path, monkeypatch):
     given = {}

@@ -1,6 +1,6 @@
 // What is painted on the canvas: the photo, the heat over it, contours, boxes, and what was wiped away.
 import { controls } from "./look.js";
-import { contour, otsu, pieces } from "./model.js";
+import { contour, otsu, pieces, shades } from "./model.js";
 import { scaled } from "./scale.js";
 import { sharp } from "../shared/canvas.js";
 import { calm } from "../shared/theme.js";
@@ -37,9 +37,9 @@ export function draw(cam) {
     context.fill("evenodd");
     context.restore();
   }
-  if (cam.strokes.length || cam.stroke) smear(cam, context, x, y, w, h);
   if (look.mode !== "blink" || cam.blinkOn) warm(cam, context, x, y, w, h);
   if (look.contours) outline(cam, context, x, y, w, h);
+  if (cam.strokes.length || cam.stroke) smear(cam, context, x, y, w, h); // over the heat: there is none where nothing is
   cam.found = look.boxes ? pieces(cam.heat, down, across, Math.max(1, Math.round((look.threshold || otsu(cam.heat) / 255) * 255)), 0.005) : [];
   boxes(cam, context, x, y, w, h);
   if (look.mode === "split") {
@@ -64,9 +64,7 @@ export function draw(cam) {
 function warm(cam, context, x, y, w, h) {
   const { look, heat, data: { shape: [down, across] } } = cam;
   if (!cam.luts) return;
-  const colours = cam.luts[look.colours], least = look.threshold * 255, words = cam.tile.size(across, down);
-  const alpha = Math.round(look.opacity * 255) << 24;
-  for (let i = 0; i < words.length; i++) words[i] = heat[i] < least ? 0 : (colours[heat[i]] & 0xffffff) | alpha;
+  shades(heat, cam.luts[look.colours], look, cam.tile.size(across, down));
   context.save();
   if (look.mode === "split") {
     context.beginPath();

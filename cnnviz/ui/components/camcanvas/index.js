@@ -65,7 +65,7 @@ function build(root) {
     make("div", { class: "top" }, pick("modes", "How the heat lies over the photo", MODES, "mode"), pick("views", "How much of the photo", VIEWS, "view")),
     make("div", { class: "camsettings" },
       range("opacity", "Opacity"), range("threshold", "Threshold"),
-      make("div", { class: "camrow" }, make("label", { class: "colourpick" }, "Colours ", cam.colours), check("contours", "Contours"), check("boxes", "Boxes"), check("shared", "One scale for all classes"), cam.otsu),
+      make("div", { class: "camrow" }, make("label", { class: "colourpick" }, "Colours ", cam.colours), check("contours", "Contours"), check("boxes", "Boxes"), check("shared", "One scale for all classes"), check("uniform", "Uniform opacity"), cam.otsu),
       make("div", { class: "camrow" }, make("label", { class: "check" }, cam.brush, "Brush: erase and predict"), cam.radius, cam.undo, cam.clear)));
   cam.chips = make("div", { class: "camchips" });
   cam.scale = { line: make("i", {}), top: make("span", {}), words: make("small", {}) };

@@ -17,7 +17,7 @@ export function controls(cam) {
     if (Number(input.value) !== look[name]) input.value = look[name];
     output.textContent = Math.round(look[name] * 100);
   }
-  for (const name of ["contours", "boxes", "shared"]) cam[`${name}Check`].checked = look[name];
+  for (const name of ["contours", "boxes", "shared", "uniform"]) cam[`${name}Check`].checked = look[name];
   cam.modes[look.mode].checked = cam.views[look.view].checked = true;
   cam.colours.value = look.colours;
   for (const chip of cam.chips.querySelectorAll("button")) {

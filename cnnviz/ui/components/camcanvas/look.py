@@ -22,7 +22,7 @@ _MOST = 31  # thousandths: the longest way, across or down, that one digit holds
 class Look:
     """How a map lies over its photo, and what has been wiped away: strokes of (x, y, radius) over what the net saw."""
 
-    opacity: float = 0.55
+    opacity: float = picture.OPACITY
     threshold: float = 0.0
     colours: str = picture.HEAT
     mode: str = MODES[0]
@@ -32,6 +32,7 @@ class Look:
     split: float = 0.5
     strokes: tuple[tuple[tuple[float, float, float], ...], ...] = ()
     shared: bool = False  # one scale for all classes
+    uniform: bool = False  # as opaque where it is cold as where it is hot
 
 
 def read(said: Any, digest: str) -> Look:
@@ -54,12 +55,14 @@ def read(said: Any, digest: str) -> Look:
         _share(said.get("split"), plain.split),
         strokes if said.get("photo") == digest else (),
         said.get("shared") is True,
+        said.get("uniform") is True,
     )
 
 
 def to_link(look: Look) -> str:
     """A look in few characters, for a link; strokes come along unless there are far too many (`too_long`)."""
-    flags = f"{int(look.contours)}{int(look.boxes)}" + ("1" if look.shared else "")
+    digits = "".join(str(int(on)) for on in (look.contours, look.boxes, look.shared, look.uniform))
+    flags = digits[:2] + digits[2:].rstrip("0")
     text = f"{look.opacity:g},{look.threshold:g},{look.colours},{look.mode},{look.view},{flags},{look.split:g}"
     drawn = _packed(look)
     return f"{text},{drawn}" if drawn and len(drawn) <= LONGEST else text
@@ -85,7 +88,7 @@ def from_link(text: str) -> Look:
     except (ValueError, IndexError):
         return Look()
     said |= {"colours": parts[2], "mode": parts[3], "view": parts[4]}
-    flags = dict(zip(("contours", "boxes", "shared"), (digit == "1" for digit in parts[5]), strict=False))
+    flags = dict(zip(("contours", "boxes", "shared", "uniform"), (digit == "1" for digit in parts[5]), strict=False))
     return read(said | flags, "")
 
 

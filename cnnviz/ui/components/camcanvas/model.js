@@ -71,6 +71,18 @@ export function otsu(heat) {
   return at;
 }
 
+/**
+ * The colours of heat (0..255) with their opacity, painted into `words`: the more opaque the hotter a place, or
+ * `uniform`; none below the `threshold` (0..1).
+ */
+export function shades(heat, colours, { opacity, threshold, uniform }, words) {
+  const least = threshold * 255;
+  for (let i = 0; i < words.length; i++) {
+    const alpha = uniform ? Math.round(opacity * 255) : Math.round(opacity * heat[i]);
+    words[i] = heat[i] < least ? 0 : ((colours[heat[i]] & 0xffffff) | (alpha << 24)) >>> 0;
+  }
+}
+
 /** A signed map as heat 0..255 of another size, as the engine spreads it: cold is 0, bilinear, the hottest place 255. */
 export function spread(raw, rows, columns, height, width) {
   let top = 0;

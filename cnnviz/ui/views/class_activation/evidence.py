@@ -208,7 +208,7 @@ def _thumb(heat: Heatmap) -> str:
 
 
 def _drawn(heat: Heatmap) -> Image.Image:
-    return picture.overlay(heat.seen, heat.values, 0.55, side=THUMB * 2)
+    return picture.overlay(heat.seen, heat.values, picture.OPACITY, side=THUMB * 2, alpha="heat")
 
 
 def img(pixels: np.ndarray, alt: str) -> str:

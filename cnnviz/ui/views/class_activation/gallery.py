@@ -26,7 +26,6 @@ MODE = "Many photos"  # what the page's switch says
 MOST = 200
 SIDE = 800  # px: what is kept of each photo
 THUMB = 300  # px
-OPACITY = 0.5
 
 
 def gallery(engine: Engine, key: str) -> None:
@@ -115,7 +114,7 @@ def _brought() -> list[Photo]:
 def _tile(case: PhotoReport) -> str:
     from cnnviz.attribution.regions import caption
 
-    drawn = np.asarray(picture.overlay(case.photo, case.heat, OPACITY, side=THUMB))
+    drawn = np.asarray(picture.overlay(case.photo, case.heat, picture.OPACITY, side=THUMB, alpha="heat"))
     words = f"{html.escape(case.photo.name)}<br><b>{html.escape(case.heat.label)}</b> "
     return (
         f'<figure><img src="{picture.address(drawn, 82)}" alt="{html.escape(caption(case.heat))}">'
@@ -126,4 +125,4 @@ def _tile(case: PhotoReport) -> str:
 def _zip(engine: Engine, key: str, cases: list[PhotoReport]) -> bytes:
     from cnnviz.attribution.report import bundle
 
-    return bundle(cases, engine.model(key), None, OPACITY, picture.HEAT)
+    return bundle(cases, engine.model(key), None, picture.OPACITY, picture.HEAT)
