@@ -5,6 +5,7 @@ const BROWSER = [
   "dispatchEvent", "document", "getComputedStyle", "innerHeight", "matchMedia", "performance", "removeEventListener",
   "requestAnimationFrame", "setTimeout", "window",
 ];
+const MEASURING = ["CanvasRenderingContext2D", "Node", "PerformanceObserver", "SVGElement", "ShadowRoot", "innerWidth"];
 
 const RULES = {
   "no-undef": "error",
@@ -25,6 +26,11 @@ export default [
   {
     files: ["cnnviz/ui/components/**/*.js"],
     languageOptions: { globals: Object.fromEntries(BROWSER.map((name) => [name, "readonly"])) },
+    rules: RULES,
+  },
+  {
+    files: ["benchmarks/*.js"],
+    languageOptions: { globals: Object.fromEntries([...BROWSER, ...MEASURING].map((name) => [name, "readonly"])) },
     rules: RULES,
   },
   { files: ["tests/js/**/*.js", "eslint.config.js"], rules: RULES },

@@ -1,0 +1,59 @@
+"""What the pages look like, held to bars: the numbers of `python -m benchmarks.screen`."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks import screen, visible
+
+
+def layer(colour: tuple[float, ...] = (0, 0, 0, 0), opacity: float = 1.0, image: bool = False) -> dict[str, object]:
+    return {"colour": colour, "opacity": opacity, "image": image}
+
+
+def test_contrast_is_that_of_wcag():
+    assert visible.ratio((0, 0, 0), (255, 255, 255)) == pytest.approx(21)
+    assert visible.ratio((119, 119, 119), (255, 255, 255)) == pytest.approx(4.48, abs=0.005)  # WCAG's own example: #777
+    assert visible.ratio((12, 34, 56), (12, 34, 56)) == 1
+
+
+def test_text_is_seen_through_the_opacity_of_everything_around_it():
+    black = (0, 0, 0, 1.0)
+    text, back = visible.seen(black, [layer((255, 255, 255, 1.0)), layer(opacity=0.5), layer(opacity=0.5)])
+    assert text == pytest.approx((191.25,) * 3)
+    assert back == (255, 255, 255)
+    text, back = visible.seen((255, 255, 255, 1.0), [layer(), layer(black, opacity=0.5)])  # a faded button
+    assert (text, back) == ((255, 255, 255), pytest.approx((127.5,) * 3))
+
+
+def test_what_is_switched_off_or_over_a_picture_has_no_contrast_to_hold():
+    text = {"colour": (0, 0, 0, 1.0), "beneath": [layer((255, 255, 255, 1.0))], "idle": False}
+    assert visible.contrast(text) == pytest.approx(21)
+    assert visible.contrast({**text, "idle": True}) is None
+    assert visible.contrast({**text, "beneath": [layer(image=True)]}) is None
+
+
+def test_layout_shift_is_the_worst_window_of_five_seconds():
+    def entries(*times: float) -> list[dict[str, float]]:
+        return [{"at": time, "value": 0.1} for time in times]
+
+    assert visible.shift([]) == 0
+    assert visible.shift(entries(100, 900, 1800)) == pytest.approx(0.3)
+    assert visible.shift(entries(100, 900, 2000)) == pytest.approx(0.2)  # more than a second without
+    assert visible.shift(entries(*range(0, 6000, 900))) == pytest.approx(0.6)  # the last is beyond five seconds
+
+
+def test_a_part_lies_above_the_fold_when_all_of_it_does():
+    box = {"x": 0, "y": 700, "width": 300, "height": 200}
+    assert visible.inside(box, 1400, 900)
+    assert not visible.inside({**box, "y": 702}, 1400, 900)
+    assert not visible.inside({**box, "x": 1200}, 1400, 900)
+    assert not visible.inside(None, 1400, 900)
+
+
+def test_the_table_says_what_is_missing_by_name():
+    row = {"page": "home", "view": "1400x900 light", "shift": 0.02, "outside": ["opacity"], "cut": ["a", "b"]}
+    head, line = screen.table([row]).splitlines()
+    assert head.split()[:4] == ["page", "view", "shift", "contrast"]
+    assert "opacity" in line
+    assert line[head.index("cut") :].split()[0] == "2"
