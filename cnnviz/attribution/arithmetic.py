@@ -11,14 +11,14 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 import torch.nn.functional as F
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 
 from cnnviz.arrays import read_only
 from cnnviz.attribution.backtrace import Place, Walk
 from cnnviz.attribution.cam import Evidence
 from cnnviz.inference.cut import traced
+from cnnviz.inference.node_values import node_values
 from cnnviz.inference.tap import LayerError
 from cnnviz.signal.receptive import Field
 
@@ -132,7 +132,7 @@ def arithmetic(net: nn.Module, x: Tensor, layer: str, channel: int, place: tuple
     number is no convolution followed by known operations.
     """
     graph, end = traced(net, layer)
-    values = _values(net, graph, end, x)
+    values = node_values(net, graph, end, x)
     nodes = list(graph.nodes)
     shown = values[nodes[end]]
     if shown.ndim != 4:
@@ -169,29 +169,6 @@ def arithmetic(net: nn.Module, x: Tensor, layer: str, channel: int, place: tuple
         tuple(steps),
         truth,
     )
-
-
-def _values(net: nn.Module, graph: fx.Graph, end: int, x: Tensor) -> dict[fx.Node, Tensor]:
-    """What every operation up to a layer put out, before anything later wrote over it."""
-    kept: dict[fx.Node, Tensor] = {}
-
-    class Keeping(fx.Interpreter):
-        def run_node(self, n: fx.Node) -> object:
-            out = super().run_node(n)
-            if isinstance(out, Tensor):
-                kept[n] = out
-                return out.clone()  # an operation in place may follow: it gets the clone
-            return out
-
-    part, seen = fx.Graph(), dict[fx.Node, fx.Node]()
-    back: dict[fx.Node, fx.Node] = {}
-    for node in list(graph.nodes)[: end + 1]:
-        seen[node] = part.node_copy(node, seen.__getitem__)
-        back[seen[node]] = node
-    part.output(seen[next(reversed(seen))])
-    with torch.inference_mode():
-        Keeping(fx.GraphModule(net, part)).run(x)
-    return {back[node]: value for node, value in kept.items() if node in back}
 
 
 def _window(conv: nn.Conv2d, maps: Tensor, at: Place) -> tuple[Tensor, Tensor, list[int], float]:

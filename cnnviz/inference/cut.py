@@ -67,6 +67,20 @@ def traced(net: nn.Module, layer: str) -> tuple[fx.Graph, int]:
     return graph, ends[layer]
 
 
+def named_ends(net: nn.Module) -> tuple[fx.Graph, dict[str, fx.Node]]:
+    """The net's operations in order, and the last one of each submodule by its name.
+
+    Raises `LayerError` where the operations depend on the input.
+    """
+    with LOCK:
+        try:
+            graph, ends = _graph(net)
+        except Exception as error:  # whatever a forward of somebody's own does to a placeholder
+            raise LayerError("The operations of this network depend on its input and cannot be listed.") from error
+    nodes = list(graph.nodes)
+    return graph, {name: nodes[at] for name, at in ends.items()}
+
+
 _CUTS: weakref.WeakKeyDictionary[nn.Module, dict[str, Cut]] = weakref.WeakKeyDictionary()
 _FOLDED: weakref.WeakKeyDictionary[nn.Module, dict[str, nn.Conv2d]] = weakref.WeakKeyDictionary()  # shared by all cuts
 _PACKED: weakref.WeakKeyDictionary[nn.Module, dict[str, Packed]] = weakref.WeakKeyDictionary()

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 
 from cnnviz import settings
-from cnnviz.runtime import attribution, checks, evaluate, feature_vis
+from cnnviz.runtime import attribution, checks, evaluate, experiments, feature_vis
 from cnnviz.runtime.backend import Backend
 
 
@@ -36,6 +36,11 @@ class Engine(Backend):
     erase = checks.erase
     # how often a network is right
     evaluate = evaluate.evaluate
+    # experiments of the lectures
+    skip_layers = experiments.skip_layers
+    skip_connection = experiments.skip_connection
+    pooled_head = experiments.pooled_head
+    translation = experiments.translation
     # what maximises a channel
     recipe = feature_vis.recipe
     filters = feature_vis.filters

@@ -1,0 +1,96 @@
+"""Skip connections: branch plus skip is the sum, and each is the tensor that torch itself puts out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import torchvision
+from torch import Tensor, nn
+
+from cnnviz.inference.skip_connections import PHOTO, skip_connection, skip_layers
+from cnnviz.inference.tap import LayerError, tap
+
+FOUND = [
+    ("resnet18", "layer1.1", "layer1.1.bn2", "layer1.0", True, "ReLU"),
+    ("resnet18", "layer2.0", "layer2.0.bn2", "layer2.0.downsample", False, "ReLU"),
+    ("resnet50", "layer3.0", "layer3.0.bn3", "layer3.0.downsample", False, "ReLU"),
+    ("mobilenet_v2", "features.3", "features.3.conv", "features.2.conv", True, ""),
+]
+
+
+@pytest.fixture(scope="module")
+def x() -> Tensor:
+    return torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+
+
+def built(name: str) -> nn.Module:
+    torch.manual_seed(0)
+    net: nn.Module = getattr(torchvision.models, name)(weights=None)
+    return net.eval().requires_grad_(False)
+
+
+@pytest.mark.parametrize(("name", "layer", "branch", "skip", "identity", "activation"), FOUND)
+def test_branch_plus_skip_is_the_sum_and_all_three_are_torchs_own_tensors(
+    name, layer, branch, skip, identity, activation, x
+):
+    net = built(name)
+    found = skip_connection(net, x, layer)
+    assert (found.layer, found.branch, found.skip, found.identity) == (layer, branch, skip, identity)
+    assert found.activation == activation
+    with torch.inference_mode():
+        _, maps = tap(net, x, [branch.removesuffix(".conv") + ".conv.3" if name == "mobilenet_v2" else branch, layer])
+        after = maps[layer][0].numpy()
+    np.testing.assert_allclose(found.branch_maps + found.skip_maps, found.sum_maps, atol=1e-5)
+    np.testing.assert_allclose(found.branch_maps, next(iter(maps.values()))[0].numpy(), atol=1e-5)
+    shown = np.maximum(found.sum_maps, 0) if activation else found.sum_maps
+    np.testing.assert_allclose(shown, after, atol=1e-5)
+    if identity:
+        with torch.inference_mode():
+            before = tap(net, x, [skip])[1][skip][0].numpy()
+        np.testing.assert_allclose(found.skip_maps, before, atol=1e-5)
+
+
+def test_a_residual_network_lists_its_blocks_in_the_order_they_run():
+    assert skip_layers(built("resnet18")) == tuple(f"layer{stage}.{block}" for stage in range(1, 5) for block in (0, 1))
+
+
+@pytest.mark.parametrize("name", ["vgg11", "squeezenet1_1", "densenet121"])
+def test_a_network_without_sums_has_none(name):
+    assert skip_layers(built(name)) == ()
+
+
+def test_a_layer_without_a_sum_is_refused_with_those_that_have_one(x):
+    with pytest.raises(LayerError, match=r"layer1\.0"):
+        skip_connection(built("resnet18"), x, "conv1")
+
+
+class Short(nn.Module):
+    """The photo itself is added, in a forward without blocks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.add(x, self.conv(x)) + 1.0
+
+
+def test_a_sum_outside_of_any_block_is_named_by_its_branch(x):
+    net = Short().eval()
+    assert skip_layers(net) == ("conv",)
+    found = skip_connection(net, x, "conv")
+    assert (found.branch, found.skip, found.identity) == ("conv", PHOTO, True)
+    np.testing.assert_array_equal(found.skip_maps, x[0].numpy())
+
+
+class Decides(nn.Module):
+    """Its operations depend on its input."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + x.relu() if x.sum() > 0 else x
+
+
+def test_a_network_that_decides_as_it_runs_is_refused_in_a_sentence():
+    with pytest.raises(LayerError, match="depend on its input"):
+        skip_layers(Decides())
