@@ -40,7 +40,7 @@ def test_a_class_that_is_improbable_glows_less_on_one_scale_for_all_and_the_scal
     photo = Photo.sample("cat")
     both = [engine.heatmap(NET, photo, target) for target in (0, 1)]
     low, high = sorted(both, key=lambda heat: heat.reach)
-    opened(page, f"/class_activation?photo=cat&model={NET}&class={low.target}&look=1,0,gray,overlay,seen,00,0.5")
+    opened(page, f"/class_activation?photo=cat&model={NET}&class={low.target}&look=1,0,gray,overlay,seen,0001,0.5")
     assert f"0 to {low.reach:.3g}".rstrip("0") in scale_of(page)
     assert "own maximum" in scale_of(page)
     brightest = pixels(page.locator(".cam canvas"))[..., :3].max()
