@@ -204,6 +204,19 @@ def test_a_presenter_s_keys(page: Page):
     page.wait_for_url(re.compile("/activations"))
     at_rest(page)
     assert any("Sort by" in control and "max" in control for control in state(page))  # as it was left
+    sidebar, coffee = page.get_by_test_id("stSidebar"), page.locator(".st-key-photo button", has_text="coffee")
+    assert not sidebar.is_visible()
+    page.keyboard.press("m")
+    coffee.click()
+    at_rest(page)
+    page.get_by_role("button", name="Network and photo").click()
+    sidebar.wait_for(state="hidden")
+    page.get_by_role("button", name="Network and photo").click()
+    sidebar.wait_for()
+    page.keyboard.press("Escape")  # the drawer first
+    sidebar.wait_for(state="hidden")
+    assert "present=true" in page.url
+    assert "photo=coffee" in page.url
     page.keyboard.press("ArrowLeft")
     page.wait_for_url(re.compile("/train"))
     at_rest(page)

@@ -242,13 +242,14 @@ def test_a_link_to_a_net_that_cannot_be_loaded_shows_another(visit, engine):
         broken.unlink()
 
 
-def test_presenting_hides_the_sidebar_and_the_prose(visit, words):
+def test_presenting_hides_the_prose_and_keeps_net_and_photo_in_the_sidebar(visit, words):
     at = visit(present="true")
-    assert at.toggle("present").value
-    assert not at.sidebar.selectbox
+    assert at.sidebar.toggle("present").value
+    assert at.sidebar.selectbox(key="model")
+    assert at.session_state["photo"]
     assert "How a network reads your photo" not in words(at)
     at.toggle("present").set_value(False).run()
-    assert at.sidebar.selectbox
+    assert "How a network reads your photo" in words(at)
 
 
 def test_presenting_keeps_net_and_photo_over_a_page_change(visit, jpeg, pictures):

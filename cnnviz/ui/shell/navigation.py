@@ -16,7 +16,7 @@ from cnnviz.ui.widgets import controls, show
 if TYPE_CHECKING:
     from streamlit.navigation.page import StreamlitPage
 
-STYLE = Path(__file__).with_name("style.css")
+STYLE, STAGE = Path(__file__).with_name("style.css"), Path(__file__).with_name("stage.css")
 ICON = (
     "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'>"
     "<rect x='1' y='1' width='30' height='30' rx='6' fill='#0e0f12' stroke='#7d8490'/>"
@@ -48,18 +48,14 @@ def run() -> None:
     current.enter()
     link.arrive()
     presenting = controls.linked_tick("present")
-    st.set_page_config(page_icon=ICON, layout="wide", initial_sidebar_state="collapsed" if presenting else "auto")
+    st.set_page_config(page_icon=ICON, layout="wide", initial_sidebar_state="expanded" if presenting else "auto")
     pages = _pages()
-    page = st.navigation(pages, position="hidden" if presenting else "sidebar", expanded=True)
+    page = st.navigation(pages, expanded=True)
     link.arrive()  # the first run of a visit learns only now which page it is of
     st.logo(ICON, size="large")
-    st.html(f"<style>{STYLE.read_text()}{PRESENTING if presenting else ''}</style>")
+    st.html(f"<style>{STYLE.read_text()}{STAGE.read_text() if presenting else ''}</style>")
     if presenting:
-        sidebar.unseen()
         _stage([p for group in pages.values() for p in group], page)
-        with show.refusals():
-            page.run()
-        return
     with st.sidebar:
         top = st.container()
     unknown = st.empty()
@@ -91,21 +87,12 @@ def _pages() -> dict[str, list[StreamlitPage]]:
 
 
 def _stage(pages: list[StreamlitPage], page: object) -> None:
-    """Presenter mode: the switch back, and pages under the arrow keys and those of a remote."""
+    """Presenter mode's bar: the sidebar as a drawer, the pages before and after, and the way out, each by a key too."""
     view = {**current.view(), "present": "true"}
     here = next((i for i, p in enumerate(pages) if p == page), 0)
-    with st.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", key="stage"):
-        if st.button("Previous page", icon=":material/arrow_back:", type="tertiary", key="stage-back"):
+    with st.container(key="stage"):
+        if st.button("Previous page", key="stage-back"):
             st.switch_page(pages[(here - 1) % len(pages)], query_params=view)
-        if st.button("Next page", icon=":material/arrow_forward:", type="tertiary", key="stage-next"):
+        if st.button("Next page", key="stage-next"):
             st.switch_page(pages[(here + 1) % len(pages)], query_params=view)
-        sidebar.present()
-    stagekeys.listen("stage-back", "stage-next", "present")
-
-
-PRESENTING = """
-html { font-size: 20px; }
-[data-testid="stSidebar"], [data-testid="stSidebarCollapsedControl"], [data-testid="stExpandSidebarButton"],
-[data-testid="stHeader"] { display: none; }
-.stMainBlockContainer { padding-top: 1rem; max-width: none; }
-"""
+        stagekeys.listen("stage-back", "stage-next", "present")

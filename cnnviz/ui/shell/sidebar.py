@@ -148,16 +148,6 @@ def _uploader(label: str, key: str) -> None:
     )  # fmt: skip
 
 
-def unseen() -> None:
-    """What the sidebar does for the link, where there is no sidebar: net and photo are taken from it and kept."""
-    listed, mine = startup.rows(), own_photos()
-    _back()
-    keys, first = _with_snapshots({row.key: row.title for row in listed}), startup.first(listed)
-    for key, allowed, default in (("model", list(keys), first), ("photo", [*mine, *samples()], samples()[0])):
-        link.linked(key, default, allowed.__contains__, str)
-        link.note(key, default, secret=st.session_state[key] in mine)
-
-
 def foot() -> None:
     """The device in words, and what becomes of people's photos."""
     words = "Loading PyTorch"
@@ -175,11 +165,12 @@ def foot() -> None:
 
 
 def present() -> None:
-    """The presenter's switch; it lives in the sidebar, and above the page while presenting."""
+    """The presenter's switch."""
     tick(
         "Present",
         "present",
-        help="Big type and no sidebar, for a lecture hall; arrows or a remote change pages, Esc ends it",
+        help="Large type for a lecture hall, and this sidebar as a drawer (M); arrows or a remote change pages, "
+        "Esc ends it",
     )
 
 

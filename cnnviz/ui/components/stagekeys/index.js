@@ -1,15 +1,26 @@
-// Draws nothing: keys of the whole window press the buttons of presenter mode, unless what has the focus uses them.
+import { make } from "../shared/element.js";
+import { mounted } from "../shared/mount.js";
 
-const PRESSES = { ArrowLeft: "back", PageUp: "back", ArrowRight: "ahead", PageDown: "ahead", Escape: "out" };
+// Presenter mode's bar, and its keys, which are heard in the whole window unless what has the focus uses them: M opens the
+// sidebar as a drawer, arrows, PageUp and PageDown (a remote's) change pages, Escape shuts the drawer or ends the mode.
+
+const PRESSES = { ArrowLeft: "back", PageUp: "back", ArrowRight: "ahead", PageDown: "ahead", Escape: "out", m: "drawer" };
 const OPEN = "[data-baseweb=popover], [role=dialog], [role=listbox], [role=menu]";
 const HANDS = "canvas, input, textarea, select, video, audio, [contenteditable=true], [role=slider], [role=radiogroup],"
   + " [role=tablist], [role=listbox], [role=grid], [role=menu], [role=application]";
+const WRITES = "input:not([type=checkbox], [type=radio], [type=range]), textarea, select, [contenteditable=true]";
+const NAMES = { drawer: ["☰", "Network and photo (M)"], back: ["‹", "Previous page"], ahead: ["›", "Next page"], out: ["✕", "Leave presenter mode (Esc)"] };
+const REACHED = "input:not([type=hidden]), button, a[href]";
 
-/** Whether the focus is where arrows already mean something, also inside a component of its own. */
-function taken(event) {
+const instances = new WeakMap();
+const page = document.documentElement;
+const sidebar = () => document.querySelector("[data-testid=stSidebar]");
+
+/** Whether the focus is in something of a kind, also inside a component of its own. */
+function within(event, kind) {
   for (const element of event.composedPath()) {
     if (element === document.body) return false;
-    if (element instanceof window.Element && element.matches(HANDS)) return true;
+    if (element instanceof window.Element && element.matches(kind)) return true;
   }
   return false;
 }
@@ -20,18 +31,64 @@ function open(event) {
   return document.querySelector(OPEN) || near.querySelector(":popover-open");
 }
 
-export default function ({ data }) {
-  const hear = (event) => {
-    const name = PRESSES[event.key];
-    if (!name || event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return;
-    if (event.key.startsWith("Arrow") && taken(event)) return;
-    if (event.key === "Escape" && open(event)) return;
-    const press = document.querySelector(`.st-key-${data[name]}`)?.querySelector("button, input");
-    if (!press) return;
-    event.preventDefault();
-    event.stopPropagation();
-    press.click();
+/** Opens or shuts the drawer; what had the focus gets it back. */
+function draw(lab, opens) {
+  if (opens === page.classList.contains("cv-drawer")) return;
+  page.classList.toggle("cv-drawer", opens);
+  lab.buttons.drawer.setAttribute("aria-expanded", opens);
+  if (opens) lab.had = lab.touched;
+  const next = opens ? sidebar()?.querySelector(`.st-key-model :is(${REACHED})`) : lab.had?.isConnected && lab.had;
+  if (next) next.focus({ preventScroll: true });
+  else if (!opens) sidebar()?.contains(document.activeElement) && document.activeElement.blur();
+}
+
+function press(lab, name) {
+  const open_ = page.classList.contains("cv-drawer");
+  if (name === "drawer") draw(lab, !open_);
+  else if (name === "out" && open_) draw(lab, false);
+  else document.querySelector(`.st-key-${lab.keys[name]}`)?.querySelector("button, input")?.click();
+}
+
+function hear(lab, event) {
+  const name = PRESSES[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+  if (!name || event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return;
+  if (event.key.startsWith("Arrow") && within(event, HANDS)) return;
+  if (name === "drawer" && within(event, WRITES)) return;
+  if (event.key === "Escape" && open(event)) return;
+  event.preventDefault();
+  event.stopPropagation();
+  press(lab, name);
+}
+
+/** The element with the focus, also inside a component, unless it is on the bar or in the drawer. */
+function touched(lab, event) {
+  const [element] = event.composedPath();
+  if (!lab.element.contains(element) && !sidebar()?.contains(element)) lab.touched = element;
+}
+
+function build(root) {
+  const lab = { buttons: {} };
+  for (const [name, [sign, label]] of Object.entries(NAMES)) {
+    lab.buttons[name] = make("button", { type: "button", "aria-label": label, title: label, onclick: () => press(lab, name) }, sign);
+  }
+  lab.buttons.drawer.setAttribute("aria-expanded", "false");
+  lab.element = make("div", { class: "stagebar", role: "toolbar", "aria-label": "Presenter mode" }, ...Object.values(lab.buttons));
+  root.append(lab.element);
+  const ears = {
+    keydown: (event) => hear(lab, event),
+    focusin: (event) => touched(lab, event),
+    click: (event) => within(event, "[data-testid=stSidebarNavLink]") && draw(lab, false),
   };
-  addEventListener("keydown", hear, true); // before a canvas that has the focus: a remote knows no other keys
-  return () => removeEventListener("keydown", hear, true);
+  for (const [kind, ear] of Object.entries(ears)) addEventListener(kind, ear, true); // before a canvas that has the focus
+  lab.watch = {
+    disconnect: () => {
+      for (const [kind, ear] of Object.entries(ears)) removeEventListener(kind, ear, true);
+      page.classList.remove("cv-drawer");
+    },
+  };
+  return lab;
+}
+
+export default function (args) {
+  return mounted(instances, args, build, (lab, data) => (lab.keys = data));
 }
