@@ -125,9 +125,9 @@ def _file_bytes(path: Path) -> bytes:
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
-            raise PhotoError(f"{path} is a folder; name one picture in it.")
+            raise PhotoError(f"{path} is a folder; name one image in it.")
         if not stat.S_ISREG(mode):
-            raise PhotoError(f"{path} is not an ordinary file; name a picture.")
+            raise PhotoError(f"{path} is not an ordinary file; name an image.")
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
     except FileNotFoundError:
@@ -150,14 +150,16 @@ def _check_bytes(data: bytes, name: str) -> None:
 
 def _check_size(name: str, width: int, height: int) -> None:
     if not width or not height:
-        raise PhotoError(f"{name} has no pixels ({width} x {height}); choose another picture.")
+        raise PhotoError(f"{name} has no pixels ({width} x {height}); choose another image.")
     if width * height > MAX_PIXELS:
         raise PhotoError(
             f"{name} has {width:,} x {height:,} pixels; at most {MAX_PIXELS // 10**6} megapixels can be opened, "
             "so save a smaller copy."
         )
     if max(width, height) > MAX_ASPECT * min(width, height):
-        raise PhotoError(f"{name} is {width:,} x {height:,} pixels, a ribbon; crop it to at most {MAX_ASPECT} to 1.")
+        raise PhotoError(
+            f"{name} is {width:,} x {height:,} pixels, too long and thin; crop it to at most {MAX_ASPECT} to 1."
+        )
 
 
 def _reading(name: str, read: Callable[[], np.ndarray]) -> np.ndarray:
@@ -173,11 +175,11 @@ def _reading(name: str, read: Callable[[], np.ndarray]) -> np.ndarray:
         ) from None
     except UnidentifiedImageError:
         raise PhotoError(
-            f"{name} is no picture of a known kind, whatever its name says; use JPEG, PNG, WebP, GIF, BMP or TIFF."
+            f"{name} is not an image that can be read, whatever its ending; use JPEG, PNG, WebP, GIF, BMP or TIFF."
         ) from None
     except Exception as error:  # decoders raise anything on hostile bytes: OSError, SyntaxError, struct.error, ...
         if "truncated" in str(error).lower() or isinstance(error, EOFError):
-            raise PhotoError(f"{name} breaks off before its end; save or download it again.") from None
+            raise PhotoError(f"{name} is incomplete; save or download it again.") from None
         raise PhotoError(f"{name} is damaged and cannot be read; save it again as JPEG or PNG.") from None
 
 

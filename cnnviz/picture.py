@@ -205,12 +205,12 @@ def encode(
         "png": (cv2.IMWRITE_PNG_COMPRESSION, 1),
     }
     if format not in settings:
-        raise PictureError(f"Pictures are not written as {format!r}; choose one of {', '.join(settings)}.")
+        raise PictureError(f"Images are not written as {format!r}; choose one of {', '.join(settings)}.")
     pixels = _pixels(picture)
     ordered = pixels if pixels.ndim == 2 else pixels[..., ::-1]
     done, data = cv2.imencode(f".{format}", np.ascontiguousarray(ordered), settings[format])
     if not done:
-        raise PictureError(f"A picture of shape {pixels.shape} cannot be written as {format}; try png.")
+        raise PictureError(f"An image of shape {pixels.shape} cannot be written as {format}; try png.")
     return data.tobytes()
 
 
@@ -243,7 +243,7 @@ def _pixels(picture: Photo | np.ndarray | Image.Image) -> np.ndarray:
         return picture.pixels
     pixels = np.asarray(picture.convert("RGB")) if isinstance(picture, Image.Image) else np.asarray(picture)
     if pixels.dtype != np.uint8 or not (pixels.ndim == 2 or (pixels.ndim == 3 and pixels.shape[2] == 3)):
-        raise PictureError(f"Pixels are {pixels.dtype} {pixels.shape}; a picture takes uint8 (H, W, 3) or (H, W).")
+        raise PictureError(f"Pixels are {pixels.dtype} {pixels.shape}; an image is uint8 (H, W, 3) or (H, W).")
     return pixels
 
 

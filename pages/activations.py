@@ -1,4 +1,4 @@
-"""Activations: every channel of a layer, one of them close up, and one number down to its arithmetic."""
+"""Activations: every channel of a layer, one of them close up, and one value down to its arithmetic."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import streamlit as st
 from cnnviz import picture
 from cnnviz.photo import Photo, samples
 from cnnviz.script import PHOTO, Name, call, script
-from cnnviz.ui.components.mapgrid import SCOPES, SIZES, SORTS, TILE, mapgrid, order
+from cnnviz.ui.components.mapgrid import SCOPES, SIZES, SORTED, SORTS, TILE, mapgrid, order
 from cnnviz.ui.components.mosaic import mosaic
 from cnnviz.ui.session import current, photos, visit
 from cnnviz.ui.session.link import linked, linked_of, note, noted
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
 # say
 show.head(
-    "Activations", "What each channel of a layer answers to the photo: black is zero, warm is above, cold is below."
+    "Activations",
+    "Feature maps of every channel in a layer for the photo: black is zero, warm is above, cold is below.",
 )
 evidence.style()
 engine, photo = current.engine(), current.photo()
@@ -34,14 +35,14 @@ key = show.required_net()
 
 
 def layers_of(key: str) -> tuple[tuple[str, ...], tuple[Layer, ...], tuple[str, ...]]:
-    """The net's layers with maps, all its layers in their table, and those that tell its story."""
+    """The network's layers with maps, all its layers in their table, and its stages."""
     return engine.map_layers(key), engine.layers(key).layers, engine.stages(key)
 
 
 @st.fragment
 @show.refusals()
 def layer_of_maps() -> None:
-    """The stages of the net, all channels of one layer, and one channel of it."""
+    """The stages of the network, all channels of one layer, and one channel of it."""
     # ask
     if (found := show.asked("layers", partial(layers_of, key))) is None:
         return
@@ -56,15 +57,17 @@ def layer_of_maps() -> None:
     with one:
         layer = controls.pick("Layer", "layer", names, stages[0], words=words)
     with two:
-        scope = controls.switch("One colour scale per", "scale", SCOPES, SCOPES[0])
+        scope = controls.switch("Colour scale shared by", "scale", SCOPES, SCOPES[0])
     with three:
         mine = photos.own_photos()
         others = ["", *(name for name in (*mine, *samples()) if name != photo.name)]
         titles = {name: one.name for name, one in mine.items()}
-        beside = controls.pick("Beside it", "beside", others, "", words=lambda n: titles.get(n, n) or "No second photo")
+        beside = controls.pick(
+            "Compare with", "beside", others, "", words=lambda n: titles.get(n, n) or "No second photo"
+        )
 
     # compute
-    shown = show.asked("activations", partial(engine.activations, key, photo, layer), "Running the net")
+    shown = show.asked("activations", partial(engine.activations, key, photo, layer), "Running the network")
     staged = show.asked("strip", partial(engine.all_activations, key, photo, stages))
     if shown is None or staged is None:
         return
@@ -81,7 +84,7 @@ def layer_of_maps() -> None:
     if second is not None and second.maps.shape == shown.maps.shape:
         pair, of_photos = [shown, second], [photo, other]
     count, height, width = shown.maps.shape
-    show.section(f"All {count} channels of {layer}", f"{height} × {width} each; point at a number, click a channel")
+    show.section(f"All {count} channels of {layer}", f"{height} × {width} each; point at a value, click a channel")
     liveliest = int(shown.maps.std(axis=(1, 2)).argmax())
     of = engine.model(key).fingerprint, layer
     linked_of("channel", of, liveliest, lambda value: 0 <= value < count, int)
@@ -118,7 +121,7 @@ def ordered(shown: Activations, scope: str, beside: dict[str, str], asked: bool)
     """The order of the tiles, and the tiles in that order to take away: alone, as nothing else changes with it."""
     one, two = st.columns([1, 3], vertical_alignment="bottom")
     with one:
-        sort = controls.pick("Sort by", "sort", SORTS, SORTS[0])
+        sort = controls.pick("Sort by", "sort", SORTS, SORTS[0], words=SORTED.__getitem__)
         order("maps", sort)
     if not asked:  # where a layer was refused
         return
@@ -163,41 +166,45 @@ def through_the_net(staged: Sequence[Activations], layer: str) -> None:
         st.session_state["layer"] = named[st.session_state["strip"]["place"]]
 
     mosaic(
-        "strip", tiles, columns=len(named), names=titles, gap=3, alt="The stages of the net, the mean of each",
+        "strip", tiles, columns=len(named), names=titles, gap=3, alt="The mean feature map of each stage",
         chosen=named.index(layer) if layer in named else None, on_choose=go,
     )  # fmt: skip
 
 
 def close_up(shown: Activations, channel: int, scope: str, unit: tuple[int | None, tuple[int, int] | None]) -> None:
-    """One channel large, its numbers, how often each value occurs, and how one of them came about."""
+    """One channel large, its numbers, the histogram of its values, and how one of them is computed."""
     values = shown.maps[channel]
     limit = None if scope == SCOPES[0] else float(np.abs(shown.maps).max())
     one, two, three = st.columns([1.2, 1, 1], gap="large")
     with one:
-        how = "click a number, or use the arrow keys" if values.size <= numbers.MOST else "name a row and a column"
+        how = "click a value, or use the arrow keys" if values.size <= numbers.MOST else "choose a row and a column"
         show.section(f"Channel {channel}", how)
         place = numbers.number(f"number-{shown.layer}", channel, values, limit, unit)
         show.scale(float(values.min()), float(values.max()), picture.ACTIVATION, "Activation")
     with two:
-        show.section("Its values")
+        show.section("Values")
         show.facts(
             {
-                "Lowest": f"{values.min():.4g}",
+                "Minimum": f"{values.min():.4g}",
                 "Mean": f"{shown.mean[channel]:.4g}",
-                "Highest": f"{shown.max[channel]:.4g}",
+                "Maximum": f"{shown.max[channel]:.4g}",
                 "Above 0": f"{shown.alive[channel]:.0%}",
             }
         )
         show.histogram(values, label=f"Values of channel {channel}")
     with three:
         seen = numbers.sees(engine, key, shown, place)
-        if controls.tick("Channel over the photo", "over", help="What lies above zero, over the pixels the net saw"):
+        if controls.tick("Channel over the photo", "over", help="Activations above zero, over the network's input"):
             heat = np.maximum(values, 0) / max(float(limit or values.max()), 1e-12)
             drawn = show.pixelated(np.asarray(picture.overlay(shown.seen, heat, 0.6)), 420)
             show.image(drawn, f"Channel {channel} of {shown.layer} over the photo")
         else:
-            show.image(numbers.framed(shown.seen, seen), f"What row {place[0]}, column {place[1]} sees of the photo")
-            show.say(f"Row {place[0]}, column {place[1]} sees {seen[2] - seen[0]} × {seen[3] - seen[1]} pixels.")
+            show.image(
+                numbers.framed(shown.seen, seen), f"Receptive field of row {place[0]}, column {place[1]} on the photo"
+            )
+            show.say(
+                f"Row {place[0]}, column {place[1]}: receptive field {seen[2] - seen[0]} × {seen[3] - seen[1]} pixels."
+            )
     if not show.presenting():
         numbers.came_about(engine, key, photo, shown.layer, channel, place)
 

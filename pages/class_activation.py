@@ -1,4 +1,4 @@
-"""Class activation: which pixels spoke for which class, and the proof beside the picture."""
+"""Class activation: which parts of the photo support a class, and how far the map can be trusted."""
 
 from __future__ import annotations
 
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from cnnviz.inference.predict import Prediction
 
 SIDE = 1600  # px: the longer side of the picture that is taken away
-VIEWS = ("Raw map", "Down to the numbers", "All stages", "Faithfulness", "Sanity dial", "Boxes")
 SLOW = ("Faithfulness", "Sanity dial")
 
 
@@ -55,7 +54,7 @@ class Question:
 
 
 # say
-show.head("Class activation", "Which pixels spoke for which class, seen from one layer of the net.")
+show.head("Class activation", "Which parts of the photo support a class, from one layer of the network.")
 evidence.style()
 engine, photo = current.engine(), current.photo()
 key = show.required_net()
@@ -65,7 +64,7 @@ key = show.required_net()
 @show.refusals()
 def one_photo() -> None:
     """Predictions and controls on the left, the map over the photo on the right, its proof beneath."""
-    said = show.asked("cam-said", partial(engine.predict, key, photo, top=1_000_000), "Asking the net")
+    said = show.asked("cam-said", partial(engine.predict, key, photo, top=1_000_000), "Running the network")
     if said is None:
         return
     left, right = st.columns([1, 3], gap="large")
@@ -88,19 +87,19 @@ def one_photo() -> None:
         show.say(row.says)
         layer = controls.pick(
             "Layer", "at", names, engine.default_layer(key), disabled=row.reads == "pixels",
-            help="Methods that look at the pixels themselves ask no layer." if row.reads == "pixels" else None,
+            help="Pixel-based methods do not use a layer." if row.reads == "pixels" else None,
         )  # fmt: skip
         with st.expander("More", icon=":material/tune:"):
             alike = "This method gives one map for all classes." if row.class_free else ""
             mine = said[0].index if target < 0 else target
-            rest = {i: name for i, name in label.items() if i != mine}  # a class contrasted with itself says nothing
+            rest = {i: name for i, name in label.items() if i != mine}  # a class contrasted with itself gives zero
             versus = one_class(
-                "Rather than", "versus", rest, "No other class", without=mine, disabled=row.class_free,
-                help=alike or "What supports the class and not this one",
+                "Contrast with class", "versus", rest, "No other class", without=mine, disabled=row.class_free,
+                help=alike or "Evidence for the class minus evidence for this one",
             )  # fmt: skip
             against = controls.tick(
                 "Evidence against", "against", disabled=row.class_free,
-                help=alike or "What counts against the class",
+                help=alike or "Evidence that lowers the class score",
             )  # fmt: skip
             if row.class_free:
                 versus, against = -1, False
@@ -127,10 +126,10 @@ def answer(
     heat: Heatmap | None,
     waits: bool = False,
 ) -> None:
-    """What the net says and the map, its proof, and what can be taken away; while one `waits`, the map before."""
+    """The prediction and the map, its checks, and what can be downloaded; while one `waits`, the previous map."""
     with bars:
         shown = said[:5] if heat is None else [*said[:5], *(p for p in said[5:] if p.index == heat.target)]
-        show.section("What it says", show.titled(engine.model(key)))
+        show.section("Prediction", show.titled(engine.model(key)))
         show.bars(shown, marked=None if heat is None else heat.target, model=engine.model(key))
     if heat is None:
         return
@@ -157,8 +156,9 @@ def answer(
             show.say(evidence.told(heat, photo, look))
             if evidence.from_another_photo(asked.target, photo):
                 kept = next(p for p in said if p.index == asked.target)
-                here = f"its probability here is {kept.probability:.1%}, the most probable class is {said[0].label}"
-                show.say(f"{kept.label} was chosen for another photo; {here}.")
+                here = f"its probability here is {show.percent(kept.probability)}"
+                best = f"the most probable class is {said[0].label}"
+                show.say(f"{kept.label} was chosen for another photo; {here}, {best}.")
         stands = evidence.looked("camcanvas", look)
         evidence.findings(engine, key, photo, heat, warned)
         if likely:  # after the picture, which shall not wait for them
@@ -189,15 +189,15 @@ def answer(
     if view in SLOW:  # the last of all: what stands above stays when it is stopped
         with proofs:
             if waits:
-                show.say("Comes after the map.")
+                show.say("Computed after the map.")
             else:
                 slow(view, heat)
 
 
 def one_class(label: str, name: str, allowed: Container[int], none: str, **how: Any) -> int:
-    """One of the net's classes from a searchable list, linked under `name`; -1 for none of them.
+    """One of the network's classes from a searchable list, linked under `name`; -1 for none of them.
 
-    A net with other classes begins without one: the same number is another class there.
+    A network with other classes begins without one: the same number is another class there.
     """
     model = engine.model(key)
     linked_of(name, model.labels or model.key, -1, lambda index: index == -1 or index in allowed, int)
@@ -213,7 +213,10 @@ def one_class(label: str, name: str, allowed: Container[int], none: str, **how: 
 
 def proof_of() -> str:
     """Which view of the proof is looked at; one at a time, and only that one is computed."""
-    return controls.switch("Proof", "proof", VIEWS, VIEWS[0], label_visibility="collapsed")
+    views = evidence.VIEWS
+    return controls.switch(
+        "Checks", "proof", [*views], "Raw map", words=views.__getitem__, label_visibility="collapsed"
+    )
 
 
 def beneath(view: str, heat: Heatmap, look: Look, top: list[int]) -> None:
@@ -223,14 +226,14 @@ def beneath(view: str, heat: Heatmap, look: Look, top: list[int]) -> None:
         raw(engine, key, photo, heat)
     elif view == "Down to the numbers":
         if heat.layer == "input":
-            show.say(f"{row.title} reads the pixels and no layer, so there are no channels to go down through.")
+            show.say(f"{row.title} is pixel-based: no layer is used, so there are no contributions of channels.")
         else:
             numbers.down(engine, key, photo, heat)
     elif view == "All stages":
         if row.reads == "maps":
             evidence.ladder(engine, key, photo, top, heat)
         else:
-            show.say(f"{row.title} is not computed at all stages; choose a method that reads a layer's maps.")
+            show.say(f"{row.title} is not computed for all layers; choose a method based on a layer's feature maps.")
     else:
         evidence.pieces(engine, photo, heat, look.threshold)
 
@@ -269,7 +272,7 @@ def take_away(heat: Heatmap, asked: Question, look: Look, stands: str, erased: E
     knobs = {f"{asked.method}-{name}": value for name, value in vars(asked.given).items()} if asked.given else {}
     view = {"class": -1 if asked.target is None else asked.target, "at": asked.layer, "method": asked.method}
     view |= {"against": asked.against, "versus": -1 if asked.versus is None else asked.versus, **knobs}
-    view |= {"proof": st.session_state.get("proof", VIEWS[0]), "unit": noted("unit") or "", "look": stands}
+    view |= {"proof": st.session_state.get("proof", "Raw map"), "unit": noted("unit") or "", "look": stands}
     python = script(
         *lines,
         imports=["import cnnviz" if module == "picture" else f"import cnnviz.{module}"],

@@ -1,4 +1,4 @@
-"""Data: what a net learns from, looked at before it is learned from."""
+"""Data: the training images, inspected before a network is trained on them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 COLUMNS, TILE = 8, 96
 
 # say
-show.head("Data", "What a net learns from: look at it before the net does.")
+show.head("Data", "Inspect the training data: images, classes, splits, near-duplicates and augmentation.")
 
 
 def added(name: str) -> None:
@@ -54,7 +54,7 @@ def add_circles() -> None:
             key="circles-style",
             persist_state="session",
         )
-        count = st.number_input("Pictures of each number", 2, 5000, 500, key="circles-count", persist_state="session")
+        count = st.number_input("Images per class", 2, 5000, 500, key="circles-count", persist_state="session")
         seed = st.number_input("Seed", 0, 10_000, 0, key="circles-seed", persist_state="session")
         wanted = None
         with show.refusals():
@@ -68,11 +68,11 @@ def add_circles() -> None:
             show.say(f"Circles: {numbers}" if wanted else f"Circles: {numbers}, by the last setting that fits")
         if not runs.public():
             name = circles_name(low, high)
-            draws = st.button("Draw them all", type="primary", icon=":material/draw:", disabled=wanted is None)
+            draws = st.button("Generate", type="primary", icon=":material/draw:", disabled=wanted is None)
             if draws and wanted is not None:
                 with show.refusals():
                     place = data_sets.place_for(name)
-                    write(place, wanted, show.counted("Drawing"))
+                    write(place, wanted, show.counted("Generating"))
                     added(place.name)
 
 
@@ -94,7 +94,7 @@ def some_circles(wanted: Counting) -> tuple[str, np.ndarray]:
     except CountingError:
         raise RequestError(
             f"{wanted.low} to {wanted.high} circles of radius {wanted.smallest:g} to {wanted.largest:g} do not fit "
-            f"into {wanted.size} × {wanted.size} pixels; ask for fewer, make them smaller or the picture larger."
+            f"into {wanted.size} × {wanted.size} pixels; choose fewer or smaller ones, or larger images."
         ) from None
     return ", ".join(map(str, numbers)), np.stack(some)
 
@@ -102,7 +102,7 @@ def some_circles(wanted: Counting) -> tuple[str, np.ndarray]:
 def add_zip() -> None:
     """A zip of pictures from the visitor's own machine."""
     show.say(
-        "One folder per class, or train/ and val/ with one folder per class inside. Only pictures are kept; they stay "
+        "One folder per class, or train/ and val/ with one folder per class inside. Only images are kept; they stay "
         "on this machine until the data set is deleted."
     )
     file = st.file_uploader("Zip archive", type=["zip"], key="zip", max_upload_size=uploads.limit("zip"))
@@ -117,15 +117,15 @@ def add_zip() -> None:
 
 def add_download() -> None:
     """A data set that torchvision knows."""
-    named = {entry.name: f"{entry.title} · {entry.pictures:,} pictures · {entry.megabytes} MB" for entry in CATALOG}
+    named = {entry.name: f"{entry.title} · {entry.pictures:,} images · {entry.megabytes} MB" for entry in CATALOG}
     name = st.selectbox("Data set", list(named), format_func=named.__getitem__, key="catalog", persist_state="session")
     few = st.number_input(
-        "Pictures of each class at most, 0 for all", 0, 10_000, 500, 100, key="catalog-few", persist_state="session"
+        "Images per class at most, 0 for all", 0, 10_000, 500, 100, key="catalog-few", persist_state="session"
     )
     if st.button("Download", icon=":material/download:"):
         with show.refusals():
             place = data_sets.place_for(name)
-            fetch(name, place, per_class=int(few) or None, progress=show.counted("Loading"))
+            fetch(name, place, per_class=int(few) or None, progress=show.counted("Downloading"))
             added(place.name)
 
 
@@ -168,25 +168,25 @@ def look(name: str) -> None:
         counts = {k: v.counts(len(data.classes)) for k, v in data.splits().items()}
         st.dataframe(
             [{"class": c} | {k: n[i] for k, n in counts.items()} for i, c in enumerate(data.classes)],
-            hide_index=True, height=show.tall(len(data.classes), 9), alt="Pictures per class and split",
+            hide_index=True, height=show.tall(len(data.classes), 9), alt="Images per class and split",
         )  # fmt: skip
-    if st.session_state.get("_audited") == name or st.button("Check every picture", icon=":material/fact_check:"):
+    if st.session_state.get("_audited") == name or st.button("Check every image", icon=":material/fact_check:"):
         st.session_state["_audited"] = name
-        with st.spinner("Opening every picture once", show_time=True):
+        with st.spinner("Reading every image once", show_time=True):
             findings(data_sets.audited(name))
 
 
 def findings(found: Audit) -> None:
     """What an audit found, in sentences and pictures."""
-    show.section("Findings", f"{len(found.sizes):,} pictures opened")
+    show.section("Findings", f"{len(found.sizes):,} images read")
     low, high = found.sizes.min(0), found.sizes.max(0)
     show.facts(
         {
             "Unreadable": len(found.unreadable),
-            "Largest class over smallest": f"{found.imbalance:.2f}",
+            "Largest class / smallest": f"{found.imbalance:.2f}",
             "Width, px": f"{low[0]} to {high[0]}",
             "Height, px": f"{low[1]} to {high[1]}",
-            "Alike across splits": len(found.duplicates),
+            "Near-duplicates across splits": len(found.duplicates),
         }
     )
     for path, why in found.unreadable[:20]:
@@ -194,17 +194,17 @@ def findings(found: Audit) -> None:
     for pair in found.duplicates[:6]:
         both = np.stack([data_sets.square(pair.one, 128), data_sets.square(pair.other, 128)])
         names = f"{pair.one_split}/{pair.one.name} and {pair.other_split}/{pair.other.name}"
-        show.image(picture.grid(both, 2), f"Two pictures that look alike: {names}", width=260)
-        show.say(f"{names} look alike")
+        show.image(picture.grid(both, 2), f"Near-duplicates: {names}", width=260)
+        show.say(f"{names} are near-duplicates")
 
 
 @st.fragment
 def playground(name: str | None) -> None:
     """One picture under many draws of the augmentation."""
-    show.section("Augmentation", "one picture, many draws; what Train does to each picture each time")
+    show.section("Augmentation", "one image, augmented at random as in every epoch of training")
     left, right = st.columns([1, 1.6], gap="large")
     with left:
-        preset = controls.switch("Begin with", "preset", list(PRESETS), "photos")
+        preset = controls.switch("Preset", "preset", list(PRESETS), "photos")
         wanted = controls.options(Augment, f"aug-{preset}", PRESETS[preset], columns=2)
         linked("aug-seed", 0, range(10_001).__contains__, int)
         seed = st.number_input("Seed", 0, 10_000, key="aug-seed")
@@ -215,8 +215,8 @@ def playground(name: str | None) -> None:
         many = show.asked("augmented", partial(data_sets.varied, small, wanted, int(seed)))
         if many is None:
             return
-        show.image(picture.grid(many, 4), "The picture itself, then eleven variants of it")
-        show.say("Top left is the picture itself.")
+        show.image(picture.grid(many, 4), "The original image, then eleven augmented ones")
+        show.say("Top left: the original image.")
         if name is not None:
             st.page_link(
                 places.page("train"), label=f"Train a network on {name} with this augmentation",
@@ -283,7 +283,7 @@ if chosen is not None:
     else:
         data_folder.draw(chosen)
         st.page_link(
-            places.page("train"), label=f"Train a net on {chosen}", query_params={"set": chosen},
+            places.page("train"), label=f"Train a network on {chosen}", query_params={"set": chosen},
             icon=":material/model_training:",
         )  # fmt: skip
 playground(chosen)

@@ -1,4 +1,4 @@
-"""Filters: the picture that each channel of a layer would most like to see, as it grows."""
+"""Filters: activation maximization of each channel of a layer, step by step."""
 
 import numpy as np
 import streamlit as st
@@ -18,14 +18,12 @@ POLL = 0.6  # seconds
 KINDS = ("first", "random", "top for my photo", "list")
 
 # say
-show.head(
-    "Filters", "What each channel of a layer would like to see: a picture grown, step by step, to please it most."
-)
+show.head("Filters", "Activation maximization: images optimised, step by step, to maximise each channel of a layer.")
 engine, photo = current.engine(), current.photo()
 key = show.required_net()
 model = engine.model(key)
 if model.key.startswith("lecture/"):
-    show.say("This net has learned nothing yet, so its channels want nothing in particular.")
+    show.say("This network is untrained, so its channels respond to nothing in particular.")
 
 # ask
 counts = show.asked(f"widths {key}", lambda: engine.filter_layers(key))
@@ -36,7 +34,9 @@ names = list(widths)
 one, two, three, four = st.columns([2, 1.4, 1.2, 1.2], vertical_alignment="bottom")
 with one:
     maps = [name for name in names if name != "logits"] or names
-    first = next((name for name in reversed(engine.stages(key)) if name in widths), maps[-1])  # the deepest says most
+    first = next(
+        (name for name in reversed(engine.stages(key)) if name in widths), maps[-1]
+    )  # the deepest is most specific
     words = lambda name: f"classes · {widths[name]}" if name == "logits" else f"{name} · {widths[name]} channels"  # noqa: E731
     layer = controls.pick("Layer", "layer", names, first, words=words)
 with two:
@@ -51,11 +51,11 @@ with three:
         many = controls.pick("How many", "many", [1, 4, 6, 9, 12, 16, 32, 64, 128, 512], 12, parse=int)
         wanted = {"first": f"0-{min(many, widths[layer]) - 1}", "random": f"random:{many}"}.get(kind, f"top:{many}")
 with four:
-    recipe = controls.pick("Recipe", "recipe", ["auto", *RECIPES], "auto")
+    recipe = controls.pick("Preset", "recipe", ["auto", *RECIPES], "auto")
 if kind == "list" and layer == "logits":
     wanted = closeup.classes(model.labels)
 chosen = engine.recipe(key, recipe)
-with st.expander("Knobs"):
+with st.expander("Settings"):
     turned = {}
     for column, part in zip(st.columns(3), np.array_split([k.name for k in knobs(Ascent)], 3), strict=True):
         with column:
@@ -80,7 +80,7 @@ def beside_it(channel: int) -> dict[str, str]:
 
 
 def answers() -> list[int]:
-    """All channels, the one that answers the photo most first."""
+    """All channels, the one most active on the photo first."""
     if layer == "logits":
         return [p.index for p in engine.predict(key, photo, widths[layer])]
     order: list[int] = np.argsort(-engine.activations(key, photo, layer).mean, kind="stable").tolist()
@@ -132,13 +132,13 @@ def grown() -> None:
             if good is None or (last := JOBS.get(good)) is None:
                 return
             what, job, shelf = good, last, last.look()
-            show.say(f"These are the pictures from before: {job.title}.")
+            show.say(f"These are the previous images: {job.title}.")
     elif job.busy:
         bar, button = st.columns([5, 1], vertical_alignment="center")
-        words = "Waits for its turn" if job.state == "queued" else "Growing" + remaining(job.left())
+        words = "Queued" if job.state == "queued" else "Optimising" + remaining(job.left())
         bar.progress(shelf.share(), words)
         button.button("Stop", icon=":material/stop:", on_click=job.stop, width="stretch")
-    elif job.state == "stopped" and st.button("Go on", icon=":material/play_arrow:"):
+    elif job.state == "stopped" and st.button("Resume", icon=":material/play_arrow:"):
         JOBS.drop(request)  # what was finished is remembered
         st.rerun()
     if shelf.begun:
@@ -156,7 +156,7 @@ def grown() -> None:
         if what == request:
             link.note("shown", channels[0])
         closeup.close_up(shelf.tracks[channel], layer, channel, called(channel))
-        now = controls.pick("Compare with recipe", "fork", ["none", *RECIPES], "none")
+        now = controls.pick("Compare with preset", "fork", ["none", *RECIPES], "none")
         if now != compared or (second is not None and what == request and second.channels != (channel,)):
             st.rerun()
         if second is not None:
@@ -173,9 +173,9 @@ def grown() -> None:
             names=[called(c) for c in channels], chosen=channels.index(channel),
             alt=f"Filter images of {layer}", on_choose=choose,
         )  # fmt: skip
-        show.say(f"Recipe{f' {recipe}' if what == request else ''}: {in_words(what.ascent)}.")
+        show.say(f"Preset{f' {recipe}' if what == request else ''}: {in_words(what.ascent)}.")
         if dead := [c for c, t in shelf.tracks.items() if t.image is not None and t.image.dead]:
-            show.say(f"Nothing was found that these channels answer to: {', '.join(map(str, dead))}")
+            show.say(f"No image was found that activates these channels: {', '.join(map(str, dead))}")
         image = shelf.tracks[channel].image
         take = (lambda: image.picture) if image is not None else None
         show.take_away(
@@ -186,9 +186,11 @@ def grown() -> None:
         if not running:
             closeup.exports(what, shelf, channel, columns)
     if layer != "logits" and not running:
-        if controls.tick("Tuning curves", "tuning", help="What the channel answers to stripes, colours, discs, places"):
+        if controls.tick("Tuning curves", "tuning", help="Response of the channel to gratings, colours and discs"):
             details.tuning(engine, what.model, layer, channel)
-        if controls.tick("Photos that please it", "patches", help="Nine photos, and where in them the channel looks"):
+        if controls.tick(
+            "Top-activating images", "patches", help="The nine photos with the highest activation, and where it is"
+        ):
             details.patches(engine, what.model, layer, channel)
 
 

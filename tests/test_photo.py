@@ -203,15 +203,15 @@ def test_an_unknown_sample_lists_those_that_exist():
 
 JPEG = saved(Image.fromarray(scene(200, 120)), "JPEG")
 BAD = {
-    "text": (b"hello, I am a text\n" * 50, "no picture of a known kind"),
-    "svg": (b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>", "no picture of a known kind"),
-    "truncated jpeg": (JPEG[: len(JPEG) // 2], "breaks off"),
-    "truncated png": (saved(Image.fromarray(scene(200, 120)))[:700], "breaks off"),
-    "header only": (JPEG[:20], "damaged|breaks off|no picture"),
+    "text": (b"hello, I am a text\n" * 50, "not an image that can be read"),
+    "svg": (b"<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>", "not an image that can be read"),
+    "truncated jpeg": (JPEG[: len(JPEG) // 2], "incomplete"),
+    "truncated png": (saved(Image.fromarray(scene(200, 120)))[:700], "incomplete"),
+    "header only": (JPEG[:20], "damaged|incomplete|not an image"),
     "empty": (b"", "empty"),
     "heic": (b"\0\0\0\x18ftypheic" + b"\0" * 90, "HEIC"),
-    "postscript": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "no picture of a known kind"),
-    "zip": (b"PK\x03\x04" + b"\0" * 60, "no picture of a known kind"),
+    "postscript": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not an image that can be read"),
+    "zip": (b"PK\x03\x04" + b"\0" * 60, "not an image that can be read"),
 }
 
 

@@ -136,7 +136,9 @@ def arithmetic(net: nn.Module, x: Tensor, layer: str, channel: int, place: tuple
     nodes = list(graph.nodes)
     shown = values[nodes[end]]
     if shown.ndim != 4:
-        raise LayerError(f"Layer {layer!r} puts out {tuple(shown.shape[1:])}, not maps; choose a convolutional layer.")
+        raise LayerError(
+            f"Layer {layer!r} has output {tuple(shown.shape[1:])}, not feature maps; choose a convolutional layer."
+        )
     if not all(0 <= i < n for i, n in zip((channel, *place), shown.shape[1:], strict=True)):
         raise LayerError(f"{layer} has maps {tuple(shown.shape[1:])}; channel {channel} at {place} lies outside.")
     walk = Walk(dict(net.named_modules()), values, [])
@@ -154,7 +156,7 @@ def arithmetic(net: nn.Module, x: Tensor, layer: str, channel: int, place: tuple
         steps.append(Step(named, kind, words, value))
     truth = float(shown[0, channel, place[0], place[1]])
     if not math.isclose(value, truth, rel_tol=TOLERANCE, abs_tol=TOLERANCE * max(size, 1e-6)):
-        raise ArithmeticMismatch(f"{layer} shows {truth:.8g} and its arithmetic ends in {value:.8g}")
+        raise ArithmeticMismatch(f"{layer} has {truth:.8g} and its arithmetic gives {value:.8g}")
     return Arithmetic(
         layer,
         channel,

@@ -34,7 +34,7 @@ class Walk:
             if isinstance(part, nn.Conv2d):
                 return node, at
             if node.op == "placeholder":
-                raise RequestError("This number is the photo's own; choose a layer behind a convolution.")
+                raise RequestError("This value is a pixel of the photo; choose a layer after a convolution.")
             node, at = self._through(node, part, at)
 
     def _through(self, node: fx.Node, part: nn.Module | None, at: Place) -> tuple[fx.Node, Place]:
@@ -73,7 +73,7 @@ class Walk:
         extra = float(self._at(other, at))
 
         def go(value: float, size: float) -> tuple[str, float, float]:
-            return f"shortcut {extra:+.6g}", value + extra, size + abs(extra)
+            return f"skip connection {extra:+.6g}", value + extra, size + abs(extra)
 
         self.trail.append((name, "addition", go))
         return main, at
@@ -158,7 +158,7 @@ def _largest(maps: Tensor, ys: list[int], xs: list[int]) -> tuple[int, int, int]
 
 def _known(node: fx.Node | None) -> fx.Node:
     if node is None:
-        raise RequestError("This number comes from no convolution; choose another layer.")
+        raise RequestError("This value comes from no convolution; choose another layer.")
     return node
 
 

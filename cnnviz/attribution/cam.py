@@ -35,7 +35,7 @@ def evidence(net: nn.Module, x: Tensor, layers: Sequence[str], targets: Sequence
         logits, maps = tap(net, x, layers)
         assert logits is not None  # only a stopped forward has none
         if flat := [name for name, out in maps.items() if out.ndim != 4]:
-            raise LayerError(f"Layer {flat[0]!r} puts out no maps; choose convolutional layers.")
+            raise LayerError(f"Layer {flat[0]!r} has no feature maps; choose convolutional layers.")
         scores = [target.score(logits)[0] for target in targets]
         found: list[list[Evidence]] = [[] for _ in layers]
         for i, score in enumerate(scores):

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from cnnviz.attribution.heatmap import Heatmap
 from cnnviz.inference.predict import probabilities
+from cnnviz.probability import percent
 
 RANGE = 10.0  # net inputs beyond +-10 come from photos that were never scaled to 0..1
 SURE = 0.9999
@@ -72,18 +73,18 @@ def _not_a_number(p: Case) -> Finding | None:
     if np.isfinite(p.logits).all() and np.isfinite(p.maps).all() and np.isfinite(p.heat.raw).all():
         return None
     if np.isfinite(p.x.cpu().numpy()).all() and not np.isfinite(p.logits).all():
-        cause = (
-            "The net's own answer is not a number: its weights hold NaN or overflow, as after a training that blew up."
-        )
-        return Finding("nan", cause, "Load an earlier snapshot, or train again with a lower rate.")
-    cause = "The map holds NaN: the gradient overflowed on its way back."
+        cause = "The network's prediction is NaN: its weights are NaN or overflow, as after a training that diverged."
+        return Finding("nan", cause, "Load an earlier snapshot, or train again with a lower learning rate.")
+    cause = "The map holds NaN: the gradient overflowed in the backward pass."
     return Finding("nan", cause, "Choose Ablation-CAM or occlusion, which need no gradient.")
 
 
 def _normalisation(p: Case) -> Finding | None:
     fix = "Correct mean and std in the model's card.json."
     if p.x.abs().max() > RANGE:
-        cause = f"The net is fed values up to {float(p.x.abs().max()):.0f}, where nets learn with about 3: wrong scale."
+        cause = (
+            f"The network's input has values up to {float(p.x.abs().max()):.0f}, where about 3 is usual: wrong scale."
+        )
         return Finding("normalisation", cause, fix)
     chance = p.sureness
     if not p.trained or len(p.logits) < 10 or not chance or not np.isfinite(chance).all():
@@ -92,15 +93,18 @@ def _normalisation(p: Case) -> Finding | None:
     if chance[1 + best] < chance[0] + 0.25 or chance[1 + best] < 2 * chance[0]:
         return None
     now, then, how = chance[0], chance[1 + best], list(USUAL)[best]
-    cause = f"The net is {now:.0%} sure of the photo as given, and {then:.0%} with {how}: likely wrong normalisation."
+    cause = (
+        f"The highest probability is {percent(now, 0)} as configured and {percent(then, 0)} with {how}: "
+        "likely wrong normalisation."
+    )
     return Finding("normalisation", cause, fix)
 
 
 def _untrained(p: Case) -> Finding | None:
     if p.trained:
         return None
-    cause = "This net has never been trained: its weights are noise, and so is what its maps point at."
-    return Finding("untrained", cause, "Train it on the Train page, or choose a net with weights.")
+    cause = "This network is untrained: its weights are random, and so are its maps."
+    return Finding("untrained", cause, "Train it on the Train page, or choose a network with trained weights.")
 
 
 def _chance(p: Case) -> Finding | None:
@@ -111,8 +115,8 @@ def _chance(p: Case) -> Finding | None:
     if len(shares) < 2 or entropy < GUESSING:
         return None
     cause = (
-        f"The network hardly prefers any class: its best has {float(shares.max()):.1%} where guessing gives "
-        f"{1 / len(shares):.1%}, so its map explains next to nothing."
+        f"The prediction is close to chance: the highest probability is {percent(float(shares.max()))}, chance "
+        f"{1 / len(shares):.1%}, so the map explains next to nothing."
     )
     return Finding("chance", cause, "Train it longer, or choose another network or photo.")
 
@@ -120,7 +124,9 @@ def _chance(p: Case) -> Finding | None:
 def _one_place(p: Case) -> Finding | None:
     if p.heat.raw.size > 1:
         return None
-    cause = f"The layer {p.heat.layer} has a single place, so its map is one colour: everything was pooled away."
+    cause = (
+        f"The layer {p.heat.layer} has a single place, so its map is one colour: there is no spatial resolution left."
+    )
     return Finding("one place", cause, f"Choose an earlier layer, such as {p.better}.")
 
 
@@ -129,14 +135,14 @@ def _frozen(p: Case) -> Finding | None:
     if flat.shape[1] == 1 or not np.isfinite(flat).all() or float(np.ptp(flat, axis=1).max()) > 0:
         return None
     dead = "is 0 everywhere" if not flat.any() else "is the same at every place"
-    cause = f"Every channel of {p.heat.layer} {dead} on this photo: the layer is dead and passes nothing on."
-    return Finding("frozen", cause, f"Look at an earlier layer, such as {p.better}, to find where it dies.")
+    cause = f"Every channel of {p.heat.layer} {dead} on this photo: the layer is dead."
+    return Finding("frozen", cause, f"Check earlier layers, such as {p.better}, for where it begins.")
 
 
 def _blank(p: Case) -> Finding | None:
     if p.heat.raw.any() or not np.isfinite(p.heat.raw).all():
         return None
-    cause = f"No gradient of {p.heat.label} reaches {p.heat.layer}: everything behind it is shut for this photo."
+    cause = f"No gradient of {p.heat.label} reaches {p.heat.layer}: all gradients after it are 0 on this photo."
     return Finding("blank", cause, "Choose another layer, or occlusion, which needs no gradient.")
 
 
@@ -144,10 +150,10 @@ def _negative(p: Case) -> Finding | None:
     if not np.isfinite(p.heat.raw).all() or p.heat.raw.max() > 0 or not p.heat.raw.any():
         return None
     if p.heat.goal.against:
-        cause = f"No place speaks {p.heat.subject}, so nothing is warm: every place speaks for it."
-        return Finding("all negative", cause, "Ask for the evidence for it, or choose another class.")
-    cause = f"Every place speaks against {p.heat.subject}, so nothing is warm."
-    return Finding("all negative", cause, "Ask what speaks against it, or choose a class with a higher probability.")
+        cause = f"The whole map is evidence for {p.heat.label}, so there is no evidence against it to show."
+        return Finding("all negative", cause, "Switch off Evidence against, or choose another class.")
+    cause = f"The whole map is negative: no place is evidence for {p.heat.subject}."
+    return Finding("all negative", cause, "Switch on Evidence against, or choose a class with a higher probability.")
 
 
 def _saturated(p: Case) -> Finding | None:
@@ -156,8 +162,8 @@ def _saturated(p: Case) -> Finding | None:
     chance = float(probabilities(torch.from_numpy(np.array(p.logits))[None])[0, p.heat.target])
     if chance < SURE:
         return None
-    cause = f"The net is {chance:.4%} sure, so its probability has no slope left; this map explains the logit instead."
-    return Finding("saturated", cause, "Nothing to mend here; in other tools, explain the logit and not the softmax.")
+    cause = f"The probability is {percent(chance, 4)}: the softmax is saturated, so the map explains the logit instead."
+    return Finding("saturated", cause, "No action is needed; in other tools, explain the logit and not the softmax.")
 
 
 def _column(values: tuple[float, ...], like: Tensor) -> Tensor:

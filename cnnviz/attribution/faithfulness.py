@@ -25,7 +25,7 @@ class Probing(Options):
 
     steps: int = knob(28, "Into how many equal parts the photo is cut, by importance", low=4, high=224, step=4)
     blur: float = knob(5.0, "How blurred the photo is before its pixels are inserted", low=1, high=30, unit="px")
-    batch: int = knob(14, "How many altered photos go through the net at once", low=1, high=256)
+    batch: int = knob(14, "Batch size of altered photos", low=1, high=256)
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,6 @@ def centred(shape: tuple[int, int]) -> np.ndarray:
 def _order(importance: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Pixels (H*W,) by falling importance."""
     if importance.ndim != 2 or not np.isfinite(importance).all():
-        raise RequestError("This map has no finite values to rank pixels by; look at the diagnosis first.")
+        raise RequestError("This map has no finite values to rank pixels by; see the warnings about the map.")
     spread = cv2.resize(importance.astype(np.float32), shape[::-1], interpolation=cv2.INTER_LINEAR)
     return np.argsort(-spread.ravel(), kind="stable")

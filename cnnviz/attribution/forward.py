@@ -54,7 +54,9 @@ def cached_forward(cut: Cut, x: Tensor, layer: str) -> Forward:
     with torch.no_grad():
         first, *rest = cut.trunk(x)
     if first.ndim != 4:
-        raise LayerError(f"Layer {layer!r} puts out {tuple(first.shape[1:])}, not maps; choose a convolutional layer.")
+        raise LayerError(
+            f"Layer {layer!r} has output {tuple(first.shape[1:])}, not feature maps; choose a convolutional layer."
+        )
     leaf = first.detach().requires_grad_()
     held = 0
 

@@ -161,44 +161,48 @@ def array(values: Tensor) -> np.ndarray:
 
 METHODS: dict[str, Method] = {
     "gradcam": Method(
-        "Grad-CAM", "Channels count by their mean gradient.", "maps", cam.grad_cam,
+        "Grad-CAM", "Weights each channel by its average gradient.", "maps", cam.grad_cam,
         mean_gradient=True, every_class=every_class,
     ),
     "gradcam++": Method(
-        "Grad-CAM++", "As Grad-CAM, with each place weighed by its share.", "maps", cam.grad_cam_plus_plus
+        "Grad-CAM++", "As Grad-CAM, with positive gradients weighted place by place.", "maps", cam.grad_cam_plus_plus
     ),
-    "hirescam": Method("HiResCAM", "Each place counts by its own gradient.", "maps", cam.hires_cam, part="summed"),
+    "hirescam": Method(
+        "HiResCAM", "Multiplies each activation by its own gradient.", "maps", cam.hires_cam, part="summed"
+    ),
     "layercam": Method(
-        "LayerCAM", "Each place counts by its own positive gradient.", "maps", cam.layer_cam, part="summed"
+        "LayerCAM", "Multiplies each activation by its own positive gradient.", "maps", cam.layer_cam, part="summed"
     ),
     "eigencam": Method(
-        "Eigen-CAM", "What the maps have in common, for no class in particular.", "maps", cam.eigen_cam,
+        "Eigen-CAM", "The first principal component of the maps; no class is used.", "maps", cam.eigen_cam,
         class_free=True, part="centred",
     ),
     "scorecam": Method(
-        "Score-CAM", "Channels count by the score of the photo seen through them.", "channels",
+        "Score-CAM", "Weights each channel by the class score of the photo masked with its map.", "channels",
         perturbation.score_cam, perturbation.Channels,
     ),
     "ablation": Method(
-        "Ablation-CAM", "Channels count by what the score loses without them.", "channels",
+        "Ablation-CAM", "Weights each channel by the drop in class score without it.", "channels",
         perturbation.ablation_cam, perturbation.Channels,
     ),
     "saliency": Method(
-        "Saliency", "How much the score moves with each pixel.", "pixels", saliency.saliency, whole=False
+        "Saliency", "The gradient of the class score with respect to each pixel.", "pixels",
+        saliency.saliency, whole=False,
     ),
     "smoothgrad": Method(
         "SmoothGrad", "Saliency, averaged over noisy copies of the photo.", "pixels",
         saliency.smooth_grad, saliency.Smoothing, whole=False,
     ),
     "integrated": Method(
-        "Integrated gradients", "What each pixel adds to the score on the way from a photo that says nothing.",
+        "Integrated gradients", "Gradients integrated along the way from a baseline image to the photo.",
         "pixels", saliency.integrated_gradients, saliency.Path,
     ),
     "guided": Method(
-        "Guided backprop", "Saliency that follows only what excites.", "pixels", saliency.guided_backprop, whole=False
+        "Guided backprop", "Saliency with positive gradients only at each ReLU.", "pixels",
+        saliency.guided_backprop, whole=False,
     ),
     "occlusion": Method(
-        "Occlusion", "What the score loses while a grey square covers a pixel.", "pixels",
+        "Occlusion", "The drop in class score while a gray square covers a pixel.", "pixels",
         perturbation.occlusion, perturbation.Occlusion,
     ),
 }  # fmt: skip

@@ -24,7 +24,7 @@ BATCH = 8  # altered photos at once
 class Channels(Options):
     """How many channels are tried."""
 
-    channels: int = knob(96, "How many channels are tried, the liveliest first; 0 for all", low=0, high=4096)
+    channels: int = knob(96, "How many channels are used, those of largest variance first; 0 for all", low=0, high=4096)
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Occlusion(Options):
     """The grey square that walks over the photo."""
 
     window: int = knob(32, "Side of the square", low=4, high=256, step=4, unit="px")
-    stride: int = knob(16, "How far it walks at a time", low=2, high=256, step=2, unit="px")
+    stride: int = knob(16, "Stride of the square", low=2, high=256, step=2, unit="px")
 
 
 def occlusion(forward: Forward, goal: Target, options: Occlusion) -> Generator[float, None, Tensor]:

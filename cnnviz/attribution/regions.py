@@ -18,8 +18,8 @@ from cnnviz.photo import Photo
 class Threshold(Options):
     """Where warm begins."""
 
-    level: float | None = knob(None, "Heat from which a pixel counts; nothing: Otsu's choice", low=0, high=1, step=0.01)
-    smallest: float = knob(0.005, "Pieces below this share of the picture are left out", low=0, high=0.5, step=0.005)
+    level: float | None = knob(None, "Heat from which a pixel counts; none: Otsu's threshold", low=0, high=1, step=0.01)
+    smallest: float = knob(0.005, "Regions below this share of the image are left out", low=0, high=0.5, step=0.005)
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def cut_out(photo: Photo, heat: Heatmap, found: Regions) -> np.ndarray:
     Raises `RequestError` where nothing is warm.
     """
     if not found.boxes:
-        raise RequestError("Nothing is warmer than the threshold, so there is nothing to cut out; lower it.")
+        raise RequestError("No region is above the threshold; lower it.")
     left, top, width, height = heat.box
     size = (max(1, round(width)), max(1, round(height)))
     inside = cv2.resize(found.mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
@@ -114,15 +114,15 @@ def caption(heat: Heatmap) -> str:
     """What a map shows, in a sentence for those who cannot see it."""
     about = heat.subject
     if not np.isfinite(heat.raw).all():
-        return f"Heat map of {about}: not a number, see the diagnosis."
+        return f"Heat map of {about}: NaN, see the warnings."
     values = heat.values
     if values.max() <= 0:
-        return f"Heat map of {about}: no warm place at all."
+        return f"Heat map of {about}: nothing above 0."
     level = float(values.mean())
     y, x = (int(i) for i in np.unravel_index(int(values.argmax()), values.shape))
     place = _WORDS[3 * y // values.shape[0]][3 * x // values.shape[1]]
     hot = float((values >= 0.5).mean())
-    told = f"strongest {place}, {_times(1 / level)} the mean; {hot:.0%} of the picture has heat from 0.5"
+    told = f"strongest {place}, {_times(1 / level)} the mean; {hot:.0%} of the image has heat above 0.5"
     return f"Heat map of {about}: {told}."
 
 

@@ -27,16 +27,18 @@ class Smoothing(Options):
     """How many noisy copies SmoothGrad averages over, and how noisy they are."""
 
     samples: int = knob(24, "How many noisy copies of the photo", low=2, high=200)
-    noise: float = knob(0.15, "Deviation of the noise, as a share of the photo's range", low=0.01, high=1.0, step=0.01)
-    seed: int = knob(0, "Which noise", low=0, high=2**31 - 1)
+    noise: float = knob(
+        0.15, "Standard deviation of the noise, as a share of the photo's range", low=0.01, high=1.0, step=0.01
+    )
+    seed: int = knob(0, "Seed of the noise", low=0, high=2**31 - 1)
 
 
 @dataclass(frozen=True)
 class Path(Options):
     """From where, and in how many steps, integrated gradients walks to the photo."""
 
-    steps: int = knob(32, "How many points between the baseline and the photo", low=4, high=400)
-    baseline: str = knob("mean colour", "The photo that says nothing", choices=("mean colour", "blurred"))
+    steps: int = knob(32, "How many steps between the baseline and the photo", low=4, high=400)
+    baseline: str = knob("mean colour", "The baseline image", choices=("mean colour", "blurred"))
 
 
 def gradient(asked: Forward, goal: Target, x: Tensor) -> Tensor:
@@ -91,5 +93,5 @@ def guided_backprop(asked: Forward, goal: Target, options: None) -> Steps:
     with Guided() as mode:
         found = gradient(asked, goal, asked.x)[0]
     if not mode.met:
-        raise RequestError("This net has no ReLU, so nothing would be guided; choose saliency or SmoothGrad.")
+        raise RequestError("This network has no ReLU, which guided backprop needs; choose saliency or SmoothGrad.")
     return found

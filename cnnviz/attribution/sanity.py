@@ -27,8 +27,8 @@ from cnnviz.options import Options, knob
 class Randomisation(Options):
     """How far the dial is turned, and by which noise."""
 
-    stops: int = knob(6, "In how many turns the whole net is randomised", low=1, high=40)
-    seed: int = knob(0, "Which noise", low=0, high=2**31 - 1)
+    stops: int = knob(6, "In how many steps the whole network is randomised", low=1, high=40)
+    seed: int = knob(0, "Seed of the noise", low=0, high=2**31 - 1)
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ def grow(
     Layers are remembered on disk filter by filter, so an interrupted run goes on where it stopped.
     """
     if out.is_file():
-        raise RequestError(f"{out.name} is a file; name a folder for the pictures.")
+        raise RequestError(f"{out.name} is a file; name a folder for the images.")
     rank, world, device = _place(devices) if devices > 1 else (0, 1, device)
     engine = Engine(device=device, cache_dir=settings.cache(), weights=weights)
     engine.model(key, progress)

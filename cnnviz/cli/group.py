@@ -32,11 +32,11 @@ DEVICE = click.option(
     metavar="NAME",
     expose_value=False,
     callback=lambda context, _, value: _keep(context, "device", value),
-    help="Where nets run: auto, cpu, cuda, cuda:1 or mps; without it CNNVIZ_DEVICE.",
+    help="Where networks run: auto, cpu, cuda, cuda:1 or mps; without it CNNVIZ_DEVICE.",
 )
 MODEL = click.option("--model", "key", required=True, metavar="KEY", help="A key that `models` lists.")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
-NPY = click.option("--npy", is_flag=True, help="Also write the numbers, float32, beside the picture.")
+NPY = click.option("--npy", is_flag=True, help="Also write the array, float32, beside the image.")
 PHOTO = click.Path(path_type=Path)
 
 

@@ -12,6 +12,7 @@ from cnnviz.cli.group import DEVICE, JSON, MODEL, PHOTO, command, engine_for, lo
 from cnnviz.cli.output import count, document, progress, table
 from cnnviz.models import catalog
 from cnnviz.photo import Photo
+from cnnviz.probability import percent
 
 
 @command
@@ -28,7 +29,9 @@ def models(context: click.Context, as_json: bool) -> None:
 
 @command
 @MODEL
-@click.option("--size", type=click.IntRange(1, 4096), help="Side of the square input, px; the net's own without it.")
+@click.option(
+    "--size", type=click.IntRange(1, 4096), help="Side of the square input, px; the network's own without it."
+)
 @JSON
 @click.pass_context
 def layers(context: click.Context, key: str, size: int | None, as_json: bool) -> None:
@@ -76,7 +79,7 @@ def predict(context: click.Context, photos: Sequence[Path], key: str, top: int, 
     for path, answer in zip(photos, answers, strict=True):
         click.echo(shown(path))
         for one in answer:
-            click.echo(f"  {one.probability:7.2%}  {one.label}")
+            click.echo(f"  {percent(one.probability):>7}  {one.label}")
 
 
 @command
@@ -90,15 +93,15 @@ def evaluate(context: click.Context, data: Path, key: str, as_json: bool) -> Non
     from cnnviz.runtime import evaluate as evaluation
 
     evaluation.class_folders(data)
-    found = evaluation.evaluate(engine_for(context, key), key, data, progress(f"{key} judges", "photos", 1))
+    found = evaluation.evaluate(engine_for(context, key), key, data, progress(f"{key} predicts", "photos", 1))
     if found.skipped:
         click.echo(f"cnnviz: skipped {len(found.skipped)} unreadable files: {', '.join(found.skipped[:5])}", err=True)
     if as_json:
         listed = dataclasses.asdict(found)
         listed.pop("skipped")
         return document(listed)
-    click.echo(f"{key}: {found.accuracy:.2%} of {found.images} photos right, loss {found.loss:.4f}")
-    head = ("is, called", *found.classes)
+    click.echo(f"{key}: {found.accuracy:.2%} of {found.images} photos correct, loss {found.loss:.4f}")
+    head = ("true, predicted", *found.classes)
     table(
         head, [(name, *map(str, row)) for name, row in zip(found.classes, found.confusion, strict=True)], range(1, 999)
     )

@@ -85,7 +85,7 @@ def targets(photos: Sequence[Path], out: Path) -> list[Path]:
     """The picture file for each photo: `out` itself, or in the folder `out` the photo's name as PNG."""
     if out.suffix and not out.is_dir():
         if out.suffix.lower() not in FORMATS:
-            raise RequestError(f"{out.name} would be no picture; end it in {', '.join(FORMATS)}, or name a folder.")
+            raise RequestError(f"{out.name} is not an image file; end it in {', '.join(FORMATS)}, or name a folder.")
         if len(photos) > 1:
             raise RequestError(f"{len(photos)} photos do not fit in the one file {out.name}; name a folder.")
         places = [out]

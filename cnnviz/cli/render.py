@@ -19,15 +19,15 @@ from cnnviz.photo import Photo
 @click.argument("photos", nargs=-1, required=True, type=PHOTO, metavar="PHOTO...")
 @MODEL
 @click.option("--class", "wanted", metavar="NAME|INDEX", help="The class to explain; the most probable without it.")
-@click.option("--layer", metavar="NAME", help="The layer to look from; the end of the trunk without it.")
+@click.option("--layer", metavar="NAME", help="The layer of the maps; the last one before pooling without it.")
 @click.option("--method", default="gradcam", show_default=True, metavar="NAME", help="How the map is computed.")
-@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="A knob of the method: samples=50.")
-@click.option("--versus", metavar="NAME|INDEX", help="What spoke for the class rather than for this one.")
+@click.option("--set", "settings", multiple=True, metavar="NAME=VALUE", help="An option of the method: samples=50.")
+@click.option("--versus", metavar="NAME|INDEX", help="Another class to contrast the class with.")
 @click.option(
     "--alpha", default="heat", show_default=True, type=click.Choice(("heat", "uniform")),
     help="Opacity of the map: growing with the heat, or uniform.",
 )  # fmt: skip
-@click.option("--out", required=True, type=PHOTO, help="A picture file; for several photos a folder.")
+@click.option("--out", required=True, type=PHOTO, help="An image file; for several photos a folder.")
 @NPY
 @DEVICE
 @click.pass_context
@@ -50,7 +50,7 @@ def heatmap(
 
     row = methods.method(method)
     if layer is not None and row.reads == "pixels":
-        raise RequestError(f"{row.title} looks at the photo itself, not from a layer; leave --layer out.")
+        raise RequestError(f"{row.title} is pixel-based and uses no layer; leave --layer out.")
     look_for(photos)
     engine = engine_for(context, key)
     from cnnviz import picture
@@ -68,7 +68,7 @@ def heatmap(
 @click.argument("photo", type=PHOTO)
 @MODEL
 @click.option("--layer", required=True, metavar="NAME", help="A layer that `layers` lists.")
-@click.option("--out", required=True, type=PHOTO, help="A picture file.")
+@click.option("--out", required=True, type=PHOTO, help="An image file.")
 @NPY
 @DEVICE
 @click.pass_context
@@ -87,7 +87,7 @@ def activations(context: click.Context, photo: Path, key: str, layer: str, out: 
 @MODEL
 @click.option("--layer", required=True, metavar="NAME|all|logits", help="A layer; all of them; or the classes.")
 @click.option("--channels", default="0-15", show_default=True, metavar="0-63|top:9|random:6", help="Which channels.")
-@click.option("--photo", type=PHOTO, help="The photo that top:N asks, or that --start photo begins with.")
+@click.option("--photo", type=PHOTO, help="The photo of top:N, or of --start photo.")
 @click.option("--recipe", default="auto", show_default=True, help="auto, lecture, post, or the name of a family.")
 @click.option("--devices", default=1, show_default=True, type=click.IntRange(1), help="Share all layers among devices.")
 @click.option("--out", required=True, type=PHOTO, help="A folder, for one PNG a filter and a contact sheet a layer.")

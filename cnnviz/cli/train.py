@@ -27,14 +27,14 @@ from cnnviz.train.plan import Plan
 
 @command
 @click.argument("target", metavar="PLAN.json|DATA|RUN", type=click.Path(path_type=Path))
-@click.option("--net", metavar="KEY", help="A torchvision CNN or a lecture net.")
-@click.option("--data", metavar="DIR", help="The folder of pictures, if not the one in the plan.")
-@click.option("--start", metavar="RUN", help="Begin with the weights of run/<id>@best.")
-@click.option("--title", help="What the net is called in lists.")
-@click.option("--augment", "preset", type=click.Choice(list(PRESETS)), help="Changes to every picture.")
+@click.option("--net", metavar="KEY", help="A torchvision CNN or a lecture network.")
+@click.option("--data", metavar="DIR", help="The folder of images, if not the one in the plan.")
+@click.option("--start", metavar="RUN", help="Initial weights: run/<id>@best.")
+@click.option("--title", help="The title of the network in lists.")
+@click.option("--augment", "preset", type=click.Choice(list(PRESETS)), help="Augmentation of the training images.")
 @click.option("--out", metavar="RUNS", type=click.Path(path_type=Path), help="Folder of runs; without it CNNVIZ_RUNS.")
-@click.option("--name", help="The run's name; without it one is made of the time and the net.")
-@click.option("--find-rate", is_flag=True, help="Look for a learning rate instead, and print it.")
+@click.option("--name", help="The run's name; without it one is made of the time and the network.")
+@click.option("--find-rate", is_flag=True, help="Run the learning rate finder instead, and print its suggestion.")
 @click.option("--attached", is_flag=True, help="Stop when standard input closes.")
 @JSON
 @knob_options(Plan)
@@ -62,7 +62,7 @@ def train(
     if (target / run.PLAN).is_file():
         if changes or preset:
             raise RequestError(
-                "A run goes on by its own plan; leave the other options out, or train its plan.json anew."
+                "A run resumes with its own plan; leave the other options out, or train its plan.json anew."
             )
         folder = target
         if find_rate and not (sought := run.is_trial(target)):  # a page has made the trial already
@@ -94,7 +94,7 @@ def train(
         if as_json:
             document({"suggestion": suggestion, "curve": curve})
         else:
-            click.echo("stopped before a rate was found" if suggestion is None else f"rate {suggestion:g}")
+            click.echo("stopped before a learning rate was found" if suggestion is None else f"rate {suggestion:g}")
         return code
     best = done.last("best")
     if as_json:
@@ -112,7 +112,7 @@ def train(
         return code
     if best:
         click.echo(f"best at step {best['step']}: {best['accuracy']:.2%} on val, loss {best['valid_loss']:.4f}")
-    net = f"; the net is run/{done.id}@best" if best else ""
+    net = f"; the model key is run/{done.id}@best" if best else ""
     click.echo(f"{state} after {time.monotonic() - began:.0f} s{net}")
     return code
 
@@ -125,7 +125,7 @@ def counting(out: Path, **given: Any) -> None:
     folder = write(out, Counting(**given), progress("drawing", "classes", 1))
     numbers = Counting(**given)
     total = numbers.per_class * (numbers.high - numbers.low + 1)
-    click.echo(f"{total:,} pictures of {numbers.low} to {numbers.high} circles in {folder}")
+    click.echo(f"{total:,} images of {numbers.low} to {numbers.high} circles in {folder}")
 
 
 def _plan(target: Path, changes: dict[str, Any], preset: str | None) -> Plan:
@@ -136,7 +136,7 @@ def _plan(target: Path, changes: dict[str, Any], preset: str | None) -> Plan:
     elif target.suffix.lower() == ".json":
         values = json.loads(plans.read(target).json())
     else:
-        raise RequestError(f"{target} is neither a plan (.json) nor a folder of pictures; check its name.")
+        raise RequestError(f"{target} is neither a plan (.json) nor a folder of images; check its name.")
     names = {field.name for field in dataclasses.fields(Augment)}
     augment = dataclasses.asdict(PRESETS[preset]) if preset else values.get("augment", {})
     augment |= {key: value for key, value in changes.items() if key in names}
@@ -161,8 +161,8 @@ def _speak(kind: str, values: dict[str, Any]) -> None:
     _quiet(kind, values)
     if kind in ("start", "resume"):
         click.echo(
-            f"{values['train']:,} pictures to learn from, {values['val']:,} to validate; {values['trainable']:,} of "
-            f"{values['parameters']:,} weights learn; {values['device']}"
+            f"{values['train']:,} training images, {values['val']:,} validation images;  {values['trainable']:,} of "
+            f"{values['parameters']:,} weights are trained;  {values['device']}"
         )
         click.echo("epoch  train loss  valid loss  accuracy  error rate  seconds")
     elif kind == "epoch":

@@ -66,13 +66,13 @@ def unpack(
                 if progress and (done % 100 == 0 or done == len(entries)):
                     progress(done, len(entries))
             if not written:
-                raise ArchiveError("This archive holds no pictures; put them in one folder per class and zip that.")
+                raise ArchiveError("This archive has no images; put them in one folder per class and zip that.")
             notes += _told(draft, ["/".join(_parts(entry)) for entry in entries if not _wanted(entry)])
         return Unpacked(folder, written, len(entries) - written)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as error:
         if isinstance(error, ArchiveError):
             raise
-        raise ArchiveError("This is no whole zip archive; make or upload it again.") from None
+        raise ArchiveError("This zip archive is incomplete or damaged; make or upload it again.") from None
     except OSError as error:
         raise ArchiveError(f"The archive could not be unpacked ({error.strerror or error}); free some space.") from None
 
@@ -112,7 +112,7 @@ def _checked(archive: zipfile.ZipFile, max_total: int) -> list[zipfile.ZipInfo]:
     if unpacked > max_total:
         raise ArchiveError(f"This archive unpacks to {unpacked / 2**30:.1f} GiB; the limit is {max_total / 2**30:.1f}.")
     if unpacked > MAX_RATIO * (sum(entry.compress_size for entry in entries) + 1000):
-        raise ArchiveError("This archive unpacks to hundreds of times its size, as no pictures do; it is refused.")
+        raise ArchiveError("This archive unpacks to hundreds of times its size, as no images do; it is refused.")
     seen: set[str] = set()
     files = []
     for entry in entries:

@@ -26,14 +26,14 @@ class Counting(Options):
 
     low: int = knob(1, "Fewest circles", low=0, high=200)
     high: int = knob(5, "Most circles", low=1, high=200)
-    per_class: int = knob(500, "Pictures of each number", low=2, high=20_000)
-    size: int = knob(128, "Side of the square picture", low=32, high=512, unit="px")
+    per_class: int = knob(500, "Images per class", low=2, high=20_000)
+    size: int = knob(128, "Side of the square image", low=32, high=512, unit="px")
     smallest: float = knob(4.0, "Smallest radius", low=1.5, high=100.0, step=0.5, unit="px")
     largest: float = knob(10.0, "Largest radius", low=1.5, high=100.0, step=0.5, unit="px")
     gap: float = knob(2.0, "Least space between circles and to the border", low=0.0, high=50.0, step=0.5, unit="px")
     style: str = knob("discs", "White discs, outlines, discs in any colour, or discs on noise", choices=STYLES)
-    val_share: float = knob(0.2, "Share of the pictures that validate", low=0.05, high=0.5, step=0.05)
-    seed: int = knob(0, "The same seed draws the same pictures", low=0)
+    val_share: float = knob(0.2, "Share of the images for validation", low=0.05, high=0.5, step=0.05)
+    seed: int = knob(0, "The same seed gives the same images", low=0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -67,7 +67,7 @@ def place(count: int, options: Counting, rng: np.random.Generator) -> np.ndarray
             return rng.permutation(found)
     raise CountingError(
         f"{count} circles of radius {options.smallest:g} to {options.largest:g} do not fit into "
-        f"{options.size} x {options.size} pixels; make them smaller or the picture larger."
+        f"{options.size} x {options.size} pixels; make them smaller or the image larger."
     )
 
 
@@ -129,7 +129,5 @@ def write(folder: Path | str, options: Counting, progress: Callable[[int, int], 
                 if progress:
                     progress(done, len(numbers))
     except OSError as error:
-        raise CountingError(
-            f"The pictures could not be written ({error.strerror or error}); free some space."
-        ) from None
+        raise CountingError(f"The images could not be written ({error.strerror or error}); free some space.") from None
     return folder

@@ -63,8 +63,8 @@ def fetch(
     except (OSError, http.client.HTTPException, RuntimeError) as error:
         reason = str(getattr(error, "reason", None) or error).splitlines()[0]
         raise CatalogError(
-            f"{known.title} cannot be downloaded ({reason}); try again with a network, "
-            "or upload the pictures as a zip with one folder per class."
+            f"{known.title} cannot be downloaded ({reason}); try again online, "
+            "or upload the images as a zip with one folder per class."
         ) from None
     return folder
 

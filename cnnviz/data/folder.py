@@ -63,14 +63,14 @@ def read(root: Path | str, *, share: float = 0.2, seed: int = 0) -> DataSet:
     """
     root = Path(root)
     if not root.is_dir():
-        raise FolderError(f"There is no folder {root.name or root}; check its name, or upload the pictures as a zip.")
+        raise FolderError(f"There is no folder {root.name or root}; check its name, or upload the images as a zip.")
     root = _unwrapped(root)
     named = {split: next((root / n for n in names if (root / n).is_dir()), None) for split, names in SPLITS.items()}
     whole = named["train"] or root
     classes = tuple(sorted((p.name for p in _folders(whole) if _pictures(p)), key=order))
     if len(classes) < 2:
         raise FolderError(
-            f"{root.name} holds {len(classes)} folders with pictures, which have to be at least two classes; "
+            f"{root.name} holds {len(classes)} folders with images, which have to be at least two classes; "
             "make one folder per class, or train/<class> and val/<class>."
         )
     train, val = _split(whole, classes), _split(named["val"], classes)
@@ -78,7 +78,7 @@ def read(root: Path | str, *, share: float = 0.2, seed: int = 0) -> DataSet:
     if not len(val):
         train, val = _divided(train, len(classes), share, seed)
     if not len(train) or not len(val):
-        raise FolderError(f"{root.name} has too few pictures for a training and a validation split; add some.")
+        raise FolderError(f"{root.name} has too few images for a training and a validation split; add some.")
     return DataSet(root, classes, train, val, test)
 
 
@@ -155,7 +155,7 @@ def _pictures(folder: Path) -> list[Path]:
         if p.suffix.lower() in SUFFIXES and not p.name.startswith(".") and not p.is_symlink() and p.is_file()
     )
     if len(found) > MAX_PICTURES:
-        raise FolderError(f"{folder.name} holds more than {MAX_PICTURES:,} pictures; take a part of them.")
+        raise FolderError(f"{folder.name} holds more than {MAX_PICTURES:,} images; take a part of them.")
     return found
 
 

@@ -101,7 +101,7 @@ class Pictures:
             if (i + 1) % CHUNK == 0 or i + 1 == len(self.paths):
                 progress(i + 1, len(self.paths))
         if not kept:
-            raise FolderError("None of the pictures can be read; check the files.")
+            raise FolderError("None of the images can be read; check the files.")
         self.pixels, self.labels = pixels[: len(kept)], self.labels[torch.tensor(kept)]
         self.paths = tuple(self.paths[i] for i in kept)
 
@@ -162,7 +162,7 @@ def measure(pictures: Pictures, most: int = 1000) -> tuple[tuple[float, ...], tu
         counts = counts + torch.stack(found)  # (C, 256)
     total = counts.sum(-1)
     if not total.any():
-        raise FolderError("None of the pictures can be read; check the files.")
+        raise FolderError("None of the images can be read; check the files.")
     mean = (counts * shades).sum(1) / total
     deviation = ((counts * (shades - mean[:, None]) ** 2).sum(1) / (total - 1)).sqrt()
     return tuple(round(float(m) / 255, 4) for m in mean), tuple(max(0.01, round(float(d) / 255, 4)) for d in deviation)

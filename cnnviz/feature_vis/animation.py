@@ -57,7 +57,7 @@ def film(frames: Iterable[np.ndarray], count: int, seconds: float = 4.0, rest: f
                 even = np.ascontiguousarray(frame[: len(frame) // 2 * 2, : frame.shape[1] // 2 * 2, ::-1])  # for chroma
                 code = cv2.VideoWriter.fourcc(*"vp09")
                 if not writer.isOpened() and not writer.open(str(path), code, pace, even.shape[1::-1]):
-                    raise RequestError("OpenCV on this machine writes no VP9; take the GIF instead.")
+                    raise RequestError("OpenCV on this machine cannot write VP9; use the GIF instead.")
                 writer.write(even)
             for _ in range(round(pace * rest)):
                 writer.write(even)

@@ -13,31 +13,31 @@ from cnnviz.options import Options, RequestError, knob
 class Ascent(Options):
     """The knobs of gradient ascent on a picture (Erhan et al., 2009; Olah, Mordvintsev, Schubert, 2017)."""
 
-    steps: int = knob(64, "How often the picture is changed", low=1, high=2000)
-    rate: float = knob(0.4, "How far a step moves a pixel, in standard deviations", low=0.001, high=50.0, step=0.05)
+    steps: int = knob(64, "Steps of gradient ascent", low=1, high=2000)
+    rate: float = knob(0.4, "Step size, in standard deviations of a pixel", low=0.001, high=50.0, step=0.05)
     size: int | None = knob(
-        None, "Side of the picture; None takes what the layer's receptive field asks for", low=16, high=1024, unit="px"
+        None, "Side of the image; None derives it from the layer's receptive field", low=16, high=1024, unit="px"
     )
-    seed: int = knob(0, "The same seed gives the same picture", low=0, high=2**31 - 1)
-    jitter: int = knob(4, "Each step shifts the picture by up to this much", low=0, high=64, unit="px")
-    rotate: float = knob(0.0, "Each step turns the picture by up to this much", low=0.0, high=45.0, unit="degrees")
-    scale: float = knob(0.0, "Each step zooms the picture by up to this share", low=0.0, high=0.5, step=0.01)
-    crop: float = knob(0.0, "Each step shows the net a random window, smaller by this share", low=0.0, high=0.5)
-    decay: float = knob(0.0, "Pull of every pixel towards gray", low=0.0, high=0.5)
-    tv: float = knob(0.0, "Price of differences between neighbours (total variation)", low=0.0, high=10.0)
+    seed: int = knob(0, "The same seed gives the same image", low=0, high=2**31 - 1)
+    jitter: int = knob(4, "Each step shifts the image by up to this much", low=0, high=64, unit="px")
+    rotate: float = knob(0.0, "Each step rotates the image by up to this much", low=0.0, high=45.0, unit="degrees")
+    scale: float = knob(0.0, "Each step scales the image by up to this share", low=0.0, high=0.5, step=0.01)
+    crop: float = knob(0.0, "Each step uses a random crop, smaller by this share", low=0.0, high=0.5)
+    decay: float = knob(0.0, "L2 penalty: pulls every pixel towards gray", low=0.0, high=0.5)
+    tv: float = knob(0.0, "Total-variation penalty: on differences between neighbouring pixels", low=0.0, high=10.0)
     blur: float = knob(0.0, "Each step is smoothed by a Gaussian of this width", low=0.0, high=8.0, unit="px")
     canvas: str = knob(
-        "fourier", "What is changed: pixels, or frequencies of the picture", choices=("fourier", "pixel")
+        "fourier", "What is optimised: pixels, or Fourier coefficients of the image", choices=("fourier", "pixel")
     )
-    decorrelate: bool = knob(True, "Stir colours as in natural pictures (frequencies only)")
+    decorrelate: bool = knob(True, "Decorrelate colours, as in natural images (frequencies only)")
     clip: bool = knob(True, "Keep pixels in the range that can be shown (pixels only)")
-    start: str = knob("noise", "The first picture", choices=("noise", "gray", "photo"))
-    noise: float = knob(0.1, "How strong the noise of the first picture is", low=0.0, high=1.0)
-    coarse: int = knob(1, "How many halved canvases come first", low=0, high=3)
+    start: str = knob("noise", "The initial image", choices=("noise", "gray", "photo"))
+    noise: float = knob(0.1, "Standard deviation of the initial noise", low=0.0, high=1.0)
+    coarse: int = knob(1, "Coarse-to-fine levels before the full size", low=0, high=3)
     objective: str = knob("mean", "The mean of the channel's map, or its middle unit", choices=("mean", "centre"))
-    focus: float = knob(2.0, "How much other channels are held down; 0 minds only the wanted one", low=0.0, high=8.0)
+    focus: float = knob(2.0, "Penalty on the other channels; 0 for the wanted one alone", low=0.0, high=8.0)
     step: str = knob("normalised", "The gradient at unit length, or Adam", choices=("normalised", "adam"))
-    diversity: float = knob(0.0, "How much pictures of the same channel are kept apart", low=0.0, high=10.0)
+    diversity: float = knob(0.0, "Diversity penalty between images of one channel", low=0.0, high=10.0)
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,7 @@ def canvases(where: Setup, ascent: Ascent, starts: InitialImages) -> tuple[list[
             raise AscentError(f"Layer {where.layer!r} does not run on {where.side} px ({maps}); choose another size.")
         if maps.ndim not in (2, 4):
             raise AscentError(
-                f"Layer {where.layer!r} puts out {tuple(maps.shape[1:])}; choose one with maps or logits."
+                f"Layer {where.layer!r} has output {tuple(maps.shape[1:])}; choose one with feature maps or logits."
             )
         if _lone(maps) and isinstance(larger := _black(where, 2 * where.side), Tensor) and not _lone(larger):
             raise AscentError(

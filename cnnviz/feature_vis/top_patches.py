@@ -69,7 +69,7 @@ def patches(
             maps = run(preprocess.tensor(preprocess.see(photo)))
         if maps.ndim != 4:
             raise LayerError(
-                f"Layer {layer!r} puts out {tuple(maps.shape[1:])}, not maps; choose a convolutional layer."
+                f"Layer {layer!r} has output {tuple(maps.shape[1:])}, not feature maps; choose a convolutional layer."
             )
         value, unit = maps[0].flatten(1).max(1)  # (K, h, w) -> (K,)
         row = torch.stack([value.double(), torch.full_like(value, len(names)).double(), unit.double()], 1)[:, None]

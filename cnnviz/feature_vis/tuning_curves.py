@@ -62,27 +62,25 @@ class Tuning:
     def badge(self, channel: int) -> str:
         """What the channel is tuned to, in a few words."""
         if channel in self.dead:
-            return "dead: nothing moved it"
+            return "dead: no response to any image"
         said = []
         stripes, hue, gray = (curve[channel].max() for curve in (self.orientation, self.hue, self.gray))
         disc = self.size[channel].max()
         most = max(stripes, hue, gray, disc)
         if most <= 0:
-            return "held down by everything here"
+            return "below its mean for every image"
         if stripes > 0.5 * most:
             angle, sharp = preferred(self.orientation[channel], ORIENTATIONS, 2)
             period = PERIODS[int(self.frequency[channel].argmax())]
-            said.append(f"stripes at {angle:.0f}°" if sharp > 0.25 else "stripes of any direction")
-            said.append(f"{period:g} px apart")
+            said.append(f"gratings at {angle:.0f}°" if sharp > 0.25 else "gratings of any orientation")
+            said.append(f"wavelength {period:g} px")
         if hue > 0.5 * most and hue > 1.2 * gray:
             angle, sharp = preferred(self.hue[channel], HUES, 1)
             said.append(COLOURS[round(angle / 30) % 12] if sharp > 0.2 else "any colour")
         elif gray > 0.5 * most:
-            said.append(
-                "bright surfaces" if self.gray[channel, 2:].max() > self.gray[channel, :2].max() else "dark surfaces"
-            )
+            said.append("bright areas" if self.gray[channel, 2:].max() > self.gray[channel, :2].max() else "dark areas")
         if disc > 0.7 * most:
-            said.append(f"spots of {SIZES[int(self.size[channel].argmax())]:g} px")
+            said.append(f"discs of {SIZES[int(self.size[channel].argmax())]:g} px")
         return ", ".join(said)
 
 

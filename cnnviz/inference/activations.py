@@ -43,7 +43,9 @@ class Activations:
 def activations(layer: str, out: Tensor, seen: np.ndarray) -> Activations:
     """The activations in one layer's output (1, C, H, W); `LayerError` where that is no stack of maps."""
     if out.ndim != 4:
-        raise LayerError(f"Layer {layer!r} puts out {tuple(out.shape[1:])}, not maps; choose a convolutional layer.")
+        raise LayerError(
+            f"Layer {layer!r} has output {tuple(out.shape[1:])}, not feature maps; choose a convolutional layer."
+        )
     maps = out[0].float().contiguous().cpu().numpy()  # (1, C, H, W) -> (C, H, W)
     flat = maps.reshape(len(maps), -1)  # (C, H, W) -> (C, H*W)
     mean, top, alive = flat.mean(1), flat.max(1), (flat > 0).mean(1, dtype=np.float32)

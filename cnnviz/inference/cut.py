@@ -63,7 +63,7 @@ def traced(net: nn.Module, layer: str) -> tuple[fx.Graph, int]:
     with LOCK:
         graph, ends = _graph(net)
     if layer not in ends:
-        raise LayerError(f"Layer {layer!r} does not run on its own in this net; choose another one.")
+        raise LayerError(f"Layer {layer!r} cannot be run on its own in this network; choose another one.")
     return graph, ends[layer]
 
 
@@ -119,7 +119,7 @@ def _trace(net: nn.Module) -> tuple[fx.Graph, dict[str, int]]:
 
 def _split(net: nn.Module, graph: fx.Graph, ends: dict[str, int], layer: str) -> Cut:
     if layer not in ends:
-        raise LayerError(f"Layer {layer!r} does not run on its own in this net; choose another one.")
+        raise LayerError(f"Layer {layer!r} cannot be run on its own in this network; choose another one.")
     nodes = list(graph.nodes)
     at = ends[layer]
     before, after = nodes[: at + 1], nodes[at + 1 :]

@@ -46,7 +46,7 @@ def first_layer(net: nn.Module) -> FirstLayer:
             weights = module.weight.detach().cpu().numpy()
             weights.setflags(write=False)
             return FirstLayer(name, weights)
-    raise FirstLayerError("This net has no convolution; choose one in the sidebar that has.")
+    raise FirstLayerError("This network has no convolution; choose one in the sidebar that has.")
 
 
 def told(fits: Sequence[Fit]) -> dict[str, np.ndarray]:

@@ -90,7 +90,7 @@ def default_layer(net: nn.Module, input_size: Size) -> str:
     wide = [run for run in blocks if max(run.shape[1:]) > 1]  # 1 x 1: already pooled, where there was more to pool
     if found := wide or blocks or runs:
         return found[-1].name
-    raise LayerError("This net has no layer that puts out maps; choose a convolutional net.")
+    raise LayerError("This network has no layer with feature maps; choose a convolutional network.")
 
 
 def _runs(net: nn.Module, input_size: Size) -> list[_Run]:

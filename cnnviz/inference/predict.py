@@ -110,7 +110,7 @@ def target(labels: tuple[str, ...], classes: int, wanted: str | int | numbers.In
         return _index(int(wanted), classes)
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5) or [known for known in names if name in known][:3]
     hint = ", ".join(labels[names.index(known)] for known in near) or f"an index from 0 to {classes - 1}"
-    raise TargetError(f"This net has no class {wanted!r}; try {hint}.")
+    raise TargetError(f"This network has no class {wanted!r}; try {hint}.")
 
 
 def plain(name: str) -> str:
@@ -122,4 +122,4 @@ def plain(name: str) -> str:
 def _index(index: int, classes: int) -> int:
     if 0 <= index < classes:
         return index
-    raise TargetError(f"This net has no class {index}; it has the classes 0 to {classes - 1}.")
+    raise TargetError(f"This network has no class {index}; it has the classes 0 to {classes - 1}.")

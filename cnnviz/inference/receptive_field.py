@@ -28,7 +28,9 @@ def of_net(net: nn.Module) -> Mapping[str, Field]:
     try:
         graph = Tracer().trace(net)
     except Exception as error:
-        raise ReceptiveError("This net's structure depends on its input, so its fields cannot be told.") from error
+        raise ReceptiveError(
+            "The structure of this network depends on its input, so its receptive fields are unknown."
+        ) from error
     modules = dict(net.named_modules())
     fields: dict[fx.Node, Field] = {}
     named: dict[str, Field] = {}
@@ -110,14 +112,14 @@ def effective(net: nn.Module, layer: str, pixels: np.ndarray) -> np.ndarray:
     from cnnviz.inference.tap import tap
 
     if layer not in dict(net.named_modules()):
-        raise ReceptiveError(f"The net has no layer {layer!r}.")
+        raise ReceptiveError(f"The network has no layer {layer!r}.")
     device = next(net.parameters()).device
     x = torch.from_numpy(np.ascontiguousarray(pixels, np.float32)).to(device).requires_grad_()
     with torch.enable_grad():
         _, maps = tap(net, x, (layer,), stop=True)
         found = maps[layer]
         if found.ndim != 4:
-            raise ReceptiveError(f"{layer} gives no map; choose a convolution or pooling layer.")
+            raise ReceptiveError(f"{layer} has no feature map; choose a convolution or pooling layer.")
         unit = found[:, :, found.shape[2] // 2, found.shape[3] // 2]  # (N, C)
     signs = torch.randint(0, 2, (_PROBES, *unit.shape), generator=torch.Generator().manual_seed(0)) * 2 - 1
     power = torch.zeros(x.shape[2:], device=device)

@@ -37,7 +37,7 @@ def module(net: nn.Module, layer: str) -> nn.Module:
             pass
     names = [name for name, _ in net.named_modules() if name]
     near = difflib.get_close_matches(layer, names, n=3, cutoff=0.3) or names[-3:]
-    raise LayerError(f"This net has no layer {layer!r}; the closest are {', '.join(near)}.")
+    raise LayerError(f"This network has no layer {layer!r}; the closest are {', '.join(near)}.")
 
 
 def tap(
@@ -62,7 +62,7 @@ def tap(
     except _Reached:
         pass
     if missing := [name for name in modules if name not in kept]:
-        raise LayerError(f"Layer {missing[0]!r} gave no map for this input; choose another one.")
+        raise LayerError(f"Layer {missing[0]!r} has no feature map for this input; choose another one.")
     return None if stop else logits, {name: kept[name] for name in modules}
 
 

@@ -85,7 +85,7 @@ def build(name: str, spec: Mapping[str, Any]) -> nn.Module:
             return lecture_net(switched(name, spec))
         head = Head(**spec)
     except TypeError as error:
-        raise RequestError(f"The card describes the net {name} in a way that is unknown here ({error}).") from None
+        raise RequestError(f"The card describes the network {name} in an unknown way ({error}).") from None
     net = torchvision_net(name)
     graft(net, name, head)
     return net
@@ -105,7 +105,7 @@ def graft(net: nn.Module, name: str, head: Head) -> str:
     if row is None:
         raise RequestError(f"{name} cannot be given a new head; choose a torchvision CNN.")
     if head.pooling == "flatten" and row.pool is None:
-        raise RequestError(f"{name} pools its maps by itself, so they cannot be flattened; choose pooling gap.")
+        raise RequestError(f"{name} has its own pooling, so its maps cannot be flattened; choose pooling gap.")
     _behead(net, row, head.pooling)
     parts: OrderedDict[str, nn.Module] = OrderedDict()
     features = _features(name, head.size, head.pooling, row)

@@ -105,7 +105,7 @@ def read_card(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError):
         raise RequestError(f"The card {path.name} cannot be read; write it again or remove it.") from None
     if not isinstance(card, dict) or not isinstance(card.get("net"), str):
-        raise RequestError(f'The card {path.name} does not name its net; add an entry such as "net": "resnet18".')
+        raise RequestError(f'The card {path.name} does not name its network; add an entry such as "net": "resnet18".')
     return card
 
 
@@ -114,7 +114,7 @@ def unknown(key: str, weights: Path | str | None = None, runs: Path | str | None
     keys = [row.key for row in rows(weights, runs)]
     close = difflib.get_close_matches(key, keys, n=3, cutoff=0.5) or [k for k in keys if k.endswith(f"/{key}")]
     hint = f"did you mean {' or '.join(close)}?" if close else "`python -m cnnviz models` lists them all."
-    return UnknownNet(f"There is no net {key!r}; {hint}")
+    return UnknownNet(f"There is no network {key!r};  {hint}")
 
 
 def _bundled() -> list[ModelInfo]:

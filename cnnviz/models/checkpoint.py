@@ -58,7 +58,7 @@ def contents(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...]]:
         raise CheckpointError(f"{path.name} is empty; download or save it again.")
     if size > LARGEST:
         raise CheckpointError(
-            f"{path.name} has {size / 2**30:.1f} GiB, more than {LARGEST >> 30} GiB; choose a smaller one."
+            f"{path.name} is {size / 2**30:.1f} GiB, more than {LARGEST >> 30} GiB; choose a smaller one."
         )
     with path.open("rb") as file:
         kind = shelf.kind(file.read(9), size)
@@ -66,7 +66,7 @@ def contents(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...]]:
     found = _safetensors(path) if safe else _torch(path, size)
     state, names = _unwrap(found), labels.named(_metadata(path) if safe else found)
     if not state:
-        raise CheckpointError(f"{path.name} holds no weights; save it with torch.save(net.state_dict(), ...).")
+        raise CheckpointError(f"{path.name} has no weights;  save it with torch.save(net.state_dict(), ...).")
     _refuse_odd(state, path.name)
     if sum(4 * tensor.numel() for tensor in state.values()) > LARGEST:  # as float32, which `fit` makes of them
         raise CheckpointError(f"{path.name} unpacks to more than {LARGEST >> 30} GiB; choose a smaller one.")
@@ -90,13 +90,13 @@ def fit(net: nn.Module, state: Mapping[str, Tensor], name: str = "the checkpoint
         faults = (_some("lacks", lacking), _some("has no place for", unknown), _some("differs in", shapes), detail)
         raise CheckpointError(
             f"{name} does not fit {type(net).__name__}: it {'; it '.join(filter(None, faults))}. "
-            "Choose the net it was saved from."
+            "Choose the network it was saved from."
         )
     values = {key: state[key] if key in state else torch.zeros((), dtype=torch.long) for key in wanted}
     values = {key: value.float() if value.is_floating_point() else value for key, value in values.items()}
     if broken := next((key for key, value in values.items() if not _finite(value)), None):
         raise CheckpointError(
-            f"{name} holds numbers that are not finite (in {broken}), so its training went wrong; save an earlier one."
+            f"{name} has NaN or infinite weights (in {broken}), so its training diverged; save an earlier one."
         )
     with torch.no_grad():
         for key, value in values.items():
@@ -167,7 +167,7 @@ def _torch(path: Path, size: int) -> object:
     except pickle.UnpicklingError as error:
         if re.search("Unsupported (global|class)|GLOBAL", str(error)):
             raise CheckpointError(
-                f"{path.name} holds program code, not only weights, and was not opened; "
+                f"{path.name} contains program code,  not only weights, and was not opened; "
                 "save it with torch.save(net.state_dict(), ...) or as .safetensors."
             ) from None
         raise CheckpointError(f"{path.name} is not a readable checkpoint; save or download it again.") from None

@@ -39,7 +39,7 @@ def name_of(state: Mapping[str, Tensor], file: str = "the checkpoint") -> str:
         f"{name} ({share:.0%} of its layers)" for share, name in sorted(best, reverse=True)[:3] if share
     )
     hint = f"the closest are {closest}" if closest else f"it begins with {', '.join(list(shapes)[:3])}"
-    raise CheckpointError(f"{file} fits no net known here ({hint}); use a torchvision CNN or a lecture net.")
+    raise CheckpointError(f"{file} fits no known network ({hint}); use a torchvision CNN or a lecture network.")
 
 
 def skeleton(name: str, state: Mapping[str, Tensor]) -> nn.Module:

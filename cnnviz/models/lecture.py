@@ -24,15 +24,17 @@ class LectureNet(Options):
 
     title: str
     widths: tuple[int, ...]
-    head: str = knob("gap", "How maps become a vector: all positions in a row, or one mean per channel", choices=HEADS)
+    head: str = knob(
+        "gap", "Pooling before the head: flatten, or global average pooling (one mean per channel)", choices=HEADS
+    )
     pools: int = knob(2, "How many convolutions are followed by a 2 x 2 max pooling", low=0, high=8)
     hidden: int = knob(0, "Units of the hidden layer before the output; 0 for none", low=0, high=4096)
     outputs: int = knob(10, "Logits; 1 means one sigmoid for two classes", low=1, high=10_000)
     channels: int = knob(1, "Input channels: 1 for gray, 3 for colour", choices=(1, 3))
     size: int = knob(28, "Side of the square input", low=16, high=512, unit="px")
-    dropout: float = knob(0.0, "Share of the features dropped while training", low=0.0, high=0.9, step=0.05)
-    batch_norm: bool = knob(False, "Normalise each channel over the batch after its convolution")
-    head_norm: bool = knob(False, "Normalise the features over the batch before the head")
+    dropout: float = knob(0.0, "Dropout: share of the features set to zero in training", low=0.0, high=0.9, step=0.05)
+    batch_norm: bool = knob(False, "BatchNorm after each convolution")
+    head_norm: bool = knob(False, "BatchNorm before the head")
 
     @property
     def features(self) -> int:
@@ -118,9 +120,9 @@ _MNIST = (32, 64, 64)
 _CATS = (32, 64, 128, 128)
 NETS: dict[str, LectureNet] = {
     "mnist_base": LectureNet("MNIST convolutional base", _MNIST, head="none"),
-    "mnist_flatten": LectureNet("MNIST net, flattened", _MNIST, head="flatten", hidden=64),
-    "mnist_gap": LectureNet("MNIST net, global average pooling", _MNIST, head="gap"),
-    "mnist_no_pool": LectureNet("MNIST net without max pooling", _MNIST, head="flatten", hidden=64, pools=0),
+    "mnist_flatten": LectureNet("MNIST network, flatten", _MNIST, head="flatten", hidden=64),
+    "mnist_gap": LectureNet("MNIST network, global average pooling", _MNIST, head="gap"),
+    "mnist_no_pool": LectureNet("MNIST network without max pooling", _MNIST, head="flatten", hidden=64, pools=0),
     "cats_gap": LectureNet(
         "Cats and dogs, global average pooling",
         _CATS,
@@ -133,7 +135,7 @@ NETS: dict[str, LectureNet] = {
         dropout=0.5,
     ),
     "cats_flatten": LectureNet(
-        "Cats and dogs, flattened",
+        "Cats and dogs, flatten",
         _CATS,
         head="flatten",
         pools=4,

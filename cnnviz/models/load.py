@@ -114,7 +114,7 @@ def _carded(key: str, card: Path, tensors: Path, source: str) -> Model:
     if said["net"] not in known:
         near = difflib.get_close_matches(said["net"], known, n=1)
         hint = f"write {near[0]}" if near else "correct it"
-        raise RequestError(f"The card {card.name} names the net {said['net']!r}, which is unknown; {hint}.")
+        raise RequestError(f"The card {card.name} names the network {said['net']!r}, which is unknown; {hint}.")
     return _filled(key, str(said.get("title") or key), said["net"], checkpoint.read(tensors), source, tensors, said)
 
 
@@ -140,7 +140,7 @@ def _filled(
         preprocess = Preprocess.parse(card["preprocess"])
         if preprocess.channels != (takes := _inputs(net)):
             raise RequestError(
-                f"The card of {key} gives {preprocess.channels} channels to a net of {takes}; correct it."
+                f"The card of {key} gives {preprocess.channels} channels to a network of {takes};  correct it."
             )
     outputs = _outputs(net)
     wanted = 2 if outputs == 1 else outputs

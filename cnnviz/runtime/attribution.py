@@ -130,7 +130,9 @@ def ladder(
     """
     model, row = backend.model(key), methods.method(method)
     if row.reads != "maps":
-        raise RequestError(f"{row.title} has no ladder; choose Grad-CAM or another method that reads maps.")
+        raise RequestError(
+            f"{row.title} is not computed for all layers; choose  Grad-CAM or another method that reads maps."
+        )
     chosen = tuple(layers or stages(backend, key))
     second = None if versus is None else backend.target(key, photo, versus)
     wanted = [Target(backend.target(key, photo, t), second, against) for t in targets]

@@ -184,7 +184,7 @@ class Backend:
             else:
                 logits = self.forward(model, photo, layer).logits.detach()
             if logits.ndim != 2:
-                raise RequestError(f"{model.title} puts out maps and no classes; choose a net with a head.")
+                raise RequestError(f"{model.title} has feature maps and no classes; choose a network with a head.")
             return read_only(logits[0].float().cpu().numpy())
 
         key = (*ident_of(model), "logits", photo.digest)
@@ -208,7 +208,7 @@ class Backend:
             except torch.OutOfMemoryError as error:
                 torch.cuda.empty_cache()
                 raise DeviceError(
-                    "The GPU has too little free memory for this; choose a smaller net, or start with device cpu."
+                    "The GPU has too little free memory for this; choose a smaller network, or start with device cpu."
                 ) from error
 
     def run_steps(self, steps: Generator[float, None, T], progress: Progress | None) -> T:

@@ -53,11 +53,11 @@ def evaluate(
     found = class_folders(folder)
     model = backend.model(key)
     if not model.labels:
-        raise EvaluationError(f"{model.title} puts out maps and no classes; choose a net with a head.")
+        raise EvaluationError(f"{model.title} has feature maps and no classes; choose a network with a head.")
     true_of = match([path.name for path in found], model.labels)
     photos = [(path, index) for place, index in zip(found, true_of, strict=True) for path in pictures(place)]
     if not photos:
-        raise EvaluationError(f"The folders in {folder.name} hold no photos ({', '.join(SUFFIXES)}); add some.")
+        raise EvaluationError(f"The folders in {folder.name} have no photos ({', '.join(SUFFIXES)}); add some.")
     pairs: list[tuple[int, int]] = []
     loss, skipped = 0.0, list[str]()
     with ThreadPoolExecutor() as pool:  # decoding photos takes as long as the net
@@ -115,7 +115,9 @@ def _named(name: str, labels: Sequence[str]) -> int:
     try:
         return target(tuple(labels), len(labels), name)
     except RequestError as error:
-        raise EvaluationError(f"The folder {name!r} is no class of this net; rename or remove it. {error}") from None
+        raise EvaluationError(
+            f"The folder {name!r} is no class of this network; rename or remove it. {error}"
+        ) from None
 
 
 def _forms(name: str) -> set[str]:

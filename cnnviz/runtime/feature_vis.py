@@ -195,7 +195,7 @@ def _unpack(arrays: Mapping[str, np.ndarray]) -> FilterImage:
     layer, terms, before, value, count = json.loads(bytes(arrays["about"]))
     strip = cv2.imdecode(arrays["strip"], cv2.IMREAD_COLOR)
     if strip is None:
-        raise ValueError("The strip of frames is damaged.")
+        raise ValueError("The frames are damaged.")
     frames = strip[..., ::-1].reshape(count, -1, strip.shape[1], 3)  # (F*h, w, 3) -> (F, h, w, 3)
     aim = Aim(tuple((int(channel), float(weight)) for channel, weight in terms))
     picture, start, curve = (read_only(arrays[name]) for name in ("picture", "start", "curve"))

@@ -34,10 +34,10 @@ class ConvolutionError(RequestError):
 class Sliding(Options):
     """How a window walks over a picture."""
 
-    stride: int = knob(1, "How many pixels the window moves at each step.", low=1, high=16, unit="px")
-    padding: int = knob(0, "How many pixels are added around the picture.", low=0, high=64, unit="px")
-    mode: str = knob("zero", "What the added pixels hold.", choices=MODES)
-    dilation: int = knob(1, "How far apart the window's cells stand.", low=1, high=16, unit="px")
+    stride: int = knob(1, "How many pixels the kernel moves at each step.", low=1, high=16, unit="px")
+    padding: int = knob(0, "How many pixels are added around the image.", low=0, high=64, unit="px")
+    mode: str = knob("zero", "The values of the added pixels.", choices=MODES)
+    dilation: int = knob(1, "Spacing of the kernel's weights.", low=1, high=16, unit="px")
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def _shapes(image: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndar
     if planes.ndim != 3 or bank.ndim != 4 or bank.shape[-1] != bank.shape[-2]:
         raise ConvolutionError(f"An image {image.shape} and weights {weights.shape} do not fit; kernels are square.")
     if bank.shape[1] != planes.shape[0]:
-        raise ConvolutionError(f"The kernel has {bank.shape[1]} channels and the picture {planes.shape[0]}.")
+        raise ConvolutionError(f"The kernel has {bank.shape[1]} channels and the image {planes.shape[0]}.")
     return planes, bank
 
 

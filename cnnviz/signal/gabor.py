@@ -26,10 +26,10 @@ class Gabor(Options):
     """One Gabor filter. The wave runs along theta, so its stripes stand across it."""
 
     frequency: float = knob(
-        0.1, "Waves per pixel; above 0.5 they alias.", low=0.01, high=1.0, step=0.005, unit="cycles/px"
+        0.1, "Cycles per pixel; above 0.5 they alias.", low=0.01, high=1.0, step=0.005, unit="cycles/px"
     )
     theta: float = knob(
-        0.0, "Orientation: the direction in which the wave runs.", low=-360.0, high=360.0, step=1.0, unit="degrees"
+        0.0, "Orientation: the direction of the wave.", low=-360.0, high=360.0, step=1.0, unit="degrees"
     )
     sigma: float = knob(
         3.0, "Standard deviation of the Gaussian along the wave.", low=0.3, high=16.0, step=0.1, unit="px"
@@ -109,7 +109,7 @@ def responses(image: np.ndarray, gabors: Sequence[Gabor]) -> np.ndarray:
     out = np.empty((len(gabors), height, width), np.float32)
     frame = [max(sides) for sides in zip(*(reach(g) for g in gabors), strict=True)] or [0, 0]
     if 2 * frame[0] + 1 > height or 2 * frame[1] + 1 > width:
-        raise GaborError(f"A kernel of {2 * max(frame) + 1} pixels is larger than the picture; lower sigma.")
+        raise GaborError(f"A kernel of {2 * max(frame) + 1} pixels is larger than the image; lower sigma.")
     # a side whose FFT is fast wraps by itself; any other is wrapped by hand and grown to one that is
     top, left = (0 if cv2.getOptimalDFTSize(n) == n else r for n, r in zip(image.shape, frame, strict=True))
     tall, wide = cv2.getOptimalDFTSize(height + 2 * top), cv2.getOptimalDFTSize(width + 2 * left)

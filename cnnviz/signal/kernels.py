@@ -162,7 +162,7 @@ _TABLE = (
         "sharpen",
         "Sharpen",
         ((0, -1, 0), (-1, 5, -1), (0, -1, 0)),
-        "The picture plus its own edges: the weights sum to one, so flat areas keep their brightness.",
+        "The image plus its edges: the weights sum to one, so flat areas keep their brightness.",
         "picture",
     ),
     Kernel(
@@ -183,14 +183,14 @@ _TABLE = (
         "emboss",
         "Emboss",
         ((-2, -1, 0), (-1, 1, 1), (0, 1, 2)),
-        "The picture plus a diagonal difference: it looks lit from the top left.",
+        "The image plus a diagonal difference: it looks lit from the top left.",
         "picture",
     ),
     Kernel(
         "motion",
         "Motion blur",
         _rows(_GROW["motion"](5)),
-        "The average along one diagonal: what a camera moving that way would see.",
+        "The average along one diagonal: the blur of a camera moving that way.",
         "picture",
     ),
     Kernel(

@@ -106,7 +106,7 @@ class Keeper:
         path = self.folder / BEST
         if not path.is_file():
             raise RequestError(
-                f"The best weights of run {self.folder.name} could not be kept; free some space, then go on."
+                f"The best weights of run {self.folder.name} could not be kept; free some space, then resume."
             )
         net = self.task.recipe.net
         net.load_state_dict(load_file(path, device=str(self.task.device)))
@@ -143,7 +143,7 @@ class Keeper:
             for draft in drafts.values():
                 with contextlib.suppress(OSError):
                     draft.unlink(missing_ok=True)
-            self._warn("writing", f"{_reason(error)}: training goes on, but {next(iter(files)).name} was not kept.")
+            self._warn("writing", f"{_reason(error)}: training continues, but {next(iter(files)).name} was not kept.")
             return False
 
     def _warn(self, about: str, message: str) -> None:

@@ -96,11 +96,11 @@ def suggest(rates: list[float], losses: list[float]) -> float:
     the first steps, does not decide. Raises `PlanError` where the loss never falls.
     """
     if len(losses) < 6:
-        raise PlanError("The loss exploded at once; check the data, or normalise over the batch.")
+        raise PlanError("The loss diverged at once; check the data, or use BatchNorm.")
     curve = np.array(losses)
     bottom = int(curve.argmin())
     if bottom < 3:
-        raise PlanError("The loss never falls, at any rate; check the data and which weights learn.")
+        raise PlanError("The loss never falls, at any rate; check the data and which weights are trained.")
     half = max(1, bottom // 20)
     middles = range(min(bottom // 5, 10) + half, bottom - half + 1)
     offsets = np.arange(-half, half + 1)  # rates grow by a constant factor, so this is the slope times a constant

@@ -87,7 +87,7 @@ def fit(
             log("failed", message=str(error))
             raise
         except Exception as error:
-            log("failed", message=f"Training broke off ({type(error).__name__}: {error}).")
+            log("failed", message=f"Training failed ({type(error).__name__}: {error}).")
             raise
     return state
 

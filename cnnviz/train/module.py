@@ -133,11 +133,11 @@ class Fitting(L.LightningModule):
         sums = torch.stack([judged.losses.double().sum(), judged.right.sum(), torch.tensor(float(len(places)))])
         loss, right, count = self.trainer.strategy.reduce(sums.to(self.device, torch.float32), reduce_op="sum").tolist()
         if not count:
-            raise RequestError("None of the validation pictures can be read any more; bring them back, then go on.")
+            raise RequestError("None of the validation images can be read any more; bring them back, then resume.")
         loss, accuracy = loss / count, right / count
         trained, told, seen = self.sums
         if not seen:
-            raise RequestError("None of the training pictures can be read any more; bring them back, then go on.")
+            raise RequestError("None of the training images can be read any more; bring them back, then resume.")
         better = loss < self.best
         self.best, self.worse = (loss, 0) if better else (self.best, self.worse + 1)
         self.say(
@@ -186,7 +186,7 @@ class Fitting(L.LightningModule):
         self.sums = [a + b for a, b in zip(self.sums, (loss, right, count), strict=True)]
         if not math.isfinite(loss):
             raise RequestError(
-                f"The loss became infinite at step {self.step}; choose a lower rate than {self.plan.rate:g}."
+                f"The loss became infinite at step {self.step}; choose a lower learning rate than {self.plan.rate:g}."
             )
         self.say(
             "step",

@@ -41,9 +41,9 @@ class Plan(Options):
     epochs: int = knob(10, "Passes over the training images", low=1, high=10_000)
     batch: int = knob(32, "Batch size", low=1, high=4096)
     rate: float = knob(1e-3, "Learning rate, at its highest", low=1e-7, high=10.0)
-    optimizer: str = knob("adam", "How gradients become steps", choices=OPTIMIZERS)
-    schedule: str = knob("one_cycle", "How the learning rate changes", choices=SCHEDULES)
-    weight_decay: float = knob(0.0, "Pull of all weights towards zero", low=0.0, high=1.0)
+    optimizer: str = knob("adam", "Optimizer", choices=OPTIMIZERS)
+    schedule: str = knob("one_cycle", "Learning rate schedule", choices=SCHEDULES)
+    weight_decay: float = knob(0.0, "Weight decay", low=0.0, high=1.0)
     smoothing: float = knob(0.0, "Label smoothing: share of certainty taken off", low=0.0, high=0.5, step=0.05)
     patience: int = knob(
         0, "Early-stopping patience: epochs without a lower validation loss; 0 for never", low=0, high=1000
@@ -51,19 +51,21 @@ class Plan(Options):
     class_weights: bool = knob(False, "Class weights: images of rare classes weigh more in the loss")
     size: int | None = knob(None, "Input size", low=16, high=1024, unit="px")
     fit: str = knob("crop", "Resize mode", choices=("crop", "squash"))
-    channels: int | None = knob(None, "1 for gray, 3 for colour (lecture nets)", low=1, high=3)
+    channels: int | None = knob(None, "1 for gray, 3 for colour (lecture networks)", low=1, high=3)
     pooling: str | None = knob(None, "Pooling before the head", choices=("gap", "flatten"))
-    pools: int | None = knob(None, "Convolutions followed by a max pooling (lecture nets)", low=0, high=8)
+    pools: int | None = knob(None, "Convolutions followed by a max pooling (lecture networks)", low=0, high=8)
     hidden: int | None = knob(None, "Units of the hidden layer; 0 for none", low=0, high=4096)
-    dropout: float | None = knob(None, "Share of the features dropped while training", low=0.0, high=0.9, step=0.05)
-    batch_norm: bool | None = knob(None, "BatchNorm after each convolution (lecture nets)")
-    head_norm: bool | None = knob(None, "BatchNorm before the head (lecture nets)")
+    dropout: float | None = knob(
+        None, "Dropout: share of the features set to zero in training", low=0.0, high=0.9, step=0.05
+    )
+    batch_norm: bool | None = knob(None, "BatchNorm after each convolution (lecture networks)")
+    head_norm: bool | None = knob(None, "BatchNorm before the head (lecture networks)")
     single_logit: bool = knob(True, "Two classes share one logit")
     augment: Augment = field(default_factory=Augment)
-    share: float = knob(0.2, "Share that validates, where the folder has no val", low=0.01, high=0.9)
-    seed: int = knob(0, "The same seed trains the same net", low=0, high=2**31 - 1)
-    snapshots: int = knob(40, "Sets of weights kept along the way", low=0, high=1000)
-    disk: int = knob(512, "Room for them", low=1, high=1_000_000, unit="MiB")
+    share: float = knob(0.2, "Share of the images for validation, where the folder has no val", low=0.01, high=0.9)
+    seed: int = knob(0, "The same seed gives the same network", low=0, high=2**31 - 1)
+    snapshots: int = knob(40, "Snapshots of the weights kept along the way", low=0, high=1000)
+    disk: int = knob(512, "Disk space for the snapshots", low=1, high=1_000_000, unit="MiB")
     precision: str = knob("auto", "auto is mixed on a GPU", choices=PRECISIONS)
     device: str = knob("auto", "Where to train", choices=("auto", "cpu", "cuda", "mps"))
     devices: int = knob(1, "GPUs (or CPU processes) on each node", low=1, high=64)
@@ -76,15 +78,13 @@ class Plan(Options):
             if not isinstance(value := getattr(self, name), str):
                 raise PlanError(f"{name} is {value!r}; it has to be text.")
         if not self.data:
-            raise PlanError("A plan names a folder of pictures; set its data.")
+            raise PlanError("A plan names a folder of images; set its data.")
         if self.recipe == "features" and not nothing(self.augment):
-            raise PlanError("Features are computed once, so pictures cannot change; choose frozen to augment them.")
+            raise PlanError("Features are computed once, so images cannot be augmented; choose frozen to augment them.")
         if self.recipe in ("partial", "full") and not self.backbone_rate:
             raise PlanError("A backbone rate of 0 trains the head alone; choose frozen, or a rate above 0.")
         if self.head_norm and self.batch < 2:
-            raise PlanError(
-                "One picture has nothing to be normalised by; choose a batch of 2 or more, or no head_norm."
-            )
+            raise PlanError("BatchNorm needs more than one image; choose a batch of 2 or more, or no head_norm.")
         if self.recipe != "scratch" and self.net.startswith("lecture/") and not self.start:
             raise PlanError(f"{self.net} has no trained weights to keep; train it from scratch, or start from a run.")
 
@@ -104,18 +104,18 @@ def parse(text: str, name: str = "the plan") -> Plan:
     except (ValueError, RecursionError) as error:
         raise PlanError(f"{name} is no JSON ({error}); correct it.") from None
     if not isinstance(values, dict):
-        raise PlanError(f'{name} is no JSON object; write one such as {{"data": "pictures", "epochs": 5}}.')
+        raise PlanError(f'{name} is no JSON object; write one such as {{"data": "images", "epochs": 5}}.')
     augment = values.pop("augment", {})
     if not isinstance(augment, dict):
         raise PlanError(f'The augment of {name} is no object; write one such as {{"rotate": 20}}.')
     _known(Plan, values, name)
     _known(Augment, augment, f"the augment of {name}")
     if not isinstance(values.get("data"), str):
-        raise PlanError(f"{name} does not name its data; add the folder of pictures.")
+        raise PlanError(f"{name} does not name its data; add the folder of images.")
     try:
         return Plan(**values, augment=Augment(**augment))
     except TypeError as error:
-        raise PlanError(f"{name} holds a value of the wrong kind ({error}); correct it.") from None
+        raise PlanError(f"{name} has a value of the wrong kind ({error}); correct it.") from None
 
 
 def read(path: Path | str) -> Plan:

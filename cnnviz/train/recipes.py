@@ -78,7 +78,7 @@ def blueprint(plan: Plan, classes: int) -> Recipe:
 
 def _outputs(plan: Plan, classes: int) -> int:
     if classes < 2:
-        raise PlanError("A net learns to tell at least two classes apart; add a folder of pictures.")
+        raise PlanError("Training needs at least two classes; add a folder of images.")
     return 1 if classes == 2 and plan.single_logit else classes
 
 
@@ -109,7 +109,7 @@ def last_layers(net: nn.Module, head: tuple[str, ...], count: int) -> tuple[str,
         if isinstance(part, (nn.Conv2d, nn.Linear)) and not _within(name, head)
     ]
     if count > len(layers):
-        raise PlanError(f"This net has {len(layers)} layers before its head; choose at most so many.")
+        raise PlanError(f"This network has {len(layers)} layers before its head; choose at most that many.")
     first = layers[-count]
     order = [name for name, part in net.named_modules() if not list(part.children()) and not _within(name, head)]
     return tuple(order[order.index(first) :])  # with the batch norms between and behind them
@@ -131,7 +131,7 @@ def _lecture(plan: Plan, outputs: int) -> tuple[nn.Module, dict[str, Any], tuple
     spec = {"outputs": outputs} | {name: value for name, value in switches.items() if value is not None}
     described = build.switched(plan.net, spec)
     if described.head == "none":
-        raise PlanError(f"{plan.net} has no head to put classes out; set its pooling to gap or flatten.")
+        raise PlanError(f"{plan.net} has no head; set its pooling to gap or flatten.")
     net = lecture.build(described)
     head = tuple(name for name, _ in net.named_children() if name in HEAD_LAYERS)
     zeros, ones = (0.0,) * described.channels, (1.0,) * described.channels
@@ -160,9 +160,9 @@ def _headed(
     known = _entry(plan)
     for name in ("pools", "batch_norm", "head_norm"):
         if getattr(plan, name) is not None:
-            raise PlanError(f"{name} is a switch of the lecture nets; leave it out for {plan.net}.")
+            raise PlanError(f"{name} is an option of the lecture networks; leave it out for {plan.net}.")
     if plan.channels == 1:
-        raise PlanError(f"{plan.net} takes colour pictures; leave channels out (gray pictures become colour).")
+        raise PlanError(f"{plan.net} takes RGB images; leave channels out (gray images are converted).")
     spec: dict[str, Any] = {
         "outputs": outputs,
         "pooling": plan.pooling or "gap",

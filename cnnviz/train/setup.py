@@ -104,7 +104,7 @@ def prepare(
 
     pictures = {}
     for name, part in data.splits().items():
-        tell = functools.partial(progress, f"pictures of {name}")
+        tell = functools.partial(progress, f"images of {name}")
         pictures[name] = Pictures(part, recipe.preprocess, threads=plan.threads, notice=notice, progress=tell)
     preprocess = recipe.preprocess
     if not recipe.pretrained and not plan.start:

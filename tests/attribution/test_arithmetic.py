@@ -55,7 +55,7 @@ def test_a_place_outside_the_map_or_without_a_convolution_is_refused():
         arithmetic(net, x, "1", 4, (0, 0))
     with pytest.raises(LayerError, match="outside"):
         arithmetic(net, x, "1", 0, (0, 4))
-    with pytest.raises(RequestError, match="photo's own"):
+    with pytest.raises(RequestError, match="a pixel of the photo"):
         arithmetic(net, x, "0", 0, (0, 0))
     with pytest.raises(RequestError, match="Softplus"):
         arithmetic(net, x, "2", 0, (0, 0))

@@ -91,5 +91,5 @@ def test_captions_say_where_and_how_strong():
     values[14, 27] = 1
     assert "strongest on the right, two times the mean" in caption(heat_of(values))
     assert "warm" not in caption(heat_of(values))  # which is what lies in a box, and its level is another one
-    assert "no warm place" in caption(heat_of(np.zeros((9, 9))))
-    assert "not a number" in caption(heat_of(np.zeros((9, 9)), raw=np.full((3, 3), np.nan)))
+    assert "nothing above 0" in caption(heat_of(np.zeros((9, 9))))
+    assert "NaN" in caption(heat_of(np.zeros((9, 9)), raw=np.full((3, 3), np.nan)))

@@ -93,8 +93,8 @@ def test_a_photo_leaves_nothing_on_the_disk_and_goes_with_the_button_and_with_th
     assert before["photos"] == before["files"] == 0
 
     bring(page, mine)
-    page.get_by_role("radio", name="Boxes").first.click()
-    page.get_by_role("heading", name="Warm pieces").wait_for()
+    page.get_by_role("radio", name="Regions").first.click()
+    page.get_by_role("heading", name="Regions above").wait_for()
     page.get_by_role("link", name="Activations").first.click()
     page.get_by_role("heading", name=re.compile(r"All \d+ channels")).wait_for()
     now = until(places, lambda now: now["bytes"] > 0)

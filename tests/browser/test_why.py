@@ -132,7 +132,7 @@ def test_the_grid_answers_to_hover_click_and_keys(page: Page):
     grid.focus()
     page.keyboard.press("ArrowRight")
     page.get_by_role("heading", name=re.compile("^Channel 1")).wait_for()
-    page.get_by_role("heading", name=re.compile("came about")).wait_for()
+    page.get_by_role("heading", name=re.compile("is computed")).wait_for()
 
 
 def test_the_ring_of_the_brush_goes_with_the_pointer(page: Page):

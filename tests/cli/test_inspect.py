@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+from cnnviz.cli import inspect
+from cnnviz.inference.predict import Prediction
 from cnnviz.models import build
 from cnnviz.models import weights as shelf
 
@@ -56,6 +59,14 @@ def test_predict_answers_for_each_photo(document, told, picture):
     assert "%" in told("predict", picture, "--model", KEY)[1]
 
 
+def test_predict_rounds_no_probability_to_nothing_or_all(monkeypatch, told, picture):
+    sure = SimpleNamespace(
+        predict=lambda *asked: (Prediction(0, "cat", 0.99999, 9.0), Prediction(1, "dog", 0.00001, -9.0))
+    )
+    monkeypatch.setattr(inspect, "engine_for", lambda *asked: sure)
+    assert told("predict", picture, "--model", KEY)[1].splitlines()[1:] == ["  > 99.9%  cat", "   < 0.1%  dog"]
+
+
 def test_the_real_squeezenet_sees_an_african_elephant(document, shared, tmp_path, told):
     photo, weights = shared / "photos" / "african_elephant.jpg", shared / "weights"
     given = ("--model", "squeezenet1_1", "--weights")
@@ -77,7 +88,7 @@ def test_evaluate_matches_folders_to_labels_and_uses_val(document, told, data):
     assert counts.sum(axis=1).tolist() == [3, 3]
     assert found["accuracy"] == pytest.approx(np.trace(counts) / 6)
     assert found["loss"] == pytest.approx(np.log(2), abs=0.1)  # an untrained net knows nothing
-    assert "of 6 photos right" in told("evaluate", data, "--model", KEY)[1]
+    assert "of 6 photos correct" in told("evaluate", data, "--model", KEY)[1]
 
 
 def test_evaluate_agrees_with_predict(document, data):

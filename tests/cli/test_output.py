@@ -56,10 +56,10 @@ def test_the_help_shows_units_defaults_and_both_sides_of_a_switch():
         command = click.command()(knob_options(kind, **how)(lambda **_: None))
         return " ".join(CliRunner().invoke(command, ["--help"], catch_exceptions=False).output.split())
 
-    assert "Side of the square picture, px. [default: 128]" in text(Counting, defaults=True)
-    assert "--flip-down / --no-flip-down Mirrored top to bottom, half of the time." in text(Augment)
-    assert "Each step shifts the picture by up to this much, px." in text(Ascent)
-    assert "Each step shifts the picture by up to this much. " in text(Ascent, units=False)
+    assert "Side of the square image, px. [default: 128]" in text(Counting, defaults=True)
+    assert "--flip-down / --no-flip-down Vertical flip, half of the time." in text(Augment)
+    assert "Each step shifts the image by up to this much, px." in text(Ascent)
+    assert "Each step shifts the image by up to this much. " in text(Ascent, units=False)
 
 
 KEY = "lecture/cats_gap"

@@ -44,7 +44,7 @@ def test_a_search_for_a_rate_that_is_stopped_says_so(circles, tmp_path, monkeypa
     monkeypatch.setattr(train, "_speak", lambda kind, _: kind == "rate" and signal.raise_signal(signal.SIGINT))
     asked = ["train", circles, "--net", "lecture/mnist_gap", "--size", 32, "--out", tmp_path, "--find-rate"]
     assert main([str(word) for word in asked]) == 130
-    assert capsys.readouterr().out == "stopped before a rate was found\n"
+    assert capsys.readouterr().out == "stopped before a learning rate was found\n"
     assert not list(tmp_path.glob(".trial-*"))
 
 

@@ -65,7 +65,7 @@ def test_without_a_network_one_sentence_says_what_to_do(name, tmp_path, monkeypa
         raise urllib.error.URLError("no route to host")
 
     monkeypatch.setattr(urllib.request, "urlopen", nowhere)
-    with pytest.raises(downloads.CatalogError, match="upload the pictures as a zip") as caught:
+    with pytest.raises(downloads.CatalogError, match="upload the images as a zip") as caught:
         downloads.fetch(name, tmp_path / "x")
     assert "\n" not in str(caught.value)
     assert not list(tmp_path.iterdir())

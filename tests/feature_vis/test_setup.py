@@ -34,5 +34,5 @@ def test_what_cannot_be_maximised_says_why():
         images(place(trunk, side=4), [0], SHORT)
     with pytest.raises(AscentError, match="single position; choose 16 px"):
         images(place(trunk, side=8), [0], SHORT)
-    with pytest.raises(AscentError, match="choose one with maps"):
+    with pytest.raises(AscentError, match="choose one with feature maps"):
         images(place(lambda x: x[:, 0]), [0], SHORT)

@@ -70,5 +70,5 @@ def test_folders_without_photos_are_refused(tmp_path):
         photos_in(tmp_path)
     with pytest.raises(RequestError, match="no folder"):
         photos_in(tmp_path / "absent")
-    with pytest.raises(RequestError, match="not maps"):
+    with pytest.raises(RequestError, match="not feature maps"):
         Engine(device="cpu").patches(KEY, "hidden", (Photo.sample("cat"),))

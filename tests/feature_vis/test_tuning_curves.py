@@ -36,7 +36,7 @@ def test_a_gabor_is_found_by_its_angle_and_period(angle, period):
     assert min(abs(best - angle), 180 - abs(best - angle)) < 4
     assert sharp > 0.25
     assert PERIODS[int(found.frequency[0].argmax())] == period
-    assert "stripes at" in found.badge(0)
+    assert "gratings at" in found.badge(0)
 
 
 @pytest.mark.parametrize(("colour", "hue", "word"), [((1, -0.5, -0.5), 0, "red"), ((-0.5, -0.5, 1), 240, "blue")])

@@ -138,7 +138,7 @@ def test_maps_are_in_execution_order_and_have_channels_first():
 
 
 def test_a_net_without_maps_says_so():
-    with pytest.raises(LayerError, match="no layer that puts out maps"):
+    with pytest.raises(LayerError, match="no layer with feature maps"):
         layers.default_layer(nn.Sequential(nn.Flatten(), nn.Linear(12, 2)), (3, 2, 2))
 
 

@@ -37,7 +37,7 @@ def weights(dashboard: Dashboard):
 
 
 def picker(page: Page):
-    return page.locator("section[data-testid=stSidebar]").get_by_role("combobox", name="Net", exact=True)
+    return page.locator("section[data-testid=stSidebar]").get_by_role("combobox", name="Network", exact=True)
 
 
 def picked(page: Page) -> str:
@@ -84,7 +84,7 @@ def test_a_network_that_cannot_be_had_leaves_picker_and_page_with_the_same_one(p
         page.locator("[data-testid=stAlert]", has_text="broken").first.wait_for()
         assert picked(page) == before
         assert "broken" not in page.url
-        page.get_by_text("This network knows 2 classes").wait_for()
+        page.get_by_text("This network has 2 classes").wait_for()
     page.goto("/?model=file/broken")
     page.locator("[data-testid=stAlert]", has_text="broken").first.wait_for()
     at_rest(page)
@@ -94,13 +94,13 @@ def test_a_network_that_cannot_be_had_leaves_picker_and_page_with_the_same_one(p
 @pytest.mark.parametrize("place", ["/", "/class_activation"])
 def test_a_network_of_few_classes_names_them_and_offers_one_with_more(page: Page, weights, place: str):
     page.goto(place)
-    page.get_by_text("This network knows 2 classes: cat, dog.").wait_for()
+    page.get_by_text("This network has 2 classes: cat, dog.").wait_for()
     at_rest(page)
     page.get_by_role("button", name=re.compile("ImageNet")).click()
-    page.get_by_text("This network knows 2 classes").wait_for(state="detached")
+    page.get_by_text("This network has 2 classes").wait_for(state="detached")
     at_rest(page)
     assert "SqueezeNet" in picked(page)
     assert "model=squeezenet1_1" in page.url
     assert len(page.get_by_role("list", name="Predictions").last.get_by_role("listitem").all()) >= 5
     pick(page, FIRST, "bundled")
-    page.get_by_text("This network knows 2 classes: cat, dog.").wait_for()
+    page.get_by_text("This network has 2 classes: cat, dog.").wait_for()

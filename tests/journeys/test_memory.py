@@ -73,7 +73,7 @@ def state(page: Page) -> list[str]:
 def activations(page: Page) -> None:
     choose(page, "Sort by", "max")
     press(page, "layer")
-    choose(page, "Beside it", "coffee")
+    choose(page, "Compare with", "coffee")
 
 
 def class_activation(page: Page) -> None:

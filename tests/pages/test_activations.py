@@ -117,7 +117,7 @@ def test_the_channel_chosen_in_the_list_is_chosen_in_the_grid(visit, words):
 def test_a_number_of_a_channel_is_spelled_out_down_to_its_products(visit, engine, words):
     at = visit("activations", layer="relu2", channel="5", unit="5.2.3")
     shown = float(engine.activations(NET, Photo.sample("cat"), "relu2").maps[5, 2, 3])
-    assert f"How {shown:.6g} came about" in words(at)
+    assert f"How {shown:.6g} is computed" in words(at)
     assert "conv2" in words(at)
 
 
@@ -270,7 +270,7 @@ def test_rows_and_columns_of_large_maps_follow_the_photo_until_somebody_says_oth
     at.number_input("number-relu1-row").set_value(3).run()
     assert at.query_params["unit"] in (f"9.3.{column}", [f"9.3.{column}"])
     at.button_group("photo").set_value("cat").run()
-    assert f"Row 3, column {column} sees" in words(at)
+    assert f"Row 3, column {column}: receptive field" in words(at)
 
 
 def test_no_stage_is_framed_where_none_of_them_is_shown(visit, engine):

@@ -81,7 +81,7 @@ def test_what_a_page_begins_is_in_the_sidebar_at_once(visit):
     assert title.startswith("2 filters of conv2, ")
     stops(at)[title].click().run()
     assert JOBS.get(request).state == "stopped"
-    assert any(button.label == "Go on" for button in at.button)  # the page heard of it
+    assert any(button.label == "Resume" for button in at.button)  # the page heard of it
     JOBS.drop(request)
 
 
@@ -135,11 +135,11 @@ def test_a_training_run_tells_how_far_it_is_and_is_asked_to_stop(visit, training
     timed = [json.dumps({**json.loads(line), "time": begun + i}) for i, line in enumerate(lines)]
     (training / run.EVENTS).write_text("\n".join(timed) + "\n")
     at = visit("convolution")
-    assert list(stops(at)) == ["mnist_gap learns circles"]
+    assert list(stops(at)) == ["mnist_gap trains on circles"]
     (bar,) = at.sidebar.get("progress")
     assert bar.proto.value == 25
     assert bar.proto.text == "Epoch 2 of 4, 5 min left"  # one hundredth of an epoch a second
-    stops(at)["mnist_gap learns circles"].click().run()
+    stops(at)["mnist_gap trains on circles"].click().run()
     assert (training / run.STOP).exists()
     assert [bar.proto.text for bar in at.sidebar.get("progress")] == ["Stopping"]
 

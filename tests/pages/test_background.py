@@ -65,11 +65,11 @@ def test_stop_keeps_the_picture_that_was_there_and_says_so_instead_of_the_bar(vi
     assert canvas(at)["heat"] == before["heat"]
     assert 'class="cv-bars"' in words(at)
     assert at.get_by_key("proof")
-    assert captions(at) == "Stopped: Occlusion on cat. What is shown was asked before."
+    assert captions(at) == "Stopped: Occlusion on cat. What is shown is the previous result."
     assert not at.get("progress")
     assert endless.wait(5)
     at.run()  # another click does not begin it again
-    assert "Stopped: Occlusion on cat. What is shown was asked before." in words(at)
+    assert "Stopped: Occlusion on cat. What is shown is the previous result." in words(at)
     assert canvas(at)["heat"] == before["heat"]
     assert not at.code
 

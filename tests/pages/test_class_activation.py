@@ -12,6 +12,7 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo
+from cnnviz.probability import percent
 from cnnviz.ui.components.camcanvas.look import Look, to_link
 from cnnviz.ui.widgets import show
 
@@ -47,14 +48,14 @@ def test_how_to_read_the_picture_stands_above_it(visit, engine, words):
     best, other = (p.label for p in engine.predict(NET, Photo.sample("cat"), top=2))
     text = words(visit("class_activation"))
     assert f"The brighter a place, the more it supports {best}." in text
-    assert "never saw what is faded" in text  # 451 x 300: its ends are cropped
+    assert "faded border" in text  # 451 x 300: its ends are cropped
     seen = words(visit("class_activation", look="0.5,0,inferno,overlay,seen,00,0.5"))
     assert "The brighter a place" in seen
-    assert "never saw what is faded" not in seen  # nothing is
+    assert "faded border" not in seen  # nothing is
     index = {p.label: p.index for p in engine.predict(NET, Photo.sample("cat"), top=2)}[other]
     text = words(visit("class_activation", versus=str(index), against="true"))
     assert f"the more it counts against {best} and for {other}." in text
-    assert "no class was asked" in words(visit("class_activation", method="eigencam"))
+    assert "no class is used" in words(visit("class_activation", method="eigencam"))
 
 
 def test_the_canvas_has_the_engines_own_numbers(visit, engine):
@@ -165,11 +166,11 @@ def test_every_method_and_layer_draws(visit, engine):
 def test_every_view_of_the_proof_is_reached_by_its_link(visit, words):
     says = {
         "Raw map": "Warm supports",
-        "Down to the numbers": "came about",
+        "Down to the numbers": "is computed",
         "All stages": 'class="cv-ladder"',
         "Faithfulness": "Insertion minus deletion",
         "Sanity dial": "rank correlation",
-        "Boxes": "Warm pieces",
+        "Boxes": "Regions above",
     }
     for view, expected in says.items():
         at = visit("class_activation", proof=view)
@@ -192,10 +193,10 @@ def test_a_look_with_strokes_travels_in_the_link(visit, words):
 
 def test_more_strokes_than_a_link_holds_are_said_to_stay_behind(visit, words, monkeypatch):
     look = to_link(Look(strokes=(((0.5, 0.5, 0.1),),)))
-    assert "erased more than a link holds" not in words(visit("class_activation", look=look))
+    assert "More is erased than a link can hold" not in words(visit("class_activation", look=look))
     monkeypatch.setattr("cnnviz.ui.components.camcanvas.look.LONGEST", 3)
     at = visit("class_activation", look=look)
-    assert "erased more than a link holds" in words(at)
+    assert "More is erased than a link can hold" in words(at)
     assert "," not in at.query_params.get("look", [""])[0][30:]
 
 
@@ -221,13 +222,13 @@ def test_nothing_in_a_link_is_believed(visit, wild):
 def test_a_number_of_a_map_is_reached_by_its_link_and_ends_in_itself(visit, engine, words):
     at = visit("class_activation", proof="Down to the numbers", unit="5.2.3", at="relu2")
     shown = float(engine.activations(NET, Photo.sample("cat"), "relu2").maps[5, 2, 3])
-    assert f"How {shown:.6g} came about" in words(at)
+    assert f"How {shown:.6g} is computed" in words(at)
     assert not visit("class_activation", proof="Down to the numbers", unit="5000.2.3").exception
 
 
 def test_what_ails_a_map_is_said_on_the_page(visit):
     at = visit("class_activation")  # an untrained net
-    assert any("never been trained" in warning.value for warning in at.warning)
+    assert any("is untrained" in warning.value for warning in at.warning)
 
 
 def test_many_photos_become_a_gallery_and_a_zip(visit, jpeg, words):
@@ -425,10 +426,12 @@ def test_every_proof_and_every_word_is_of_the_question_of_the_map(visit, engine,
 
 
 def test_a_proof_that_a_method_has_not_says_so(visit, words):
-    assert "no channels to go down" in words(visit("class_activation", method="saliency", proof="Down to the numbers"))
+    assert "no contributions of channels" in words(
+        visit("class_activation", method="saliency", proof="Down to the numbers")
+    )
     for method in ("saliency", "scorecam"):
         text = words(visit("class_activation", method=method, proof="All stages"))
-        assert "is not computed at all stages" in text
+        assert "is not computed for all layers" in text
         assert 'class="cv-ladder"' not in text
 
 
@@ -456,7 +459,7 @@ def test_a_class_kept_from_another_photo_says_so(visit, engine, words):
     at.query_params["photo"] = "coffee"
     at = at.run()
     share = next(p.probability for p in engine.predict(MNIST, Photo.sample("coffee"), 10) if p.index == 7)
-    assert f"was chosen for another photo; its probability here is {share:.1%}" in words(at)
+    assert f"was chosen for another photo; its probability here is {percent(share)}" in words(at)
     at = chosen(chosen(at, "pick-class", -1), "pick-class", 7)
     assert "was chosen for another photo" not in words(at)
 

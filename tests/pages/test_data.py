@@ -34,7 +34,7 @@ def test_the_first_paint_shows_circles_and_augmentation(visit, shelf, pictures):
     at = fine(visit("data"))
     shown = pictures(at)
     assert any("circles" in alt for alt in shown)
-    assert any("variants" in alt for alt in shown)
+    assert any("augmented" in alt for alt in shown)
     assert not shelf.exists()
 
 
@@ -42,7 +42,7 @@ def test_circles_are_drawn_and_become_the_chosen_set(visit, shelf, words):
     at = visit("data")
     at.number_input(key="circles-count").set_value(5)
     at.text_input(key="circles-name").set_value("My circles!")
-    next(b for b in at.button if b.label == "Draw them all").click()
+    next(b for b in at.button if b.label == "Generate").click()
     fine(at.run())
     assert [p.name for p in shelf.iterdir()] == ["my_circles"]
     assert at.selectbox(key="set").value == "my_circles"
@@ -60,11 +60,11 @@ def test_circles_that_do_not_fit_are_one_sentence_and_the_last_examples_stay(vis
         assert f"{low} to {high}" in at.error[0].value
         assert before.items() <= pictures(at).items()
         assert at.text_input(key="circles-name").value
-        assert next(b for b in at.button if b.label == "Draw them all").disabled
+        assert next(b for b in at.button if b.label == "Generate").disabled
     at.slider(key="circles-range").set_value((1, 3))
     fine(at.run())
     assert not at.error
-    assert not next(b for b in at.button if b.label == "Draw them all").disabled
+    assert not next(b for b in at.button if b.label == "Generate").disabled
 
 
 def test_the_link_names_its_data_set_though_another_may_be_first_tomorrow(visit, circles):
@@ -102,7 +102,7 @@ def test_a_set_is_shown_checked_and_deleted(visit, shelf, circles, pictures, wor
     next(b for b in at.button if b.label == "Another batch").click()
     fine(at.run())
     assert next(alt for alt in pictures(at) if alt.startswith("A batch")) != batch
-    next(b for b in at.button if b.label == "Check every picture").click()
+    next(b for b in at.button if b.label == "Check every image").click()
     fine(at.run())
     assert "broken.png" in words(at)
     at.button(key="delete-data").click()
@@ -133,7 +133,7 @@ def test_a_folder_of_ones_own_has_no_delete_also_where_it_cannot_be_read(visit, 
 
 def test_every_knob_of_the_augmentation_changes_the_variants(visit, circles, pictures):
     at = fine(visit("data", set="circles", preset="none"))
-    alt = "The picture itself, then eleven variants of it"
+    alt = "The original image, then eleven augmented ones"
     seen = {pictures(at)[alt]}
     for slider in [s for s in at.slider if s.key.startswith("aug-none-")]:
         if slider.key.endswith(("saturation",)):
@@ -150,7 +150,7 @@ def test_every_knob_of_the_augmentation_changes_the_variants(visit, circles, pic
 
 
 def test_the_link_shows_the_same_variants_again(visit, circles, pictures):
-    alt = "The picture itself, then eleven variants of it"
+    alt = "The original image, then eleven augmented ones"
     at = fine(visit("data", set="circles", preset="photos"))
     plain = pictures(at)[alt]
     next(b for b in at.button if b.label == "Another batch").click()
@@ -168,7 +168,7 @@ def test_a_data_set_that_goes_away_is_one_sentence_in_the_playground_and_its_pic
     visit, circles, pictures, words, monkeypatch
 ):
     at = fine(visit("data", set="circles", preset="circles"))
-    shown = "The picture itself, then eleven variants of it"
+    shown = "The original image, then eleven augmented ones"
     before, whole = pictures(at)[shown], data_sets.batch
 
     def gone(data, split, count, seed, side=96):
@@ -192,7 +192,7 @@ def test_a_shelf_that_cannot_be_written_is_one_sentence(visit, tmp_path, monkeyp
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("CNNVIZ_DATA", str(tmp_path / "file" / "shelf"))
     at = fine(visit("data"))
-    next(b for b in at.button if b.label == "Draw them all").click()
+    next(b for b in at.button if b.label == "Generate").click()
     fine(at.run())
     assert "Nothing can be written to" in words(at)
     assert len(at.error) == 1
@@ -207,5 +207,5 @@ def test_strangers_leave_nothing_behind(visit, circles, monkeypatch):
     with pytest.raises(RequestError, match="deletes nothing"):
         data_sets.empty_trash()
     assert circles.exists()
-    assert not labels & {"Draw them all", "Unpack", "Download", "Check every picture"}
+    assert not labels & {"Generate", "Unpack", "Download", "Check every image"}
     assert not at.get("file_uploader") or all(u.key != "zip" for u in at.file_uploader)

@@ -93,7 +93,7 @@ def test_stop_and_go_on(visit):
     stop = next(button for button in at.button if button.label == "Stop")
     stop.click().run()
     assert JOBS.get(request).state == "stopped"
-    on = next(button for button in at.button if button.label == "Go on")
+    on = next(button for button in at.button if button.label == "Resume")
     on.click().run()
     assert JOBS.get(request).busy
     JOBS.drop(request)
@@ -214,7 +214,7 @@ def test_tuning_and_patches_stand_beside_the_picture(visit, words, engine, tmp_p
     assert "Tuned to" in words(at)
     found = engine.patches(NET, "conv2", [Photo.sample(name) for name in samples()])
     best = zip(found.photo[1], found.value[1], strict=True)
-    answers = [f"{found.photos[i]}: channel 1 answers {value:.3g}" for i, value in best]
+    answers = [f"{found.photos[i]}: channel 1, activation {value:.3g}" for i, value in best]
     assert re.findall(r'<img alt="([^"]+)"', words(at)) == answers
     at.text_input("patch-folder").set_value(str(tmp_path / "absent")).run()
     assert "no folder" in words(at)

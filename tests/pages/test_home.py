@@ -50,7 +50,7 @@ def test_after_a_refusal_the_old_answer_stands_under_its_own_name_and_photo(visi
     at.selectbox("model").set_value("lecture/mnist_base").run()
     assert len(at.error) == 1
     text = words(at)
-    assert text.count(f"This is the previous answer: {title} on the photo cat.") == 2
+    assert text.count(f"This is the previous result: {title} on the photo cat.") == 2
     assert f"Prediction <small>{title}" in text
     assert not at.code  # the Python of what is picked would raise
     at.button_group("photo").set_value("coffee").run()
@@ -123,7 +123,7 @@ def test_an_answer_of_another_net_or_photo_is_not_given_for_the_current_one(visi
     at.session_state["refuse"] = True
     at.run()
     assert at.text[0].value == "answer"
-    assert "asked before" in at.get("html")[0].body
+    assert "the previous result" in at.get("html")[0].body
     at.session_state["photo"] = "coffee"
     at.run()
     assert at.text[0].value == "None"

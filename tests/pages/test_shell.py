@@ -98,7 +98,7 @@ def test_an_uploaded_photo_becomes_the_current_one_and_never_part_of_the_link(vi
     anew = visit(photo="own")  # as after a reload
     assert not anew.exception
     assert anew.session_state["photo"] == "cat"
-    assert "add it again" in anew.info[0].value
+    assert "add them again" in anew.info[0].value
 
 
 def test_the_browser_s_way_back_undoes_a_change(visit, way_back, monkeypatch):

@@ -47,7 +47,7 @@ def test_a_ladders_rungs_are_the_maps_asked_one_by_one(engine, photo, monkeypatc
             np.testing.assert_allclose(heat.raw, alone.raw, rtol=1e-3, atol=1e-7)
             np.testing.assert_allclose(heat.values, alone.values, atol=5e-3)
     assert engine.ladder(NET, photo, (0, 1)) is ladder
-    with pytest.raises(RequestError, match="no ladder"):
+    with pytest.raises(RequestError, match="not computed for all layers"):
         engine.ladder(NET, photo, (0,), method="occlusion")
 
 

@@ -56,7 +56,7 @@ def test_a_bank_is_its_filters_one_by_one_and_has_the_lectures_eight(rng):
 
 def test_a_flat_picture_answers_nothing_and_a_small_one_is_refused():
     assert not g.response(np.full((32, 32), 7, np.float32), g.Gabor()).any()
-    with pytest.raises(g.GaborError, match="larger than the picture"):
+    with pytest.raises(g.GaborError, match="larger than the image"):
         g.response(np.zeros((16, 16), np.float32), g.Gabor(sigma=3.0))
 
 

@@ -50,7 +50,7 @@ def full_disk(most: int):
 
 def test_a_disk_that_is_full_from_the_start_fails_in_one_sentence_and_goes_on_once_there_is_room(plan, tmp_path):
     folder = run.create(plan.but(epochs=1), tmp_path, "full")
-    with full_disk(100_000), pytest.raises(RequestError, match="free some space, then go on") as caught:
+    with full_disk(100_000), pytest.raises(RequestError, match="free some space, then resume") as caught:
         fit(folder)
     assert "\n" not in str(caught.value)
     failed = run.read(folder)
@@ -106,5 +106,5 @@ def test_torchs_own_words_for_a_full_disk_are_understood(plan, tmp_path, monkeyp
     folder = run.create(plan.but(epochs=1, optimizer="adam"), tmp_path)
     with full_disk(300_000):  # the weights fit, a state to resume from does not
         assert fit(folder, heard=heard) == "finished"
-    assert told == ["The disk is full, free some space: training goes on, but resume.pt was not kept."]
+    assert told == ["The disk is full, free some space: training continues, but resume.pt was not kept."]
     assert load.load(f"run/{folder.name}@best", runs=tmp_path)

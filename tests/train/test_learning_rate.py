@@ -46,7 +46,7 @@ def test_the_suggestion_is_where_the_loss_falls_fastest():
     assert learning_rate.suggest(rates, losses) == pytest.approx(1e-3, rel=0.3)
     with pytest.raises(PlanError, match="never falls"):
         learning_rate.suggest(rates, list(range(60)))
-    with pytest.raises(PlanError, match="exploded"):
+    with pytest.raises(PlanError, match="diverged"):
         learning_rate.suggest(rates[:3], losses[:3])
 
 

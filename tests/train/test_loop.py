@@ -172,7 +172,7 @@ def test_a_run_whose_folder_is_taken_away_ends(plan, tmp_path, spoken):
 
 def test_a_rate_too_high_and_a_missing_folder_fail_in_one_sentence(plan, tmp_path, monkeypatch):
     monkeypatch.setattr("cnnviz.train.evaluate.Loss.__call__", lambda _, logits, __: logits.sum() * float("nan"))
-    with pytest.raises(RequestError, match="lower rate"):
+    with pytest.raises(RequestError, match="lower learning rate"):
         trained(
             plan.but(rate=10.0, optimizer="sgd", schedule="constant", epochs=40, batch_norm=False), tmp_path, "high"
         )

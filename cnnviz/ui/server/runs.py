@@ -126,7 +126,7 @@ def _gather(folder: Path, process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(RequestError):
         found = run.read(folder)
         if found.state not in events.ENDS:
-            why = complaint(folder) or "Its process ended before it had found a rate; try again."
+            why = complaint(folder) or "The learning rate finder ended without a result; try again."
             found = Run(found.id, folder, found.plan, "failed", (*found.events, {"event": "failed", "message": why}))
         _sought[folder.name] = found
     while len(_sought) > MOST:
@@ -162,14 +162,14 @@ def judge(one: Run, told: Callable[[str, float], object]) -> None:
     with run.holding(one.folder):
         Keeper(one.folder, prepare(plan, one.folder.parent, None, log, lambda: False), log).judge()
     if verdict(one) is None:
-        raise RequestError("The verdict could not be written; free some space, then judge again.")
+        raise RequestError("The results could not be written; free some space, then evaluate again.")
 
 
 def crowded(folder: Path) -> str:
     """Where there is no room left to write a run: one sentence that says so; else nothing."""
     with contextlib.suppress(OSError):
         if (free := shutil.disk_usage(folder).free) < ROOM:
-            return f"The disk with the runs is full ({free / 2**20:.1f} MiB are free): free some space, then go on."
+            return f"The disk with the runs is full ({free / 2**20:.1f} MiB are free): free some space, then resume."
     return ""
 
 

@@ -94,7 +94,7 @@ def _galleries() -> list[Work]:
 
 def _gallery(job: Job) -> Work:
     share, left = job.look().share(), job.left()
-    words = "Waits for its turn" if job.state == "queued" else f"{share:.0%}{remaining(left)}"
+    words = "Queued" if job.state == "queued" else f"{share:.0%}{remaining(left)}"
     return Work(f"job-{job.number}", job.title, share, words, job.stop, "filters", job.view)
 
 
@@ -119,7 +119,7 @@ def _training(folder: Path) -> Work:
     if (folder / run.STOP).exists():
         words = STOPPING
     elif last.get("event") == "queued":
-        words = "Waits for the device"
+        words = "Waiting for the device"
     elif last.get("event") == "prepare":
         share, words = last.get("done", 0) / max(1, last.get("of", 1)), f"Preparing {last.get('stage', '')}"
     if steps:
@@ -129,7 +129,7 @@ def _training(folder: Path) -> Work:
             spent, learned = steps[-1]["time"] - steps[0]["time"], done - steps[0]["epoch"]
             left = spent / learned * (of - done) if learned > 0 else None
             words = f"Epoch {min(of, int(done) + 1)} of {of}{remaining(left)}"
-    title = f"{plan.net.rpartition('/')[2]} learns {Path(plan.data).name}"
+    title = f"{plan.net.rpartition('/')[2]} trains on {Path(plan.data).name}"
     return Work(
         f"run-{folder.name}", title, min(1.0, share), words, lambda: run.stop(folder), "train", {"run": folder.name}
     )

@@ -26,18 +26,18 @@ ICON = (
 )
 # section -> (file in pages/, title, icon, one line for the tooltip); pages that are not there yet are left out
 PAGES: dict[str, tuple[tuple[str, str, str, str], ...]] = {
-    "": (("home", "Home", "home", "A photo flows through a net"),),
+    "": (("home", "Home", "home", "Prediction, evidence and feature maps"),),
     "Labs": (
-        ("convolution", "Convolution lab", "grid_on", "A window slides over a picture"),
-        ("gabor", "Gabor lab", "waves", "One oriented filter, and a bank of them"),
-        ("data", "Data", "photo_library", "What a net learns from"),
-        ("train", "Train", "model_training", "Watch a net learn"),
+        ("convolution", "Convolution lab", "grid_on", "A kernel slides over an image"),
+        ("gabor", "Gabor lab", "waves", "One oriented filter, and a filter bank"),
+        ("data", "Data", "photo_library", "Inspect the training data"),
+        ("train", "Train", "model_training", "Train or fine-tune a network"),
     ),
     "Look inside": (
-        ("activations", "Activations", "apps", "What each channel of a layer answers"),
-        ("filters", "Filters", "texture", "What each channel would like to see"),
-        ("class_activation", "Class activation", "local_fire_department", "Which pixels spoke for a class"),
-        ("time_machine", "Time machine", "history", "Scrub through a training run"),
+        ("activations", "Activations", "apps", "Feature maps of every channel in a layer"),
+        ("filters", "Filters", "texture", "Images that maximise each channel"),
+        ("class_activation", "Class activation", "local_fire_department", "Which parts of the photo support a class"),
+        ("time_machine", "Time machine", "history", "Snapshots of a training run"),
     ),
     "Teach": (("lecture", "Lecture", "school", "Scenes in an order"),),
 }

@@ -48,7 +48,7 @@ def _net() -> None:
     named = {key: words if often[words] == 1 else f"{words} · {key}" for key, words in named.items()}
     _back()
     named = _with_snapshots(named)
-    chosen = pick("Net", "model", list(named), startup.first(listed), words=named.__getitem__)
+    chosen = pick("Network", "model", list(named), startup.first(listed), words=named.__getitem__)
     _strange("net", "model", named)
     _snapshot(chosen)
     checkpoint_upload.draw()
@@ -118,10 +118,10 @@ def _photos() -> None:
     if asked == OWN and not mine and "_brought" not in st.session_state:
         st.session_state["_gone"] = True
     if st.session_state.get("_gone") and "_brought" not in st.session_state:
-        st.info("A photo of one’s own outlives no reload and is part of no link; add it again.")
+        st.info("Your own photos do not survive a reload and are never part of a link; add them again.")
     if photo_store("_mine").lost:
         photo_store("_mine").lost = False
-        st.info("Photos of yours made room for newer ones of others; add them again.")
+        st.info("Some of your photos were removed to make room for newer ones; add them again.")
     turn = uploads.turn("photos")  # a fresh uploader after each upload: the strip shows the photos
     show.refused(uploads.refused("photos"))
     _uploader("Add photos", f"upload-{turn}")

@@ -79,7 +79,7 @@ def gallery(model: Model, first: first_layer.FirstLayer, found: Sequence[gaborfi
     learnt, fitted, compassed = st.columns(3, gap="large")
     for place, words, planes in (
         (learnt, "Learned, each along its strongest colour", [f.plane for f in found]),
-        (fitted, "The Gabor closest to each", [f.match for f in found]),
+        (fitted, "The best Gabor fit of each", [f.match for f in found]),
     ):
         with place:
             show.say(words)

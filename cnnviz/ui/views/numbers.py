@@ -35,7 +35,7 @@ def down(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
     goal = heat.goal
     unit_of = photo, heat.target, heat.layer, channel, place
     ask = partial(engine.drill, key, *unit_of, versus=goal.versus, against=goal.against)
-    found = show.asked("drill", ask, "Down to the numbers")
+    found = show.asked("drill", ask, "Contributions")
     if found is None or maps is None:
         return
     top = found.witnesses[:12]
@@ -43,7 +43,7 @@ def down(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
     spoken = sum(w.contribution for w in found.witnesses)
     show.say(
         f"The score {found.score:.4g} ({heat.subject}) is {spoken:.4g} from the {len(found.witnesses)} channels of "
-        f"{heat.layer} and {found.rest:+.4g} from biases and what follows. Choose a channel, then a number of its map."
+        f"{heat.layer} and {found.rest:+.4g} from biases and later layers. Choose a channel, then a value of its map."
     )
     one, two, three = st.columns(3, gap="medium")
     with one:
@@ -57,12 +57,10 @@ def down(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
             on_choose=lambda: choose(top[st.session_state["drill-channels"]["place"]].channel),
         )  # fmt: skip
     with two:
-        show.section(f"Channel {now.channel}", f"its number at {now.place} is {now.shown:.6g}")
+        show.section(f"Channel {now.channel}", f"its value at {now.place} is {now.shown:.6g}")
         pixels("drill-pixels", maps.maps[now.channel], now.place, lambda at: choose(now.channel, at))
     with three:
-        show.section(
-            "What this number sees", f"{found.field[2] - found.field[0]} × {found.field[3] - found.field[1]} px"
-        )
+        show.section("Receptive field", f"{found.field[2] - found.field[0]} × {found.field[3] - found.field[1]} px")
         show.image(framed(heat.seen, found.field), f"The receptive field of row {now.place[0]}, column {now.place[1]}")
     spelled_out(now)
 
@@ -178,7 +176,7 @@ def spelled_out(now: Arithmetic) -> None:
     order = np.argsort(-np.abs(products))
     some, rest = order[:SHOWN], order[SHOWN:]
     show.section(
-        f"How {now.shown:.6g} came about", f"{now.source}: {now.patch.shape[0]} channels × {now.patch[0].size} cells"
+        f"How {now.shown:.6g} is computed", f"{now.source}: {now.patch.shape[0]} channels × {now.patch[0].size} cells"
     )
     rows = []
     for i in some:

@@ -37,17 +37,19 @@ def of_current_net(photo: Photo) -> None:
     size = f"{words} of input {seen.shape[1]} × {seen.shape[0]} px"
     show.facts({"Receptive field": size, "Total stride": f"{one.jump} px", **gate})
     heat = show.asked(
-        "effective", partial(effective, model.fingerprint, at, photo.digest, model, photo), "Following gradients back"
+        "effective", partial(effective, model.fingerprint, at, photo.digest, model, photo), "Computing gradients"
     )
     if heat is not None:
-        show.image(receptive.drawn(heat, seen), f"Effective field of {at} on the photo {photo.name}", width=420)
+        show.image(
+            receptive.drawn(heat, seen), f"Effective receptive field of {at} on the photo {photo.name}", width=420
+        )
         half = int((heat > 0.5 * heat.max()).any(1).sum())
         show.say(
             f"Bright pixels move the middle unit most; those at least half as strong as the strongest span {half} px."
         )
 
 
-@st.cache_data(max_entries=16, show_spinner="Following the layers")
+@st.cache_data(max_entries=16, show_spinner="Computing receptive fields")
 def theoretical(fingerprint: str, _model: Model) -> Mapping[str, receptive.Field]:
     """The fields of all layers of the net with that fingerprint, traced once."""
     return dict(receptive_field.of_net(_model.net))

@@ -40,10 +40,12 @@ def pick(
     return picked
 
 
-def switch(label: str, key: str, options: Sequence[str], default: str, **how: Any) -> str:
-    """A few alternatives side by side, linked; returns the one chosen."""
+def switch(
+    label: str, key: str, options: Sequence[str], default: str, *, words: Callable[[str], str] = str, **how: Any
+) -> str:
+    """A few alternatives side by side, called by their `words`, linked; returns the one chosen."""
     link.linked(key, default, lambda value: value in options, str)
-    st.segmented_control(label, options, key=key, required=True, **how)
+    st.segmented_control(label, options, key=key, required=True, format_func=words, **how)
     link.note(key, default)
     chosen: str = st.session_state[key]
     return chosen

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 ITSELF = "itself"  # what an answer is of that names its own net and photo
 TOLD = 4  # refusals of an upload in full
-BEFORE = "What is shown was asked before."
+BEFORE = "What is shown is the previous result."
 
 
 @contextlib.contextmanager
@@ -95,7 +95,7 @@ def previous(key: str, photo: Photo, model: Model, shown: Photo) -> bool:
     """Whether an answer is of another net or photo than the current ones; then a line names those it is of."""
     if (model.key, shown) == (key, photo):
         return False
-    say(f"This is the previous answer: {model.title} on the photo {shown.name}.")
+    say(f"This is the previous result: {model.title} on the photo {shown.name}.")
     return True
 
 

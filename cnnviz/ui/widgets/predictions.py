@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from cnnviz.probability import percent
 from cnnviz.ui.server import startup
 from cnnviz.ui.widgets.feedback import plain, say
 
@@ -18,16 +19,6 @@ if TYPE_CHECKING:
 
 FEW = 10  # classes that are named one by one
 EVERYDAY = "ImageNet"  # classes of everyday things, for a photo that none of few classes fits
-
-
-def percent(probability: float, digits: int = 1) -> str:
-    """A probability in words: 96.6%; never 0 or 100%, which a softmax cannot reach, but < 0.1% and > 99.9%."""
-    edge = 10.0**-digits
-    if probability < edge / 200:
-        return f"< {edge:.{digits}f}%" if digits else "< 1%"
-    if probability >= 1 - edge / 200:
-        return f"> {100 - edge:.{digits}f}%" if digits else "> 99%"
-    return f"{probability:.{digits}%}"
 
 
 def bars(predictions: Sequence[Prediction], marked: int | None = None, model: Model | None = None) -> None:
@@ -52,7 +43,7 @@ def bars(predictions: Sequence[Prediction], marked: int | None = None, model: Mo
 
 def few(model: Model) -> str:
     """The sentence that names the classes of a network."""
-    return f"This network knows {len(model.labels)} classes: {', '.join(model.labels)}."
+    return f"This network has {len(model.labels)} classes: {', '.join(model.labels)}."
 
 
 def everyday() -> ModelInfo | None:

@@ -22,6 +22,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import StopException
 
 from cnnviz import picture
+from cnnviz.probability import percent as percent
 from cnnviz.script import opened
 from cnnviz.ui.components.copier import copier
 from cnnviz.ui.server import startup
@@ -38,7 +39,6 @@ from cnnviz.ui.widgets.feedback import say as say
 from cnnviz.ui.widgets.network import net as net
 from cnnviz.ui.widgets.network import required_net as required_net
 from cnnviz.ui.widgets.predictions import bars as bars
-from cnnviz.ui.widgets.predictions import percent as percent
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -165,7 +165,7 @@ def histogram(values: np.ndarray, bins: int = 48, label: str = "Histogram") -> N
     )
     st.html(
         f'<figure class="cv-hist"><div role="img" aria-label="{html.escape(label)}: from {low:.3g} to {high:.3g}">'
-        f"{columns}</div><figcaption><span>{low:.3g}</span><span>how often, logarithmic</span><span>{high:.3g}</span>"
+        f"{columns}</div><figcaption><span>{low:.3g}</span><span>count, logarithmic</span><span>{high:.3g}</span>"
         "</figcaption></figure>"
     )
 
@@ -204,7 +204,7 @@ def take_away(
             draw = picture
             st.download_button(
                 "PNG", lambda: _png(draw()), f"{file or name}.png", "image/png", key=f"png-{name}",
-                icon=":material/download:", on_click="ignore", help="Download this picture",
+                icon=":material/download:", on_click="ignore", help="Download this image",
             )  # fmt: skip
         arrays = array if isinstance(array, Mapping) else {"": array} if array is not None else {}
         for what, read in arrays.items():
@@ -212,7 +212,7 @@ def take_away(
             st.download_button(
                 f"NPY, {what}" if what else "NPY", functools.partial(_npy_of, read), f"{file or name}{tail}.npy",
                 "application/octet-stream", key=f"npy-{name}{tail}", icon=":material/download:", on_click="ignore",
-                help=f"Download the numbers behind it, {what or 'for numpy'}",
+                help=f"Download the array, {what or 'for numpy'}",
             )  # fmt: skip
         if python:
             with st.popover("Copy as Python", icon=":material/code:"):

@@ -14,7 +14,7 @@ import { theme } from "../shared/theme.js";
 
 const CANVASES = new WeakMap();
 const MODES = [["overlay", "Overlay"], ["split", "Split"], ["blink", "Blink"]];
-const VIEWS = [["photo", "Whole photo"], ["seen", "What the net saw"]];
+const VIEWS = [["photo", "Whole photo"], ["seen", "Network input"]];
 
 export default function (args) {
   return mounted(CANVASES, args, build, update);
@@ -54,18 +54,18 @@ function build(root) {
   cam.colours.addEventListener("change", () => change({ colours: cam.colours.value }));
   cam.brush = make("input", { type: "checkbox", "aria-label": "Brush: erase and predict" });
   cam.brush.addEventListener("change", () => draw(cam));
-  cam.radius = make("input", { type: "range", min: 0.02, max: 0.3, step: 0.01, value: 0.08, "aria-label": "Size of the brush" });
+  cam.radius = make("input", { type: "range", min: 0.02, max: 0.3, step: 0.01, value: 0.08, "aria-label": "Brush size" });
   for (const [event, ring] of [["input", true], ["change", false]]) cam.radius.addEventListener(event, () => { cam.ring = ring; draw(cam); });
   const act = (words, go) => make("button", { type: "button", onclick: go }, words);
   const wipe = (strokes) => { cam.strokes = strokes; draw(cam); tell(cam, 0); };
   cam.undo = act("Undo", () => wipe(cam.strokes.slice(0, -1)));
   cam.clear = act("Clear", () => wipe([]));
-  cam.otsu = act("Otsu’s threshold", () => change({ threshold: Math.round((otsu(cam.heat) / 255) * 100) / 100 }));
+  cam.otsu = act("Auto threshold (Otsu)", () => change({ threshold: Math.round((otsu(cam.heat) / 255) * 100) / 100 }));
   const bar = make("div", { class: "cambar" },
-    make("div", { class: "top" }, pick("modes", "How the heat lies over the photo", MODES, "mode"), pick("views", "How much of the photo", VIEWS, "view")),
+    make("div", { class: "top" }, pick("modes", "Heat map and photo", MODES, "mode"), pick("views", "Part of the photo", VIEWS, "view")),
     make("div", { class: "camsettings" },
-      range("opacity", "Opacity"), range("threshold", "Threshold"),
-      make("div", { class: "camrow" }, make("label", { class: "colourpick" }, "Colours ", cam.colours), check("contours", "Contours"), check("boxes", "Boxes"), check("shared", "One scale for all classes"), check("uniform", "Uniform opacity"), cam.otsu),
+      range("opacity", "Opacity"), range("threshold", "Hide below"),
+      make("div", { class: "camrow" }, make("label", { class: "colourpick" }, "Colour map ", cam.colours), check("contours", "Contours"), check("boxes", "Regions"), check("shared", "One scale for all classes"), check("uniform", "Uniform opacity"), cam.otsu),
       make("div", { class: "camrow" }, make("label", { class: "check" }, cam.brush, "Brush: erase and predict"), cam.radius, cam.undo, cam.clear)));
   cam.chips = make("div", { class: "camchips" });
   cam.scale = { line: make("i", {}), top: make("span", {}), words: make("small", {}) };
@@ -113,7 +113,7 @@ function update(cam, data) {
   draw(cam);
 }
 
-/** Take the photo, what the net saw of it, and the colour maps. */
+/** Take the photo, the network's input, and the colour maps. */
 function pictures(cam) {
   const given = shelf(cam, "pictures");
   if (!given || given.stamp !== cam.data.pictures || cam.pictured === given.stamp) return;
@@ -136,5 +136,5 @@ function chips(cam) {
     const buttons = list.map((one) => make("button", { type: "button", class: "chip", "data-target": one.target, "data-method": one.method, onclick: () => choose(cam, one) }, one.title));
     return list.length > 1 ? make("div", { role: "group", "aria-label": name }, ...buttons) : null;
   };
-  cam.chips.replaceChildren(...[row("Another class, at once", data.classes), row("Another method, at once", data.methods)].filter(Boolean));
+  cam.chips.replaceChildren(...[row("Other classes", data.classes), row("Other methods", data.methods)].filter(Boolean));
 }

@@ -45,9 +45,9 @@ export function read(cam) {
     const [left, top, w, h] = data.box, [width, height] = data.size;
     const listed = cam.found.slice(0, 3).map((b, i) => {
       const x = Math.round((left + (b.left / across) * w) * width), y = Math.round((top + (b.top / down) * h) * height);
-      return `box ${i + 1} at (${x}, ${y}), ${Math.round(((b.right - b.left) / across) * w * width)} × ${Math.round(((b.low - b.top) / down) * h * height)} px, mean heat ${(b.sum / b.area / 255).toFixed(2)}`;
+      return `region ${i + 1} at (${x}, ${y}), ${Math.round(((b.right - b.left) / across) * w * width)} × ${Math.round(((b.low - b.top) / down) * h * height)} px, mean heat ${(b.sum / b.area / 255).toFixed(2)}`;
     });
-    words.push(listed.length ? listed.join("; ") : "No piece is warm enough for a box");
+    words.push(listed.length ? listed.join("; ") : "No region is above the threshold");
   } else words.push(cam.caption);
   cam.say.textContent = words.join(", ");
 }

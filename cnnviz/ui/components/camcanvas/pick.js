@@ -71,7 +71,7 @@ function open(pick, typed) {
   pick.rows = [...found.filter((row) => at(row) >= 0), ...found.filter((row) => at(row) < 0)].slice(0, MOST);
   pick.list.replaceChildren(...pick.rows.map(([index, words], place) =>
     make("li", { role: "option", id: `class-${place}`, "data-place": place, "aria-selected": String(index === pick.data.chosen) }, words)));
-  if (!pick.rows.length) pick.list.append(make("li", { class: "none" }, "No class is called that"));
+  if (!pick.rows.length) pick.list.append(make("li", { class: "none" }, "No class has this name"));
   const box = pick.input.getBoundingClientRect();
   Object.assign(pick.list.style, { left: `${box.left}px`, top: `${box.bottom + 3}px`, minWidth: `${box.width}px`, maxHeight: `${Math.max(120, Math.min(340, innerHeight - box.bottom - 12))}px` });
   if (!pick.list.matches(":popover-open")) pick.list.showPopover();

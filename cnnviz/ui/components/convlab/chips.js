@@ -42,7 +42,7 @@ export function showKernels(lab) {
   for (const chip of parts.kernels.children) chip.setAttribute("aria-pressed", String(chip.dataset.name === name));
   const preset = lab.presets.find((p) => p.title === name);
   parts.say.textContent = preset ? `${preset.title}. ${preset.sentence}`
-    : name.startsWith("Learned") ? `${name}, with the weights training gave it.`
+    : name.startsWith("Learned") ? `${name}, with its trained weights.`
     : "Your own kernel. Type a number, use the arrow keys, or drag a cell sideways.";
 }
 

@@ -24,7 +24,14 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 BUDGET = 700_000  # values that travel; larger layers are averaged down for the grid, the close-up has every number
-SORTS = ("in order", "mean", "max", "share above 0", "similarity")
+SORTED = {  # what a link calls each order, and how it is titled
+    "in order": "channel index",
+    "mean": "mean activation",
+    "max": "maximum activation",
+    "share above 0": "share above 0",
+    "similarity": "similarity to the chosen channel",
+}
+SORTS = (*SORTED,)
 SIZES, TILE = range(34, 221, 2), 88  # px: how large a tile may be, and is at first
 SCOPES = ("channel", "layer", "all layers")
 

@@ -19,7 +19,7 @@ function build(root) {
   const canvas = make("canvas", { class: "tiles-canvas" }), space = make("div", { class: "space" });
   const scroll = make("div", { class: "scroll", tabindex: 0, role: "listbox" }, make("div", { class: "stick" }, canvas), space);
   const photo = make("canvas", { class: "photo", role: "img" }), say = make("p", { class: "say", "aria-live": "polite" });
-  const size = make("input", { type: "range", min: SIZES[0], max: SIZES[1], step: 2, "aria-label": "Size of the tiles" });
+  const size = make("input", { type: "range", min: SIZES[0], max: SIZES[1], step: 2, "aria-label": "Tile size" });
   const grid = { element, canvas, scroll, space, photo, say, size, atlas: new Tile(), images: [], hover: null, order: [] };
   element.append(make("div", { class: "two" }, scroll, make("div", { class: "beside" }, photo, say, make("label", { class: "tilesize" }, "Tiles ", size))));
   root.append(element);
@@ -207,10 +207,10 @@ function beside(grid) {
   const c = hover?.channel ?? grid.chosen, part = parts[which];
   const words = [`Channel ${c}${parts.length > 1 ? ` on ${part.name}` : ""}`];
   if (hover) words.push(`${hover.exact ? "value" : "about"} ${hover.value.toPrecision(3)} at row ${hover.y}, column ${hover.x}`);
-  words.push(part.alive[c] === 0 ? "dead on this photo" : `mean ${part.mean[c].toPrecision(3)}, highest ${part.max[c].toPrecision(3)}, above 0 at ${Math.round(part.alive[c] * 100)} %`);
+  words.push(part.alive[c] === 0 ? "dead on this photo" : `mean ${part.mean[c].toPrecision(3)}, maximum ${part.max[c].toPrecision(3)}, above 0 at ${Math.round(part.alive[c] * 100)} %`);
   if (grid.by && data.sort === "similarity") words.push(`similarity ${grid.by[c].toFixed(2)}`);
   grid.say.textContent = words.join(" · ");
-  grid.photo.setAttribute("aria-label", hover ? `What the number sees on ${part.name}` : `The photo ${part.name}`);
+  grid.photo.setAttribute("aria-label", hover ? `Receptive field on ${part.name}` : `The photo ${part.name}`);
   grid.scroll.setAttribute("aria-label", `Channels of ${data.layer}. Chosen: ${words[0]}`);
 }
 

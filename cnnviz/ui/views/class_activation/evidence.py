@@ -31,6 +31,14 @@ if TYPE_CHECKING:
     from cnnviz.runtime.engine import Engine
 
 STYLE = Path(__file__).with_name("evidence.css")
+VIEWS = {  # what a link calls each check, and how it is titled
+    "Raw map": "Raw map",
+    "Down to the numbers": "Contributions",
+    "All stages": "All layers",
+    "Faithfulness": "Faithfulness",
+    "Sanity dial": "Sanity check",
+    "Boxes": "Regions",
+}
 THUMB = 168  # px
 
 
@@ -70,11 +78,13 @@ def told(heat: Heatmap, photo: Photo, look: Look) -> str:
     row = startup.methods()[heat.method]
     more = f"{'counts' if heat.goal.against else 'supports'} {heat.subject}"
     if row.class_free:
-        more = "has of what the maps have in common; no class was asked"
+        more = "has of the maps' first principal component; no class is used"
     elif not row.whole:  # its values have no sign
         more = f"changes the score of {heat.label}, up or down"
     scale = "The brighter a place" if brightens(look.colours) else "The nearer a colour to the right end of the scale"
-    return f"{scale}, the more it {more}." + ("" if whole else " The net never saw what is faded.")
+    return f"{scale}, the more it {more}." + (
+        "" if whole else " The faded border is cropped away and is not part of the network's input."
+    )
 
 
 @cache
@@ -123,7 +133,7 @@ def looked(place: str, look: Look) -> str:
     text = to_link(look)
     stand("look", text, to_link(Look()))
     if too_long(look):
-        show.say("You erased more than a link holds: whoever opens it sees the photo whole.")
+        show.say("More is erased than a link can hold: it opens with the whole photo.")
     return text
 
 
@@ -153,7 +163,7 @@ def ladder(engine: Engine, key: str, photo: Photo, likely: Sequence[int], heat: 
     ask = partial(
         engine.ladder, key, photo, tuple(targets), None, heat.method, versus=goal.versus, against=goal.against
     )
-    found = show.asked("cam-ladder", ask, "All stages")
+    found = show.asked("cam-ladder", ask, "All layers")
     if found is None:
         return
     head = "".join(f"<b>{html.escape(heat.subject)}</b>" for heat in found.rows[0])
@@ -166,7 +176,7 @@ def ladder(engine: Engine, key: str, photo: Photo, likely: Sequence[int], heat: 
     st.html(f'<div class="cv-ladder" style="{wide}"><i></i>{head}{"".join(cells)}</div>')
     every = [np.asarray(_drawn(one)) for row in reversed(found.rows) for one in row]
     file = f"{file_name(photo, heat, 'stages')}.png"
-    save("PNG of all stages", file, "image/png", lambda: tiles(every, len(found.targets)))
+    save("PNG of all layers", file, "image/png", lambda: tiles(every, len(found.targets)))
 
 
 def pieces(engine: Engine, photo: Photo, heat: Heatmap, threshold: float) -> None:
@@ -175,10 +185,10 @@ def pieces(engine: Engine, photo: Photo, heat: Heatmap, threshold: float) -> Non
 
     level = threshold if threshold > 0 else None
     found = regions.regions(heat, regions.Threshold(level=level))
-    how = "Otsu's choice" if level is None else "the threshold above"
-    show.section("Warm pieces", f"heat from {found.level:.2f}, {how}")
+    how = "Otsu's threshold" if level is None else "the threshold above"
+    show.section(f"Regions above {found.level:.2f}", how)
     if not found.boxes:
-        show.say("No piece is warm enough; lower the threshold.")
+        show.say("No region is above the threshold; lower it.")
         return
     cut, name = regions.cut_out(photo, heat, found), file_name(photo, heat)
     one, two = st.columns([1.4, 1], gap="large")
@@ -188,16 +198,17 @@ def pieces(engine: Engine, photo: Photo, heat: Heatmap, threshold: float) -> Non
         show.say("In pixels of the original photo.")
     with two:
         flat = cut[..., :3] * (cut[..., 3:] / 255.0) + 128 * (1 - cut[..., 3:] / 255.0)
-        show.image(flat.astype(np.uint8), "The warm part of the photo, cut out")
+        show.image(flat.astype(np.uint8), "The regions cut out of the photo")
     with st.container(horizontal=True, gap="small"):
         st.download_button(
             "JSON", lambda: json.dumps(found.card(heat, photo), indent=1), f"{name}_boxes.json",
             "application/json",
-            key="json-boxes", icon=":material/download:", on_click="ignore", help="The boxes and what they are of",
+            key="json-boxes", icon=":material/download:", on_click="ignore",
+            help="The bounding boxes with photo, class and method",
         )  # fmt: skip
         st.download_button(
             "Cut-out", lambda: png(cut), f"{name}_cut-out.png", "image/png", key="png-cut",
-            icon=":material/download:", on_click="ignore", help="The warm part with a transparent ground",
+            icon=":material/download:", on_click="ignore", help="The regions with a transparent background",
         )  # fmt: skip
 
 

@@ -39,8 +39,8 @@ def gallery(engine: Engine, key: str) -> None:
         method = controls.pick(
             "Method", "many-method", list(methods), next(iter(methods)), words=lambda n: methods[n].title
         )
-        show.say("The methods that answer at once; the slow ones are for one photo at a time.")
-        sure = controls.slide("At least this sure", "many-sure", 0.0, 1.0, 0.0, 0.05)
+        show.say("The fast methods; the slow ones are for one photo at a time.")
+        sure = controls.slide("Minimum probability", "many-sure", 0.0, 1.0, 0.0, 0.05)
         wanted = st.container()
 
     # compute
@@ -59,13 +59,13 @@ def gallery(engine: Engine, key: str) -> None:
     with right:
         show.section(f"{len(kept)} of {len(cases)} photos", show.titled(engine.model(key)))
         if not kept:
-            show.say("No photo is left; lower the bar, or show all classes.")
+            show.say("No photo is left; lower the minimum, or show all classes.")
             return
         st.html(f'<div class="cv-gallery">{"".join(map(_tile, kept))}</div>')
         st.download_button(
             "Zip", lambda: _zip(engine, key, kept), "heat-maps.zip", "application/zip", key="zip-many",
             icon=":material/folder_zip:", on_click="ignore",
-            help="A PNG and the numbers of each map, a table of answers, and what is needed to repeat them",
+            help="A PNG and the numbers of each map, a table of predictions, and what is needed to repeat them",
         )  # fmt: skip
         view = {"how-many": MODE, "many-method": method, "many-sure": sure, "many-class": chosen}
         show.take_away("many", link=current.link("class_activation", **view))
@@ -94,7 +94,7 @@ def _drop() -> None:
     if brought := _brought():
         forgetting.draw("many", {photo.digest: photo.name for photo in brought})
     else:
-        show.say("These are the samples; drop your own to see them instead. They stay in this server's memory.")
+        show.say("These are the samples; add your own to see them instead. They stay in this server's memory.")
 
 
 def _keep(file: Any) -> None:

@@ -23,9 +23,9 @@ def signs(heat: Heatmap) -> str:
     """What warm and cold places of the signed map mean, in a sentence."""
     row, goal = startup.methods()[heat.method], heat.goal
     if row.class_free:
-        return "Warm is what the maps have in common, cold its opposite; no class was asked."
+        return "Warm is along the maps' first principal component, cold against it; no class is used."
     if not row.whole:
-        return f"How much each pixel changes the score of {heat.label}, up or down: this method gives no signs."
+        return f"How much each pixel changes the score of {heat.label}, up or down: this method is unsigned."
     if goal.versus is not None:
         return f"Warm {'counts' if goal.against else 'supports'} {heat.subject}, cold the reverse."
     if goal.against:
@@ -58,4 +58,4 @@ def raw(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
         tiles = picture.mosaic(maps.maps[order], columns=4, scope="channel", tile=170, gap=4)
         show.image(tiles, f"Maps of the channels {', '.join(map(str, order))}")
         listed = " · ".join(f"{i} ({parts[i]:+.3g}, {parts[i] / whole:+.1%})" for i in order)
-        show.say(f"Row by row: {listed}. Per cent of all channels' contributions, signs left aside.")
+        show.say(f"Row by row: {listed}. Percentages are of the sum of absolute contributions.")

@@ -31,7 +31,7 @@ def erased(engine: Engine, key: str, photo: Photo, heat: Heatmap, strokes: Seque
     if found is None:
         return None
     before, now = float(found.probabilities[0]), float(found.probabilities[-1])
-    show.section("Without what you erased", f"{found.shares[-1]:.1%} of the picture is gone")
+    show.section("Without what you erased", f"{found.shares[-1]:.1%} of the photo is erased")
     one, two = st.columns([1, 1.4], gap="large")
     with one:
         show.bars(found.predictions, marked=heat.target)
@@ -46,7 +46,9 @@ def faithful(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
     """The deletion and insertion curves of the map, beside those of a map that never saw the photo."""
     mark = hashlib.blake2b(heat.raw.tobytes(), digest_size=16).hexdigest()
     of = engine.model(key).fingerprint, photo.digest, heat.goal, mark
-    both = patiently("cam-faithful", partial(_both_curves, engine, key, photo, heat), "Taking the photo apart", of)
+    both = patiently(
+        "cam-faithful", partial(_both_curves, engine, key, photo, heat), "Deleting and inserting pixels", of
+    )
     if both is None:
         return
     own, chance = both
@@ -55,14 +57,14 @@ def faithful(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
             "Insertion area": f"{own.insertion_area:.3f}",
             "Deletion area": f"{own.deletion_area:.3f}",
             "Insertion minus deletion": f"{own.gain:+.3f}",
-            "A blob in the middle": f"{chance.gain:+.3f}",
+            "Baseline: centred Gaussian": f"{chance.gain:+.3f}",
         }
     )
     for column, name in zip(st.columns(2, gap="large"), ("deletion", "insertion"), strict=True):
         with column:
             lines = {
                 f"{name.capitalize()}, this map": (own.shares * 100, getattr(own, name)),
-                "a blob in the middle": (chance.shares * 100, getattr(chance, name)),
+                "baseline: centred Gaussian": (chance.shares * 100, getattr(chance, name)),
             }
             curves(lines, chance_of(heat), f"% of pixels, {name}", "probability")
     table = {"share": own.shares, "deletion": own.deletion, "insertion": own.insertion}
@@ -71,8 +73,8 @@ def faithful(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
     written = "\n".join([*lines_of, ""]).encode()
     save("CSV of the curves", f"{file_name(photo, heat, 'faithfulness')}.csv", "text/csv", lambda: written)
     show.say(
-        "A faithful map loses the answer early while its best pixels are deleted, and finds it early while they come "
-        "back into a blurred photo."
+        "With a faithful map the probability falls early as its highest pixels are deleted, and rises early as they "
+        "are inserted into a blurred photo."
     )
 
 
@@ -92,12 +94,12 @@ def sane(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
     question = photo, heat.target, layer, heat.method, heat.options
     ask = partial(engine.sanity, key, *question, versus=goal.versus, against=goal.against)
     of = engine.model(key).fingerprint, photo.digest, goal, layer, heat.method, heat.options
-    found = patiently("cam-sane", ask, "Turning the dial", of)
+    found = patiently("cam-sane", ask, "Randomising weights", of)
     if found is None:
         return
     cells, every = [], [show.pixelated(picture.diverging(raw), THUMB) for raw in found.maps]
     for count, close, drawn in zip(found.randomised, found.correlations, every, strict=True):
-        named = "as trained" if not count else f"{count} of {len(found.layers)} layers forgot"
+        named = "as trained" if not count else f"{count} of {len(found.layers)} layers randomised"
         cells.append(
             f"<figure>{img(drawn, f'Map with {named}')}<figcaption>{named}<br>"
             f"<b>rank correlation {close:+.2f}</b></figcaption></figure>"
@@ -106,9 +108,9 @@ def sane(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
     file = f"{file_name(photo, heat, 'sanity')}.png"
     save("PNG of the maps", file, "image/png", lambda: tiles(every, len(every)))
     show.say(
-        "The map falls apart with the weights, as an explanation must."
+        "The map changes with the weights, as an explanation must."
         if found.passed
-        else "The map survives weights of noise: it shows the photo's edges more than what the net learned."
+        else "The map hardly changes with random weights: it shows edges of the photo more than what was learned."
     )
 
 

@@ -26,12 +26,12 @@ def close_up(track: gallery.Track, layer: str, channel: int, title: str) -> None
         st.skeleton(height=320)
         return
     if track.image is None:
-        show.image(sheet.fitted(track.picture, LARGE), f"Filter image of {title} of {layer} while it grows")
+        show.image(sheet.fitted(track.picture, LARGE), f"Filter image of {title} of {layer} while it is optimised")
         return
     values = [track.image.before, *track.values[:-1], track.image.value]  # at the ends that of the picture as it lies
     growth("growth", track.whole(), [0, *track.steps], values, alt=f"Filter image of {title} of {layer}")
     show.facts(
-        {"Objective": f"{track.image.before:.3g} to {track.image.value:.3g}", "Side": f"{len(track.picture)} px"}
+        {"Objective": f"{track.image.before:.3g} to {track.image.value:.3g}", "Size": f"{len(track.picture)} px"}
     )
 
 
@@ -76,14 +76,20 @@ def exports(request: gallery.Request, shelf: gallery.Gallery, channel: int, colu
             def way(side: int) -> list[np.ndarray]:
                 return animation.enlarged(gallery.decoded(track.whole()), side)
 
-            _file("GIF", f"{name}.gif", "image/gif", lambda: animation.animation(way(GIF)), "How this filter grew")
+            _file(
+                "GIF",
+                f"{name}.gif",
+                "image/gif",
+                lambda: animation.animation(way(GIF)),
+                "The optimisation, animated",
+            )
             if films:
                 _file(
                     "MP4",
                     f"{name}.mp4",
                     "video/mp4",
                     lambda: animation.film(way(MP4), len(track.way) + 1),
-                    f"How this filter grew; {CODEC}",
+                    f"The optimisation; {CODEC}",
                 )
         if len(done) > 1:
             _file(
@@ -94,12 +100,13 @@ def exports(request: gallery.Request, shelf: gallery.Gallery, channel: int, colu
         if shelf.begun:
             _file(
                 "Contact sheet", f"{sheet.file_name(layer, 'sheet')}.png", "image/png",
-                lambda: picture.encode(shelf.tiles(TILE, columns), "png"), "All filters on one picture",
+                lambda: picture.encode(shelf.tiles(TILE, columns), "png"), "All filters in one image",
             )  # fmt: skip
         if len(done) > 1 and films:
             _file(
                 "All as MP4", f"{sheet.file_name(layer, 'growth')}.mp4", "video/mp4",
-                lambda: growing([t.whole() for t in done.values()], columns), f"How all filters grew; {CODEC}",
+                lambda: growing([t.whole() for t in done.values()], columns),
+                f"The optimisation of all filters; {CODEC}",
             )  # fmt: skip
 
 

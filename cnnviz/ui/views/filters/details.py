@@ -32,7 +32,7 @@ SIDE = 150  # px of a patch's photo
 def tuning(engine: Engine, key: str, layer: str, channel: int) -> None:
     """The channel's badge, its curves, and its near-duplicates."""
     found: Tuning | None = show.asked(
-        "tuning", lambda: engine.tuning(key, layer), "Showing the net 450 synthetic pictures"
+        "tuning", lambda: engine.tuning(key, layer), "Running the network on 450 synthetic images"
     )
     if found is None or found.layer != layer:
         return
@@ -42,9 +42,9 @@ def tuning(engine: Engine, key: str, layer: str, channel: int) -> None:
     colours = [hexed(colorsys.hsv_to_rgb(hue / 360, 1, 1)) for hue in asked.HUES]
     grays = [hexed((gray, gray, gray)) for gray in asked.GRAYS]
     curves = (
-        ("Stripes by direction", found.orientation[channel], [f"{a:.0f}°" for a in asked.ORIENTATIONS], None),
-        ("Stripes by period", found.frequency[channel], [f"{p:g} px" for p in asked.PERIODS], None),
-        ("Plain colours, plain grays", [*found.hue[channel], *found.gray[channel]],
+        ("Gratings by orientation", found.orientation[channel], [f"{a:.0f}°" for a in asked.ORIENTATIONS], None),
+        ("Gratings by wavelength", found.frequency[channel], [f"{p:g} px" for p in asked.PERIODS], None),
+        ("Uniform colours and grays", [*found.hue[channel], *found.gray[channel]],
          [*asked.COLOURS, *(f"gray {g:.0%}" for g in asked.GRAYS)], [*colours, *grays]),
         ("Discs by size", found.size[channel], [f"{s:g} px" for s in asked.SIZES], None),
     )  # fmt: skip
@@ -57,16 +57,16 @@ def tuning(engine: Engine, key: str, layer: str, channel: int) -> None:
         spot = found.place[channel]
         low, high = float(spot.min()), float(spot.max())
         heat = picture.colourise((spot - low) / max(high - low, 1e-12))
-        words = f"Answer of channel {channel} to a disc at each of 7 by 7 places, from {low:.3g} to {high:.3g}"
+        words = f"Response of channel {channel} to a disc at each of 7 by 7 places, from {low:.3g} to {high:.3g}"
         show.image(show.pixelated(heat, 140), words, width=110)
-        show.say("Discs by place")
-    show.say("Mean answer above the one to plain gray.")
+        show.say("Discs by position")
+    show.say("Mean activation minus the one for uniform gray.")
     pairs = [int(other) for pair in found.twins for other in pair if channel in pair and other != channel]
     if pairs:
-        show.say(f"Channel {channel} answers as {', '.join(map(str, pairs))} does: near-duplicates.")
+        show.say(f"Channel {channel} responds as {', '.join(map(str, pairs))} does: near-duplicates.")
     if len(found.dead):
         show.say(
-            f"{len(found.dead)} channels of this layer answer to none of these pictures: {listed(found.dead.tolist())}."
+            f"{len(found.dead)} channels of this layer respond to none of these images: {listed(found.dead.tolist())}."
         )
 
 
@@ -89,19 +89,19 @@ def patches(engine: Engine, key: str, layer: str, channel: int) -> None:
         from cnnviz.feature_vis.top_patches import photos_in
 
         photos = [Photo.sample(name) for name in samples()] if chosen is None else [*photos_in(chosen)]
-        return engine.patches(key, layer, photos, show.progress("Showing photos to the net"))
+        return engine.patches(key, layer, photos, show.progress("Running the network on photos"))
 
     found = show.asked("patches", ask)
     if found is None or found.layer != layer:
         return
     show.section(
-        f"Pleased most by these of {len(found.photos)} photos",
-        "inside the frame: what it sees; around it, three times as much",
+        f"Top-activating images of {len(found.photos)} photos",
+        "inside the frame: the receptive field; around it, three times as much",
     )
     tiles = []
     for n, place in enumerate(found.photo[channel]):
         name = Path(found.photos[place]).name
-        words = html.escape(f"{name}: channel {channel} answers {found.value[channel, n]:.3g}")
+        words = html.escape(f"{name}: channel {channel}, activation {found.value[channel, n]:.3g}")
         shown = picture.address(_tile(engine, key, found, channel, n), 90)
         tiles.append(f'<img alt="{words}" title="{words}" src="{shown}">')
     st.html(f'<div class="cv-strip">{"".join(tiles)}</div>')
@@ -126,7 +126,7 @@ def fork(engine: Engine, second: gallery.Request, name: str) -> None:
         st.skeleton(height=320)
     else:
         shown = sheet.fitted(track.picture, 420)
-        show.image(shown, f"Filter image of channel {channel} of {second.layer} by recipe {name}")
+        show.image(shown, f"Filter image of channel {channel} of {second.layer} by preset {name}")
         show.say(f"{in_words(second.ascent)}. Objective {track.values[-1]:.4g}.")
 
 
@@ -140,7 +140,7 @@ def bars(values: Sequence[float], names: Sequence[str], label: str, paint: Seque
         foot, tall = (min(value, 0.0) - low) / reach, abs(value) / reach
         look = f"bottom:{foot:.2%};height:{max(tall, 0.01):.2%}" + (f";background:{paint[i]}" if paint else "")
         columns.append(f'<i title="{html.escape(name)}: {value:.3g}"><u style="{look}"></u></i>')
-    most = f"most: {names[best]}, {values[best]:.3g}" if any(values) else "no answer"
+    most = f"most: {names[best]}, {values[best]:.3g}" if any(values) else "no response"
     return (
         f'<figure class="cv-tune"><div role="img" aria-label="{html.escape(f"{label}, {most}")}">{"".join(columns)}'
         f"</div><figcaption>{html.escape(label)}<br><small>{html.escape(most)}</small></figcaption></figure>"

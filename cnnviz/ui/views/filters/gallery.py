@@ -159,7 +159,7 @@ def asked_knobs(recipe: Ascent, prefix: str, names: Sequence[str]) -> dict[str, 
         label = k.name.replace("tv", "total variation").capitalize() + (f", {k.unit}" if k.unit else "")
         if k.name == "size":
             options = sorted({*SIZES, default or 0})
-            words = lambda n: f"{n} px" if n else "what the layer asks for"  # noqa: E731
+            words = lambda n: f"{n} px" if n else "set by the layer"  # noqa: E731
             values["size"] = (
                 controls.pick(label, key, options, default or 0, parse=int, words=words, help=k.help) or None
             )

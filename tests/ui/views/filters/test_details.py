@@ -22,7 +22,7 @@ def test_bars_are_as_tall_as_their_answers_and_hang_below_zero():
 
 def test_what_answers_to_nothing_says_so_and_a_long_list_says_how_much_longer_it_is():
     silent = details.bars([0.0, -0.0], ["a", "b"], "Letters")
-    assert "no answer" in silent
+    assert "no response" in silent
     assert "most" not in silent
     assert details.listed([1, 2, 3]) == "1, 2, 3"
     assert details.listed([*range(51)]).endswith("14, 15 and 35 more")
