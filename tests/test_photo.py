@@ -271,7 +271,7 @@ def test_a_large_picture_object_is_refused_before_it_is_decoded(tmp_path):
 
 
 def test_ribbons_and_files_too_large_are_refused(monkeypatch):
-    with pytest.raises(PhotoError, match="ribbon"):
+    with pytest.raises(PhotoError, match="too long and thin"):
         Photo.open(saved(Image.new("RGB", (1, 5000))))
     monkeypatch.setattr(photos, "MAX_BYTES", 1000)
     with pytest.raises(PhotoError, match="larger than"):

@@ -75,5 +75,5 @@ def test_a_network_that_guesses_is_told_by_its_probabilities_however_many_classe
 def test_a_map_against_a_class_is_cured_with_its_own_sign():
     sound = patient(raw=[[-1, -2], [0, -3]])
     turned = replace(sound, heat=replace(sound.heat, goal=Target(3, against=True)))
-    assert "speaks against cat" in diagnose(sound)[0].cause
+    assert "The whole map is negative" in diagnose(sound)[0].cause
     assert "The whole map is evidence for" in diagnose(turned)[0].cause

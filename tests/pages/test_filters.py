@@ -233,7 +233,7 @@ def test_the_same_seed_by_another_recipe_stands_beside_it(visit, pictures):
     at.selectbox("fork").set_value("small").run()
     at = finish(at)
     assert not at.exception
-    assert any("by recipe small" in alt for alt in pictures(at))
+    assert any("by preset small" in alt for alt in pictures(at))
 
 
 def test_a_link_opens_the_picture_that_was_close_up_and_what_stood_beside_it(visit):
