@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Collection, Hashable
 from typing import Any, NamedTuple
@@ -18,7 +19,8 @@ class Note(NamedTuple):
     """What a widget last had: its value, what the link said before that and when it changed; and where that was.
 
     `stay` tells during which stay on a page it was drawn last, `entry` what was brought along to there: what a link to
-    the page means that does not name it; else that means the default. `stood` says that the link did name it.
+    the page means that does not name it; else that means the default. `stood` says that the link did name it, `drawn`
+    that the widget was there at all.
     """
 
     value: Any = None
@@ -27,6 +29,7 @@ class Note(NamedTuple):
     stay: int = 0
     entry: Any = None
     stood: bool = False
+    drawn: bool = False
 
 
 def arrive() -> None:
@@ -68,10 +71,23 @@ def linked(key: str, default: T, allowed: Callable[[T], bool], parse: Callable[[
         value = default if last.entry is None else last.entry
     if value is None or not allowed(value):
         value = default
-    if not stays or key not in st.session_state or st.session_state[key] != value:
+    # a widget that is drawn again takes its first value in the browser, unless it is told another in the same run
+    if not (stays and last.drawn) or key not in st.session_state or st.session_state[key] != value:
         st.session_state[key] = value
     if not good and url:
         mine.strange[key] = Strange(url, value)
+
+
+def called(key: str, words: str) -> None:
+    """After `linked`, of a widget whose options have names: where the value is called otherwise than before, say so.
+
+    The browser knows its choice by that name alone, shows it while it is told nothing else, and sends it at the next
+    change: by then it would be none of the options, and the default would be taken.
+    """
+    marks, mark = this_visit().names, hash(words)  # the name itself may be of somebody's photo
+    if marks.get(key, mark) != mark:
+        st.session_state[key] = st.session_state[key]
+    marks[key] = mark
 
 
 def went_back() -> bool:
@@ -125,7 +141,7 @@ def note(key: str, default: Any, secret: bool = False) -> None:
     this_visit().kept[this_visit().page, key] = value
     this_visit().defaults[key] = None if default is None else _text(default)
     notes = st.session_state.setdefault("_notes", {})
-    notes[key] = Note(value, stale, stamp, stay, entry, wanted is not None)
+    notes[key] = Note(value, stale, stamp, stay, entry, wanted is not None, _drawn(key))
     if url is None and not arrived and entry is not None and value == entry:
         return  # the link means it already; written out, it would be one more step on the browser's way back
     _write(key, wanted)
@@ -140,6 +156,13 @@ def stand(key: str, text: str, default: str) -> None:
 def needless(key: str, value: Any) -> bool:
     """Whether a link can leave a value out, because the page shows it without being told."""
     return value is None or _text(value) == this_visit().defaults.get(key)
+
+
+def _drawn(key: str) -> bool:
+    """Whether the widget `key` is on the page in this run; where Streamlit does not tell, it is."""
+    with contextlib.suppress(AttributeError):
+        return key in get_script_run_ctx().shared.widget_user_keys_this_run.snapshot()  # type: ignore[union-attr]
+    return True
 
 
 def _write(key: str, wanted: str | None) -> None:

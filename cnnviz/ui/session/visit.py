@@ -47,6 +47,7 @@ class Visit:
     choices: dict[str, Choices] = field(default_factory=dict)  # by widget
     strange: dict[str, Strange] = field(default_factory=dict)  # by widget, of the present stay on a page
     defaults: dict[str, str | None] = field(default_factory=dict)  # by widget, as links say it; None: say it always
+    names: dict[str, int] = field(default_factory=dict)  # by widget: a hash of what its option chosen is called
     kept: dict[tuple[str, str], Any] = field(default_factory=dict)  # by page and widget: what it had there last
     page: str = field(default="", compare=False)  # where the last run was
     stay: int = field(default=0, compare=False)  # how many stays on a page there were until then, with the present one

@@ -112,6 +112,7 @@ def _photos() -> None:
     st.html(f"<style>{''.join(_thumb(i, photos[name]) for i, name in enumerate(options, 1))}</style>")
     asked = st.query_params.get("photo")
     link.linked("photo", samples()[0], lambda value: value in options, str)
+    link.called("photo", named[st.session_state["photo"]])
     st.pills("Photo", options, key="photo", required=True, format_func=named.__getitem__)
     link.note("photo", samples()[0], secret=st.session_state["photo"] in mine)
     _strange("photo", "photo", named)

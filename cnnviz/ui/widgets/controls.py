@@ -34,6 +34,7 @@ def pick(
     The default stands in the link too where it `always` has to: where tomorrow's default is another one.
     """
     link.linked(key, default, lambda value: value in options, parse)
+    link.called(key, words(st.session_state[key]))
     st.selectbox(label, options, key=key, format_func=words, **how)
     link.note(key, None if always else default)
     picked: T = st.session_state[key]

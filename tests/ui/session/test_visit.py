@@ -44,6 +44,7 @@ def full(photo: Photo) -> Visit:
     mine.choices["channel"] = Choices(("layer", 3), {"layer": 5})
     mine.strange["layer"] = Strange("conv9", "conv1")
     mine.defaults["layer"] = "conv1"
+    mine.names["layer"] = hash("conv1 · 8 × 8")
     mine.kept["page", "layer"] = "conv2"
     mine.page, mine.stay = "page", 2
     mine.state(GaborLab).view = "One filter"

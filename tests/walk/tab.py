@@ -1,0 +1,315 @@
+"""A browser's tab without pixels: it keeps the page, the widgets' values, the address and its history."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import queue
+from typing import Any
+from urllib.parse import parse_qsl
+
+from streamlit.proto.BackMsg_pb2 import BackMsg
+from streamlit.proto.ClientState_pb2 import ClientState
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.proto.WidgetStates_pb2 import WidgetState
+from streamlit.runtime.uploaded_file_manager import UploadedFileRec
+
+from tests.walk.server import Server
+from tests.walk.tree import Node, Page
+from tests.walk.widgets import first_value, ident, widget
+
+WHERE = "http://localhost:8501"
+PATIENCE = 120  # seconds for one run of the page
+_FILES = itertools.count(1)
+
+
+class Fault(AssertionError):
+    """What must not be: the page, or an answer on it, is wrong."""
+
+
+class Tab:
+    """One visit. `page` is what it shows, `address` where it is: (page, query)."""
+
+    def __init__(self, server: Server, page: str = "", query: str = "") -> None:
+        self.server, self.inbox = server, queue.Queue()  # type: ignore[var-annotated]
+        self.page = Page()
+        self.pages: dict[str, str] = {}  # the name in the address -> what Streamlit calls it
+        self.values: dict[str, WidgetState] = {}
+        self.timers: dict[str, float] = {}
+        self.states: dict[str, Any] = {}  # of components: what they have told
+        self.main = self.script = self.run = ""
+        self.fragments: tuple[str, ...] = ()
+        self.toasts: list[str] = []
+        self.steps_back = False
+        self.history, self.at = [(page, query)], 0
+        self.session = server.ask(lambda: server.runtime.connect_session(self, {}))
+        self._rerun(name=page)
+
+    def write_forward_msg(self, msg: ForwardMsg) -> None:
+        """The server's side: what it sends."""
+        self.inbox.put(msg)
+
+    def client(self, *_: Any) -> Any:
+        """Nothing: the server asks for no more of this client."""
+
+    # where it is
+
+    @property
+    def address(self) -> tuple[str, str]:
+        return self.history[self.at]
+
+    @property
+    def params(self) -> dict[str, str]:
+        """What the address says behind its question mark."""
+        return dict(parse_qsl(self.address[1], keep_blank_values=True))
+
+    def _push(self, page: str, query: str) -> None:
+        if self.steps_back:
+            self.history[self.at] = page, query
+        elif (page, query) != self.address:
+            self.history[self.at + 1 :] = [(page, query)]
+            self.at += 1
+
+    def open(self, page: str, query: str | None = None) -> None:
+        """Follows a link within the page: the sidebar's, or one on the page."""
+        if query is None:
+            query = self.address[1] if page == self.address[0] else ""
+        self._push(page, query)
+        self._rerun(page=self.pages[page])
+
+    def back(self, step: int = -1) -> bool:
+        """The browser's way back, or forward; whether there was one."""
+        if not 0 <= self.at + step < len(self.history):
+            return False
+        self.at += step
+        self.steps_back = True  # until the page is done, what it says of its address is no step of its own
+        self._rerun(page=self.pages[self.address[0]], history=True)
+        return True
+
+    def close(self) -> None:
+        self.server.ask(lambda: self.server.runtime.close_session(self.session))
+
+    def follow(self, link: Node) -> None:
+        """A link on the page."""
+        one = link.sent.page_link
+        where = next((name for name, ident in self.pages.items() if ident == one.page_script_hash), None)
+        if where is None:
+            raise Fault(f"the link {one.label!r} leads nowhere")
+        self.open(where, one.query_string)
+
+    def controls(self) -> list[Node]:
+        """The widgets and components of the page, in its order."""
+        return self._widgets()
+
+    def aside(self, node: Node) -> bool:
+        """Whether it stands in the sidebar."""
+        sidebar = (self.page.root.children or {}).get(1)
+        return sidebar is not None and any(one is node for one in sidebar.walk())
+
+    # what is done
+
+    def change(self, node: Node, **value: Any) -> None:
+        """A widget gets another value: the fragment around it runs, or the page."""
+        self.values[ident(node)] = stated(ident(node), **value)
+        self._rerun(fragment=node.fragment, trigger=None)
+
+    def press(self, node: Node) -> None:
+        """A button, whose value lasts for one run."""
+        self._rerun(fragment=node.fragment, trigger=stated(ident(node), trigger_value=True))
+
+    def trigger(self, name: str, fragment: str, event: str, value: Any) -> None:
+        """An event of a component, which is heard once."""
+        said = stated(name, json_trigger_value=[{"event": event, "value": value}])
+        self._rerun(fragment=fragment, trigger=said)
+
+    def upload(self, node: Node, *files: tuple[str, str, bytes]) -> None:
+        """Files (name, type, content) for an uploader or a camera."""
+        state = WidgetState(id=ident(node))
+        for name, kind, data in files:
+            number = f"file-{next(_FILES)}"
+            self.server.files.add_file(self.session, UploadedFileRec(number, name, kind, data))
+            info = state.file_uploader_state_value.uploaded_file_info.add()
+            info.name, info.size, info.file_id = name, len(data), number
+            info.file_urls.file_id = number
+        self.values[ident(node)] = state
+        self._rerun(fragment=node.fragment)
+
+    def tick(self) -> bool:
+        """Lets what asks again every moment do so once; whether anything does."""
+        for fragment in list(self.timers):
+            if self.server.ask(lambda f=fragment: self._app().has_fragment(f)):  # type: ignore[misc]
+                self._rerun(fragment=fragment, timer=True)
+            else:
+                self.timers.pop(fragment, None)
+        return bool(self.timers)
+
+    def download(self, node: Node) -> bytes:
+        """What a download button gives."""
+        proto = node.sent.download_button
+        url = proto.url
+        if proto.deferred_file_id:
+            msg = BackMsg()
+            ask = msg.backend_operation_request
+            ask.request_id, ask.session_id = f"ask-{next(_FILES)}", self.session
+            ask.deferred_file.file_id = proto.deferred_file_id
+            self._send(msg)
+            url = self._response().deferred_file.url
+        return self.media(url)
+
+    def media(self, url: str) -> bytes:
+        """The bytes behind an address of the server's."""
+        if not url.startswith("/media/"):
+            raise Fault(f"not an address of this server: {url[:80]}")
+        content: bytes = self.server.media.get_file(url.rpartition("/")[2]).content
+        return content
+
+    def stored(self) -> dict[str, Any]:
+        """The widgets' values as the page was made with them, each as it travels."""
+
+        def values() -> dict[str, Any]:
+            state = self._app().session_state
+            known = state._new_widget_state.widget_metadata
+            return {name: known[name].serializer(state[name]) for name in self.values if name in known}
+
+        return self.server.ask(values)
+
+    # the wire
+
+    def _app(self) -> Any:
+        return self.server.runtime.get_app_session(self.session)
+
+    def _send(self, msg: BackMsg) -> None:
+        self.server.ask(lambda: self.server.runtime.handle_backmsg(self.session, msg))
+
+    def _rerun(
+        self,
+        *,
+        page: str | None = None,
+        name: str = "",
+        fragment: str = "",
+        trigger: WidgetState | None = None,
+        timer: bool = False,
+        history: bool = False,
+    ) -> None:
+        if fragment and not self.server.ask(lambda: self._app().has_fragment(fragment)):
+            raise Fault("a control is shown whose part of the page is gone: using it does nothing")
+        if not fragment:
+            self.timers.clear()
+        elif not timer:
+            self.timers.pop(fragment, None)
+        state = ClientState(
+            query_string=self.address[1],
+            page_script_hash=self.script if page is None else page,
+            page_name=name,
+            fragment_id=fragment,
+            is_auto_rerun=timer,
+            is_history_navigation=history,
+        )
+        where, query = self.address
+        state.context_info.url = f"{WHERE}/{where}" + f"?{query}" * bool(query)
+        state.context_info.color_scheme = "light"
+        sent = self.values
+        if page is not None:  # what stands on every page
+            everywhere = {ident(node) for node in self._widgets() if node.script == self.main}
+            sent = {name: value for name, value in sent.items() if name in everywhere}
+        state.widget_states.widgets.extend(sent.values())
+        if trigger is not None:
+            state.widget_states.widgets.append(trigger)
+        msg = BackMsg()
+        msg.rerun_script.CopyFrom(state)
+        self.toasts = []
+        self._send(msg)
+        self._listen()
+
+    def _response(self) -> Any:
+        while True:
+            msg = self._next()
+            if msg.WhichOneof("type") == "backend_operation_response":
+                answer = msg.backend_operation_response
+                if answer.error_msg:
+                    raise Fault(f"a download was refused: {answer.error_msg}")
+                return answer
+            self._hear(msg)
+
+    def _next(self) -> ForwardMsg:
+        try:
+            return self.inbox.get(timeout=PATIENCE)  # type: ignore[no-any-return]
+        except queue.Empty:
+            raise Fault(f"the page is not done after {PATIENCE} s") from None
+
+    def _listen(self) -> None:
+        """Takes in what is sent until the last run is over."""
+        early = ForwardMsg.FINISHED_EARLY_FOR_RERUN
+        while True:
+            msg = self._next()
+            self._hear(msg)
+            if msg.WhichOneof("type") == "script_finished" and msg.script_finished != early:
+                return
+
+    def _hear(self, msg: ForwardMsg) -> None:
+        kind = msg.WhichOneof("type")
+        if kind == "delta":
+            path = list(msg.metadata.delta_path)
+            node = self.page.put(path, msg.delta, self.run, msg.metadata.active_script_hash)
+            self._mounted(node)
+        elif kind == "new_session":
+            self.run = msg.metadata.run.script_run_id
+            self.fragments = tuple(msg.metadata.run.fragment_ids)
+            self.main = msg.new_session.main_script_hash
+            if not self.fragments:
+                self.timers.clear()
+            if msg.new_session.page_script_hash != self.script:
+                self.page.leave(self.main)
+                self._forget()
+                self.script = msg.new_session.page_script_hash
+        elif kind == "navigation":
+            self.script = msg.navigation.page_script_hash
+            found = {("" if p.is_default else p.url_pathname): p.page_script_hash for p in msg.navigation.app_pages}
+            self.pages = found
+            here = next(name for name, ident in found.items() if ident == self.script)
+            if here != self.address[0]:
+                self._push(here, "")
+        elif kind == "page_info_changed":
+            self._push(self.address[0], msg.page_info_changed.query_string)
+        elif kind == "auto_rerun":
+            self.timers[msg.auto_rerun.fragment_id] = msg.auto_rerun.interval
+        elif kind == "stop_auto_rerun":
+            for fragment in msg.stop_auto_rerun.fragment_ids:
+                self.timers.pop(fragment, None)
+        elif kind == "script_finished" and msg.script_finished != ForwardMsg.FINISHED_EARLY_FOR_RERUN:
+            self.page.settle(self.run, self.fragments)
+            self.steps_back = False
+            self._forget()
+
+    def _forget(self) -> None:
+        """What a widget held goes with it."""
+        there = {ident(node) for node in self._widgets()}
+        self.values = {name: value for name, value in self.values.items() if name in there}
+
+    def _mounted(self, node: Node) -> None:
+        if node.kind == "toast":
+            self.toasts.append(node.sent.toast.body)
+        begun = first_value(node)
+        if begun is None:
+            return
+        proto, fresh = begun
+        if fresh or proto.id not in self.values:
+            self.values[proto.id] = proto
+
+    def _widgets(self) -> list[Node]:
+        return [node for node in self.page.nodes() if widget(node)]
+
+
+def stated(ident: str, **value: Any) -> WidgetState:
+    """The state of a widget as it travels: bool_value=True, string_array_value=["a"]..."""
+    state = WidgetState(id=ident)
+    for name, given in value.items():
+        if name.endswith("_array_value"):
+            getattr(state, name).data.extend(given)
+        elif name == "json_value":
+            state.json_value = json.dumps(given)
+        elif name == "json_trigger_value":
+            state.json_trigger_value = json.dumps(given)
+        elif given is not None:
+            setattr(state, name, given)
+    return state

@@ -1,0 +1,69 @@
+"""What walks have found: a control shows what the page was made with, whatever stood in its place before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.walk import actions, oracle
+from tests.walk.server import Server, serving
+from tests.walk.shown import Shown
+from tests.walk.tab import Tab
+from tests.walk.widgets import proto
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """One server for all visits."""
+    with serving() as running:
+        yield running
+
+
+@pytest.fixture
+def visit(server: Server) -> Iterator[object]:
+    """A function that opens a page with a query."""
+    opened: list[Tab] = []
+
+    def open_page(page: str, query: str = "") -> Tab:
+        opened.append(Tab(server, page, query))
+        oracle.nothing_broke(opened[-1])
+        return opened[-1]
+
+    yield open_page
+    for tab in opened:
+        tab.close()
+
+
+def choose(tab: Tab, name: str, part: str) -> None:
+    """Takes the option with that part in its words."""
+    node = actions.find(tab, name)
+    assert node is not None
+    option = next(text for text in proto(node).options if part in text)
+    tab.change(node, string_value=option)
+
+
+def test_a_layer_that_two_networks_have_is_called_as_the_one_chosen_has_it(visit):
+    tab = visit("activations", "layer=relu2")
+    before = Shown(tab).value("layer")
+    choose(tab, "model", "MNIST base")
+    after = Shown(tab).value("layer")
+    assert after.startswith("relu2 ")
+    assert after != before
+    oracle.widgets_agree(tab)
+    choose(tab, "beside", "coffee")  # what is chosen next must not take the layer away
+    assert Shown(tab).value("layer") == after
+    assert tab.params["layer"] == "relu2"
+
+
+def test_network_and_photo_are_there_again_after_presenting(visit):
+    tab = visit("gabor", "model=lecture/cats_gap&photo=coffee")
+    called = Shown(tab).value("model"), Shown(tab).value("photo")
+    for name in ("present", "gabor-view", "present"):
+        node = actions.find(tab, name)
+        if node.kind == "checkbox":
+            tab.change(node, bool_value=not tab.values[node.sent.checkbox.id].bool_value)
+        else:
+            tab.change(node, string_array_value=[node.sent.button_group.options[1].content])
+    assert (Shown(tab).value("model"), Shown(tab).value("photo")) == called
+    oracle.widgets_agree(tab)
