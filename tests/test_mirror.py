@@ -26,6 +26,8 @@ SEEN = {
     "ui/session/visit": "pages/test_shell.py",
     "ui/shell/checkpoint_upload": "pages/test_checkpoint_upload.py",
     "ui/shell/main": "pages/test_shell.py",
+    "ui/views/class_activation/beside": "pages/test_class_activation.py",
+    "ui/views/class_activation/export": "pages/test_class_activation.py",
     "ui/views/class_activation/evidence": "pages/test_class_activation.py",
     "ui/views/class_activation/gallery": "pages/test_class_activation.py",
     "ui/views/class_activation/raw": "pages/test_class_activation.py",
