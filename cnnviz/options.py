@@ -24,7 +24,7 @@ class OptionError(RequestError):
 
 @dataclass(frozen=True)
 class Knob:
-    """What one option may be: its name, type, default, range (inclusive), step, unit, choices and help."""
+    """What one option may be: its name, type, default, range (inclusive), step, unit, choices, help and title."""
 
     name: str
     kind: type
@@ -35,7 +35,14 @@ class Knob:
     step: float | None = None
     unit: str = ""
     choices: tuple[Any, ...] = ()
+    title: str = ""
     optional: bool = False
+
+    @property
+    def label(self) -> str:
+        """What stands at its widget: its title, or its name in words, and its unit."""
+        title = self.title or self.name.replace("_", " ").capitalize()
+        return f"{title}, {self.unit}" if self.unit else title
 
 
 def knob(
@@ -47,9 +54,10 @@ def knob(
     step: float | None = None,
     unit: str = "",
     choices: tuple[Any, ...] = (),
+    title: str = "",
 ) -> Any:
-    """A dataclass field that carries its range, step, unit, choices and help; read them with `knobs`."""
-    detail = {"help": help, "low": low, "high": high, "step": step, "unit": unit, "choices": choices}
+    """A dataclass field that carries its range, step, unit, choices, help and title; read them with `knobs`."""
+    detail = {"help": help, "low": low, "high": high, "step": step, "unit": unit, "choices": choices, "title": title}
     return dataclasses.field(default=default, metadata={"knob": detail})
 
 

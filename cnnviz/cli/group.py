@@ -46,7 +46,7 @@ PHOTO = click.Path(path_type=Path)
 @click.version_option(__version__, message="cnnviz %(version)s")
 @click.pass_context
 def cli(context: click.Context) -> None:
-    """See what a convolutional network does."""
+    """See what a convolutional network computes."""
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 

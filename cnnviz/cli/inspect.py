@@ -19,7 +19,7 @@ from cnnviz.probability import percent
 @JSON
 @click.pass_context
 def models(context: click.Context, as_json: bool) -> None:
-    """List every net: bundled, training runs, checkpoint files, torchvision's, lecture nets."""
+    """List every network: bundled, training runs, checkpoint files, torchvision's, lecture networks."""
     rows = catalog.rows(weights_of(context))
     if as_json:
         return document([dataclasses.asdict(row) for row in rows])
@@ -64,7 +64,7 @@ def layers(context: click.Context, key: str, size: int | None, as_json: bool) ->
 @DEVICE
 @click.pass_context
 def predict(context: click.Context, photos: Sequence[Path], key: str, top: int, as_json: bool) -> None:
-    """Say which classes a net sees in photos."""
+    """Predict the most probable classes of photos."""
     look_for(photos)
     engine = engine_for(context, key)
     answers = [engine.predict(key, Photo.open(path), top) for path in photos]
@@ -89,7 +89,7 @@ def predict(context: click.Context, photos: Sequence[Path], key: str, top: int, 
 @DEVICE
 @click.pass_context
 def evaluate(context: click.Context, data: Path, key: str, as_json: bool) -> None:
-    """Judge a net on a folder of photos with one subfolder per class (or on its val/)."""
+    """Evaluate a network on a folder of photos with one subfolder per class (or on its val/)."""
     from cnnviz.runtime import evaluate as evaluation
 
     evaluation.class_folders(data)

@@ -44,7 +44,7 @@ def heatmap(
     out: Path,
     npy: bool,
 ) -> None:
-    """Show which pixels spoke for a class: the photo under its heat map."""
+    """Draw the heat map of a class over a photo: which parts support it."""
     places = targets(photos, out)
     from cnnviz.attribution import methods
 
@@ -95,7 +95,7 @@ def activations(context: click.Context, photo: Path, key: str, layer: str, out: 
 @DEVICE
 @click.pass_context
 def filters(context: click.Context, /, key: str, **given: Any) -> None:
-    """Grow the pictures that filters answer most to; what was grown before is remembered."""
+    """Activation maximization: an image that maximises each channel; finished images are remembered."""
     passable(given["out"])
     from cnnviz.cli.filter_images import grow
 

@@ -13,7 +13,11 @@ PUBLIC_UPLOAD = 10  # MB
 
 
 @command
-@click.option("--public", is_flag=True, help="Serve the network, not this machine alone; strangers get less.")
+@click.option(
+    "--public",
+    is_flag=True,
+    help="Serve the network, not this machine alone; without uploads of weights, training and deleting.",
+)
 @click.option("--port", type=click.IntRange(1, 65535), default=8501, show_default=True)
 @DEVICE
 @click.pass_context

@@ -1,4 +1,4 @@
-"""The commands that make nets and pictures: train and counting. Their options are the knobs of plans and generators."""
+"""The commands that make networks and images: train and counting; their options are those of plans and generators."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def train(
     as_json: bool,
     **given: Any,
 ) -> int:
-    """Train a net: by a plan file, on a folder of pictures, or go on with a run."""
+    """Train a network: by a plan file, on a folder of images, or resume a run."""
     from cnnviz.models import weights as shelf
 
     runs = settings.runs(out)
@@ -121,7 +121,7 @@ def train(
 @click.argument("out", type=click.Path(path_type=Path))
 @knob_options(Counting, defaults=True)
 def counting(out: Path, **given: Any) -> None:
-    """Draw pictures of circles to be counted, one class for each number."""
+    """Draw images of circles to be counted, one class for each number."""
     folder = write(out, Counting(**given), progress("drawing", "classes", 1))
     numbers = Counting(**given)
     total = numbers.per_class * (numbers.high - numbers.low + 1)
@@ -161,8 +161,8 @@ def _speak(kind: str, values: dict[str, Any]) -> None:
     _quiet(kind, values)
     if kind in ("start", "resume"):
         click.echo(
-            f"{values['train']:,} training images, {values['val']:,} validation images;  {values['trainable']:,} of "
-            f"{values['parameters']:,} weights are trained;  {values['device']}"
+            f"{values['train']:,} training images, {values['val']:,} validation images; {values['trainable']:,} of "
+            f"{values['parameters']:,} weights are trained; {values['device']}"
         )
         click.echo("epoch  train loss  valid loss  accuracy  error rate  seconds")
     elif kind == "epoch":

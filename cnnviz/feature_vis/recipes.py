@@ -14,7 +14,9 @@ class Ascent(Options):
     """The knobs of gradient ascent on a picture (Erhan et al., 2009; Olah, Mordvintsev, Schubert, 2017)."""
 
     steps: int = knob(64, "Steps of gradient ascent", low=1, high=2000)
-    rate: float = knob(0.4, "Step size, in standard deviations of a pixel", low=0.001, high=50.0, step=0.05)
+    rate: float = knob(
+        0.4, "Step size, in standard deviations of a pixel", low=0.001, high=50.0, step=0.05, title="Step size"
+    )
     size: int | None = knob(
         None, "Side of the image; None derives it from the layer's receptive field", low=16, high=1024, unit="px"
     )
@@ -24,7 +26,13 @@ class Ascent(Options):
     scale: float = knob(0.0, "Each step scales the image by up to this share", low=0.0, high=0.5, step=0.01)
     crop: float = knob(0.0, "Each step uses a random crop, smaller by this share", low=0.0, high=0.5)
     decay: float = knob(0.0, "L2 penalty: pulls every pixel towards gray", low=0.0, high=0.5)
-    tv: float = knob(0.0, "Total-variation penalty: on differences between neighbouring pixels", low=0.0, high=10.0)
+    tv: float = knob(
+        0.0,
+        "Total-variation penalty: on differences between neighbouring pixels",
+        low=0.0,
+        high=10.0,
+        title="Total variation",
+    )
     blur: float = knob(0.0, "Each step is smoothed by a Gaussian of this width", low=0.0, high=8.0, unit="px")
     canvas: str = knob(
         "fourier", "What is optimised: pixels, or Fourier coefficients of the image", choices=("fourier", "pixel")
@@ -33,10 +41,12 @@ class Ascent(Options):
     clip: bool = knob(True, "Keep pixels in the range that can be shown (pixels only)")
     start: str = knob("noise", "The initial image", choices=("noise", "gray", "photo"))
     noise: float = knob(0.1, "Standard deviation of the initial noise", low=0.0, high=1.0)
-    coarse: int = knob(1, "Coarse-to-fine levels before the full size", low=0, high=3)
+    coarse: int = knob(1, "Coarse-to-fine levels before the full size", low=0, high=3, title="Coarse-to-fine levels")
     objective: str = knob("mean", "The mean of the channel's map, or its middle unit", choices=("mean", "centre"))
     focus: float = knob(2.0, "Penalty on the other channels; 0 for the wanted one alone", low=0.0, high=8.0)
-    step: str = knob("normalised", "The gradient at unit length, or Adam", choices=("normalised", "adam"))
+    step: str = knob(
+        "normalised", "The gradient at unit length, or Adam", choices=("normalised", "adam"), title="Gradient step"
+    )
     diversity: float = knob(0.0, "Diversity penalty between images of one channel", low=0.0, high=10.0)
 
 

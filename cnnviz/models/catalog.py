@@ -114,7 +114,7 @@ def unknown(key: str, weights: Path | str | None = None, runs: Path | str | None
     keys = [row.key for row in rows(weights, runs)]
     close = difflib.get_close_matches(key, keys, n=3, cutoff=0.5) or [k for k in keys if k.endswith(f"/{key}")]
     hint = f"did you mean {' or '.join(close)}?" if close else "`python -m cnnviz models` lists them all."
-    return UnknownNet(f"There is no network {key!r};  {hint}")
+    return UnknownNet(f"There is no network {key!r}; {hint}")
 
 
 def _bundled() -> list[ModelInfo]:

@@ -66,7 +66,7 @@ def contents(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...]]:
     found = _safetensors(path) if safe else _torch(path, size)
     state, names = _unwrap(found), labels.named(_metadata(path) if safe else found)
     if not state:
-        raise CheckpointError(f"{path.name} has no weights;  save it with torch.save(net.state_dict(), ...).")
+        raise CheckpointError(f"{path.name} has no weights; save it with torch.save(net.state_dict(), ...).")
     _refuse_odd(state, path.name)
     if sum(4 * tensor.numel() for tensor in state.values()) > LARGEST:  # as float32, which `fit` makes of them
         raise CheckpointError(f"{path.name} unpacks to more than {LARGEST >> 30} GiB; choose a smaller one.")
@@ -167,7 +167,7 @@ def _torch(path: Path, size: int) -> object:
     except pickle.UnpicklingError as error:
         if re.search("Unsupported (global|class)|GLOBAL", str(error)):
             raise CheckpointError(
-                f"{path.name} contains program code,  not only weights, and was not opened; "
+                f"{path.name} contains program code, not only weights, and was not opened; "
                 "save it with torch.save(net.state_dict(), ...) or as .safetensors."
             ) from None
         raise CheckpointError(f"{path.name} is not a readable checkpoint; save or download it again.") from None

@@ -140,7 +140,7 @@ def _filled(
         preprocess = Preprocess.parse(card["preprocess"])
         if preprocess.channels != (takes := _inputs(net)):
             raise RequestError(
-                f"The card of {key} gives {preprocess.channels} channels to a network of {takes};  correct it."
+                f"The card of {key} gives {preprocess.channels} channels to a network of {takes}; correct it."
             )
     outputs = _outputs(net)
     wanted = 2 if outputs == 1 else outputs

@@ -160,7 +160,7 @@ def fetch(name: str, file: str, progress: Progress | None = None) -> Path:
         digest = _stream(url, part, progress)
         wanted = file.rsplit("-", 1)[1]
         if not digest.startswith(wanted):
-            raise DownloadError(f"The download of {url} is damaged (SHA-256 {digest[:8]}):  try again, or {by_hand}.")
+            raise DownloadError(f"The download of {url} is damaged (SHA-256 {digest[:8]}): try again, or {by_hand}.")
         os.replace(part, target)
     except (OSError, http.client.HTTPException) as error:
         reason = str(getattr(error, "reason", error)) or type(error).__name__

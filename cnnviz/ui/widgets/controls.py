@@ -86,7 +86,7 @@ def options(kind: type[Chosen], prefix: str, begin: Chosen | None = None, column
     places = st.columns(columns, gap="medium") if columns > 1 else [contextlib.nullcontext()]
     for i, known in enumerate(knobs(kind)):
         k = known if begin is None else dataclasses.replace(known, default=known.kind(getattr(begin, known.name)))
-        key, label = f"{prefix}-{k.name}", k.name.replace("_", " ").capitalize() + (f", {k.unit}" if k.unit else "")
+        key, label = f"{prefix}-{k.name}", k.label
         with places[i % columns]:
             if k.kind is bool:
                 values[k.name] = tick(label, key, k.default, help=k.help)

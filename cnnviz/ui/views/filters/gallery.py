@@ -155,8 +155,7 @@ def asked_knobs(recipe: Ascent, prefix: str, names: Sequence[str]) -> dict[str, 
     for k in knobs(Ascent):
         if k.name not in names:
             continue
-        key, default = f"{prefix}-{k.name}", getattr(recipe, k.name)
-        label = k.name.replace("tv", "total variation").capitalize() + (f", {k.unit}" if k.unit else "")
+        key, label, default = f"{prefix}-{k.name}", k.label, getattr(recipe, k.name)
         if k.name == "size":
             options = sorted({*SIZES, default or 0})
             words = lambda n: f"{n} px" if n else "set by the layer"  # noqa: E731
