@@ -108,8 +108,10 @@ def overlay(
     colours = colourise(warmth, colour_map)
     under = canvas[y:low, x:right]
     drawn = _faded(canvas) if under.shape != canvas.shape else canvas.copy()
-    share = np.float32(opacity) * (np.clip(warmth, 0, 1) if alpha == "heat" else np.ones_like(warmth))[..., None]
-    share[warmth < threshold] = 0
+    share = np.float32(opacity) * (
+        np.clip(warmth, 0, 1)[..., None] if alpha == "heat" else np.ones((1, 1, 1), np.float32)
+    )
+    share = np.where(warmth[..., None] < threshold, 0, share) if threshold > 0 else share
     drawn[y:low, x:right] = under * (1 - share) + colours * share
     return Image.fromarray(np.rint(drawn).astype(np.uint8))
 
@@ -122,19 +124,21 @@ def mosaic(
     colour_map: str = ACTIVATION,
     tile: int | None = None,
     gap: int = 1,
+    limit: float | None = None,
 ) -> np.ndarray:
     """All maps (C, H, W) side by side in rows, uint8 (rows x tile, columns x tile, 3) with grey gaps.
 
     `scope` is what shares one scale: the whole layer or each channel by itself. A diverging map keeps 0 in its middle;
     any other runs from lowest to highest. `tile` is the wanted size of a tile in pixels: small maps grow by a whole
-    factor, so that a value stays a square; large ones are averaged down.
+    factor, so that a value stays a square; large ones are averaged down. `limit` is the value at the ends of a
+    diverging map, in place of the layer's own largest.
     """
     maps = np.asarray(maps, np.float32)
     if maps.ndim != 3 or 0 in maps.shape:
         raise PictureError(f"A mosaic takes maps of shape (C, H, W), not {maps.shape}.")
     maps = _sized(maps, tile)
     count, height, width = maps.shape
-    colours = colourise(_scaled(maps, scope, is_diverging(colour_map)), colour_map)  # (C, H, W, 3)
+    colours = colourise(_scaled(maps, scope, is_diverging(colour_map), limit), colour_map)  # (C, H, W, 3)
     return grid(colours, columns or wide(count, height / width), gap=gap)
 
 
@@ -192,10 +196,14 @@ def encode(
     """
     import cv2
 
-    full = (cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)
     settings = {
         "webp": (cv2.IMWRITE_WEBP_QUALITY, quality),
-        "jpeg": (cv2.IMWRITE_JPEG_QUALITY, quality, *full),
+        "jpeg": (
+            cv2.IMWRITE_JPEG_QUALITY,
+            quality,
+            cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+            cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+        ),
         "png": (cv2.IMWRITE_PNG_COMPRESSION, 1),
     }
     if format not in settings:
@@ -253,7 +261,7 @@ def _sized(maps: np.ndarray, tile: int | None) -> np.ndarray:
     return np.stack([resize(m, width, height) for m in maps])
 
 
-def _scaled(maps: np.ndarray, scope: str, signed: bool) -> np.ndarray:
+def _scaled(maps: np.ndarray, scope: str, signed: bool, limit: float | None = None) -> np.ndarray:
     """Maps (C, H, W) in 0..1, with 0 at 0.5 if signed, sharing one scale within `scope`."""
     if scope not in ("channel", "layer"):
         raise PictureError(f"Maps share a scale within a channel or a layer, not {scope!r}.")
@@ -261,7 +269,7 @@ def _scaled(maps: np.ndarray, scope: str, signed: bool) -> np.ndarray:
     finite = np.where(np.isfinite(maps), maps, 0)
     shares: np.ndarray
     if signed:
-        reach = np.abs(finite).max(axis=axes, keepdims=True)
+        reach = np.abs(finite).max(axis=axes, keepdims=True) if limit is None else np.float32(limit)
         shares = maps / (2 * np.where(reach > 0, reach, 1)) + np.float32(0.5)
     else:
         low, high = finite.min(axis=axes, keepdims=True), finite.max(axis=axes, keepdims=True)

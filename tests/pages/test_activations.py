@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import re
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
@@ -11,6 +12,9 @@ from PIL import Image
 from safetensors.torch import save_file
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
+from cnnviz import picture
+from cnnviz.inference.skip_connections import SkipConnection
+from cnnviz.inference.translation import Shift
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo
 from cnnviz.ui.components.mapgrid import BUDGET, SORTS, reduced
@@ -66,7 +70,7 @@ def test_the_grid_shows_the_maps_of_the_photo_that_is_chosen_next(visit, engine)
 
 
 def test_two_photos_share_one_scale(visit, engine):
-    told = component(visit("activations", beside="coffee"))
+    told = component(visit("activations", **{"with": "photo", "second": "coffee"}))
     assert [p["name"] for p in told["pictures"]] == ["cat", "coffee"]
     both = [engine.activations(NET, Photo.sample(n), told["layer"]).maps for n in ("cat", "coffee")]
     np.testing.assert_allclose(floats(told["reaches"]), np.abs(np.stack(both)).max((0, 2, 3)))
@@ -118,7 +122,17 @@ def test_a_number_of_a_channel_is_spelled_out_down_to_its_products(visit, engine
     at = visit("activations", layer="relu2", channel="5", unit="5.2.3")
     shown = float(engine.activations(NET, Photo.sample("cat"), "relu2").maps[5, 2, 3])
     assert f"How {shown:.6g} is computed" in words(at)
-    assert "conv2" in words(at)
+    (table,) = [part for part in at.get("html") if "cv-eq" in str(part.body)]
+    text = re.sub(r"<style>.*?</style>", "", str(table.body)).replace("−", "-").replace(",", "")
+    values = [float(value) for value in re.findall(r'<b class="[^"]*">([-+.0-9]+)</b>', text)]
+    now = engine.arithmetic(NET, Photo.sample("cat"), "relu2", 5, (2, 3))
+    assert values[-1] == pytest.approx(shown, abs=1e-4)
+    total = next(i for i, value in enumerate(values) if value == pytest.approx(now.products.sum(), abs=1e-4) and i > 2)
+    assert sum(values[:total]) == pytest.approx(values[total], abs=1e-3)  # the products that are listed, and the rest
+    assert values[total] + values[total + 1] == pytest.approx(now.steps[0].value, abs=1e-4)
+    points = {len(value.partition(".")[2]) for value in re.findall(r'<b class="[^"]*">([-+.0-9]+)</b>', text)}
+    assert len(points) == 1  # decimal points stand below each other
+    assert "conv2" in text
 
 
 def test_one_scale_for_the_layer_says_its_range(visit, engine, words):
@@ -147,7 +161,7 @@ def test_dead_channels_are_named(visit, engine, words, tmp_path, monkeypatch):
 @pytest.mark.parametrize("sort", SORTS)
 def test_the_python_that_is_copied_draws_the_picture_that_is_downloaded(visit, engine, sort, tmp_path, monkeypatch):
     given = {}
-    monkeypatch.setattr(show, "take_away", lambda name, **what: given.update(what))
+    monkeypatch.setattr(show, "take_away", lambda name, **what: given.update(what) if name == "activations" else None)
     assert not visit("activations", layer="relu2", sort=sort, channel="5", photo="coffee").exception
     monkeypatch.chdir(tmp_path)
     exec(given["python"], {})
@@ -193,7 +207,15 @@ def test_what_cannot_be_listed_is_one_sentence(visit, engine, monkeypatch):
 
 
 def test_every_state_of_the_page_comes_back_by_its_link_and_by_the_copied_one(visit):
-    wanted = {"layer": "relu2", "sort": "max", "scale": "layer", "beside": "coffee", "channel": "5", "unit": "5.2.3"}
+    wanted = {
+        "layer": "relu2",
+        "sort": "max",
+        "scale": "layer",
+        "with": "photo",
+        "second": "coffee",
+        "channel": "5",
+        "unit": "5.2.3",
+    }
     wanted |= {"over": "true", "tiles": "60"}
     at = visit("activations", **wanted)
     assert not at.exception
@@ -270,10 +292,113 @@ def test_rows_and_columns_of_large_maps_follow_the_photo_until_somebody_says_oth
     at.number_input("number-relu1-row").set_value(3).run()
     assert at.query_params["unit"] in (f"9.3.{column}", [f"9.3.{column}"])
     at.button_group("photo").set_value("cat").run()
-    assert f"Row 3, column {column}: receptive field" in words(at)
+    assert any(f"row 3, column {column}" in image.proto.imgs[0].alt for image in at.image)
 
 
 def test_no_stage_is_framed_where_none_of_them_is_shown(visit, engine):
     (other, *_) = (name for name in engine.map_layers(NET) if name not in engine.stages(NET))
     at = visit("activations", layer=other)
     assert json.loads(at.get_by_key("strip").proto.json)["chosen"] is None
+
+
+BESIDE = [
+    ({"with": "layer", "second": "relu3"}, ("relu2", "relu3")),
+    ({"with": "network", "second": "bundled/cats_dogs"}, ("relu2", "relu2")),
+    ({"with": "photo", "second": "coffee"}, ("relu2", "relu2")),
+]
+
+
+@pytest.mark.parametrize(("beside", "layers"), BESIDE)
+def test_two_of_anything_stand_side_by_side_on_one_scale(visit, engine, beside, layers, tmp_path, monkeypatch):
+    given = {}
+    monkeypatch.setattr(show, "take_away", lambda name, **what: given.setdefault(name, what))
+    at = visit("activations", layer="relu2", channel="5", unit="5.2.3", scale="layer", **beside)
+    assert not at.exception
+    networks = (NET, beside["second"] if beside["with"] == "network" else NET)
+    names = ("cat", beside["second"] if beside["with"] == "photo" else "cat")
+    both = [
+        engine.activations(key, Photo.sample(name), layer).maps
+        for key, name, layer in zip(networks, names, layers, strict=True)
+    ]
+    told = component(at)
+    second = json.loads(at.get_by_key("number-second").proto.json)
+    assert second["link"] == told["link"] == json.loads(at.get_by_key("number-relu2").proto.json)["link"]
+    if both[0].shape == both[1].shape:
+        assert len(told["pictures"]) == 2
+        np.testing.assert_allclose(floats(told["reaches"]), np.abs(np.stack(both)).max((0, 2, 3)), rtol=1e-6)
+    else:
+        other = json.loads(at.get_by_key("maps-second").proto.json)
+        limit = max(float(np.abs(maps).max()) for maps in both)
+        assert told["scope"] == other["scope"] == "all layers"
+        assert told["reach"] == other["reach"] == pytest.approx(limit)
+    monkeypatch.chdir(tmp_path)
+    exec(given["activations"]["python"], {})
+    drawn = np.asarray(Image.open(io.BytesIO(show._png(given["activations"]["picture"]()))))
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "maps.png")), drawn)
+    for name, ending in (("activations", ""), ("channel", "_channel-5")):
+        assert given[name]["file"].startswith(f"cat_lecture-cats_gap_relu2{ending}_and_")
+
+
+def test_the_maps_close_up_share_the_scale_of_the_tiles(visit, engine, monkeypatch):
+    given = {}
+    monkeypatch.setattr(show, "take_away", lambda name, **what: given.setdefault(name, what))
+    visit("activations", layer="conv2", channel="5", **{"with": "photo", "second": "coffee"})
+    maps = [engine.activations(NET, Photo.sample(name), "conv2").maps[5] for name in ("cat", "coffee")]
+    limit = max(float(np.abs(one).max()) for one in maps)
+    wanted = np.concatenate([show.pixelated(picture.diverging(one, limit), 420) for one in maps], axis=1)
+    drawn = given["channel"]["picture"]()
+    gap = drawn.shape[1] - wanted.shape[1]
+    half = wanted.shape[1] // 2
+    for found, expected in ((drawn[:, :half], wanted[:, :half]), (drawn[:, half + gap :], wanted[:, half:])):
+        assert np.abs(found.astype(int) - expected).max() <= 1
+
+
+def test_the_first_layers_input_channels_are_red_green_and_blue(visit, words):
+    text = words(visit("activations", layer="conv1", channel="5", unit="5.2.3"))
+    assert [text.index(f"<em>{colour}</em>") for colour in ("red", "green", "blue")] == sorted(
+        text.index(f"<em>{colour}</em>") for colour in ("red", "green", "blue")
+    )
+    deeper = words(visit("activations", layer="conv2", channel="5", unit="5.2.3"))
+    assert "<em>red</em>" not in deeper
+
+
+def test_a_network_without_skip_connections_says_so_in_a_sentence(visit, words):
+    assert "This network has no skip connections" in words(visit("activations", experiment="skip"))
+
+
+def test_the_branch_plus_the_skip_connection_is_the_sum_of_a_residual_network(visit, engine, words, monkeypatch):
+    found = SkipConnection(
+        "block", "block.conv", "pool", True, "ReLU", *(np.full((8, 4, 4), value, np.float32) for value in (2, -3, -1))
+    )
+    monkeypatch.setattr(type(engine), "skip_layers", lambda self, key: ("block",))
+    monkeypatch.setattr(type(engine), "skip_connection", lambda self, key, photo, layer: found)
+    text = words(visit("activations", experiment="skip", layer="conv2", channel="5"))
+    assert "Branch: block.conv" in text
+    assert "Skip connection: pool, passed on unchanged" in text
+    assert re.search(r"row 0, column 0: 2\.0+ − 3\.0+ = -1\.0+; ReLU follows: 0\.0", text)
+
+
+def test_the_means_of_the_last_maps_are_shown_with_the_networks_own_numbers(visit, engine, words):
+    found = engine.pooled_head(NET, Photo.sample("cat"))
+    text = words(visit("activations", experiment="pooling"))
+    best = int(found.means.argmax())
+    assert "hidden (Linear)" in text
+    assert f"channel {best}</td>" in text
+    (mean,) = re.findall(rf"channel {best}</td>.*?<td>mean ([-0-9.]+)</td>", text)
+    assert float(mean) == pytest.approx(found.means[best], abs=1e-4)
+    (logit,) = re.findall(r"<th>([-0-9.]+)</th></tr></table>", text)
+    assert float(logit) == pytest.approx(found.logit, abs=1e-4)
+
+
+def test_a_shifted_photo_is_told_in_numbers_and_its_python_gives_them(visit, engine, words, capsys):
+    at = visit("activations", experiment="shift", layer="relu2", channel="5", dx="16", dy="-8")
+    found = engine.translation(NET, Photo.sample("cat"), "relu2", Shift(16, -8))
+    text = words(at)
+    assert f"<dd>{found.cosine:.6f}</dd>" in text
+    assert f"{found.moved(5)[0]}, {found.moved(5)[1]} (total stride" in text
+    (lines,) = [code.value for code in at.code if "translation" in code.value and "import" in code.value]
+    exec(lines, {})
+    assert str(found.cosine) in capsys.readouterr().out
+    (link,) = [code.value for code in at.code if code.value.startswith("http") and "dx=16" in code.value]
+    again = visit("activations", **{k: v[0] for k, v in parse_qs(urlsplit(link).query).items()})
+    assert f"<dd>{found.cosine:.6f}</dd>" in words(again)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Callable, Hashable
 from functools import partial
 from typing import TYPE_CHECKING
@@ -14,17 +13,16 @@ from cnnviz import picture
 from cnnviz.options import RequestError
 from cnnviz.ui.components.mosaic import mosaic
 from cnnviz.ui.session import link
+from cnnviz.ui.views.equation import equation
 from cnnviz.ui.widgets import show
 
 if TYPE_CHECKING:
-    from cnnviz.attribution.arithmetic import Arithmetic
     from cnnviz.attribution.heatmap import Heatmap
     from cnnviz.inference.activations import Activations
     from cnnviz.photo import Photo
     from cnnviz.runtime.engine import Engine
 
 MOST = 16_000  # numbers of a map that can be pointed at one by one
-SHOWN = 3  # input channels of a convolution that are spelled out
 
 
 def down(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
@@ -62,7 +60,7 @@ def down(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
     with three:
         show.section("Receptive field", f"{found.field[2] - found.field[0]} × {found.field[3] - found.field[1]} px")
         show.image(framed(heat.seen, found.field), f"The receptive field of row {now.place[0]}, column {now.place[1]}")
-    spelled_out(now)
+    equation(engine, key, now)
 
 
 def pixels(
@@ -71,6 +69,7 @@ def pixels(
     chosen: tuple[int, int],
     on_choose: Callable[[tuple[int, int]], None],
     limit: float | None = None,
+    together: str = "",
 ) -> None:
     """One map whose numbers can be pointed at: hover reads one, a click or the arrow keys choose it."""
     height, width = values.shape
@@ -81,7 +80,7 @@ def pixels(
     mosaic(
         key, show.pixelated(picture.diverging(values, limit), 420), columns=width, gap=0, alt="One channel's map",
         names=[f"({y}, {x}): {values[y, x]:.5g}" for y in range(height) for x in range(width)],
-        chosen=chosen[0] * width + chosen[1], on_choose=chose,
+        chosen=chosen[0] * width + chosen[1], on_choose=chose, link=together,
     )  # fmt: skip
 
 
@@ -123,17 +122,25 @@ def framed(seen: np.ndarray, field: tuple[int, int, int, int]) -> np.ndarray:
 
 
 def number(
-    key: str, channel: int, values: np.ndarray, limit: float | None, wanted: tuple[int | None, tuple[int, int] | None]
+    key: str,
+    channel: int,
+    values: np.ndarray,
+    limit: float | None,
+    wanted: tuple[int | None, tuple[int, int] | None],
+    together: str = "",
 ) -> tuple[int, int]:
-    """A channel's map whose numbers can be chosen; the row and column of the `wanted` unit, the strongest at first."""
+    """A channel's map whose numbers can be chosen; the row and column of the `wanted` unit, the strongest at first.
+
+    Maps of one name `together` are pointed at together.
+    """
     which, place = wanted
     if which != channel or place is None or place[0] >= values.shape[0] or place[1] >= values.shape[1]:
         best = int(np.nan_to_num(np.abs(values)).argmax())
         place = best // values.shape[1], best % values.shape[1]
     if values.size <= MOST:
-        pixels(key, values, place, lambda at: choose(channel, at), limit)
+        pixels(key, values, place, lambda at: choose(channel, at), limit, together)
         return place
-    show.image(picture.diverging(values, limit), f"Channel {channel}")
+    show.image(picture.diverging(values, limit), f"Channel {channel}", tallest=420)
     row, column = f"{key}-row", f"{key}-column"
     st.session_state[row], st.session_state[column] = place  # they follow the photo until a person says otherwise
 
@@ -167,41 +174,4 @@ def came_about(engine: Engine, key: str, photo: Photo, layer: str, channel: int,
     """How one number came about, or in a sentence why that cannot be spelled out."""
     made = show.asked("number", partial(engine.arithmetic, key, photo, layer, channel, place))
     if made is not None and (made.layer, made.channel, made.place) == (layer, channel, place):
-        spelled_out(made)
-
-
-def spelled_out(now: Arithmetic) -> None:
-    """The products of the convolution, its bias, and what happened to the sum until it was the number shown."""
-    products = now.products.sum((1, 2))
-    order = np.argsort(-np.abs(products))
-    some, rest = order[:SHOWN], order[SHOWN:]
-    show.section(
-        f"How {now.shown:.6g} is computed", f"{now.source}: {now.patch.shape[0]} channels × {now.patch[0].size} cells"
-    )
-    rows = []
-    for i in some:
-        tables = (_grid(now.patch[i]), "×", _grid(now.weights[i], picture.WEIGHT), "=", _grid(now.products[i]))
-        rows.append(f"<div><em>channel {now.inputs[i]}</em>{' '.join(tables)}<b>{products[i]:+.5g}</b></div>")
-    if len(rest):
-        rows.append(f"<div><em>{len(rest)} more channels</em><b>{products[rest].sum():+.5g}</b></div>")
-    steps = [
-        f"<li><em>{html.escape(s.layer)} <small>{html.escape(s.kind)}</small></em> {html.escape(s.words)} "
-        f"<b>{s.value:.6g}</b></li>"
-        for s in now.steps
-    ]
-    shown = f"<li><em>shown</em> in the map of {html.escape(now.layer)} <b>{now.shown:.6g}</b></li>"
-    st.html(f'<div class="cv-sum">{"".join(rows)}</div><ol class="cv-steps">{"".join(steps)}{shown}</ol>')
-
-
-def _grid(values: np.ndarray, colour_map: str = picture.ACTIVATION) -> str:
-    """A k x k table of numbers, coloured around zero; large windows show colours only."""
-    reach = float(np.abs(values).max()) or 1.0
-    colours = picture.diverging(values, reach, colour_map)
-    cells = []
-    for row, inks in zip(values, colours, strict=True):
-        for value, ink in zip(row, inks, strict=True):
-            bright = float(ink @ np.array([0.299, 0.587, 0.114])) > 140
-            text = f"{value + 0.0:.3g}" if values.size <= 25 else ""  # no "-0"
-            style = f"background:rgb({ink[0]},{ink[1]},{ink[2]});color:{'#16181b' if bright else '#f6f6f2'}"
-            cells.append(f'<u style="{style}">{text}</u>')
-    return f'<span class="cv-cells" style="--k:{values.shape[1]}">{"".join(cells)}</span>'
+        equation(engine, key, made)

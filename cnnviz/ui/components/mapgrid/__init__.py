@@ -51,7 +51,7 @@ def mapgrid(
     key: str,
     shown: Sequence[Activations],
     photos: Sequence[Photo],
-    model: Model,
+    models: Sequence[Model],
     kept: MutableMapping[str, dict[str, Any]],
     *,
     chosen: int,
@@ -62,17 +62,21 @@ def mapgrid(
     big: bool,
     on_choose: Callable[[int], None],
     on_size: Callable[[int], None],
+    names: Sequence[str] = (),
+    link: str = "",
 ) -> None:
-    """The channels of one photo's activations, or of two photos side by side on one scale.
+    """The channels of one activations, or of two of one shape side by side on one scale.
 
-    They stand as `order` says. While `model`, `photos` and the layer are the same they are made ready once, as long as
-    `kept` lasts, and travel once. `reach` is the largest size of a value in all layers; `field` is a receptive field's
+    They stand as `order` says; `names` are what each is called, else it is its photo's name. While models, photos and
+    layers are the same they are made ready once, as long as `kept` lasts, and travel once. Grids of one `link` are
+    pointed at together. `reach` is the largest size of a value in all layers; `field` is a receptive field's
     size, jump, middle, and whether it sees everything; `tiles` is how large a tile is, px. `on_choose` hears the
     channel chosen, `on_size` that size.
     """
-    of = subject(model, *photos, shown[0].layer)
+    called = list(names) or [photo.name for photo in photos]
+    of = subject(*models, *photos, *(one.layer for one in shown), *called)
     if kept.get(key, {}).get("subject") != of:
-        kept[key] = {"subject": of, **_maps(shown, [photo.name for photo in photos])}
+        kept[key] = {"subject": of, **_maps(shown, called)}
     shelf.lay(f"{key} tiles", kept[key])
     data: dict[str, Any] = {
         "name": key,
@@ -85,6 +89,7 @@ def mapgrid(
         "layer": shown[0].layer,
         "tiles": tiles,
         "big": big,
+        "link": link,
     }
 
     def told(name: str, hears: Callable[[int], None]) -> None:

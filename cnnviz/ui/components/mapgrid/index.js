@@ -3,12 +3,15 @@ import { bytes, floats } from "../shared/bytes.js";
 import { Tile, sharp } from "../shared/canvas.js";
 import { palette } from "../shared/colour.js";
 import { make } from "../shared/element.js";
+import { POINTED, point } from "../shared/linked.js";
 import { mounted } from "../shared/mount.js";
 import { theme } from "../shared/theme.js";
 
 const GRIDS = new WeakMap();
 const SIZES = [34, 220];
 const GAP = 4;
+const PHOTO = 112; // px, the photo under the tiles
+const FOOT = 505; // px of a window that are not the tiles': what stands above them, and the photo below
 
 export default function (args) {
   return mounted(GRIDS, args, build, update);
@@ -21,7 +24,8 @@ function build(root) {
   const photo = make("canvas", { class: "photo", role: "img" }), say = make("p", { class: "say", "aria-live": "polite" });
   const size = make("input", { type: "range", min: SIZES[0], max: SIZES[1], step: 2, "aria-label": "Tile size" });
   const grid = { element, canvas, scroll, space, photo, say, size, atlas: new Tile(), images: [], hover: null, order: [] };
-  element.append(make("div", { class: "two" }, scroll, make("div", { class: "beside" }, photo, say, make("label", { class: "tilesize" }, "Tiles ", size))));
+  const words = make("div", { class: "words" }, say, make("label", { class: "tilesize" }, "Tiles ", size));
+  element.append(scroll, make("div", { class: "beside" }, photo, words));
   root.append(element);
   size.addEventListener("input", () => { keep(grid, () => lay(grid)); clearTimeout(grid.late); grid.late = setTimeout(() => grid.send("tiles", Number(size.value)), 600); });
   scroll.addEventListener("scroll", () => draw(grid), { passive: true });
@@ -29,8 +33,17 @@ function build(root) {
   const resized = new ResizeObserver(() => grid.data && lay(grid));
   resized.observe(scroll);
   const laid = ({ detail }) => { if (grid.told && [`${grid.told.name} tiles`, `${grid.told.name} order`].includes(detail)) update(grid, grid.told); };
+  const pointed = ({ detail }) => follow(grid, detail);
+  const tall = () => grid.data && lay(grid);
   addEventListener("cnnviz-shelf", laid);
-  grid.watch = { disconnect: () => { resized.disconnect(); removeEventListener("cnnviz-shelf", laid); } };
+  addEventListener(POINTED, pointed);
+  addEventListener("resize", tall);
+  grid.watch = { disconnect: () => {
+    resized.disconnect();
+    removeEventListener("cnnviz-shelf", laid);
+    removeEventListener(POINTED, pointed);
+    removeEventListener("resize", tall);
+  } };
   return grid;
 }
 
@@ -131,10 +144,32 @@ function lay(grid) {
   grid.wide = Math.min(fit, 320 * twice);
   grid.high = Math.max(8, Math.round((grid.wide / twice) * ratio));
   const rows = Math.ceil(data.count / grid.columns), whole = rows * (grid.high + GAP) - GAP;
-  scroll.style.height = `${Math.min(whole, 620)}px`;
+  scroll.style.height = `${Math.min(whole, room(grid))}px`;
   grid.space.style.height = `${Math.max(0, whole - scroll.clientHeight)}px`;
   draw(grid);
   beside(grid);
+}
+
+/** How high the tiles may stand, so that they and what belongs to them fit into the window. */
+function room(grid) {
+  const said = Number.parseFloat(getComputedStyle(grid.element).getPropertyValue("--tiles-height"));
+  return said > 0 ? said : Math.max(250, innerHeight - FOOT);
+}
+
+/** Another grid or map of the same pair is pointed at: the same place of the photo, in the channel chosen here. */
+function follow(grid, { link, from, y, x }) {
+  if (!grid.data?.link || grid.data.link !== link || from === grid.data.name) return;
+  grid.hover = y === null ? null : at(grid, grid.chosen, 0, y, x);
+  draw(grid);
+  beside(grid);
+}
+
+/** A place of a channel of one part, by its shares of the map's height and width. */
+function at(grid, channel, part, v, u) {
+  const [rows, columns] = grid.data.shape, [h, w] = grid.data.small;
+  const level = grid.parts[part].maps[(channel * h + Math.floor(v * h)) * w + Math.floor(u * w)];
+  const value = ((level - 128) / 127) * grid.reaches[channel];
+  return { channel, part, y: Math.floor(v * rows), x: Math.floor(u * columns), value, exact: false };
 }
 
 function draw(grid) {
@@ -179,7 +214,7 @@ function dead(context, x, y, w, h) {
 /** The photo with what the number under the pointer can see, and that number. */
 function beside(grid) {
   const { data, parts, hover } = grid, which = hover?.part ?? 0, image = grid.images[which];
-  const width = Math.min(grid.photo.parentElement.clientWidth, 340), [rows, columns] = data.side, height = Math.round((width * rows) / columns);
+  const width = PHOTO, [rows, columns] = data.side, height = Math.round((width * rows) / columns);
   grid.photo.style.width = `${width}px`;
   grid.photo.style.height = `${height}px`;
   const context = sharp(grid.photo, width, height);
@@ -205,7 +240,7 @@ function beside(grid) {
     context.strokeRect(l * scale, t * scale, (r - l) * scale, (b - t) * scale);
   }
   const c = hover?.channel ?? grid.chosen, part = parts[which];
-  const words = [`Channel ${c}${parts.length > 1 ? ` on ${part.name}` : ""}`];
+  const words = [`Channel ${c}${parts.length > 1 ? ` of ${part.name}` : ""}`];
   if (hover) words.push(`${hover.exact ? "value" : "about"} ${hover.value.toPrecision(3)} at row ${hover.y}, column ${hover.x}`);
   words.push(part.alive[c] === 0 ? "dead on this photo" : `mean ${part.mean[c].toPrecision(3)}, maximum ${part.max[c].toPrecision(3)}, above 0 at ${Math.round(part.alive[c] * 100)} %`);
   if (grid.by && data.sort === "similarity") words.push(`similarity ${grid.by[c].toFixed(2)}`);
@@ -230,16 +265,15 @@ function keep(grid, change) {
 
 function hands(grid) {
   const { scroll } = grid;
-  const at = (event) => {
-    const box = scroll.getBoundingClientRect(), twice = grid.parts.length, [rows, columns] = grid.data.shape;
+  const under = (event) => {
+    const box = scroll.getBoundingClientRect(), twice = grid.parts.length;
     const x = event.clientX - box.left, y = event.clientY - box.top + scroll.scrollTop;
     const column = Math.floor(x / (grid.wide + GAP)), row = Math.floor(y / (grid.high + GAP)), place = row * grid.columns + column;
     if (x < 0 || column >= grid.columns || place < 0 || place >= grid.order.length) return null;
     const u = (x - column * (grid.wide + GAP)) / (grid.wide / twice), v = (y - row * (grid.high + GAP)) / grid.high;
     if (u >= twice || v >= 1) return null;
-    const part = Math.floor(u), channel = grid.order[place], [h, w] = grid.data.small;
-    const value = ((grid.parts[part].maps[(channel * h + Math.floor(v * h)) * w + Math.floor((u - part) * w)] - 128) / 127) * grid.reaches[channel];
-    return { channel, part, y: Math.floor(v * rows), x: Math.floor((u - part) * columns), value, exact: false };
+    const part = Math.floor(u);
+    return { ...at(grid, grid.order[place], part, v, u - part), v, u: u - part };
   };
   const choose = (channel, wait) => {
     grid.chosen = channel;
@@ -250,9 +284,15 @@ function hands(grid) {
     clearTimeout(grid.timer);
     grid.timer = setTimeout(() => grid.send("channel", channel), wait);
   };
-  scroll.addEventListener("pointermove", (event) => { grid.hover = at(event); draw(grid); beside(grid); });
-  scroll.addEventListener("pointerleave", () => { grid.hover = null; draw(grid); beside(grid); });
-  scroll.addEventListener("click", (event) => { const found = at(event); if (found) choose(found.channel, 0); });
+  const hover = (found) => {
+    grid.hover = found;
+    draw(grid);
+    beside(grid);
+    point(grid.data.link, grid.data.name, found?.v ?? null, found?.u ?? null);
+  };
+  scroll.addEventListener("pointermove", (event) => hover(under(event)));
+  scroll.addEventListener("pointerleave", () => hover(null));
+  scroll.addEventListener("click", (event) => { const found = under(event); if (found) choose(found.channel, 0); });
   scroll.addEventListener("keydown", (event) => {
     const now = grid.place[grid.chosen], last = grid.order.length - 1;
     const step = { ArrowRight: 1, ArrowLeft: -1, ArrowDown: grid.columns, ArrowUp: -grid.columns, Home: -now, End: last - now }[event.key];

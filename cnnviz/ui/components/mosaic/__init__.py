@@ -31,10 +31,12 @@ def mosaic(
     gap: int,
     alt: str,
     on_choose: Callable[[], None],
+    link: str = "",
 ) -> None:
     """The mosaic `tiles` (H, W, 3) with one name for each tile; `on_choose` runs after a tile was chosen.
 
-    Where none is `chosen`, none is framed. The place of the tile that was chosen is `st.session_state[key]["place"]`.
+    Where none is `chosen`, none is framed. Mosaics of one `link` are pointed at together.
+    The place of the tile that was chosen is `st.session_state[key]["place"]`.
     """
     height, width = tiles.shape[:2]
     data = {
@@ -48,5 +50,7 @@ def mosaic(
         "names": list(names),
         "chosen": chosen,
         "alt": alt,
+        "key": key,
+        "link": link,
     }
     _mosaic(key=key, data=data, on_place_change=on_choose)

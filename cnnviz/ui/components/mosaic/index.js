@@ -1,4 +1,6 @@
 // One <img>, a frame on the chosen tile, a name beside the pointer. Places are counted row by row.
+import { POINTED, point } from "../shared/linked.js";
+
 const INSTANCES = new WeakMap();
 
 export default function ({ data, parentElement, setStateValue }) {
@@ -6,7 +8,10 @@ export default function ({ data, parentElement, setStateValue }) {
   let self = INSTANCES.get(root);
   if (!self) INSTANCES.set(root, (self = build(root)));
   self.choose = (place) => setStateValue("place", place);
+  addEventListener(POINTED, self.pointed);
   self.update(data);
+  const call = (self.call = (self.call ?? 0) + 1);
+  return () => { if (call === self.call) removeEventListener(POINTED, self.pointed); };
 }
 
 function build(root) {
@@ -46,16 +51,31 @@ function build(root) {
 
   root.addEventListener("pointermove", (event) => {
     const place = at(event);
+    const box = image.getBoundingClientRect(), { link, key } = self.data;
+    point(link, key, place < 0 ? null : (event.clientY - box.top) / box.height, (event.clientX - box.left) / box.width);
+    over(place, event.clientX - root.getBoundingClientRect().left, event.clientY - root.getBoundingClientRect().top);
+  });
+  const over = (place, x, y) => {
     hover.style.visibility = name.style.visibility = place < 0 ? "hidden" : "visible";
     if (place < 0) return;
     lay(hover, place);
     name.textContent = self.data.names[place];
-    const box = root.getBoundingClientRect(), x = event.clientX - box.left;
-    name.style.top = `${event.clientY - box.top + 16}px`;
+    const box = root.getBoundingClientRect();
+    name.style.top = `${y + 16}px`;
     name.style.left = x > box.width / 2 ? "auto" : `${x + 12}px`;
     name.style.right = x > box.width / 2 ? `${box.width - x + 12}px` : "auto";
+  };
+  /** Another mosaic or grid of the same link is pointed at. */
+  self.pointed = ({ detail: { link, from, y, x } }) => {
+    if (!self.data?.link || self.data.link !== link || from === self.data.key) return;
+    const { columns, rows } = self.data, box = root.getBoundingClientRect();
+    const place = y === null ? -1 : Math.floor(Math.min(y, 0.999) * rows) * columns + Math.floor(Math.min(x, 0.999) * columns);
+    over(place < self.data.names.length ? place : -1, x * box.width, y * box.height);
+  };
+  root.addEventListener("pointerleave", () => {
+    hover.style.visibility = name.style.visibility = "hidden";
+    point(self.data.link, self.data.key, null, null);
   });
-  root.addEventListener("pointerleave", () => { hover.style.visibility = name.style.visibility = "hidden"; });
   root.addEventListener("click", (event) => { const place = at(event); if (place >= 0) go(place, 0); });
   root.addEventListener("keydown", (event) => {
     const { columns, names } = self.data, last = names.length - 1;
@@ -77,6 +97,7 @@ function build(root) {
       image.src = data.src;
       image.alt = data.alt;
       root.style.aspectRatio = `${data.width} / ${data.height}`;
+      root.style.maxWidth = `calc(var(--tall, 88vh) * ${data.width / data.height})`; // never taller than the window
     }
     mark(moved ? data.chosen : self.place < 0 ? null : self.place);
   };

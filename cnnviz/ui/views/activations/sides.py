@@ -1,0 +1,102 @@
+"""The one or two layers that Activations shows: whose maps they are, what they are called, and the scale they share."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from cnnviz.ui.session import current
+from cnnviz.ui.widgets import compare, show
+
+if TYPE_CHECKING:
+    from cnnviz.inference.activations import Activations
+    from cnnviz.models.load import Model
+    from cnnviz.photo import Photo
+    from cnnviz.runtime.engine import Engine
+
+STYLE = Path(__file__).with_name("activations.css")
+SCOPES = {"channel": "Each channel", "layer": "Layer", "all layers": "All layers"}
+
+
+@dataclass(frozen=True)
+class Side:
+    """One layer's maps for one photo, what they are called beside the other, and the channel that is shown close up."""
+
+    key: str
+    model: Model
+    photo: Photo
+    shown: Activations
+    title: str
+    channel: int = 0
+
+    @property
+    def file(self) -> str:
+        """What files of it are called: photo, network and layer."""
+        return file_name(self.photo.name.rsplit(".", 1)[0], self.key, self.shown.layer)
+
+
+def style() -> None:
+    """The look of the page; once on it."""
+    st.html(f"<style>{STYLE.read_text()}</style>")
+
+
+def file_name(*words: str) -> str:
+    """Words as the name of a file, without its ending."""
+    return "_".join(re.sub(r"[^\w.+@]+", "-", text).strip("-")[:60] for text in words if text)
+
+
+def kinds(key: str, layer: str, names: tuple[str, ...]) -> dict[str, compare.Kind]:
+    """What the second side may differ in."""
+    return {
+        "layer": compare.Kind("Layer", [name for name in names if name != layer]),
+        compare.PHOTO: compare.photos(),
+        compare.NETWORK: compare.networks(key),
+        compare.SNAPSHOT: compare.snapshots(key),
+    }
+
+
+def second(engine: Engine, key: str, layer: str, names: tuple[str, ...], found: compare.Second | None) -> Side | None:
+    """The other side, where one is compared with; None also where it is refused, in a sentence."""
+    if found is None:
+        return None
+    other, photo = compare.network(found, key), compare.photo(found)
+
+    def ask() -> Side:
+        where = found.of("layer", layer)
+        if other != key:
+            where = counterpart(layer, names, engine.map_layers(other))
+        shown = engine.activations(other, photo, where)
+        return Side(other, engine.model(other), photo, shown, found.title)
+
+    return show.asked("beside", ask, "Running the network", of=(other, photo.digest, layer, found.what, found.value))
+
+
+def counterpart(layer: str, names: tuple[str, ...], others: tuple[str, ...]) -> str:
+    """The layer of another network: of the same name, or as far along."""
+    if layer in others:
+        return layer
+    share = names.index(layer) / max(1, len(names) - 1)
+    return others[round(share * (len(others) - 1))]
+
+
+def alike(sides: list[Side]) -> bool:
+    """Whether two sides have a channel for a channel and a place for a place."""
+    return len({side.shown.maps.shape for side in sides}) == 1
+
+
+def reach(*shown: Activations) -> float:
+    """The largest size of a value in any of these, finite."""
+    found = max(max(float(one.maps.max()), -float(one.maps.min())) for one in shown)
+    return found if np.isfinite(found) else 1.0
+
+
+def present(engine: Engine, key: str, photo: Photo, layer: str) -> Side | None:
+    """The side of the current photo and network."""
+    shown = show.asked("activations", partial(engine.activations, key, photo, layer), "Running the network")
+    return None if shown is None else Side(key, engine.model(key), photo, shown, current.photo().name)

@@ -1,0 +1,109 @@
+"""How one number of a feature map is computed, as an equation: patch times weights, sums below each other."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import streamlit as st
+
+from cnnviz import picture
+from cnnviz.ui.widgets import show
+
+if TYPE_CHECKING:
+    from cnnviz.attribution.arithmetic import Arithmetic
+    from cnnviz.runtime.engine import Engine
+
+STYLE = Path(__file__).with_name("equation.css")
+COLOURS = ("red", "green", "blue")
+SHOWN = 3  # input channels of a convolution that are spelled out; on stage, the first
+WRITTEN = 25  # cells of a kernel whose numbers are written; of larger ones the colours stand alone
+
+
+def equation(engine: Engine, key: str, now: Arithmetic) -> None:
+    """The products of the convolution, its bias, and what happens to the sum until it is the number shown."""
+    stage = show.presenting()
+    products = now.products.sum((1, 2))
+    order = np.argsort(-np.abs(products), kind="stable")
+    named = input_names(engine, key, now)
+    if named[0] in COLOURS and not stage:
+        order = np.arange(len(products))
+    some, rest = order[: 1 if stage else SHOWN], order[1 if stage else SHOWN :]
+    size = " × ".join(map(str, now.patch.shape[1:]))
+    show.section(
+        f"How {now.shown:.6g} is computed", f"{now.source}: {now.patch.shape[0]} input channels × {size} weights"
+    )
+    sums = [
+        *products[some],
+        float(products[rest].sum()),
+        float(products.sum()),
+        now.bias,
+        *(s.value for s in now.steps),
+    ]
+    digits = decimals(max(map(abs, sums), default=0.0))
+    rows = [_row(named[i], now.patch[i], now.weights[i], now.products[i], products[i], digits, stage) for i in some]
+    if len(rest):
+        rows.append(_line(f"{len(rest)} more input channel{'s' * (len(rest) > 1)}", products[rest].sum(), digits))
+    first, *later = now.steps
+    if now.bias:
+        rows.append(_line(f"sum of {products.size * now.patch[0].size:,} products", products.sum(), digits, "cv-total"))
+        rows.append(_line("bias", now.bias, digits))
+    rows.append(_line(_named(first.layer, first.kind), first.value, digits, "cv-total", sign=False))
+    rows += [_line(_named(s.layer, s.kind, s.words), s.value, digits, sign=False) for s in later]
+    what = f"channel {now.channel}, row {now.place[0]}, column {now.place[1]}"
+    rows.append(_line(f"<b>{html.escape(now.layer)}</b>, {what}", now.shown, digits, "cv-total cv-shown", sign=False))
+    st.html(f'<style>{STYLE.read_text()}</style><div class="cv-eq{" cv-stage" * stage}">{"".join(rows)}</div>')
+
+
+def input_names(engine: Engine, key: str, now: Arithmetic) -> Sequence[str]:
+    """What the convolution's input channels are called: colours where its input is the photo, else their index."""
+    first = next((row.name for row in engine.layers(key).layers if row.kind == "Conv2d"), "")
+    if now.source == first and len(now.inputs) == len(COLOURS):
+        return COLOURS
+    return [f"channel {i}" for i in now.inputs]
+
+
+def decimals(largest: float) -> int:
+    """How many decimals show six figures of the largest number, so that points stand below each other."""
+    return 6 if not largest or not math.isfinite(largest) else min(9, max(0, 5 - math.floor(math.log10(largest))))
+
+
+def _row(
+    name: str, patch: np.ndarray, weights: np.ndarray, products: np.ndarray, value: float, digits: int, stage: bool
+) -> str:
+    """One input channel: its patch, times the weights, equals the products, and their sum."""
+    cells = (_cells(patch, stage), "×", _cells(weights, stage, picture.WEIGHT), "=", _cells(products, stage))
+    parts = "".join(f"<span>{cell}</span>" for cell in cells)
+    return f"<em>{html.escape(name)}</em>{parts}{_number(value, digits)}"
+
+
+def _line(words: str, value: float, digits: int, kind: str = "", sign: bool = True) -> str:
+    return f'<em class="cv-line {kind}">{words}</em>{_number(value, digits, kind, sign)}'
+
+
+def _number(value: float, digits: int, kind: str = "", sign: bool = True) -> str:
+    text = f"{float(value) + 0.0:{'+' if sign else ''},.{digits}f}".replace("-", "−")
+    return f'<b class="{kind}">{text}</b>'
+
+
+def _named(layer: str, kind: str, words: str = "") -> str:
+    named = html.escape(layer) + (f" <small>{html.escape(kind)}</small>" if kind != layer else "")
+    return named + (f": {html.escape(words)}" if words else "")
+
+
+def _cells(values: np.ndarray, stage: bool, colour_map: str = picture.ACTIVATION) -> str:
+    """A k x k table of numbers, coloured around zero."""
+    reach = float(np.abs(values).max()) or 1.0
+    colours = picture.diverging(values, reach, colour_map)
+    cells = []
+    for value, ink in zip(values.flat, colours.reshape(-1, 3), strict=True):
+        bright = float(ink @ np.array([0.299, 0.587, 0.114])) > 140
+        text = f"{value + 0.0:.{2 if stage else 3}g}" if values.size <= WRITTEN else ""  # no "-0"
+        style = f"background:rgb({ink[0]},{ink[1]},{ink[2]});color:{'#16181b' if bright else '#f6f6f2'}"
+        cells.append(f'<u style="{style}">{text}</u>')
+    small = " cv-small" if values.size > WRITTEN else ""
+    return f'<span class="cv-kernel{small}" style="--k:{values.shape[1]}">{"".join(cells)}</span>'
