@@ -54,6 +54,10 @@ BANNED: dict[str, str] = {
     r"\bputs? out\b": "has output, has feature maps",
     r"\bstrangers\b": "other people, or what is turned off",
     r"\bone.s own\b": "your own",
+    r"^boxes$": "Regions",
+    r"^colours\s*$": "Colour map",
+    r"^otsu.s threshold$": "Auto threshold (Otsu)",
+    r"^its values$|^lowest$|^highest$": "Values; Minimum; Maximum",
 }
 
 

@@ -22,6 +22,7 @@ ALLOWED = {
     "Down to the numbers": "what a link calls the view titled Contributions",
     "All stages": "what a link calls the view titled All layers",
     "Sanity dial": "what a link calls the view titled Sanity check",
+    "Boxes": "what a link calls the view titled Regions",
     "– pictures": "the name under which a canvas finds its images",
 }
 CODE = {
@@ -46,11 +47,14 @@ def strings(source: str) -> list[str]:
 
 
 def scripted(source: str) -> list[str]:
-    """Every string in JavaScript that may be read: of several words or with a capital; comments left out."""
-    bare = re.sub(r"/\*.*?\*/|(?m:(?<![:\"'`])//.*$)", "", source, flags=re.S)
-    found = re.findall(r"\"([^\"\n]*)\"|`([^`]*)`|>([^<>{}`\"\n]+)<", bare)
-    texts = [re.sub(r"\$\{[^}]*\}", "–", next(filter(None, one), "")) for one in found]
-    return [text for text in texts if " " in text.strip() or text[:1].isupper()]
+    """Every string in JavaScript that may be read, of HTML its text and what controls are called; no comments."""
+    bare = re.sub(r"/\*.*?\*/|(?m:(?<![:\"'`])//[^\n]*$)", "", source, flags=re.S)
+    found = []
+    for one, other in re.findall(r"\"([^\"\n]*)\"|`([^`]*)`", bare):
+        text = re.sub(r"\$\{[^}]*\}", "–", one or other)
+        found += re.findall(r'(?:aria-label|title|alt|placeholder)="([^"]*)"', text)
+        found += re.sub(r"<[^>]*>", "\n", text).split("\n")
+    return [text for text in found if " " in text.strip() or text[:1].isupper()]
 
 
 def prose(text: str) -> str:
@@ -109,7 +113,8 @@ SEEDED = {
 
 @pytest.mark.parametrize("source", SEEDED)
 def test_an_old_word_is_found_wherever_it_is_put(source: str):
-    for found in (strings(source), scripted(f"x({source[source.index(chr(34)) : -1]})"), [prose(source)]):
+    script = f"f(); // what it draws\n/** Several\n lines. */\nx({source[source.index(chr(34)) : -1]});\n"
+    for found in (strings(source), scripted(script), [prose(source)]):
         assert any(SEEDED[source] in fault for text in found for fault in faults(text)), found
 
 

@@ -14,7 +14,12 @@ from tests.banned_words import faults
 
 UNREAD = {"id", "url", "form_id", "key", "icon", "json", "js_content", "css_content", "html_content", "arrow_data"}
 CODE = {"code", "component", "bidi_component", "iframe", "favicon"}
-KEYS = {"Down to the numbers", "All stages", "Sanity dial"}  # values of a link, which the page titles otherwise
+KEYS = {
+    "Down to the numbers",
+    "All stages",
+    "Sanity dial",
+    "Boxes",
+}  # values of a link, which the page titles otherwise
 
 
 def read(message: Message) -> Iterator[str]:

@@ -185,7 +185,7 @@ def pieces(engine: Engine, photo: Photo, heat: Heatmap, threshold: float) -> Non
 
     level = threshold if threshold > 0 else None
     found = regions.regions(heat, regions.Threshold(level=level))
-    how = "Otsu's threshold" if level is None else "the threshold above"
+    how = "auto threshold (Otsu)" if level is None else "the threshold above"
     show.section(f"Regions above {found.level:.2f}", how)
     if not found.boxes:
         show.say("No region is above the threshold; lower it.")
