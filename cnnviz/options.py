@@ -19,7 +19,7 @@ class RequestError(ValueError):
 
 
 class OptionError(RequestError):
-    """An option lies outside what its knob allows."""
+    """An option lies outside of its range."""
 
 
 @dataclass(frozen=True)
@@ -56,14 +56,14 @@ def knob(
     choices: tuple[Any, ...] = (),
     title: str = "",
 ) -> Any:
-    """A dataclass field that carries its range, step, unit, choices, help and title; read them with `knobs`."""
+    """A dataclass field that carries its range, step, unit, choices, help and title; read with `knobs`."""
     detail = {"help": help, "low": low, "high": high, "step": step, "unit": unit, "choices": choices, "title": title}
     return dataclasses.field(default=default, metadata={"knob": detail})
 
 
 @dataclass(frozen=True)
 class Options:
-    """Base of every options class: values outside their knob's range raise `OptionError` at once."""
+    """Base of every options class: values outside their range raise `OptionError` at once."""
 
     def __post_init__(self) -> None:
         for k in knobs(type(self)):
@@ -71,7 +71,7 @@ class Options:
 
 
 def knobs(options: type[Options]) -> tuple[Knob, ...]:
-    """The knobs of an options class, in the order they were written."""
+    """The fields of an options class, in the order they were written."""
     hints = typing.get_type_hints(options)
     found = []
     for field in dataclasses.fields(options):

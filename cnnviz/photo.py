@@ -50,7 +50,7 @@ class Photo:
     ) -> Photo:
         """The photo in a path, bytes, binary file object or PIL image; `side` bounds its longer side in pixels.
 
-        Raises `PhotoError` for anything that is not a whole picture of at most 32 MiB and 50 megapixels.
+        Raises `PhotoError` for anything that is not a whole image of at most 32 MiB and 50 megapixels.
         """
         if isinstance(source, Image.Image):
             title = name or Path(str(getattr(source, "filename", "") or "")).name or "picture"

@@ -1,4 +1,4 @@
-"""Pictures: arrays become colours, overlays, mosaics and bytes.
+"""Images: arrays become colours, overlays, mosaics and bytes.
 
 One meaning per colour: heat in HEAT, activations around 0 in ACTIVATION, weights around 0 in WEIGHT, inputs in INPUT.
 """
@@ -35,7 +35,7 @@ NOWHERE = (128, 128, 128)  # the colour of NaN
 
 
 class PictureError(RequestError):
-    """A picture that cannot be drawn; the message says why and what to do next."""
+    """An image that cannot be drawn; the message says why and what to do next."""
 
 
 def colourise(values: np.ndarray, colour_map: str = HEAT) -> np.ndarray:
@@ -85,9 +85,9 @@ def overlay(
 
     With `alpha` "heat" the opacity of each place is multiplied by its heat, so that cold places stay the photo.
 
-    `heat` is a Heatmap, laid over the pixels the net saw while the rest of the photo fades to grey, or any (H, W)
-    array in 0..1, stretched over the whole photo. `side` bounds the longer side of the result in pixels; heat below
-    the `threshold` is left out.
+    `heat` is a Heatmap, laid over the pixels of the network's input while the rest of the photo fades to grey, or any
+    (H, W) array in 0..1, stretched over the whole photo. `side` bounds the longer side of the result in pixels; heat
+    below the `threshold` is left out.
     """
     if alpha not in ALPHAS:
         raise PictureError(f"The alpha of an overlay is {' or '.join(ALPHAS)}, not {alpha!r}.")
@@ -150,7 +150,7 @@ def grid(
     border: int = 0,
     ground: Sequence[int] = GAP,
 ) -> np.ndarray:
-    """Pictures uint8 (H, W, 3), all of one size, side by side in rows, uint8 (h, w, 3); `ground` shows between them."""
+    """Images uint8 (H, W, 3), all of one size, side by side in rows, uint8 (h, w, 3); `ground` shows between them."""
     height, width = pictures[0].shape[:2]
     rows, pitch = -(-len(pictures) // columns), (height + gap, width + gap)
     size = rows * pitch[0] - gap + 2 * border, columns * pitch[1] - gap + 2 * border
@@ -179,7 +179,7 @@ def resize(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
 
 
 def fit(picture: Photo | np.ndarray | Image.Image, side: int) -> np.ndarray:
-    """The picture with its longer side at most `side` pixels, uint8 (H, W, 3); it never grows."""
+    """The image with its longer side at most `side` pixels, uint8 (H, W, 3); it never grows."""
     pixels = _pixels(picture)
     scale = side / max(pixels.shape[:2])
     if scale >= 1:
@@ -190,7 +190,7 @@ def fit(picture: Photo | np.ndarray | Image.Image, side: int) -> np.ndarray:
 def encode(
     picture: Photo | np.ndarray | Image.Image, format: Literal["webp", "jpeg", "png"] = "webp", quality: int = 88
 ) -> bytes:
-    """The picture's file as bytes; `quality` is 1..100 for webp and jpeg, png loses nothing, nor does webp at 101.
+    """The image's file as bytes; `quality` is 1..100 for webp and jpeg, png loses nothing, nor does webp at 101.
 
     Many times faster than Pillow at the same size: OpenCV, PNG at level 1, JPEG with full colour resolution.
     """
@@ -217,12 +217,12 @@ def encode(
 
 
 def address(picture: Photo | np.ndarray | Image.Image, quality: int) -> str:
-    """The picture as a JPEG inside an address, for a page's own HTML."""
+    """The image as a JPEG inside an address, for a page's own HTML."""
     return data_url(encode(picture, "jpeg", quality))
 
 
 def data_url(file: bytes, kind: str = "jpeg") -> str:
-    """A picture's file inside an address; `kind` is how its media type ends: jpeg, png, svg+xml."""
+    """An image's file inside an address; `kind` is how its media type ends: jpeg, png, svg+xml."""
     return f"data:image/{kind};base64,{base64.b64encode(file).decode()}"
 
 

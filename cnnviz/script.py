@@ -34,7 +34,7 @@ def call(function: str, *values: Any, **named: Any) -> str:
 
 
 def opened(photo: Photo, side: int | None = None) -> str:
-    """The expression that opens a photo again: a sample by its name, one's own by its file, at most `side` px."""
+    """The expression that opens a photo again: a sample by its name, another by its file, at most `side` px."""
     if not photo.personal:
         return call("Photo.sample", photo.name)
     return call("Photo.open", photo.name, **({} if side is None else {"side": side}))

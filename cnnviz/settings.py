@@ -70,7 +70,7 @@ def data() -> Path:
 
 
 def public() -> bool:
-    """Whether strangers are served. Raises `SettingError`, upon which nothing may be opened to them."""
+    """Whether others are served, too. Raises `SettingError`, upon which nothing may be opened to them."""
     return flag("CNNVIZ_PUBLIC")
 
 
@@ -81,7 +81,7 @@ def run() -> Path | None:
 
 
 def device(given: str | None = None) -> str:
-    """The name of the device that nets run on: the one given, else the one set."""
+    """The name of the device that networks run on: the one given, else the one set."""
     return given or _text("CNNVIZ_DEVICE")
 
 

@@ -1,1 +1,1 @@
-"""Which pixels an answer rests on, and whether one may believe the map that says so."""
+"""Which pixels an answer rests on, and whether one may trust the map."""

@@ -41,7 +41,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Arithmetic:
-    """How one number of a feature map came about.
+    """How one number of a feature map is computed.
 
     source   the convolution it starts from, with the channel and place (y, x) in that convolution's output
     patch    float32 (C, k, k), what the convolution saw there (0 in the padding); weights, of the same shape
@@ -88,7 +88,7 @@ class Drill:
 
     witnesses   the channels of the layer, the largest contribution first; with `rest` they add up to the score
     rest        what no channel of this layer accounts for: biases, and what the head does besides multiplying
-    field       (left, top, right, bottom) of what the number can see, in pixels the net saw, right and bottom outside
+    field       (left, top, right, bottom) of what a value depends on, in pixels of the input, right and bottom outside
     """
 
     target: int
@@ -103,7 +103,7 @@ class Drill:
 def channel_contributions(e: Evidence) -> tuple[ChannelContribution, ...]:
     """Every channel's gradient times activation, summed over its places, the largest first.
 
-    Where the rest of the net is linear (a pooling and one layer), these are exactly the terms of the score.
+    Where the rest of the network is linear (a pooling and one layer), these are exactly the terms of the score.
     """
     part = (e.gradient * e.maps).cpu().double()  # (C, h, w); not every GPU has doubles
     sums, best = part.sum((1, 2)), part.flatten(1).argmax(1)  # (C,)
@@ -118,7 +118,7 @@ def channel_contributions(e: Evidence) -> tuple[ChannelContribution, ...]:
 
 
 def seen_from(field: Field, place: tuple[int, int], shape: tuple[int, int]) -> tuple[int, int, int, int]:
-    """What a place of a map can see of the picture (H, W): left, top, right, bottom, cut at its edges."""
+    """What a place of a map can see of the image (H, W): left, top, right, bottom, cut at its edges."""
     if field.whole:
         return 0, 0, shape[1], shape[0]
     (top, low), (left, right) = (field.span(i) for i in place)

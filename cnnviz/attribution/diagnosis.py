@@ -36,8 +36,8 @@ class Finding:
 class Case:
     """What a diagnosis is made from.
 
-    logits    float32 (K,); maps, float32 (C, h, w), what the layer put out; x, the net's input (1, C, H, W)
-    sureness  how sure the net is of the photo as given, and with each of `USUAL`, from `sureness`; empty: not asked
+    logits    float32 (K,); maps, float32 (C, h, w), the layer's output; x, the network's input (1, C, H, W)
+    sureness  how sure the network is of the photo as given, and with each of `USUAL`, from `sureness`; empty: not asked
     better    a layer with more than one place, to name in a cure; trained tells whether the weights were learned
     """
 
@@ -59,7 +59,7 @@ def diagnose(p: Case) -> tuple[Finding, ...]:
 def sureness(forward: Callable[[Tensor], Tensor], x: Tensor, seen: np.ndarray) -> tuple[float, ...]:
     """The highest probability for a photo as given, x (1, 3, H, W), and under each usual normalisation of its pixels.
 
-    Empty for nets that see no colours.
+    Empty for networks without colour input.
     """
     if x.shape[1] != 3:
         return ()

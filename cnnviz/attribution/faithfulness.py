@@ -1,4 +1,4 @@
-"""Does a map tell the truth? Take away what it calls important, or bring it back, and watch the net's answer.
+"""Is a map faithful? Take away what it calls important, or bring it back, and watch the network's answer.
 
 A faithful map makes the probability fall early while its best pixels are deleted, and rise early while they are
 inserted (Petsiuk, Das and Saenko, 2018, RISE).

@@ -40,7 +40,7 @@ class Forward:
         return self.cut.head(*self.cut.trunk(x))
 
     def head(self, maps: Tensor) -> Tensor:
-        """The logits (N, K) if the layer had put out these maps (N, C, h, w) instead."""
+        """The logits (N, K) if these maps were the layer's output (N, C, h, w) instead."""
         rest = self.values[1:]
         if all(isinstance(value, Tensor) for value in rest):
             return self.cut.head(maps, *(value.expand(len(maps), *value.shape[1:]) for value in rest))

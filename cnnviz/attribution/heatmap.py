@@ -13,12 +13,12 @@ from cnnviz.options import Options
 
 @dataclass(frozen=True)
 class Heatmap:
-    """Which pixels spoke for a class.
+    """Which pixels support a class.
 
-    raw      float32 (h, w), signed, at the layer's own size (or the pixels' own, for methods that look there)
-    weights  float32 (C,), what each channel of the layer counted; empty where the method asks no channels
+    raw      float32 (h, w), signed, at the layer's own size (or the pixels' own, for pixel-based methods)
+    weights  float32 (C,), what each channel of the layer counted; empty where the method uses no channels
     score    the number that was explained: a logit, the difference of two, or minus a logit
-    seen     uint8 (H, W, 3), the pixels the net saw
+    seen     uint8 (H, W, 3), the pixels of the network's input
     box      (left, top, width, height) of those pixels in the original photo
     goal     for which class, against it, or rather than which other
     clip     the quantile of the warm places that counts as the hottest
@@ -64,7 +64,7 @@ class Heatmap:
 
     @property
     def values(self) -> np.ndarray:
-        """The heat of each pixel the net saw, float32 (H, W) in 0..1.
+        """The heat of each pixel of the network's input, float32 (H, W) in 0..1.
 
         Drawn anew each time: for most methods that takes less than what remembering a map of this size would cost.
         """

@@ -1,4 +1,4 @@
-"""Erase and predict: what the net still says when parts of the photo are wiped away."""
+"""Erase and predict: what the network still says when parts of the photo are wiped away."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Stroke = tuple[Dab, ...]
 
 @dataclass(frozen=True)
 class Erasure:
-    """The net's answer after each stroke: the curve you draw is a deletion curve.
+    """The network's answer after each stroke: the curve you draw is a deletion curve.
 
     shares         float32 (n,), the share of pixels erased, 0 first
     probabilities  float32 (n,), the probability of the class

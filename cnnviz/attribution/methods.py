@@ -1,4 +1,4 @@
-"""Every way to make a heat map, in one table: its title, what it says, how it is computed, and its knobs."""
+"""Every way to make a heat map, in one table: its title, its sentence, how it is computed, and its options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A map over its photo with what can be drawn on it: contour lines, boxes, and the part the net saw by itself."""
+"""A map over its photo with what can be drawn on it: contour lines, boxes, and the network's input by itself."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def overlay(
     alpha: str = "uniform",
     strokes: Sequence[Stroke] = (),
 ) -> Image.Image:
-    """`picture.overlay` with contour lines at heat 0.25, 0.5 and 0.75, and boxes around the warm pieces.
+    """`picture.overlay` with contour lines at heat 0.25, 0.5 and 0.75, and boxes around the regions.
 
-    Pieces are warm from the `threshold`, or from Otsu's choice where it is 0. `seen` draws what the net saw alone.
-    Where the `strokes` of a brush erased the photo there is no heat, but a plain veil.
+    Regions have heat from the `threshold`, or from Otsu's threshold where it is 0. `seen` draws the network's input
+    alone. Where the `strokes` of a brush erased the photo there is no heat, but a plain veil.
     """
     left, top, across, down = (float(n) for n in heat.box)
     if seen:

@@ -62,7 +62,7 @@ def score_cam(forward: Forward, goal: Target, options: Channels) -> Weighed:
     """Channels weighed by the score of the photo seen through each of them. Wang et al., 2020, Score-CAM.
 
     The maps, scaled to 0..1 and enlarged, multiply the normalised photo; the weights are the softmax of the scores.
-    Trying only the liveliest channels is Faster Score-CAM's idea (Li, 2020).
+    Trying only the channels of largest variance is Faster Score-CAM's idea (Li, 2020).
     """
     maps = forward.values[0].detach()[0]  # (C, h, w)
     tried = _liveliest(maps, options.channels)

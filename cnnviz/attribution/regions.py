@@ -24,7 +24,7 @@ class Threshold(Options):
 
 @dataclass(frozen=True)
 class Box:
-    """One warm piece, in pixels of the original photo: left, top, width, height; its area in pixels and its heat."""
+    """One region, in pixels of the original photo: left, top, width, height; its area in pixels and its heat."""
 
     left: int
     top: int
@@ -37,7 +37,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Regions:
-    """The warm pieces of a map, the largest total heat first; `mask` is bool (H, W) over the pixels the net saw."""
+    """The regions of a map, the largest total heat first; `mask` is bool (H, W) over the network's input."""
 
     level: float
     mask: np.ndarray

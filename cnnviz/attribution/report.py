@@ -1,4 +1,4 @@
-"""Many photos in one zip: each with its picture and its numbers, a table of answers, and how to repeat it all."""
+"""Many photos in one zip: each with its image and its numbers, a table of answers, and how to repeat it all."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def integrated_gradients(asked: Forward, goal: Target, options: Path) -> Steps:
 def guided_backprop(asked: Forward, goal: Target, options: None) -> Steps:
     """The gradient, of which each ReLU passes back only the positive part. Springenberg et al., 2014.
 
-    Raises `RequestError` for a net without ReLU.
+    Raises `RequestError` for a network without ReLU.
     """
     yield 0.0
     with Guided() as mode:

@@ -1,7 +1,7 @@
-"""The sanity dial: does a map still look the same when the net has forgotten what it learned?
+"""The sanity check: does a map still look the same when the network has forgotten what it learned?
 
-Layer by layer from the top, weights are replaced by noise. A map that explains the net must fall apart; one that only
-traces edges stays (Adebayo et al., 2018, Sanity checks for saliency maps, cascading randomisation).
+Layer by layer from the top, weights are replaced by noise. A map that explains the network must fall apart; one that
+only traces edges stays (Adebayo et al., 2018, Sanity checks for saliency maps, cascading randomisation).
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Sanity:
 
     @property
     def passed(self) -> bool:
-        """Whether the fully randomised net gives another map: rank correlation below a half."""
+        """Whether the fully randomised network gives another map: rank correlation below a half."""
         return float(self.correlations[-1]) < 0.5
 
 
@@ -61,7 +61,7 @@ def sanity(
     options: Options | None,
     dial: Randomisation,
 ) -> Generator[float, None, Sanity]:
-    """The dial turned over a net whose layers with weights run in `order`; the net itself is never touched."""
+    """The dial turned over a network whose layers with weights run in `order`; the network itself is never touched."""
     top = tuple(reversed(order))
     stops = np.unique(np.linspace(0, len(top), min(dial.stops, len(top)) + 1).round().astype(int)).tolist()
     noise, turned = torch.Generator().manual_seed(dial.seed), net

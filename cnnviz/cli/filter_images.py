@@ -1,4 +1,4 @@
-"""Filter images in bulk, into a folder: some channels of a layer, or a whole net shared among devices."""
+"""Filter images in bulk, into a folder: some channels of a layer, or a whole network shared among devices."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def grow(
 ) -> None:
     """Write a PNG for each filter and a contact sheet for each layer; `tell` gets one line a layer.
 
-    Layers are remembered on disk filter by filter, so an interrupted run goes on where it stopped.
+    Layers are remembered on disk filter by filter, so an interrupted run continues where it stopped.
     """
     if out.is_file():
         raise RequestError(f"{out.name} is a file; name a folder for the images.")

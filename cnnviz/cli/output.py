@@ -1,4 +1,4 @@
-"""What the command line prints and writes: tables, JSON documents, progress, pictures."""
+"""What the command line prints and writes: tables, JSON documents, progress, images."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ def progress(what: str, unit: str, per: int) -> Callable[[int, int], None] | Non
 def knob_options(
     kind: type[Options], *, defaults: bool = False, units: bool = True
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """A decorator that gives a command one option for each knob of `kind`, in their order.
+    """A decorator that gives a command one option for each field of `kind`, in their order.
 
-    An option that is not given is None; with `defaults` it is the knob's default, which the help shows. Without
+    An option that is not given is None; with `defaults` it is the field's default, which the help shows. Without
     `units` the help leaves out what a number counts.
     """
 
@@ -82,7 +82,7 @@ def knob_options(
 
 
 def targets(photos: Sequence[Path], out: Path) -> list[Path]:
-    """The picture file for each photo: `out` itself, or in the folder `out` the photo's name as PNG."""
+    """The image file for each photo: `out` itself, or in the folder `out` the photo's name as PNG."""
     if out.suffix and not out.is_dir():
         if out.suffix.lower() not in FORMATS:
             raise RequestError(f"{out.name} is not an image file; end it in {', '.join(FORMATS)}, or name a folder.")
@@ -108,7 +108,7 @@ def passable(place: Path) -> Path:
 
 
 def write(target: Path, picture: np.ndarray | Image.Image, numbers: np.ndarray | None) -> None:
-    """The picture in its file and the numbers beside it as .npy, folders made on the way."""
+    """The image in its file and the numbers beside it as .npy, folders made on the way."""
     from cnnviz.picture import encode
 
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""A zip of pictures from a stranger, unpacked so that nothing in it can do harm."""
+"""A zip of images from a stranger, unpacked so that nothing in it can do harm."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class ArchiveError(RequestError):
 
 @dataclass(frozen=True)
 class Unpacked:
-    """What came out of an archive: the folder, how many pictures, and how many entries were left out."""
+    """What came out of an archive: the folder, how many images, and how many entries were left out."""
 
     folder: Path
     pictures: int
@@ -45,10 +45,10 @@ def unpack(
     progress: Callable[[int, int], None] | None = None,
     max_total: int = MAX_TOTAL,
 ) -> Unpacked:
-    """The pictures of a zip in a new folder, which appears whole or not at all; other files are left out.
+    """The images of a zip in a new folder, which appears whole or not at all; other files are left out.
 
     The folder's mark says what was kept, left out and split. Raises `ArchiveError` for paths that lead out of the
-    folder, links, encryption, bombs, damaged archives, and pictures that make no data set.
+    folder, links, encryption, bombs, damaged archives, and images that make no data set.
     `progress` hears (entries done, entries in all).
     """
     folder = Path(folder)

@@ -1,4 +1,4 @@
-"""What is wrong with a data set before a net finds out: unreadable files, imbalance, odd sizes, leaks into val."""
+"""What is wrong with a data set before a network finds out: unreadable files, imbalance, odd sizes, leaks into val."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PAIRS = 200  # reported at most
 
 @dataclass(frozen=True)
 class Pair:
-    """Two pictures in different splits that look the same: paths, splits, and mean difference in grey levels."""
+    """Two images in different splits that look the same: paths, splits, and mean difference in grey levels."""
 
     one: Path
     other: Path
@@ -36,7 +36,7 @@ class Pair:
 class Audit:
     """Findings about a data set.
 
-    `counts` is split -> pictures per class; `sizes` int64 (N, 2) are widths and heights of all readable pictures.
+    `counts` is split -> images per class; `sizes` int64 (N, 2) are widths and heights of all readable images.
     """
 
     classes: tuple[str, ...]
@@ -53,7 +53,7 @@ class Audit:
 
 
 def audit(data: DataSet, progress: Callable[[int, int], None] | None = None) -> Audit:
-    """Findings about every picture of a data set, each opened once; `progress` hears (done, in all)."""
+    """Findings about every image of a data set, each opened once; `progress` hears (done, in all)."""
     listed = [(name, path) for name, split in data.splits().items() for path in split.paths]
     thumbs, sizes, splits, paths, bad = [], [], [], [], []
     with ThreadPoolExecutor(os.cpu_count()) as pool:

@@ -1,7 +1,7 @@
-"""Augmentation: every picture of a batch turned, moved, sheared, zoomed, mirrored and recoloured by its own draw.
+"""Augmentation: every image of a batch rotated, translated, sheared, zoomed, flipped and recoloured by its own draw.
 
 All geometry is one resampling, on whatever device the batch is. With the same draws the result is that of torchvision's
-transforms v2 (`affine`, `adjust_brightness`, ...), which work one picture at a time; tests compare them.
+transforms v2 (`affine`, `adjust_brightness`, ...), which work one image at a time; tests compare them.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Augment(Options):
 
 @dataclass(frozen=True)
 class Draw:
-    """One draw for each picture of a batch: angles in degrees, shifts as shares of the side, factors; each (N,)."""
+    """One draw for each image of a batch: angles in degrees, shifts as shares of the side, factors; each (N,)."""
 
     angle: Tensor
     across: Tensor
@@ -63,7 +63,7 @@ class Draw:
 
 
 def draw(options: Augment, count: int, generator: torch.Generator) -> Draw:
-    """Changes for `count` pictures, drawn from a CPU generator: the same seed, the same changes, on any device."""
+    """Changes for `count` images, drawn from a CPU generator: the same seed, the same changes, on any device."""
     import torch
 
     def within(reach: float, middle: float = 0.0) -> Tensor:
@@ -89,7 +89,7 @@ def draw(options: Augment, count: int, generator: torch.Generator) -> Draw:
 
 
 def augment(pixels: Tensor, options: Augment, drawn: Draw) -> Tensor:
-    """The changed pictures, float32 (N, C, H, W) in 0..1, for pixels uint8 or 0..1 float of that shape."""
+    """The changed images, float32 (N, C, H, W) in 0..1, for pixels uint8 or 0..1 float of that shape."""
     import torch
 
     x = pixels.float() / 255 if pixels.dtype == torch.uint8 else pixels
@@ -114,7 +114,7 @@ def nothing(options: Augment) -> bool:
 
 
 def variants(pixels: Tensor, options: Augment, count: int, seed: int) -> Tensor:
-    """`count` variants of one picture uint8 (C, H, W), uint8 (count, C, H, W)."""
+    """`count` variants of one image uint8 (C, H, W), uint8 (count, C, H, W)."""
     import torch
 
     generator = torch.Generator().manual_seed(seed)

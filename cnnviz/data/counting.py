@@ -1,4 +1,4 @@
-"""Pictures of circles to be counted: as many as the class says, none touching another, none cut by the border."""
+"""Images of circles to be counted: as many as the class says, none touching another, none cut by the border."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ TRIES = 400  # places tried for one circle before the picture is begun anew
 
 
 class CountingError(RequestError):
-    """Circles of that size do not fit into that picture."""
+    """Circles of that size do not fit into that image."""
 
 
 @dataclass(frozen=True)
 class Counting(Options):
-    """What the pictures show; one class for each number from `low` to `high`."""
+    """What the images show; one class for each number from `low` to `high`."""
 
     low: int = knob(1, "Fewest circles", low=0, high=200)
     high: int = knob(5, "Most circles", low=1, high=200)
@@ -72,7 +72,7 @@ def place(count: int, options: Counting, rng: np.random.Generator) -> np.ndarray
 
 
 def draw(count: int, options: Counting, rng: np.random.Generator) -> np.ndarray:
-    """A picture of `count` circles, uint8 (size, size, 3)."""
+    """An image of `count` circles, uint8 (size, size, 3)."""
     import cv2
 
     circles = place(count, options, rng)
@@ -101,7 +101,7 @@ def usual_name(low: int | str, high: int | str) -> str:
 def write(folder: Path | str, options: Counting, progress: Callable[[int, int], None] | None = None) -> Path:
     """The folder with train/<number>/ and val/<number>/ as PNG; it appears whole or not at all.
 
-    Each picture has a generator of its own, so it depends on its number and place alone. Raises `CountingError`,
+    Each image has a generator of its own, so it depends on its number and place alone. Raises `CountingError`,
     also where the folder has the usual name of another range, by which a plan would take it for that.
     """
     import cv2

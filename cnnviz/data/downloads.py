@@ -1,4 +1,4 @@
-"""Data sets that torchvision can download, turned into folders of pictures like any other."""
+"""Data sets that torchvision can download, turned into folders of images like any other."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class CatalogError(RequestError):
 
 @dataclass(frozen=True)
 class Download:
-    """A data set that can be downloaded: name, title, torchvision's class, pictures in all, and megabytes to load."""
+    """A data set that can be downloaded: name, title, torchvision's class, images in all, and megabytes to load."""
 
     name: str
     title: str
@@ -51,7 +51,7 @@ def fetch(
 ) -> Path:
     """The folder with train/<class>/ and val/<class>/ (the data set's own test split), whole or not at all.
 
-    `per_class` takes that many pictures of each class and split. `progress` hears (pictures written, in all).
+    `per_class` takes that many images of each class and split. `progress` hears (images written, in all).
     Raises `CatalogError` where there is no network, with what to do by hand.
     """
     known, folder = entry(name), Path(folder)

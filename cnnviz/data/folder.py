@@ -1,4 +1,4 @@
-"""Pictures in folders: which class each belongs to, which split, and their pixels no larger than a net needs."""
+"""Images in folders: which class each belongs to, which split, and their pixels no larger than a network needs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class FolderError(RequestError):
 
 @dataclass(frozen=True)
 class Split:
-    """The pictures of one split and the index of each one's class."""
+    """The images of one split and the index of each one's class."""
 
     paths: tuple[Path, ...] = field(repr=False)
     labels: tuple[int, ...] = field(repr=False)
@@ -35,7 +35,7 @@ class Split:
         return len(self.paths)
 
     def counts(self, classes: int) -> tuple[int, ...]:
-        """Pictures per class."""
+        """Images per class."""
         return tuple(int(n) for n in np.bincount(np.array(self.labels, np.int64), minlength=classes))
 
 
@@ -50,7 +50,7 @@ class DataSet:
     test: Split
 
     def splits(self) -> dict[str, Split]:
-        """The splits that have pictures, by name."""
+        """The splits that have images, by name."""
         found = {"train": self.train, "val": self.val, "test": self.test}
         return {name: split for name, split in found.items() if len(split)}
 
@@ -58,7 +58,7 @@ class DataSet:
 def read(root: Path | str, *, share: float = 0.2, seed: int = 0) -> DataSet:
     """The data set in a folder: train/<class>/, val/<class>/ and test/<class>/, or <class>/ with a seeded split.
 
-    Where there is no val, a `share` of each class's training pictures becomes it, drawn with `seed`. Class names that
+    Where there is no val, a `share` of each class's training images becomes it, drawn with `seed`. Class names that
     are whole numbers are ordered as numbers. Nothing but names is read. Raises `FolderError`.
     """
     root = Path(root)
@@ -83,7 +83,7 @@ def read(root: Path | str, *, share: float = 0.2, seed: int = 0) -> DataSet:
 
 
 def decode(path: Path, preprocess: Preprocess) -> np.ndarray:
-    """What a net would see of a picture file, uint8 (H, W, 1 or 3).
+    """The network's input of an image file, uint8 (H, W, 1 or 3).
 
     A JPEG is decoded at 1/2, 1/4 or 1/8 where that is still larger than needed. Raises `PhotoError`.
     """
@@ -94,7 +94,7 @@ def decode(path: Path, preprocess: Preprocess) -> np.ndarray:
 def decode_all(
     paths: Sequence[Path], preprocess: Preprocess, pool: ThreadPoolExecutor | None = None
 ) -> Iterable[np.ndarray | PhotoError]:
-    """What a net would see of each picture, in order, decoded by several threads; an error in place of a bad one."""
+    """The network's input of each image, in order, decoded by several threads; an error in place of a bad one."""
 
     def one(path: Path) -> np.ndarray | PhotoError:
         try:

@@ -1,4 +1,4 @@
-"""Pictures on their way to a net: decoded once where they fit in memory, else ahead of the step that needs them."""
+"""Images on their way to a network: decoded once where they fit in memory, else ahead of the step that needs them."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class Source(Protocol):
     labels: Tensor
 
     def take(self, places: Sequence[int] | Tensor) -> Batch:
-        """The pictures at these places; unreadable ones are missing."""
+        """The images at these places; unreadable ones are missing."""
         ...
 
 
 class Pictures:
-    """The pictures of a split as a net sees them, before they are scaled: uint8 (C, H, W) each.
+    """The images of a split as a network receives them, before they are scaled: uint8 (C, H, W) each.
 
     Where all of them fit into `memory` bytes they are decoded once, with all cores, and unreadable ones are left out;
     `progress` hears (done, in all). Otherwise they are decoded batch by batch. `notice` hears of each unreadable file
@@ -64,18 +64,18 @@ class Pictures:
         return len(self.labels)
 
     def take(self, places: Sequence[int] | Tensor) -> Batch:
-        """The pictures at these places; unreadable ones are missing."""
+        """The images at these places; unreadable ones are missing."""
         where = torch.as_tensor(places, dtype=torch.int64)
         if self.pixels is not None:
             return self.pixels[where], self.labels[where], where
         return self.ready(self.begin(places))
 
     def begin(self, places: Sequence[int] | Tensor) -> list[tuple[int, Future[np.ndarray | None]]]:
-        """Starts decoding the pictures at these places."""
+        """Starts decoding the images at these places."""
         return [(int(i), self.pool.submit(self._one, self.paths[int(i)])) for i in places]
 
     def ready(self, begun: list[tuple[int, Future[np.ndarray | None]]]) -> Batch:
-        """The pictures whose decoding was begun."""
+        """The images whose decoding was begun."""
         found = [(i, pixels) for i, future in begun if (pixels := future.result()) is not None]
         where = torch.tensor([i for i, _ in found], dtype=torch.int64)
         empty = np.empty((0, *self.preprocess.size), np.uint8)
@@ -149,7 +149,7 @@ class Batches:
 
 
 def measure(pictures: Pictures, most: int = 1000) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and standard deviation of each channel over up to `most` pictures, in 0..1, to four digits.
+    """Mean and standard deviation of each channel over up to `most` images, in 0..1, to four digits.
 
     Raises `FolderError` where none of them can be read.
     """

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 def enlarged(pictures: Sequence[np.ndarray], least: int) -> list[np.ndarray]:
-    """Pictures uint8 (H, H, 3) all of one side: that of the last, or `least` px where it is smaller."""
+    """Images uint8 (H, H, 3) all of one side: that of the last, or `least` px where it is smaller."""
     side = max(least, len(pictures[-1]))
     return [sheet.fitted(one, side) for one in pictures]
 
@@ -27,7 +27,7 @@ def together(
 ) -> Iterator[np.ndarray]:
     """Contact sheets uint8 (h, w, 3) of many ways at the same share of each, one at a time: all while they grow.
 
-    `opened` makes a picture of what a way holds; only one moment's pictures are open at once.
+    `opened` makes an image of what a way holds; only one moment's images are open at once.
     """
     for share in np.linspace(0, 1, moments) if moments > 1 else (1.0,):
         now = [sheet.fitted(opened(way[round(share * (len(way) - 1))]), side) for way in ways]

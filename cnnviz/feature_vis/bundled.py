@@ -1,9 +1,9 @@
-"""Filter images that ship with a bundled net, so that the first visit finds them grown.
+"""Filter images that ship with a bundled network, so that the first visit finds them grown.
 
     python tools/render_bundled_images.py bundled/cats_dogs
 
-writes them beside the net's weights: every channel of every layer by the net's own recipe, with a few frames of
-how it grew, pictures as WebP. The file names the weights it was rendered from; for any others it is left alone.
+writes them beside the network's weights: every channel of every layer by the network's own recipe, with a few frames of
+how it grew, images as WebP. The file names the weights it was rendered from; for any others it is left alone.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def shipped(model: Model, layer: str, aim: Aim, ascent: Ascent) -> FilterImage |
 
 
 def place(name: str) -> Path:
-    """Where the filter images of a bundled net lie."""
+    """Where the filter images of a bundled network lie."""
     return catalog.ASSETS / f"{name}.filters.npz"
 
 

@@ -1,8 +1,8 @@
-"""How a picture is stored while it grows: as pixels, or as the spectrum of decorrelated colours.
+"""How an image is stored while it grows: as pixels, or as the spectrum of decorrelated colours.
 
-A canvas is a tensor of parameters and the way from it to what the net sees. Pixels are stored as the net takes them.
-A spectrum is weighed by 1/f, as natural pictures are, and its colours are stirred by the correlations of natural
-pictures, so that a step of equal length moves all of it equally far (Olah, Mordvintsev, Schubert, 2017).
+A canvas is a tensor of parameters and the way from it to the network's input. Pixels are stored as the network takes
+them. A spectrum is weighed by 1/f, as natural images are, and its colours are stirred by the correlations of natural
+images, so that a step of equal length moves all of it equally far (Olah, Mordvintsev, Schubert, 2017).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CALM = 0.25  # of a spectrum: makes one unit of it about one unit of a pixel bef
 
 @dataclass(frozen=True)
 class Canvas:
-    """The way from parameters to pictures. `mean` and `std` are the net's normalisation, one value a channel."""
+    """The way from parameters to images. `mean` and `std` are the network's normalisation, one value a channel."""
 
     kind: str  # "pixel" or "fourier"
     mean: tuple[float, ...]
@@ -30,7 +30,7 @@ class Canvas:
     clip: bool = True
 
     def blank(self, count: int, side: int, seed: int, start: str, spread: float, photo: Tensor | None = None) -> Tensor:
-        """Parameters of `count` equal pictures of side `side`: uniform noise, gray, or a photo (C, side, side) in 0..1.
+        """Parameters of `count` equal images of side `side`: uniform noise, gray, or a photo (C, side, side) in 0..1.
 
         `spread` is the range of the noise, around gray, in 0..1. The generator is local: the same seed, the same noise.
         """
@@ -45,20 +45,20 @@ class Canvas:
         return self.stored(picture.expand(count, *shape))
 
     def stored(self, pictures: Tensor) -> Tensor:
-        """Parameters of pictures (N, C, H, W) in 0..1."""
+        """Parameters of images (N, C, H, W) in 0..1."""
         if self.kind == "pixel":
             return self.net_units(pictures).contiguous()
         bounded = pictures.clamp(0.02, 0.98)
         return self._spectrum(torch.log(bounded / (1 - bounded)))
 
     def paint(self, parameters: Tensor) -> Tensor:
-        """What the net sees, normalised (N, C, H, W); differentiable."""
+        """The network's input, normalised (N, C, H, W); differentiable."""
         if self.kind == "pixel":
             return parameters
         return self.net_units(torch.sigmoid(self._plane(parameters)))
 
     def grown(self, parameters: Tensor, side: int) -> Tensor:
-        """The same pictures at another side."""
+        """The same images at another side."""
         plane = parameters if self.kind == "pixel" else self._plane(parameters)
         larger = F.interpolate(plane, size=(side, side), mode="bicubic", align_corners=False)
         return larger if self.kind == "pixel" else self._spectrum(larger)
@@ -73,19 +73,19 @@ class Canvas:
         return (power.sum(1) / (change.shape[1] * side * side)).sqrt()
 
     def bounded(self, parameters: Tensor) -> Tensor:
-        """Parameters whose pictures can be shown: pixels kept in 0..1. A spectrum goes through a sigmoid anyway."""
+        """Parameters whose images can be shown: pixels kept in 0..1. A spectrum goes through a sigmoid anyway."""
         if self.kind == "fourier" or not self.clip:
             return parameters
         low, high = self.net_units(torch.zeros(1, 1, 1, 1)), self.net_units(torch.ones(1, 1, 1, 1))
         return parameters.clamp(low.to(parameters.device), high.to(parameters.device))
 
     def shown(self, seen: Tensor) -> Tensor:
-        """Pictures (N, C, H, W) in 0..1 of what the net sees, cut off where they cannot be shown."""
+        """Images (N, C, H, W) in 0..1 of the network's input, cut off where they cannot be shown."""
         mean, std = self._normal(seen.device)
         return (seen * std + mean).clamp(0, 1)
 
     def net_units(self, pictures: Tensor) -> Tensor:
-        """Pictures in 0..1 as the net takes them."""
+        """Images in 0..1 as the network takes them."""
         mean, std = self._normal(pictures.device)
         return (pictures - mean) / std
 
@@ -114,7 +114,7 @@ class Canvas:
 
 
 def blurred(pictures: Tensor, sigma: float) -> Tensor:
-    """Pictures (N, C, H, W) smoothed by a Gaussian of `sigma` px; edges repeat."""
+    """Images (N, C, H, W) smoothed by a Gaussian of `sigma` px; edges repeat."""
     reach = max(1, math.ceil(2.5 * sigma))
     offsets = torch.arange(-reach, reach + 1, device=pictures.device, dtype=pictures.dtype)
     kernel = torch.exp(-(offsets**2) / (2 * sigma**2))
@@ -124,7 +124,7 @@ def blurred(pictures: Tensor, sigma: float) -> Tensor:
 
 
 def variation(pictures: Tensor) -> Tensor:
-    """The gradient (N, C, H, W) of the total variation of pictures. Rudin, Osher, Fatemi, 1992."""
+    """The gradient (N, C, H, W) of the total variation of images. Rudin, Osher, Fatemi, 1992."""
     gradient = torch.zeros_like(pictures)
     for axis in (-2, -1):
         step = torch.diff(pictures, dim=axis)

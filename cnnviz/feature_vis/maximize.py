@@ -1,8 +1,8 @@
-"""Pictures that a channel answers most to, grown by gradient ascent.
+"""Images that maximise a channel, optimised by gradient ascent.
 
-Erhan, Bengio, Courville, Vincent, 2009, Visualizing higher-layer features of a deep network. The net runs only up to
-the wanted layer, its weights stay frozen, and nothing is hooked: one step is one forward and one backward to the
-picture.
+Erhan, Bengio, Courville, Vincent, 2009, Visualizing higher-layer features of a deep network. The network runs only up
+to the wanted layer, its weights stay frozen, and nothing is hooked: one step is one forward and one backward to the
+image.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ AT_ONCE = 64 * 224 * 224  # pixels in one batch on a GPU
 
 @dataclass(frozen=True)
 class FilterImage:
-    """The picture a channel answers most to.
+    """The image that maximises a channel.
 
-    picture  uint8 (H, W, 3);  start  uint8 (H, W, 3), the picture before the first step
+    picture  uint8 (H, W, 3);  start  uint8 (H, W, 3), the image before the first step
     curve    float32 (steps,), the objective as each step saw it
     before, value  the objective of `start` and of `picture`, both as they are shown
-    frames   uint8 (F, h, w, 3), small pictures of the way, evenly spaced
+    frames   uint8 (F, h, w, 3), small images of the way, evenly spaced
     """
 
     layer: str
@@ -49,15 +49,15 @@ class FilterImage:
 
     @property
     def dead(self) -> bool:
-        """Whether no picture was found that the channel answers to."""
+        """Whether no image was found that activates the channel."""
         return self.value <= 0 and self.value <= self.before
 
 
 @dataclass(frozen=True)
 class FilterEvent:
-    """One step of one picture: `value` is the objective that this step saw, `picture` uint8 (h, w, 3) what it made.
+    """One step of one image: `value` is the objective that this step saw, `picture` uint8 (h, w, 3) what it made.
 
-    The last event of a picture carries the `image`; in one that was remembered it is the only one.
+    The last event of an image carries the `image`; in one that was remembered it is the only one.
     """
 
     layer: str
@@ -72,7 +72,7 @@ class FilterEvent:
 def maximize(
     where: Setup, aims: Sequence[Aim], ascent: Ascent, photo: np.ndarray | None = None
 ) -> Generator[FilterEvent]:
-    """The steps of each aim's picture, batch after batch; close it at any step. `photo` is uint8 (side, side, 3).
+    """The steps of each aim's image, batch after batch; close it at any step. `photo` is uint8 (side, side, 3).
 
     Raises `AscentError` before the first step where the layer cannot be maximised at this size.
     """

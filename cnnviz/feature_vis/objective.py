@@ -1,4 +1,4 @@
-"""What a picture climbs to, and which way that is: channels of a layer, each other channel held down.
+"""What an image climbs to, and which way that is: channels of a layer, each other channel held down.
 
 The mean of a channel is what the lectures maximise. It is easily raised together with many others; what shows this
 channel and no other also keeps its share in all answers high.
@@ -23,7 +23,7 @@ RIVALS = 8  # the norm over channels that measures rivals: high, so that the str
 
 @dataclass(frozen=True)
 class Objective:
-    """What a batch climbs to: each picture's weight of each channel (N, K), and each channel's typical spread (K,)."""
+    """What a batch climbs to: each image's weight of each channel (N, K), and each channel's typical spread (K,)."""
 
     weights: Tensor
     typical: Tensor
@@ -42,7 +42,7 @@ def weights(aims: Sequence[Aim], width: int) -> Tensor:
 def slope(
     trunk: Callable[[Tensor], Tensor], seen: Tensor, goal: Objective, ascent: Ascent, change: Transform
 ) -> tuple[Tensor, Tensor]:
-    """The objective (N,) of what the net sees, and where it rises, with the regularisers' pull (N, C, H, W)."""
+    """The objective (N,) of the network's input, and where it rises, with the regularisers' pull (N, C, H, W)."""
     here = seen.detach().requires_grad_()
     shift = change.down / seen.shape[2], change.across / seen.shape[3]
     maps = trunk(change(here))
@@ -69,7 +69,7 @@ def slope(
 def responses(maps: Tensor, ascent: Ascent, shift: tuple[float, float] = (0.0, 0.0)) -> Tensor:
     """One response per channel (N, K) of maps (N, K, h, w); logits (N, K) are responses already.
 
-    `shift` is how far the picture was moved, in shares of its side: the middle unit follows.
+    `shift` is how far the image was moved, in shares of its side: the middle unit follows.
     """
     if maps.ndim == 2:
         return maps

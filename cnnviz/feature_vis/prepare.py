@@ -1,4 +1,4 @@
-"""From a model and a layer to the ascent: the net up to there, and the canvas that its receptive field asks for."""
+"""From a model and a layer to the ascent: the network up to there, and the canvas that its receptive field asks for."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LOGITS = "logits"  # the name of the net's own output among its layers
 
 
 def fields(net: nn.Module) -> Mapping[str, Field]:
-    """The receptive field of every layer; none for a net whose structure cannot be read."""
+    """The receptive field of every layer; none for a network whose structure cannot be read."""
     try:
         return of_net(net)
     except ReceptiveError:
@@ -41,7 +41,7 @@ def widths(model: Model, names: Sequence[str], kinds: Mapping[str, str], device:
 
 
 def asked_side(field: Field | None, most: int) -> int:
-    """The side of the canvas in px that a receptive field asks for, at most that of the net's own input.
+    """The side of the canvas in px that a receptive field asks for, at most that of the network's own input.
 
     Most of a large field is blind (Luo, Li, Urtasun, Zemel, 2016), so it need not fit the canvas as a whole; a small
     one gets room for several of its patterns.
@@ -87,13 +87,13 @@ def squared(seen: np.ndarray, side: int) -> np.ndarray:
 
 
 def up_to(model: Model, layer: str) -> Callable[[Tensor], Tensor]:
-    """The net up to a layer: images (N, C, H, W) to its maps (N, K, h, w)."""
+    """The network up to a layer: images (N, C, H, W) to its maps (N, K, h, w)."""
     trunk = cut(model.net, layer).trunk
     return lambda x: trunk(x)[0]
 
 
 def whole(model: Model) -> Callable[[Tensor], Tensor]:
-    """The logits (N, classes); of a single one, both sides: as much as it speaks for the second, against the first."""
+    """The logits (N, classes); of a single one, both classes: the second as it is, the first negated."""
     if not model.single_logit:
         return model.net
     return lambda x: (lambda logit: torch.cat([-logit, logit], 1))(model.net(x))

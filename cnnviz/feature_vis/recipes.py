@@ -1,4 +1,4 @@
-"""How a filter image is grown: the knobs, what is aimed at, and the recipes for each family of nets. Needs no torch."""
+"""How a filter image is optimised: options, objective and recipes for each family of networks. Needs no torch."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cnnviz.options import Options, RequestError, knob
 
 @dataclass(frozen=True)
 class Ascent(Options):
-    """The knobs of gradient ascent on a picture (Erhan et al., 2009; Olah, Mordvintsev, Schubert, 2017)."""
+    """The options of gradient ascent on an image (Erhan et al., 2009; Olah, Mordvintsev, Schubert, 2017)."""
 
     steps: int = knob(64, "Steps of gradient ascent", low=1, high=2000)
     rate: float = knob(
@@ -115,7 +115,7 @@ def in_words(ascent: Ascent) -> str:
 
 
 def recipe(name: str, net: str = "", side: int = 224) -> Ascent:
-    """The recipe of that name; "auto" picks the one of the net's family. `RequestError` for an unknown name."""
+    """The recipe of that name; "auto" picks the one of the network's family. `RequestError` for an unknown name."""
     if name == "auto":
         name = family(net, side)
     if name not in RECIPES:
@@ -124,7 +124,7 @@ def recipe(name: str, net: str = "", side: int = 224) -> Ascent:
 
 
 def family(net: str, side: int = 224) -> str:
-    """The name of the recipe that suits a net of that key or architecture with inputs of that side in px."""
+    """The name of the recipe that suits a network of that key or architecture with inputs of that side in px."""
     if side <= 64:
         return "small"
     return families.preset(net.rpartition("/")[2])

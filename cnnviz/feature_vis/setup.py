@@ -1,4 +1,4 @@
-"""Where a picture begins, and on which canvases it can grow at all.
+"""Where an image begins, and on which canvases it can grow at all.
 
 The layer is asked once for the start as it is shown: that tells whether it can be maximised, how many channels it has,
 and what each of them answers before the first step.
@@ -29,7 +29,7 @@ class AscentError(RequestError):
 
 @dataclass(frozen=True)
 class Setup:
-    """Where to climb: the net up to a layer, its normalisation, the side in px, the device, the line to wait in.
+    """Where to climb: the network up to a layer, its normalisation, the side in px, the device, the line to wait in.
 
     `some(channels)` gives what computes these channels alone, or None where that saves nothing.
     """
@@ -46,7 +46,7 @@ class Setup:
 
 
 class InitialImages:
-    """Where pictures begin: the copies of one aim each elsewhere, all aims from the same places."""
+    """Where images begin: the copies of one aim each elsewhere, all aims from the same places."""
 
     def __init__(self, where: Setup, ascent: Ascent, photo: np.ndarray | None) -> None:
         self.where, self.ascent = where, ascent
@@ -63,7 +63,7 @@ class InitialImages:
         return self.canvas.blank(1, side, seed, ascent.start, ascent.noise, self._photo).to(self.where.device)
 
     def maps(self, copy: int) -> Tensor:
-        """What the layer puts out for a start as it is shown."""
+        """The layer's output for a start as it is shown."""
         pictures = pixels(self.canvas.shown(self.canvas.paint(self.parameters(copy))))
         with torch.no_grad():
             maps = self.where.trunk(net_view(self.where, self.canvas, pictures))
@@ -79,7 +79,7 @@ class InitialImages:
 
 
 def net_view(where: Setup, canvas: Canvas, pictures: np.ndarray) -> Tensor:
-    """What the net takes of pictures uint8 (N, H, W, 3): (N, C, H, W)."""
+    """What the network takes of images uint8 (N, H, W, 3): (N, C, H, W)."""
     whole = torch.from_numpy(pictures[..., : len(where.mean)].copy()).to(where.device)
     return canvas.net_units(whole.permute(0, 3, 1, 2) / 255)
 
@@ -117,7 +117,7 @@ def canvases(where: Setup, ascent: Ascent, starts: InitialImages) -> tuple[list[
 
 
 def _black(where: Setup, side: int) -> Tensor | str:
-    """What the layer puts out for a black canvas of that side, or why it cannot."""
+    """The layer's output for a black canvas of that side, or why it cannot."""
     with torch.no_grad():
         return _tried(lambda: where.trunk(torch.zeros(1, len(where.mean), side, side, device=where.device)))
 
@@ -138,6 +138,6 @@ def _lone(maps: Tensor) -> bool:
 
 
 def pixels(pictures: Tensor) -> np.ndarray:
-    """Pictures (N, C, H, W) in 0..1 as uint8 (N, H, W, 3), closed to writing."""
+    """Images (N, C, H, W) in 0..1 as uint8 (N, H, W, 3), closed to writing."""
     whole = (pictures * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()  # -> (N, H, W, C)
     return read_only(np.repeat(whole, 3, 3) if whole.shape[3] == 1 else whole)

@@ -51,7 +51,7 @@ def layers(names: Sequence[str], kinds: Mapping[str, str]) -> tuple[str, ...]:
 def contact_sheet(
     pictures: Sequence[np.ndarray], columns: int = 0, gap: int = 4, side: int = 0, ground: Sequence[int] = (255,) * 3
 ) -> np.ndarray:
-    """Pictures uint8 (H, W, 3) in rows on a ground, each `side` px (its own largest where 0): uint8 (h, w, 3)."""
+    """Images uint8 (H, W, 3) in rows on a ground, each `side` px (its own largest where 0): uint8 (h, w, 3)."""
     side = side or max(len(picture) for picture in pictures)
     columns = columns or max(1, round(len(pictures) ** 0.5 * 1.25))
     sized = [fitted(picture, side) for picture in pictures]
@@ -59,14 +59,14 @@ def contact_sheet(
 
 
 def fitted(picture: np.ndarray, side: int) -> np.ndarray:
-    """A picture uint8 (H, H, 3) at another side."""
+    """An image uint8 (H, H, 3) at another side."""
     if len(picture) == side:
         return picture
     return np.asarray(Image.fromarray(picture).resize((side, side), Image.Resampling.BICUBIC))
 
 
 def archive(pictures: Mapping[str, np.ndarray]) -> bytes:
-    """Pictures uint8 (H, W, 3) by name as PNGs in one zip."""
+    """Images uint8 (H, W, 3) by name as PNGs in one zip."""
     file = io.BytesIO()
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as packed:  # a PNG is compressed already
         for name, pixels in pictures.items():
@@ -75,5 +75,5 @@ def archive(pictures: Mapping[str, np.ndarray]) -> bytes:
 
 
 def file_name(layer: str, channel: int | str) -> str:
-    """layer_filter without an ending, as the lectures name these pictures."""
+    """layer_filter without an ending, as the lectures name these images."""
     return f"{re.sub(r'[^A-Za-z0-9.-]', '-', layer)}_{re.sub(r'[^A-Za-z0-9.+-]', '-', str(channel))}"

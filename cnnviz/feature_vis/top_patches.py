@@ -1,4 +1,4 @@
-"""The places in real photos that a channel answers most to: nine of them beside its filter image."""
+"""The places in real photos where a channel is most active: nine of them beside its filter image."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 
 @dataclass(frozen=True)
 class Patches:
-    """For each channel the photos it answers most to, one place in each, best first.
+    """For each channel the photos with its highest activation, one place in each, best first.
 
     value  float32 (K, n), the answer;  photo  int (K, n), index into `photos`
-    box    int (K, n, 4), left, top, right, bottom of the receptive field in the pixels the net saw, `side` px wide
+    box    int (K, n, 4), left, top, right, bottom of the receptive field in the network's input, `side` px wide
     """
 
     layer: str
@@ -92,7 +92,7 @@ def patches(
 
 
 def drawn(seen: np.ndarray, box: Sequence[int], edge: int = 0) -> np.ndarray:
-    """The pixels the net saw, uint8 (H, W, 3), dim outside of a receptive field and with its edge drawn around it."""
+    """The network's input, uint8 (H, W, 3), dim outside of a receptive field and with its edge drawn around it."""
     left, top, right, bottom = box
     edge = edge or max(1, len(seen) // 112)
     shown = (seen * 0.4).astype(np.uint8)

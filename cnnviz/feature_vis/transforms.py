@@ -1,4 +1,4 @@
-"""What a growing picture must survive: each step the net sees it shifted, turned, zoomed or cut.
+"""What an image must survive while it is optimised: at each step it is shifted, turned, zoomed or cut.
 
 Only what still excites the channel after that can grow (Mordvintsev, Olah, Tyka, 2015; Olah et al., 2017).
 """
@@ -45,7 +45,7 @@ class Transform:
 
 
 def shake(ascent: Ascent, generator: torch.Generator) -> Transform:
-    """The next change; always draws equally many numbers, so that one knob does not alter the course of another."""
+    """The next change; always draws equally many numbers, so that one option does not alter the course of another."""
     down, across, turn, zoom, top, left = torch.rand(6, generator=generator).tolist()
     reach = 2 * ascent.jitter + 1
     return Transform(

@@ -1,6 +1,6 @@
-"""What a channel is tuned to: its answers to gratings, colours, discs and places, as physiologists ask a cell.
+"""What a channel is tuned to: its responses to gratings, colours, discs and places, as physiologists ask a cell.
 
-Every channel of a layer is asked at once, about 500 synthetic pictures in all. After Hubel and Wiesel, 1962, and Zhou,
+Every channel of a layer is asked at once, about 500 synthetic images in all. After Hubel and Wiesel, 1962, and Zhou,
 Bau, Oliva, Torralba, 2018, in spirit; the selectivity of angles is one minus the circular variance (Mardia, 1972).
 """
 
@@ -42,11 +42,11 @@ ALIKE = 0.985  # correlation of two channels' answers from which they are near-d
 
 @dataclass(frozen=True)
 class Tuning:
-    """Each channel's mean answer above its answer to plain gray, float32.
+    """Each channel's mean response minus its response to plain gray, float32.
 
     orientation (K, 12) its best period and phase;  frequency (K, 6) its best orientation and phase;  hue (K, 12)
     gray (K, 4) plain dark to plain bright;  size (K, 7) discs, bright or dark;  place (K, 7, 7) a disc's place
-    dead  channels (n,) that nothing moves;  twins  pairs (a, b) of channels that answer alike
+    dead  channels (n,) that nothing moves;  twins  pairs (a, b) of channels that respond alike
     """
 
     layer: str
@@ -96,7 +96,7 @@ def preferred(curve: np.ndarray, angles: tuple[float, ...], turns: int) -> tuple
 def tuning(
     layer: str, run: Callable[[Tensor], Tensor], net_units: Callable[[Tensor], Tensor], channels: int, side: int
 ) -> Tuning:
-    """The tuning of every channel of a layer; `run` gives its maps (N, K, h, w) or logits (N, K) for pictures."""
+    """The tuning of every channel of a layer; `run` gives its maps (N, K, h, w) or logits (N, K) for images."""
     pictures = np.concatenate([part.reshape(-1, side, side, 3) for part in stimuli(side).values()])
     found = []
     with torch.no_grad():
@@ -109,7 +109,7 @@ def tuning(
 
 
 def stimuli(side: int) -> dict[str, np.ndarray]:
-    """The pictures in 0..1 by kind, float32 (..., side, side, 3): plain gray first."""
+    """The images in 0..1 by kind, float32 (..., side, side, 3): plain gray first."""
     y, x = np.mgrid[0:side, 0:side].astype(np.float32) - (side - 1) / 2
     angle = np.deg2rad(ORIENTATIONS).astype(np.float32)[:, None, None, None, None]
     period = np.array(PERIODS, np.float32)[:, None, None, None]

@@ -30,7 +30,7 @@ class Activations:
     def order(self, by: str, like: int = 0) -> np.ndarray:
         """Channels (C,) with the largest "mean", "max" or "share above 0" first; any other word leaves them so.
 
-        "similarity" begins with channel `like` and goes on by the cosine between the maps.
+        "similarity" begins with channel `like` and continues by the cosine between the maps.
         """
         values = {"mean": self.mean, "max": self.max, "share above 0": self.alive}.get(by)
         if by == "similarity":

@@ -1,7 +1,7 @@
-"""A net cut in two at a layer: a trunk that is run once per photo, and a head that is asked many questions.
+"""A network cut in two at a layer: a trunk that is run once per photo, and a head that is asked many questions.
 
 The trunk's weights never need gradients, so it may be rewritten for speed: batch norm folded into the convolution
-before it, weights packed for the processor. The head stays the net's own modules and can be differentiated.
+before it, weights packed for the processor. The head stays the network's own modules and can be differentiated.
 """
 
 from __future__ import annotations
@@ -44,9 +44,10 @@ class Cut:
 
 
 def cut(net: nn.Module, layer: str) -> Cut:
-    """The net cut behind `layer` (its last run, if it runs several times).
+    """The network cut behind `layer` (its last run, if it runs several times).
 
-    `head(*trunk(x))` equals `net(x)` up to rounding. Raises `LayerError` for a layer the net does not run on its own.
+    `head(*trunk(x))` equals `net(x)` up to rounding. Raises `LayerError` for a layer the network does not run on its
+    own.
     """
     module(net, layer)
     with LOCK:
@@ -58,7 +59,7 @@ def cut(net: nn.Module, layer: str) -> Cut:
 
 
 def traced(net: nn.Module, layer: str) -> tuple[fx.Graph, int]:
-    """The net's operations in order, and the position of a layer's last output among them; as `cut` refuses."""
+    """The network's operations in order, and the position of a layer's last output among them; as `cut` refuses."""
     module(net, layer)
     with LOCK:
         graph, ends = _graph(net)
@@ -68,7 +69,7 @@ def traced(net: nn.Module, layer: str) -> tuple[fx.Graph, int]:
 
 
 def named_ends(net: nn.Module) -> tuple[fx.Graph, dict[str, fx.Node]]:
-    """The net's operations in order, and the last one of each submodule by its name.
+    """The network's operations in order, and the last one of each submodule by its name.
 
     Raises `LayerError` where the operations depend on the input.
     """

@@ -1,4 +1,4 @@
-"""The device that nets run on: the one that is named, or the fastest there is."""
+"""The device that networks run on: the one that is named, or the fastest there is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The first layer of a trained net: its kernels, and the net's answer when Gabors take their place."""
+"""The first layer of a trained network: its kernels, and the network's answer when Gabors take their place."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 class FirstLayerError(RequestError):
-    """The net has no convolution that looks at pixels."""
+    """The network has no convolution that looks at pixels."""
 
 
 @dataclass(frozen=True)
 class FirstLayer:
-    """A net's first convolution: its name and its kernels, float32 (F, C, k, k)."""
+    """A network's first convolution: its name and its kernels, float32 (F, C, k, k)."""
 
     name: str
     weights: np.ndarray
@@ -38,7 +38,7 @@ class FirstLayer:
 
 
 def first_layer(net: nn.Module) -> FirstLayer:
-    """The first convolution of a net. Raises `FirstLayerError` where there is none."""
+    """The first convolution of a network. Raises `FirstLayerError` where there is none."""
     from torch import nn  # only here: the fits need no torch
 
     for name, module in net.named_modules():
@@ -80,7 +80,7 @@ def transplanted(
 
 
 def answers(model: Model, photo: Photo, layer: FirstLayer, weights: np.ndarray, top: int = 5) -> tuple[Prediction, ...]:
-    """What the net says about a photo with other kernels in its first layer; the net itself stays as it is."""
+    """The network's prediction for a photo with other kernels in its first layer; the network itself stays as it is."""
     import torch
 
     from cnnviz.inference.predict import ranked

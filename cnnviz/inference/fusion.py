@@ -1,4 +1,4 @@
-"""Packed convolutions put into the graph of a frozen net, together with what directly follows each of them."""
+"""Packed convolutions put into the graph of a frozen network, together with what directly follows each of them."""
 
 from __future__ import annotations
 

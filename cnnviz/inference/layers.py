@@ -1,9 +1,9 @@
-"""The layers of a net in the order they run: kind, output shape, parameters, mult-adds.
+"""The layers of a network in the order they run: kind, output shape, parameters, mult-adds.
 
-Read from a copy that shares the net's tensors and is run on no photo at all, a batch of 0: nothing is computed, and the
-net itself is never touched, so other threads may use it meanwhile. A net that refuses an empty batch is copied without
-weights to the meta device instead (which first imports half a second of compiler). Operations that are no modules (a
-`relu` in a forward, an addition) do not appear.
+Read from a copy that shares the network's tensors and is run on no photo at all, a batch of 0: nothing is computed, and
+the network itself is never touched, so other threads may use it meanwhile. A network that refuses an empty batch is
+copied without weights to the meta device instead (which first imports half a second of compiler). Operations that are
+no modules (a `relu` in a forward, an addition) do not appear.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class LayerTable:
-    """All layers of a net for one input size, and their sums."""
+    """All layers of a network for one input size, and their sums."""
 
     input: Size
     layers: tuple[Layer, ...]
@@ -55,8 +55,8 @@ def table(net: nn.Module, input_size: Size) -> LayerTable:
     """The layers in execution order, counted as torchinfo counts (one photo, mult-adds of layers with weights).
 
     A convolution multiplies each of its weights and biases once per output position; any other layer uses each of its
-    parameters once. In a net that is frozen as a whole every parameter counts as trainable.
-    Raises `LayerError` where the net does not run on that input size.
+    parameters once. In a network that is frozen as a whole every parameter counts as trainable.
+    Raises `LayerError` where the network does not run on that input size.
     """
     rows = []
     for run in _runs(net, input_size):
@@ -73,14 +73,14 @@ def table(net: nn.Module, input_size: Size) -> LayerTable:
 
 
 def maps(net: nn.Module, input_size: Size) -> tuple[str, ...]:
-    """Names of the layers and blocks that put out feature maps (C, H, W), in execution order."""
+    """Names of the layers and blocks with feature maps (C, H, W), in execution order."""
     return tuple(dict.fromkeys(run.name for run in _runs(net, input_size) if run.name and _is_map(run)))
 
 
 def default_layer(net: nn.Module, input_size: Size) -> str:
     """The end of the convolutional trunk: the last block with maps before they are pooled into one value per channel.
 
-    Raises `LayerError` where the net has no such layer.
+    Raises `LayerError` where the network has no such layer.
     """
     runs = [
         run for run in _runs(net, input_size) if run.name and _is_map(run) and "Pool" not in type(run.part).__name__

@@ -1,4 +1,4 @@
-"""What every operation of a traced network put out for one photo."""
+"""What every operation of a traced network returned for one photo."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """Convolutions that keep their weights in the order in which the processor reads them.
 
 PyTorch's own convolution puts its weights into oneDNN's blocked order again at every call, which on small maps costs as
-much as the arithmetic. A frozen net needs that once; the sum and the ReLU that follow are done while the result is at
-hand. Gradients go back to the input only, where possible in memory that is there already: a fresh piece for large maps
-costs as much as what is written into it.
+much as the arithmetic. A frozen network needs that once; the sum and the ReLU that follow are done while the result is
+at hand. Gradients go back to the input only, where possible in memory that is there already: a fresh piece for large
+maps costs as much as what is written into it.
 """
 
 from __future__ import annotations

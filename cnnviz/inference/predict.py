@@ -1,4 +1,4 @@
-"""What a net says about a photo: logits, probabilities, labels."""
+"""A network's prediction for a photo: logits, probabilities, labels."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cnnviz.options import RequestError
 
 
 class TargetError(RequestError):
-    """The net has no such class."""
+    """The network has no such class."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Prediction:
 
 @dataclass(frozen=True)
 class Target:
-    """What a map explains: the score of a class, what speaks against it, or for it rather than for another class."""
+    """What a map explains: the score of a class, minus that score, or its difference to another class."""
 
     target: int
     versus: int | None = None
@@ -89,7 +89,7 @@ def ranked(logits: np.ndarray, labels: tuple[str, ...], top: int) -> tuple[Predi
 
 
 def label(labels: tuple[str, ...], index: int) -> str:
-    """The name of a class; "class 7" where the net has no names."""
+    """The name of a class; "class 7" where the network has no names."""
     return labels[index] if index < len(labels) else f"class {index}"
 
 

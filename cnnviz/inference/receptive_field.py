@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 def of_net(net: nn.Module) -> Mapping[str, Field]:
-    """The field of every module's output by module name, for any net `torch.fx` can trace (all of torchvision's).
+    """The field of every module's output by module name, for any network `torch.fx` can trace (all of torchvision's).
 
-    Where branches meet, the field covers all of them. Raises `ReceptiveError` for nets that cannot be traced.
+    Where branches meet, the field covers all of them. Raises `ReceptiveError` for networks that cannot be traced.
     """
     from cnnviz.inference.tracing import Tracer  # only here: the formulas need no torch
 
@@ -104,8 +104,8 @@ def _joined(fields: Sequence[Field], gating: bool) -> Field:
 def effective(net: nn.Module, layer: str, pixels: np.ndarray) -> np.ndarray:
     """How much each pixel moves the middle unit of a layer's map, float32 (H, W), largest 1.
 
-    The root mean square over channels and pictures of the gradient of that unit; `pixels` is float32 (N, C, H, W) as
-    the net wants them. Raises `ReceptiveError` for layers without a map.
+    The root mean square over channels and images of the gradient of that unit; `pixels` is float32 (N, C, H, W) as
+    the network takes them. Raises `ReceptiveError` for layers without a map.
     """
     import torch
 

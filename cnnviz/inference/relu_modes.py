@@ -1,4 +1,4 @@
-"""ReLUs that leak a little where they are closed, for pictures that see nothing but closed ones."""
+"""ReLUs that leak a little where they are closed, for images that see nothing but closed ones."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class GuidedRelu(torch.autograd.Function):
 
 
 class Guided(TorchFunctionMode):
-    """While it lasts, every ReLU of this thread is a guided one: no hooks, no flags, no copy of the net."""
+    """While it lasts, every ReLU of this thread is a guided one: no hooks, no flags, no copy of the network."""
 
     RELUS = (F.relu, F.relu_, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_)
 

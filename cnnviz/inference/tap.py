@@ -1,8 +1,8 @@
-"""Reading a net's maps while it runs: the only place that touches hooks.
+"""Reading a network's maps while it runs: the only place that touches hooks.
 
-`tap` runs a net and keeps what the wanted layers put out. It survives in-place ReLU (each map is kept and a clone goes
-on through the net), other threads using the same net (a hook only listens to the thread that set it), and exceptions
-(no hook outlives the call). Gradients start at the tapped maps, never at the weights.
+`tap` runs a network and keeps the output of the wanted layers. It survives in-place ReLU (each map is kept and a clone
+continues through the network), other threads using the same network (a hook only listens to the thread that set it),
+and exceptions (no hook outlives the call). Gradients start at the tapped maps, never at the weights.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from cnnviz.options import RequestError
 
 
 class LayerError(RequestError):
-    """The net has no such layer, or the layer never ran or gave no tensor."""
+    """The network has no such layer, or the layer never ran or gave no tensor."""
 
 
 class _Reached(BaseException):

@@ -1,7 +1,7 @@
 """A tracer that keeps to its own thread.
 
-While torch.fx traces a net it patches `nn.Module` for the whole process: the nets that other threads are running in
-that moment would be written into the trace, or get placeholders where their weights should be.
+While torch.fx traces a network it patches `nn.Module` for the whole process: the networks that other threads are
+running in that moment would be written into the trace, or get placeholders where their weights should be.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ LOCK = threading.RLock()  # one trace at a time
 
 
 class Tracer(fx.Tracer):
-    """Traces a net's operations while other threads run nets undisturbed."""
+    """Traces a network's operations while other threads run networks undisturbed."""
 
     def trace(self, root: nn.Module | Callable[..., Any], concrete_args: dict[str, Any] | None = None) -> fx.Graph:
         """As `torch.fx.Tracer.trace`."""

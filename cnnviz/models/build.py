@@ -25,7 +25,7 @@ POOLINGS = ("gap", "flatten")
 
 @dataclass(frozen=True)
 class Head(Options):
-    """What is put behind a torchvision net's last maps: pooling, perhaps a hidden layer, and the output layer."""
+    """What is put behind a torchvision network's last maps: pooling, perhaps a hidden layer, and the output layer."""
 
     outputs: int = knob(1, "Logits; 1 means one sigmoid for two classes", low=1, high=10_000)
     pooling: str = knob("gap", "One mean per channel, or all positions in a row", choices=POOLINGS)
@@ -51,7 +51,7 @@ class Weightless(TorchFunctionMode):
 
 
 def torchvision_net(name: str, classes: int = 1000) -> nn.Module:
-    """A torchvision net on the meta device, without auxiliary heads."""
+    """A torchvision network on the meta device, without auxiliary heads."""
     from torchvision.models import get_model
 
     row = family(name)
@@ -64,7 +64,7 @@ def torchvision_net(name: str, classes: int = 1000) -> nn.Module:
 
 
 def fresh_net(name: str) -> nn.Module:
-    """A torchvision net with random weights from torch's global generator, without auxiliary heads."""
+    """A torchvision network with random weights from torch's global generator, without auxiliary heads."""
     from torchvision.models import get_model
 
     row = family(name)
@@ -73,13 +73,13 @@ def fresh_net(name: str) -> nn.Module:
 
 
 def lecture_net(spec: lecture.LectureNet) -> nn.Module:
-    """A lecture net on the meta device."""
+    """A lecture network on the meta device."""
     with Weightless():
         return lecture.build(spec)
 
 
 def build(name: str, spec: Mapping[str, Any]) -> nn.Module:
-    """The net of a description on the meta device. Raises `RequestError` where the description makes no sense."""
+    """The network of a description on the meta device. Raises `RequestError` where the description makes no sense."""
     try:
         if name.startswith("lecture/"):
             return lecture_net(switched(name, spec))
@@ -92,14 +92,14 @@ def build(name: str, spec: Mapping[str, Any]) -> nn.Module:
 
 
 def switched(name: str, spec: Mapping[str, Any]) -> lecture.LectureNet:
-    """A lecture net's description with some of its switches set."""
+    """A lecture network's description with some of its switches set."""
     return dataclasses.replace(lecture.NETS[name.removeprefix("lecture/")], **spec)
 
 
 def graft(net: nn.Module, name: str, head: Head) -> str:
-    """Gives a torchvision net a new head in place, untrained, and returns the path where it sits.
+    """Gives a torchvision network a new head in place, untrained, and returns the path where it sits.
 
-    Raises `RequestError` for a flattening head on a net that pools on its own.
+    Raises `RequestError` for a flattening head on a network that pools on its own.
     """
     row = family(name)
     if row is None:

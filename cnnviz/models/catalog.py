@@ -1,4 +1,4 @@
-"""Every net there is: torchvision's CNNs, the lecture nets, the bundled ones, training runs and checkpoint files.
+"""Every network: torchvision's CNNs, the lecture networks, the bundled ones, training runs and checkpoint files.
 
 Listing needs neither torch nor torchvision, which take seconds to import; loading brings in both.
 """
@@ -23,12 +23,12 @@ ASSETS = Path(__file__).parent / "assets"
 
 
 class UnknownNet(RequestError):
-    """There is no net of that key."""
+    """There is no network of that key."""
 
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """One line of the list of nets; `where` is bundled, on disk, download, untrained or run."""
+    """One line of the list of networks; `where` is bundled, on disk, download, untrained or run."""
 
     key: str
     title: str
@@ -39,7 +39,7 @@ class ModelInfo:
 
 
 def rows(weights: Path | str | None = None, runs: Path | str | None = None) -> tuple[ModelInfo, ...]:
-    """Every net that can be asked for: bundled, runs, checkpoint files, torchvision's, lecture nets.
+    """Every network that can be asked for: bundled, runs, checkpoint files, torchvision's, lecture networks.
 
     Raises `WeightsError` where the weights folder does not exist.
     """
@@ -48,14 +48,14 @@ def rows(weights: Path | str | None = None, runs: Path | str | None = None) -> t
 
 
 def spare(runs: Path | str | None = None) -> tuple[ModelInfo, ...]:
-    """The nets that need no weights folder and no download: bundled, runs, lecture nets."""
+    """The networks that need no weights folder and no download: bundled, runs, lecture networks."""
     return (*_bundled(), *_runs(settings.runs(runs)), *_lecture())
 
 
 def stamp(
     key: str, weights: Path | str | None = None, runs: Path | str | None = None
 ) -> tuple[tuple[str, int, int], ...]:
-    """What tells that a net's own files have changed, in a run or a weights folder: names, sizes and times in ns."""
+    """What changes with a network's own files, in a run or a weights folder: names, sizes and times in ns."""
     kind, _, name = key.partition("/")
     if kind == "run" and (folder := run_folders(settings.runs(runs)).get(name.partition("@")[0])):
         files = [folder / "card.json", folder / ("best.safetensors" if name.endswith("@best") else "snapshots")]
@@ -78,7 +78,7 @@ def entry(name: str) -> TorchvisionNet | None:
 
 
 def cards(folder: Path = ASSETS) -> dict[str, Path]:
-    """The bundled nets: name to card file."""
+    """The bundled networks: name to card file."""
     return {path.stem: path for path in sorted(folder.glob("*.json"))}
 
 
@@ -99,7 +99,7 @@ def own_checkpoints(paths: Iterable[Path]) -> dict[str, Path]:
 
 
 def read_card(path: Path) -> dict[str, Any]:
-    """What a card.json says about its net. Raises `RequestError` where it is no card."""
+    """What a card.json says about its network. Raises `RequestError` where it is no card."""
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):

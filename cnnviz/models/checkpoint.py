@@ -37,7 +37,7 @@ OLD_DENSENET = re.compile(r"^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\.\w+)$
 
 
 class CheckpointError(RequestError):
-    """A checkpoint cannot be read, or does not fit the net."""
+    """A checkpoint cannot be read, or does not fit the network."""
 
 
 def read(path: Path) -> dict[str, Tensor]:
@@ -74,7 +74,7 @@ def contents(path: Path) -> tuple[dict[str, Tensor], tuple[str, ...]]:
 
 
 def fit(net: nn.Module, state: Mapping[str, Tensor], name: str = "the checkpoint") -> nn.Module:
-    """The net itself (which may be on the meta device) with the weights of a state, as float32.
+    """The network itself (which may be on the meta device) with the weights of a state, as float32.
 
     Raises `CheckpointError` naming the layers that are missing, unknown, of another shape, or not finite.
     """

@@ -1,6 +1,6 @@
-"""Which architecture a bare state dict belongs to, read from its tensor names and shapes; and that net, unfilled.
+"""Which architecture a bare state dict belongs to, read from its tensor names and shapes; and that network, unfilled.
 
-Nets are built on the meta device: no memory, no random numbers, a tenth of a second.
+Networks are built on the meta device: no memory, no random numbers, a tenth of a second.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ Shapes = dict[str, tuple[int, ...]]
 
 
 def name_of(state: Mapping[str, Tensor], file: str = "the checkpoint") -> str:
-    """The net a state belongs to: a torchvision name or lecture/<name>.
+    """The network a state belongs to: a torchvision name or lecture/<name>.
 
-    Raises `CheckpointError` naming the closest nets where none fits.
+    Raises `CheckpointError` naming the closest networks where none fits.
     """
     shapes = _shapes(state)
     best: list[tuple[float, str]] = []
@@ -43,7 +43,7 @@ def name_of(state: Mapping[str, Tensor], file: str = "the checkpoint") -> str:
 
 
 def skeleton(name: str, state: Mapping[str, Tensor]) -> nn.Module:
-    """The net of that name on the meta device, with the state's class count, head and batch norm where they differ."""
+    """That network on the meta device, with the state's class count, head and batch norm where they differ."""
     if name.startswith("lecture/"):
         spec = lecture.NETS[name.removeprefix("lecture/")]
         return lecture_net(_adapted(spec, _shapes(state)))

@@ -1,4 +1,4 @@
-"""The small nets of the lectures: 3 x 3 convolutions without padding, max pooling, and one of two heads.
+"""The small networks of the lectures: 3 x 3 convolutions without padding, max pooling, and one of two heads.
 
 They are plain `nn.Sequential`s, so every layer has a readable name: conv1, relu1, pool1, ..., gap, flatten,
 hidden, out. Listing them needs no torch; building one brings it in.
@@ -20,7 +20,7 @@ HEADS = ("none", "flatten", "gap")
 
 @dataclass(frozen=True)
 class LectureNet(Options):
-    """What a lecture net is made of; `build` turns it into a module."""
+    """What a lecture network is made of; `build` turns it into a module."""
 
     title: str
     widths: tuple[int, ...]

@@ -1,4 +1,4 @@
-"""From a model key to a model: the weights found, the net built and filled, frozen for ever."""
+"""From a model key to a model: the weights found, the network built and filled, frozen for ever."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SEED = 0  # of the untrained lecture nets
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A net ready to be asked: frozen, in evaluation mode, with all that belongs to its weights."""
+    """A network ready to be asked: frozen, in evaluation mode, with all that belongs to its weights."""
 
     key: str
     title: str
@@ -64,7 +64,7 @@ def load(
 
 
 def fingerprint(name: str, net: nn.Module, preprocess: Preprocess, labels: tuple[str, ...]) -> str:
-    """A hash of everything an answer of the net depends on: architecture, weights, preprocessing, labels."""
+    """A hash of everything an answer of the network depends on: architecture, weights, preprocessing, labels."""
     digest = hashlib.blake2b(repr((name, preprocess, labels)).encode(), digest_size=20)
     for key, tensor in net.state_dict().items():
         digest.update(f"{key} {tuple(tensor.shape)} {tensor.dtype};".encode())
@@ -75,7 +75,7 @@ def fingerprint(name: str, net: nn.Module, preprocess: Preprocess, labels: tuple
 def blueprint(
     key: str, weights: Path | str | None = None, runs: Path | str | None = None
 ) -> tuple[nn.Module, tuple[int, int, int]]:
-    """The net of a key and its input size (C, H, W); a torchvision net comes without weights where none are here."""
+    """The network of a key and its input size (C, H, W); one of torchvision has no weights where none are here."""
     entry = catalog.entry(key)
     if entry and not _here(entry, shelf.folder(weights)):
         return build.torchvision_net(key), _defaults(key, "")[0].size

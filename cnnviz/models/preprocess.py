@@ -30,7 +30,7 @@ class PreprocessError(RequestError):
 
 @dataclass(frozen=True)
 class Preprocess:
-    """How a net wants its pictures: resized, its centre cropped, scaled to 0..1, normalised per channel.
+    """How a network's input is made: resized, its centre cropped, scaled to 0..1, normalised per channel.
 
     `resize` is the length of the shorter side (the photo keeps its proportions) or (height, width) (it does not);
     `crop` is the side of the centre square or (height, width). One channel means luminance.
@@ -60,11 +60,11 @@ class Preprocess:
 
     @property
     def size(self) -> tuple[int, int, int]:
-        """The shape of the net's input without the batch: (C, H, W)."""
+        """The shape of the network's input without the batch: (C, H, W)."""
         return (self.channels, *_pair(self.crop))
 
     def see(self, photo: Photo) -> np.ndarray:
-        """The pixels the net sees, uint8 (H, W, 3); three equal channels where the net takes luminance only."""
+        """The pixels of the network's input, uint8 (H, W, 3); three equal channels where it takes luminance only."""
         image = Image.fromarray(photo.pixels)
         if self.channels == 1:
             image = image.convert("L")
@@ -78,7 +78,7 @@ class Preprocess:
         return np.array(image.convert("RGB"))
 
     def tensor(self, seen: np.ndarray) -> torch.Tensor:
-        """The net's input for pixels it sees, float32 (1, C, H, W), in memory as the pixels are: channels last."""
+        """The network's input for pixels it sees, float32 (1, C, H, W), in memory as the pixels are: channels last."""
         import torch
 
         pixels = torch.from_numpy(seen[..., : self.channels].copy()).permute(2, 0, 1)  # (H, W, C) -> (C, H, W)
@@ -87,7 +87,7 @@ class Preprocess:
         return pixels.float().div_(255).sub_(mean).div_(std)[None]  # (1, C, H, W)
 
     def box(self, photo: Photo) -> tuple[float, float, float, float]:
-        """Where in the photo the net looks: (left, top, width, height) in the photo's own pixels."""
+        """The part of the photo that is the network's input: (left, top, width, height) in the photo's own pixels."""
         full_height, full_width = photo.pixels.shape[:2]
         height, width = self._resized(full_height, full_width)
         crop_height, crop_width = _pair(self.crop)

@@ -1,4 +1,4 @@
-"""Where the weights of a net lie: the weights folder first, then torchvision's own cache, then its download."""
+"""Where the weights of a network lie: the weights folder first, then torchvision's own cache, then its download."""
 
 from __future__ import annotations
 
@@ -99,14 +99,14 @@ def _believed(path: Path) -> bool:
 
 
 def candidates(name: str, file: str, found: Iterable[Path]) -> tuple[Path, ...]:
-    """The files that may hold a torchvision net's weights, by what they are called."""
+    """The files that may hold a torchvision network's weights, by what they are called."""
     return tuple(path for path in found if stem(path) in (name, file) or stem(path).startswith(f"{name}-"))
 
 
 def pick(name: str, file: str, found: Iterable[Path]) -> Path | None:
-    """The checkpoint of a torchvision net among files: <name>.*, torchvision's own file name, or <name>-*.
+    """The checkpoint of a torchvision network among files: <name>.*, torchvision's own file name, or <name>-*.
 
-    A name such as resnet18-my-cats.pth may as well be that of somebody's own net, so the last rule takes only files
+    A name such as resnet18-my-cats.pth may as well be that of somebody's own network, so the last rule takes only files
     that hold ImageNet's 1000 classes.
     """
     found = candidates(name, file, found)

@@ -34,9 +34,9 @@ def heatmap(
     against: bool = False,
     progress: Progress | None = None,
 ) -> Heatmap:
-    """Which pixels of the photo spoke for a class (by default the most probable one), seen from a layer.
+    """Which pixels of the photo support a class (by default the most probable one), seen from a layer.
 
-    `versus` names a second class: what spoke for the first rather than for it. `against` turns the question
+    `versus` names a second class: the evidence for the first minus that for it. `against` turns the question
     around. Raises `RequestError` for a class, layer, method or option that does not exist.
     """
     return heatmaps(
@@ -57,7 +57,7 @@ def heatmaps(
     against: bool = False,
     progress: Progress | None = None,
 ) -> tuple[Heatmap, ...]:
-    """One heat map for each class, all from one pass of the photo through the net and one batched head."""
+    """One heat map for each class, all from one pass of the photo through the network and one batched head."""
     model, row, given = backend.model(key), methods.method(method), methods.options(method, options)
     layer = layer if layer and row.reads != "pixels" else backend.default_layer(key)
     other = None if versus is None else backend.target(key, photo, versus)
@@ -94,7 +94,7 @@ def heatmaps(
 def every_class(
     backend: Backend, key: str, photo: Photo, layer: str | None = None, method: str = methods.DEFAULT
 ) -> np.ndarray | None:
-    """A method's raw maps float32 (K, h, w) of all classes at a layer, for the price of one.
+    """A method's raw maps float32 (K, h, w) of all classes at a layer, at the cost of one.
 
     None where they would cost one each: by most methods, and where another layer follows before the logits.
     """
@@ -123,7 +123,7 @@ def ladder(
     versus: str | int | None = None,
     against: bool = False,
 ) -> Ladder:
-    """Heat maps of several classes at every stage of the net, from one pass and one backward for each class.
+    """Heat maps of several classes at every stage of the network, from one pass and one backward for each class.
 
     `versus` and `against` are as in `heatmap`.
     Only for methods that read a layer's maps; without `layers`, the last one at each size of the maps.
@@ -163,7 +163,7 @@ def _other(labels: tuple[str, ...], goal: Target) -> str:
 
 
 def stages(backend: Backend, key: str, most: int = 6) -> tuple[str, ...]:
-    """At most `most` layers that tell a net's story: the last one at each size of its maps, pooling left out."""
+    """At most `most` layers for the stages of a network: the last one at each size of its maps, pooling left out."""
     kinds = {layer.name: layer for layer in backend.layers(key).layers}
     order, last, kind = backend.map_layers(key), backend.default_layer(key), ""
     size: tuple[int, ...] = (0, 0)

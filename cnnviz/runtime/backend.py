@@ -1,4 +1,4 @@
-"""What every question needs: nets by key, answers remembered in bounded memory, and turns at the device.
+"""What every question needs: networks by key, answers remembered in bounded memory, and turns at the device.
 
 An answer's key is the model's fingerprint, the digest of the photo's pixels and the options, so nothing ever needs
 invalidating. A gate bounds how many threads compute at once on the device.
@@ -40,11 +40,11 @@ Given = Options | Mapping[str, object] | None
 
 
 class Backend:
-    """Nets, memory and the device behind every answer; safe to share between threads.
+    """Networks, memory and the device behind every answer; safe to share between threads.
 
     device        "auto" (a GPU where there is one), "cpu", "cuda", "cuda:1", "mps"
     cache_dir     folder for what depends on a model alone; None keeps everything in memory
-    memory_limit  bytes for answers, net_limit bytes for loaded nets
+    memory_limit  bytes for answers, net_limit bytes for loaded networks
     weights       a folder of weight files, or one file; None reads CNNVIZ_WEIGHTS
     runs          folder of training runs; None reads CNNVIZ_RUNS
     """
@@ -78,7 +78,7 @@ class Backend:
         return catalog.rows(self.weights, self.runs)
 
     def model(self, key: str, progress: Callable[[int, int], None] | None = None) -> Model:
-        """The loaded net with its weights, labels and preprocessing; `progress` hears (bytes, total) of a download."""
+        """The network with its weights, labels and preprocessing; `progress` hears (bytes, total) of a download."""
 
         def loaded(told: Callable[..., None] | None) -> Model:
             with torch.inference_mode(False):  # also where the caller is in it: the net is everyone's
@@ -91,14 +91,14 @@ class Backend:
         return stoppable(progress, lambda told: self.nets.get((key, stamp), lambda: loaded(told)))
 
     def layers(self, key: str, size: int | None = None) -> LayerTable:
-        """The layers in execution order with output shape, parameters and mult-adds, at the net's or another size."""
+        """The layers in execution order with output shape, parameters and mult-adds, at its own or another size."""
         model = self.model(key)
         channels, height, width = model.input_size
         shape = (channels, size or height, size or width)
         return self.remember((*ident_of(model), "layers", shape), lambda: layer_table.table(model.net, shape))
 
     def map_layers(self, key: str) -> tuple[str, ...]:
-        """The layers that put out maps (C, H, W), in execution order."""
+        """The layers with feature maps (C, H, W), in execution order."""
         model = self.model(key)
         return self.remember((*ident_of(model), "map_layers"), lambda: layer_table.maps(model.net, model.input_size))
 
@@ -127,7 +127,7 @@ class Backend:
         return self.all_activations(key, photo, (layer,))[0]
 
     def all_activations(self, key: str, photo: Photo, layers: Sequence[str]) -> tuple[Activations, ...]:
-        """The feature maps of several layers from one pass of the photo through the net."""
+        """The feature maps of several layers from one pass of the photo through the network."""
         model = self.model(key)
 
         def compute(missing: tuple[str, ...]) -> list[Activations]:
@@ -152,17 +152,17 @@ class Backend:
         return self.gate.running(), self.gate.waiting()
 
     def seen(self, model: Model, photo: Photo) -> np.ndarray:
-        """The pixels the net sees, uint8 (H, W, 3)."""
+        """The pixels of the network's input, uint8 (H, W, 3)."""
         key = ("seen", model.preprocess, photo.digest)
         return self.cache.get(key, lambda: read_only(model.preprocess.see(photo)), personal=photo.personal)
 
     def tensor(self, model: Model, photo: Photo) -> torch.Tensor:
-        """The photo as the net wants it, float32 (1, C, H, W) on the device."""
+        """The photo as the network takes it, float32 (1, C, H, W) on the device."""
         with torch.inference_mode(False):
             return model.preprocess.tensor(self.seen(model, photo)).to(self.torch_device)
 
     def forward(self, model: Model, photo: Photo, layer: str) -> Forward:
-        """The photo run through the net up to a layer, ready to be asked about any class."""
+        """The photo run through the network up to a layer, ready to be asked about any class."""
 
         def run() -> Forward:
             x = self.tensor(model, photo)

@@ -100,7 +100,7 @@ def sanity(
     versus: str | int | None = None,
     against: bool = False,
 ) -> Sanity:
-    """The heat map while weights are randomised layer by layer, from the top; an explanation of the net falls apart.
+    """The heat map while weights are randomised layer by layer, from the top; a map that explains the network changes.
 
     `versus` and `against` are as in `heatmap`.
     """
@@ -179,7 +179,7 @@ def _goal(
 def arithmetic(
     backend: Backend, key: str, photo: Photo, layer: str, channel: int, place: tuple[int, int]
 ) -> Arithmetic:
-    """How one number of a layer's maps came about: patch times weights, and what happened to the sum."""
+    """How one number of a layer's maps is computed: patch times weights, and what happened to the sum."""
     model = backend.model(key)
 
     def compute() -> Arithmetic:
@@ -192,7 +192,7 @@ def arithmetic(
 
 
 def field(backend: Backend, key: str, layer: str, place: tuple[int, int]) -> tuple[int, int, int, int]:
-    """What a place (y, x) of a layer's maps can see: left, top, right, bottom in pixels of the net's input."""
+    """What a place (y, x) of a layer's maps can see: left, top, right, bottom in pixels of the network's input."""
     return seen_from(receptive(backend, key, layer), place, backend.model(key).input_size[1:])
 
 
@@ -214,7 +214,7 @@ def erase(
     fill: str = "blurred",
     top: int = 5,
 ) -> Erasure:
-    """What the net still says after each stroke of (x, y, radius) dabs, as shares of the picture it sees."""
+    """What the network still says after each stroke of (x, y, radius) dabs, as shares of the image it sees."""
     model, wanted, drawn = backend.model(key), backend.target(key, photo, target), checked(strokes)
 
     def compute() -> Erasure:

@@ -1,4 +1,4 @@
-"""How often a net is right on a folder of photos, one subfolder per class."""
+"""How often a network is right on a folder of photos, one subfolder per class."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ OTHER = "(other)"
 
 
 class EvaluationError(RequestError):
-    """The folder cannot be judged with this net."""
+    """The folder cannot be judged with this network."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
     """What came out: share of right answers, mean cross-entropy, and who was taken for whom.
 
-    `confusion[true][said]` counts photos; both axes are `classes`. Where the net knows more classes than the folder
+    `confusion[true][said]` counts photos; both axes are `classes`. Where the network has more classes than the folder
     has, answers outside the folder's classes are counted in a last class "(other)".
     """
 
@@ -46,7 +46,7 @@ class Evaluation:
 def evaluate(
     backend: Backend, key: str, folder: Path, progress: Callable[[int, int], None] | None = None
 ) -> Evaluation:
-    """A net judged on all photos of a folder (of its val/ where it has one); unreadable photos are skipped and named.
+    """A network evaluated on all photos of a folder (or of its val/); unreadable photos are skipped and named.
 
     `progress` is called with (photos so far, photos in all). Raises `EvaluationError`.
     """
@@ -86,14 +86,14 @@ def class_folders(folder: Path) -> tuple[Path, ...]:
 
 
 def pictures(folder: Path) -> tuple[Path, ...]:
-    """The picture files below a class folder, in order of their names."""
+    """The image files below a class folder, in order of their names."""
     return tuple(sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()))
 
 
 def match(names: Sequence[str], labels: Sequence[str]) -> tuple[int, ...]:
     """The class index of each folder name: cats, Cat and CAT are all cat. Raises `EvaluationError` naming the closest.
 
-    Where the net has no class names, folders count as its classes in the order given.
+    Where the network has no class names, folders count as its classes in the order given.
     """
     if len(names) == len(labels) and all(re.fullmatch(r"class \d+", known) for known in labels):
         return tuple(range(len(names)))

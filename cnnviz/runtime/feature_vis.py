@@ -37,7 +37,7 @@ from cnnviz.signal.receptive import Field
 
 
 def recipe(backend: Backend, key: str, name: str = "auto") -> Ascent:
-    """The knobs of a filter recipe by name; "auto" is the one of the net's family."""
+    """The options of a filter recipe by name; "auto" is the one of the network's family."""
     return recipe_of(name, key, min(backend.model(key).input_size[1:]))
 
 
@@ -49,7 +49,7 @@ def filters(
     ascent: Ascent | None = None,
     photo: Photo | None = None,
 ) -> Generator[FilterEvent]:
-    """The pictures that channels of a layer answer most to, step by step; what is remembered comes first and whole.
+    """The images that maximise channels of a layer, step by step; what is remembered comes first and whole.
 
     No layer means the classes ("logits"). `photo` is where the ascent begins if its start is "photo". The generator
     may be closed at any step. Raises `RequestError` at once where the layer is not there or is never reached, and later
@@ -105,7 +105,7 @@ def patches(
     photos: Sequence[Path | Photo],
     told: Callable[[float], None] = lambda _: None,
 ) -> Patches:
-    """The places in photos that each channel of a layer answers most to; `told` hears the share done."""
+    """The places in photos that activate each channel of a layer most; `told` hears the share done."""
     model = backend.model(key)
     run, field = up_to(model, layer), _field(backend, model, layer)
 

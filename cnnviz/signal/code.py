@@ -67,7 +67,7 @@ def gabor_as_python(
 ) -> str:
     """A script that computes the same response magnitude, `response` (256, 256), or the `directions` of all places.
 
-    `opening` is the line of the photo; `drawn` is the name of a drawn picture, which needs none.
+    `opening` is the line of the photo; `drawn` is the name of a drawn image, which needs none.
     """
     last = "response = gabor.response(gray, wave)  # root of real squared plus imaginary squared"
     if directions:

@@ -1,4 +1,4 @@
-"""Convolution as CNNs do it (cross-correlation), for teaching pictures and for 24-megapixel photos alike."""
+"""Convolution as CNNs do it (cross-correlation), for teaching images and for 24-megapixel photos alike."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ MODES = tuple(_NUMPY_MODE)
 
 
 class ConvolutionError(RequestError):
-    """A kernel that does not fit on the picture it should slide over."""
+    """A kernel that does not fit on the image it should slide over."""
 
 
 @dataclass(frozen=True)
 class Sliding(Options):
-    """How a window walks over a picture."""
+    """How a window walks over an image."""
 
     stride: int = knob(1, "How many pixels the kernel moves at each step.", low=1, high=16, unit="px")
     padding: int = knob(0, "How many pixels are added around the image.", low=0, high=64, unit="px")
@@ -86,7 +86,7 @@ def convolve(
     """Cross-correlation, float32: (H', W') for one kernel, (F, H', W') for a bank, in the units of the image.
 
     `image` is (H, W) or (C, H, W), float32 or uint8; `weights` is (k, k), (C, k, k) or (F, C, k, k). Raises
-    `ConvolutionError` where the window does not fit. Equal to `torch.nn.functional.conv2d` on the padded picture.
+    `ConvolutionError` where the window does not fit. Equal to `torch.nn.functional.conv2d` on the padded image.
     """
     sliding = sliding or Sliding()
     planes, bank = _shapes(image, weights)

@@ -12,7 +12,7 @@ from cnnviz.signal.pictures import TEACHING
 
 @dataclass(frozen=True)
 class Example:
-    """A picture, the kernels of a layer and how it is looked at, under a title and with one sentence."""
+    """An image, the kernels of a layer and how it is looked at, under a title and with one sentence."""
 
     title: str
     sentence: str
@@ -66,7 +66,7 @@ def whole(photo: Photo, side: int | None) -> str:
 
 
 def source(name: str, photo: Photo) -> str:
-    """The lines of Python that make the lab's `picture`: a teaching picture, or the photo as the lab cuts it."""
+    """The lines of Python that make the lab's `picture`: a teaching image, or the photo as the lab cuts it."""
     imports = ["from PIL import Image", "", "from cnnviz.signal import pictures"]
     if name in TEACHING:
         return script(f"picture = Image.fromarray(pictures.TEACHING[{name!r}][1]())", imports=imports)

@@ -18,7 +18,7 @@ _WORKERS = 8  # more threads only wait for memory
 
 
 class GaborError(RequestError):
-    """A Gabor filter that does not fit on the picture."""
+    """A Gabor filter that does not fit on the image."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def aliased(gabor: Gabor) -> tuple[float, float]:
 
 
 def normalise(image: np.ndarray) -> np.ndarray:
-    """The picture with mean 0 and standard deviation 1, float32 (H, W); a flat picture becomes zero."""
+    """The image with mean 0 and standard deviation 1, float32 (H, W); a flat image becomes zero."""
     image = image.astype(np.float32, copy=False)
     mean, deviation = (float(v[0, 0]) for v in cv2.meanStdDev(image))
     even: np.ndarray = (image - np.float32(mean)) / np.float32(deviation or 1.0)
@@ -91,7 +91,7 @@ def normalise(image: np.ndarray) -> np.ndarray:
 def response(image: np.ndarray, gabor: Gabor) -> np.ndarray:
     """How strongly each place holds this wave, float32 (H, W).
 
-    As in the lecture: the picture normalised, filtered with the real and with the imaginary part around a wrapped
+    As in the lecture: the image normalised, filtered with the real and with the imaginary part around a wrapped
     border, and the root of the sum of their squares.
     """
     magnitude: np.ndarray = responses(image, [gabor])[0]
@@ -99,11 +99,11 @@ def response(image: np.ndarray, gabor: Gabor) -> np.ndarray:
 
 
 def responses(image: np.ndarray, gabors: Sequence[Gabor]) -> np.ndarray:
-    """The response magnitudes of several filters on one picture (H, W), float32 (F, H, W).
+    """The response magnitudes of several filters on one image (H, W), float32 (F, H, W).
 
-    The picture's spectrum is computed once. The magnitude does not depend on the phase, and without it a kernel's
+    The image's spectrum is computed once. The magnitude does not depend on the phase, and without it a kernel's
     spectrum is real: one product and one inverse FFT a filter. Raises `GaborError` where a kernel is larger than the
-    picture.
+    image.
     """
     height, width = image.shape
     out = np.empty((len(gabors), height, width), np.float32)

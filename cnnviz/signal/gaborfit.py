@@ -20,7 +20,7 @@ _SIGMA = (0.5, 1.2)  # narrowest bell in pixels, widest in kernel sides
 class Fit:
     """A Gabor matched to one filter: where its middle lies (pixels from the filter's), its height, and R2 up to 1.
 
-    `colour` is the direction in colour space along which the filter looks, unit length (C,); `plane` the filter seen
+    `colour` is the direction in colour space of the filter, unit length (C,); `plane` the filter seen
     along it, float32 (k, k), and `match` the Gabor's values there; `share` is how much of the filter's energy that is.
     """
 

@@ -18,7 +18,7 @@ class KernelError(RequestError):
 
 @dataclass(frozen=True)
 class Kernel:
-    """A named square kernel: its rows of weights, and one sentence on what it does to a picture."""
+    """A named square kernel: its rows of weights, and one sentence on what it does to an image."""
 
     name: str
     title: str

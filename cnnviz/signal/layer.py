@@ -1,4 +1,4 @@
-"""One layer of a net, spelled out: filters, biases, ReLU and pooling over a picture."""
+"""One layer of a network, spelled out: filters, biases, ReLU and pooling over an image."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class ConvLayer:
 
     @property
     def channels(self) -> int:
-        """Planes that each filter looks at: 1 for gray, 3 for colour."""
+        """Input planes of each filter: 1 for gray, 3 for colour."""
         return int(self.weights.shape[1])
 
     def maps(self, planes: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Pictures to slide a window over: the lecture's small ones, and photos cut to a teachable size."""
+"""Images to slide a window over: the lecture's small ones, and photos cut to a teachable size."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def square(photo: Photo, side: int = SIDE) -> np.ndarray:
 
 
 def gray(pixels: np.ndarray) -> np.ndarray:
-    """The brightness of a picture, uint8 (H, W), rounded as Pillow rounds it."""
+    """The brightness of an image, uint8 (H, W), rounded as Pillow rounds it."""
     return pixels if pixels.ndim == 2 else np.asarray(Image.fromarray(pixels).convert("L"))
 
 
@@ -100,14 +100,14 @@ def beside(photo: Photo, side: int = SIDE, drawn: bool = False) -> dict[str, np.
 
 
 def planes(pixels: np.ndarray) -> np.ndarray:
-    """Gray, and for a colour picture red, green and blue after it: uint8 (1 or 4, H, W)."""
+    """Gray, and for a colour image red, green and blue after it: uint8 (1 or 4, H, W)."""
     if pixels.ndim == 2:
         return pixels[None]
     return np.concatenate([gray(pixels)[None], np.moveaxis(pixels, 2, 0)])
 
 
 def looked_at(pixels: np.ndarray, channels: int) -> np.ndarray:
-    """The planes a filter looks at, uint8 (C, H, W): brightness for one channel, red, green and blue for three."""
+    """The input planes of a filter, uint8 (C, H, W): brightness for one channel, red, green and blue for three."""
     return np.moveaxis(pixels, 2, 0) if channels == 3 else gray(pixels)[None]
 
 

@@ -1,4 +1,4 @@
-"""What comes after a convolution in the lecture's nets: ReLU, and pooling as a window that keeps one number."""
+"""What comes after a convolution in the lecture's networks: ReLU, and pooling as a window that keeps one number."""
 
 from __future__ import annotations
 

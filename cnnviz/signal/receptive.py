@@ -13,7 +13,7 @@ from cnnviz.signal.convolve import extent, output_size
 
 
 class ReceptiveError(RequestError):
-    """A net or layer whose receptive field cannot be told."""
+    """A network or layer whose receptive field cannot be told."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Field:
     """The receptive field along one side, in input pixels: its size, the jump between neighbours, the first middle.
 
     `middle` is where the field of unit 0 is centred (0 is the middle of pixel 0). `whole` marks a map every number of
-    which sees the whole picture; `gated` one that is also scaled by such a number (squeeze and excitation).
+    which sees the whole image; `gated` one that is also scaled by such a number (squeeze and excitation).
     """
 
     size: int = 1
@@ -78,7 +78,7 @@ def effective_stack(layers: Sequence[Window]) -> np.ndarray:
     """How much each pixel of the field moves its unit, along one side, float32 (size,), largest 1.
 
     The root mean square gradient over random weights: each window spreads it evenly over its cells, so the profile is
-    the windows convolved with each other, near a bell (Luo et al., 2016). The field's picture is the outer product.
+    the windows convolved with each other, near a bell (Luo et al., 2016). The field's image is the outer product.
     """
     power: np.ndarray = np.ones(1)
     for layer in reversed(layers):

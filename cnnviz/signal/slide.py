@@ -1,4 +1,4 @@
-"""The sliding window as a film: the picture with the window on the left, the output filling in on the right."""
+"""The sliding window as a film: the image with the window on the left, the output filling in on the right."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ _UNSEEN = 232
 
 
 def frames(gray: np.ndarray, weights: np.ndarray, sliding: Sliding, grays: np.ndarray, count: int = 60) -> np.ndarray:
-    """`count` frames of one window on its way over a gray picture (H, W) of 0..255, uint8 (T, H, W, 3).
+    """`count` frames of one window on its way over a gray image (H, W) of 0..255, uint8 (T, H, W, 3).
 
-    `grays` is the finished output as a picture, uint8 (H', W') or (H', W', 3); one cell of it is drawn as large as a
+    `grays` is the finished output as an image, uint8 (H', W') or (H', W', 3); one cell of it is drawn as large as a
     pixel of the input.
     """
     tall, wide = grays.shape[:2]
@@ -43,7 +43,7 @@ def frames(gray: np.ndarray, weights: np.ndarray, sliding: Sliding, grays: np.nd
 
 
 def gray_levels(answer: np.ndarray, shows: str = "signed", gain: float = 0.0, most: float | None = None) -> np.ndarray:
-    """An output map as grays, uint8: "signed" puts zero at 128 and the largest magnitude at the ends, "picture" clips
+    """An output map as grays, uint8: "signed" puts zero at 128 and the largest magnitude at the ends, "image" clips
     to 0..255, "magnitude" runs from 0 (black) to the largest magnitude. Each step of `gain` doubles the contrast.
     `most` stands for the largest magnitude where another map sets the scale.
     """
@@ -73,7 +73,7 @@ def preview(answer: np.ndarray, side: int, shows: str = "signed", gain: float = 
 def film_of(
     gray: np.ndarray, weights: np.ndarray, sliding: Sliding, shows: str = "signed", gain: float = 0.0, count: int = 60
 ) -> bytes:
-    """The whole film of one kernel (k, k) over a gray picture as a GIF that rests on its last frame for two seconds."""
+    """The whole film of one kernel (k, k) over a gray image as a GIF that rests on its last frame for two seconds."""
     answer = convolve(gray.astype(np.float32), weights, sliding)
     film = frames(gray, weights, sliding, painted(answer, shows, gain), count)
     return picture.gif(film, milliseconds=60, rest=2000, colours=128)

@@ -29,7 +29,7 @@ RESUME, BEST, CARD, SNAPSHOTS = "resume.pt", "best.safetensors", "card.json", "s
 class Keeper:
     """Writes the files of a run, each in one move; a full disk is said once and costs no training.
 
-    `resumed` is what the last process saved: optimizer and progress; the net is filled with it at once.
+    `resumed` is what the last process saved: optimizer and progress; the network is filled with it at once.
     """
 
     def __init__(self, folder: Path, task: Training, log: Callable[..., None]) -> None:
@@ -83,7 +83,7 @@ class Keeper:
             self.log("saved", step=progress["step"])
 
     def card(self) -> dict[str, Any]:
-        """What the weights are, how they came about and how good they are, as plain values."""
+        """What the weights are, how they were made and how good they are, as plain values."""
         plan, recipe, data = self.task.plan, self.task.recipe, self.task.data
         counts = {name: len(split) for name, split in data.splits().items()}
         return {
@@ -100,7 +100,7 @@ class Keeper:
         }
 
     def judge(self) -> None:
-        """Judges the best weights on val and test and writes the verdict. Raises `RequestError` if none were kept."""
+        """Evaluates the best weights on val and test, writes the results. Raises `RequestError` if none were kept."""
         if not self.writes:
             return
         path = self.folder / BEST

@@ -1,4 +1,4 @@
-"""Losses while a net learns, and the verdict on it afterwards, picture by picture."""
+"""Losses while a network learns, and the verdict on it afterwards, image by image."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Loss:
 
 @dataclass(frozen=True)
 class Judged:
-    """What a net said about a source: logits (N, K), labels and places (N,), all on the CPU."""
+    """A network's predictions for a source: logits (N, K), labels and places (N,), all on the CPU."""
 
     logits: Tensor
     labels: Tensor
@@ -47,7 +47,7 @@ class Judged:
 
     @property
     def losses(self) -> Tensor:
-        """The cross-entropy of each picture (N,), unsmoothed."""
+        """The cross-entropy of each image (N,), unsmoothed."""
         return F.cross_entropy(self.doubled, self.labels, reduction="none")
 
     @property
@@ -59,7 +59,7 @@ class Judged:
 
     @property
     def right(self) -> Tensor:
-        """Which pictures are told right (N,)."""
+        """Which images are told right (N,)."""
         return scores(self.logits).argmax(1) == self.labels
 
 
@@ -67,7 +67,7 @@ class Judged:
 def judge(
     net: Callable[[Tensor], Tensor], source: Source, ready: Callable[[Tensor], Tensor], batch: int, places: Tensor
 ) -> Judged:
-    """What a net says about the pictures at these places; `ready` turns pixels into the net's input."""
+    """A network's prediction for the images at these places; `ready` turns pixels into the network's input."""
     logits, labels, found = [], [], []
     for pixels, truth, where in Batches(source, places, batch):
         if len(where):
@@ -80,9 +80,9 @@ def judge(
 
 
 def verdict(judged: Judged, pictures: Pictures, root: Path, classes: int) -> dict[str, Any]:
-    """Plain values for verdict.json: accuracy, loss, confusion[true][said], report per class, and single pictures.
+    """Plain values for verdict.json: accuracy, loss, confusion[true][said], report per class, and single images.
 
-    Pictures are listed with the greatest loss first.
+    Images are listed with the greatest loss first.
     """
     chances = torch.softmax(judged.doubled, dim=1)
     said = chances.argmax(1)
@@ -112,13 +112,13 @@ def verdict(judged: Judged, pictures: Pictures, root: Path, classes: int) -> dic
 
 
 def class_weights(labels: Tensor, classes: int) -> tuple[float, ...]:
-    """A weight for each class that makes all of them count the same; 1 on average over the pictures."""
+    """A weight for each class that makes all of them count the same; 1 on average over the images."""
     counts = torch.bincount(labels, minlength=classes).clamp_min(1).float()
     return tuple((len(labels) / (classes * counts)).tolist())
 
 
 def rest(net: nn.Module, resting: tuple[str, ...]) -> None:
-    """Puts a net in training mode, except for what rests."""
+    """Puts a network in training mode, except for what rests."""
     net.train()
     for name in resting:
         net.get_submodule(name).eval()

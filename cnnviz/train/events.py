@@ -21,8 +21,8 @@ Event = dict[str, Any]
 def read(path: Path) -> list[Event]:
     """All events of a file in the order written; empty without one.
 
-    A line that a crash broke off, or whose step is no number, is left out. Only what was appended since the last time
-    is read.
+    A line that a crash left incomplete, or whose step is no number, is left out. Only what was appended since the last
+    time is read.
     """
     with _LOCK:
         try:

@@ -44,7 +44,7 @@ def fit(
     heard: Heard = lambda _kind, _values: None,
     finding: bool = False,
 ) -> str:
-    """Trains a run to its end, or goes on with it; its last state: finished, stopped or failed.
+    """Trains a run to its end, or resumes it; its last state: finished, stopped or failed.
 
     SIGTERM and SIGINT stop it, and so does, with `attached`, a closed standard input. `heard` gets every event, too.
     With `finding`, a learning rate is looked for instead, and nothing is trained. Raises `RequestError` after it wrote

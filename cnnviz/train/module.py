@@ -1,4 +1,4 @@
-"""The part of a net that learns, as Lightning drives it.
+"""The part of a network that learns, as Lightning drives it.
 
 Each step's learning rate, batch, augmentation and dropout depend on the plan's seed and the number of the step alone,
 so that a run that was killed and resumed ends with the weights of one that was not.
@@ -27,7 +27,7 @@ SAVED = 30.0  # seconds between two states to resume from
 
 
 class Fitting(L.LightningModule):
-    """The part of a net that learns, step by step."""
+    """The part of a network that learns, step by step."""
 
     def __init__(self, task: Training, keeper: Keeper, log: Callable[..., None], wanted: Callable[[], bool]) -> None:
         super().__init__()
@@ -88,7 +88,7 @@ class Fitting(L.LightningModule):
             group["lr"] = self.plan.rate * share * factor
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
-        """Pictures and labels to where the net is."""
+        """Images and labels to where the network is."""
         pixels, labels, places = (part.to(device, non_blocking=True) for part in batch)
         return pixels, labels, places
 
@@ -120,7 +120,7 @@ class Fitting(L.LightningModule):
             self._save()
 
     def on_train_epoch_end(self) -> None:
-        """Judges on val, keeps the best, ends early if it gets no better."""
+        """Evaluates on val, keeps the best, ends early if it gets no better."""
         self._tell(time.monotonic())
         if self.step % self.per_epoch:  # stopped on the way
             return
@@ -173,7 +173,7 @@ class Fitting(L.LightningModule):
         self.keeper.save(progress, state)
 
     def finish(self) -> None:
-        """Keeps the last weights and a state to go on from."""
+        """Keeps the last weights and a state to resume from."""
         self.keeper.snapshot(self.step)
         self._save()
 

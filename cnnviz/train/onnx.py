@@ -1,4 +1,4 @@
-"""A trained net for other programs: ONNX, with its labels and its normalisation inside."""
+"""A trained network for other programs: ONNX, with its labels and its normalisation inside."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from cnnviz.models.load import Model
 
 
 class Whole(nn.Module):
-    """A net that takes pixels as they are, 0..255, and puts out a probability for each class."""
+    """A network that takes pixels as they are, 0..255, and returns a probability for each class."""
 
     mean: Tensor
     std: Tensor
@@ -36,9 +36,9 @@ class Whole(nn.Module):
 
 
 def onnx(model: Model) -> bytes:
-    """The net as an ONNX file: "pixels" float32 0..255 (N, C, H, W) in, "probabilities" (N, K) out.
+    """The network as an ONNX file: "pixels" float32 0..255 (N, C, H, W) in, "probabilities" (N, K) out.
 
-    The picture has to be resized and cropped before; `description` says how.
+    The image has to be resized and cropped before; `description` says how.
     """
     whole = Whole(model).eval()
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:

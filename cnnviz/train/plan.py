@@ -1,4 +1,4 @@
-"""A plan: everything needed to train a net again, as one frozen value and one JSON file."""
+"""A plan: everything needed to train a network again, as one frozen value and one JSON file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class PlanError(RequestError):
 
 @dataclass(frozen=True)
 class Plan(Options):
-    """What to train on what, and how. Switches at None are the net's own."""
+    """What to train on what, and how. Switches at None are the network's own."""
 
     data: str
     net: str = "lecture/cats_gap"

@@ -1,4 +1,4 @@
-"""Recipes: which net a plan asks for, and which of its weights learn at which rate."""
+"""Recipes: which network a plan asks for, and which of its weights learn at which rate."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HEAD_LAYERS = ("flatten", "norm", "dropout", "hidden", "relu", "out")  # of a le
 
 @dataclass(frozen=True, eq=False)
 class Recipe:
-    """A net ready to learn: its name and description, the paths of its head, and what learns."""
+    """A network ready to learn: its name and description, the paths of its head, and what learns."""
 
     net: nn.Module
     name: str
@@ -44,7 +44,7 @@ class Recipe:
 
 
 def prepare(plan: Plan, classes: int, weights: Path | str | None = None, runs: Path | str | None = None) -> Recipe:
-    """The net of a plan for so many classes, filled, with the weights that learn marked.
+    """The network of a plan for so many classes, filled, with the weights that learn marked.
 
     The first weights of what is new are drawn with the plan's seed. Raises `RequestError`.
     """
@@ -64,7 +64,7 @@ def prepare(plan: Plan, classes: int, weights: Path | str | None = None, runs: P
 
 
 def blueprint(plan: Plan, classes: int) -> Recipe:
-    """The same net without its weights, on the meta device: nothing is read, drawn or downloaded for it.
+    """The same network without its weights, on the meta device: nothing is read, drawn or downloaded for it.
 
     Raises `RequestError`.
     """
@@ -93,7 +93,7 @@ def _marked(net: nn.Module, spec: dict[str, Any], head: tuple[str, ...], preproc
 
 
 def split(recipe: Recipe) -> tuple[nn.Module, nn.Sequential]:
-    """The net in two for features computed once: a frozen copy that ends before the head, and the head itself."""
+    """The network in two for features computed once: a frozen copy that ends before the head, and the head itself."""
     trunk = copy.deepcopy(recipe.net).eval().requires_grad_(False)
     parts = OrderedDict((path.replace(".", "_"), recipe.net.get_submodule(path)) for path in recipe.head)
     for path in recipe.head:
@@ -102,7 +102,7 @@ def split(recipe: Recipe) -> tuple[nn.Module, nn.Sequential]:
 
 
 def last_layers(net: nn.Module, head: tuple[str, ...], count: int) -> tuple[str, ...]:
-    """The last `count` layers with weights before the head, by the order in which the net lists them."""
+    """The last `count` layers with weights before the head, by the order in which the network lists them."""
     layers = [
         name
         for name, part in net.named_modules()

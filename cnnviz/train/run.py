@@ -142,7 +142,7 @@ def events_of(folder: Path) -> list[Event]:
 
 
 def verdict(folder: Path) -> dict[str, Any] | None:
-    """What the best weights say about val and test, picture by picture; None before the end."""
+    """What the best weights say about val and test, image by image; None before the end."""
     try:
         said: dict[str, Any] | None = json.loads((folder / VERDICT).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -151,7 +151,7 @@ def verdict(folder: Path) -> dict[str, Any] | None:
 
 
 def spawn(folder: Path, *extra: str) -> subprocess.Popen[bytes]:
-    """The process that trains a run, or goes on with it; it ends by itself when this process does.
+    """The process that trains a run, or resumes it; it ends by itself when this process does.
 
     Keep it: when it is forgotten, its standard input closes, and that stops it after one batch. Raises `RunError`.
     """

@@ -1,4 +1,4 @@
-"""What a plan comes to on this machine: pictures decoded, the net filled, features computed, a device chosen."""
+"""What a plan comes to on this machine: images decoded, the network filled, features computed, a device chosen."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class StopRequested(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Training:
-    """All that training needs. `learner` is the net, or its head alone where features were computed once."""
+    """All that training needs. `learner` is the network, or its head alone where features were computed once."""
 
     plan: Plan
     data: DataSet
@@ -56,7 +56,7 @@ class Training:
 
     @property
     def wide(self) -> int:
-        """Pictures (or features) in one batch where no gradient is needed."""
+        """Images (or features) in one batch where no gradient is needed."""
         return 4096 if isinstance(self.val, Features) else WIDE
 
     def input(self, pixels: Tensor, step: int | None = None) -> Tensor:
@@ -133,7 +133,7 @@ def embed(
     progress: Callable[[str, int, int], None] = lambda _stage, _done, _of: None,
     name: str = "train",
 ) -> Features:
-    """The features (N, F) of all pictures by a frozen trunk that ends at layer `end`, batch norm folded."""
+    """The features (N, F) of all images by a frozen trunk that ends at layer `end`, batch norm folded."""
     run = cut(trunk, end).trunk
     values, labels, done = [], [], 0
     with torch.no_grad():

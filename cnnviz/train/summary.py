@@ -1,4 +1,4 @@
-"""The layers of a plan's net as torchinfo prints them: what they put out, what they cost, and which of them learn."""
+"""The layers of a plan's network as torchinfo prints them: their output, what they cost, and which of them learn."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FLOAT = 4  # bytes
 
 @dataclass(frozen=True)
 class LayerRow:
-    """One run of one layer: its output (C, H, W) or (N,), its weights, those of them that learn, the bytes put out."""
+    """One run of one layer: its output (C, H, W) or (N,), its weights, those that are trained, the bytes of output."""
 
     name: str
     kind: str
@@ -33,7 +33,7 @@ class LayerRow:
 
 @dataclass(frozen=True)
 class Summary:
-    """All rows in the order they run, for an input (C, H, W), and their sums; bytes are those of one picture."""
+    """All rows in the order they run, for an input (C, H, W), and their sums; bytes are those of one image."""
 
     input: tuple[int, int, int]
     rows: tuple[LayerRow, ...]
@@ -46,9 +46,9 @@ class Summary:
 
 
 def summary(plan: Plan, classes: int) -> Summary:
-    """The layers of a plan's net for so many classes; nothing is computed and nothing downloaded for it.
+    """The layers of a plan's network for so many classes; nothing is computed and nothing downloaded for it.
 
-    Counted as torchinfo counts. Raises `RequestError` where the plan makes no net.
+    Counted as torchinfo counts. Raises `RequestError` where the plan makes no network.
     """
     recipe = recipes.blueprint(plan, classes)
     size = recipe.preprocess.size

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 from pathlib import Path
 
 import click
 import pytest
 
+import cnnviz
 from cnnviz.cli.main import cli
 from tests.banned_words import BANNED, faults
 
@@ -63,6 +65,14 @@ def prose(text: str) -> str:
     return re.sub(r"`[^`]*`|\]\([^)]*\)|<!--.*?-->", " – ", text, flags=re.S)
 
 
+def public_docs() -> dict[str, str]:
+    """What `help` says of each name that `import cnnviz` offers, without code and lists of fields."""
+    named = {name: getattr(cnnviz, name) for name in cnnviz.__all__}
+    methods = {f"Engine.{name}": one for name, one in vars(cnnviz.Engine).items() if not name.startswith("_")}
+    texts = {name: inspect.getdoc(one) or "" for name, one in (named | methods).items()}
+    return {name: re.sub(r"(?m)^\S+ {2,}", "", prose(text)) for name, text in texts.items()}
+
+
 def commands(group: click.Command = cli) -> dict[str, str]:
     """The help of the command line and of each of its commands."""
     context = click.Context(group, info_name="cnnviz")
@@ -94,6 +104,12 @@ def test_documents_are_in_the_words_of_the_field(path: Path):
 @pytest.mark.parametrize("name", sorted(commands()))
 def test_the_help_of_each_command_is_in_the_words_of_the_field(name: str):
     assert faults(prose(" ".join(commands()[name].split()))) == []
+
+
+def test_docstrings_of_public_names_are_in_the_words_of_the_field():
+    texts = public_docs()
+    assert sum(map(bool, texts.values())) > 20
+    assert {name: found for name, text in texts.items() if (found := faults(text))} == {}
 
 
 def test_every_exception_is_still_needed():
