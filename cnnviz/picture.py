@@ -108,10 +108,8 @@ def overlay(
     colours = colourise(warmth, colour_map)
     under = canvas[y:low, x:right]
     drawn = _faded(canvas) if under.shape != canvas.shape else canvas.copy()
-    share = np.float32(opacity) * (
-        np.clip(warmth, 0, 1)[..., None] if alpha == "heat" else np.ones((1, 1, 1), np.float32)
-    )
-    share = np.where(warmth[..., None] < threshold, 0, share) if threshold > 0 else share
+    share = np.float32(opacity) * (np.clip(warmth, 0, 1) if alpha == "heat" else np.ones_like(warmth))[..., None]
+    share[warmth < threshold] = 0
     drawn[y:low, x:right] = under * (1 - share) + colours * share
     return Image.fromarray(np.rint(drawn).astype(np.uint8))
 
@@ -196,14 +194,10 @@ def encode(
     """
     import cv2
 
+    full = (cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444)
     settings = {
         "webp": (cv2.IMWRITE_WEBP_QUALITY, quality),
-        "jpeg": (
-            cv2.IMWRITE_JPEG_QUALITY,
-            quality,
-            cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
-            cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
-        ),
+        "jpeg": (cv2.IMWRITE_JPEG_QUALITY, quality, *full),
         "png": (cv2.IMWRITE_PNG_COMPRESSION, 1),
     }
     if format not in settings:

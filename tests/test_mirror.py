@@ -30,6 +30,8 @@ SEEN = {
     "ui/views/activations/experiments": "pages/test_activations.py",
     "ui/views/activations/layer_grid": "pages/test_activations.py",
     "ui/views/activations/sides": "pages/test_activations.py",
+    "ui/views/class_activation/beside": "pages/test_class_activation.py",
+    "ui/views/class_activation/export": "pages/test_class_activation.py",
     "ui/views/class_activation/evidence": "pages/test_class_activation.py",
     "ui/views/class_activation/gallery": "pages/test_class_activation.py",
     "ui/views/class_activation/raw": "pages/test_class_activation.py",

@@ -45,6 +45,7 @@ def test_a_class_that_is_improbable_glows_less_on_one_scale_for_all_and_the_scal
     assert "own maximum" in scale_of(page)
     brightest = pixels(page.locator(".cam canvas"))[..., :3].max()
     assert brightest >= 250
+    page.get_by_role("button", name="Display settings").click()
     page.get_by_role("checkbox", name="One scale for all classes").check()
     at_rest(page)
     assert "one scale for all classes" in scale_of(page)
@@ -54,7 +55,9 @@ def test_a_class_that_is_improbable_glows_less_on_one_scale_for_all_and_the_scal
     with page.expect_download() as got:
         page.get_by_role("button", name="PNG").first.click()
     taken = np.asarray(Image.open(got.value.path()).convert("RGB"))
-    assert int(taken.max()) == pytest.approx(int(dimmed), abs=4)
+    shown = taken[: taken.shape[1]]  # the network's part is a square; below it stand the scale and what is shown
+    assert int(shown.max()) == pytest.approx(int(dimmed), abs=4)
+    assert (taken[-1] == 255).all()
 
 
 def test_what_a_proof_shows_is_what_its_button_saves(page: Page, engine):

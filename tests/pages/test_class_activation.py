@@ -285,11 +285,10 @@ def test_the_python_that_is_copied_draws_the_picture_that_is_downloaded(visit, l
     exec(given["python"], {})
     drawn = np.asarray(Image.open(io.BytesIO(show._png(given["picture"]()))))
     assert np.array_equal(np.asarray(Image.open(tmp_path / "heat.png")), drawn)
-    assert (drawn.shape[0] == drawn.shape[1]) == ("seen" in look)  # this net sees a square of the photo
     assert ("boxes=True" in given["python"]) == (",01," in look or ",11," in look)
 
 
-def test_a_refused_method_leaves_the_map_before_without_python(visit, engine, monkeypatch, words):
+def test_a_refused_method_leaves_the_map_before_with_its_own_python(visit, engine, monkeypatch, words):
     at = visit("class_activation")
     before = canvas(at)
     assert at.code
@@ -305,7 +304,9 @@ def test_a_refused_method_leaves_the_map_before_without_python(visit, engine, mo
     assert len(at.error) == 1
     assert canvas(at)["heat"] == before["heat"]
     assert "<small>cat, Grad-CAM" in words(at).replace("dog", "cat")
-    assert not at.code
+    python, link = (block.value for block in at.code)  # of what stands there, as is the picture beside them
+    assert "method='gradcam'" in python
+    assert "method=saliency" not in link
 
 
 STATES = {
@@ -465,7 +466,7 @@ def test_a_class_kept_from_another_photo_says_so(visit, engine, words):
 
 
 def test_a_map_with_other_options_is_not_taken_for_the_answer(visit, engine, monkeypatch):
-    """As after a stopped occlusion: what stands is of the options before, and no Python or link of others beside it."""
+    """As after a stopped occlusion: what stands is of the options before, and so are Python and link beside it."""
     at = visit("class_activation", method="occlusion", **{"occlusion-stride": "32"})
     assert at.code
     before, real = canvas(at), type(engine).heatmap
@@ -478,7 +479,9 @@ def test_a_map_with_other_options_is_not_taken_for_the_answer(visit, engine, mon
     monkeypatch.setattr(type(engine), "heatmap", refuse)
     at.slider("occlusion-stride").set_value(64).run()
     assert canvas(at)["heat"] == before["heat"]
-    assert not at.code
+    python, link = (block.value for block in at.code)
+    assert "'stride': 32" in python
+    assert "occlusion-stride=32" in link
 
 
 def test_one_scale_for_all_classes_is_in_the_python_too(visit, engine, monkeypatch, tmp_path):
@@ -491,3 +494,50 @@ def test_one_scale_for_all_classes_is_in_the_python_too(visit, engine, monkeypat
     monkeypatch.chdir(tmp_path)
     exec(given["python"], {})
     assert np.array_equal(np.asarray(Image.open(tmp_path / "heat.png")), np.asarray(given["picture"]()))
+
+
+@pytest.mark.parametrize(
+    ("what", "second", "title"),
+    [("class", "0", "cat"), ("method", "layercam", "dog, LayerCAM"), ("layer", "relu2", "relu2"),
+     ("photo", "coffee", "coffee"), ("network", "lecture/cats_flatten", "flatten")],
+)  # fmt: skip
+def test_two_maps_side_by_side_are_the_engines_and_so_is_what_is_taken_away(
+    visit, engine, monkeypatch, tmp_path, what, second, title
+):
+    given = {}
+    monkeypatch.setattr(show, "take_away", lambda name, **told: given.update(told))
+    at = visit(
+        "class_activation",
+        **{"with": what, "second": second, "class": "1", "look": "0.6,0,viridis,overlay,photo,00,0.5"},
+    )
+    assert not at.exception
+    assert not at.error
+    data = canvas(at)
+    first = engine.heatmap(NET, Photo.sample("cat"), 1)
+    other = engine.heatmap(
+        second if what == "network" else NET, Photo.sample(second if what == "photo" else "cat"),
+        0 if what == "class" else 1, second if what == "layer" else None, second if what == "method" else "gradcam",
+    )  # fmt: skip
+    np.testing.assert_array_equal(floats(data["raw"]), first.raw.ravel())
+    drawn = np.frombuffer(base64.b64decode(data["second"]["heat"]), np.uint8)
+    np.testing.assert_array_equal(drawn, np.rint(other.values * 255).ravel())
+    assert title.lower() in data["second"]["title"].lower()
+    assert data["pair"] == (what in ("class", "photo"))
+    there = canvas(at, "shelf-camcanvas-second-pictures")["stamp"]
+    assert data["second"]["pictures"] == there
+    assert (there == data["pictures"]) == (what != "photo")
+    assert f"with={what}" in given["link"]
+    assert "second=" in given["link"]
+    monkeypatch.chdir(tmp_path)
+    exec(given["python"], {})
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "heat.png")), np.asarray(given["picture"]()))
+    if data["pair"]:
+        assert f".scaled({max(first.reach, other.reach)!r})" in given["python"]
+    np.testing.assert_array_equal(given["array"]["second, signed"](), other.raw)
+
+
+def test_a_second_network_without_the_class_says_so_and_the_first_stays(visit, words):
+    at = visit("class_activation", **{"with": "network", "second": "lecture/mnist_gap"})
+    assert not at.exception
+    assert "has no class" in at.error[0].value
+    assert "second" not in canvas(at)

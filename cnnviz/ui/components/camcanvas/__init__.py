@@ -1,4 +1,4 @@
-"""A photo and its heat on one canvas: opacity, threshold, contours, boxes, split, blink, brush, all in the browser.
+"""A photo and its heat on a canvas, or two side by side: opacity, contours, split, brush and more, in the browser.
 
 Python hears of a change when the finger lifts. The canvas is told little, so that another map is there at once: the
 pictures under it and the maps at hand lie on a shelf in the browser, filled by `pictures` and `at_hand`.
@@ -7,6 +7,7 @@ pictures under it and the maps at hand lie on a shelf in the browser, filled by 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,18 @@ HERE = Path(__file__).parent
 SIDE = 900  # px: how large the photo travels
 SMALL = 4096  # numbers of a raw map that travel
 MANY = 400_000  # numbers of the raw maps of all classes that travel
+
+
+@dataclass(frozen=True)
+class Beside:
+    """A second map on its photo, what the first and the second are called, and whether both have one scale."""
+
+    photo: Photo
+    heat: Heatmap
+    caption: str
+    titles: tuple[str, str]
+    pair: bool
+
 
 _canvas = st.components.v2.component(
     "cnnviz_camcanvas",
@@ -128,6 +141,7 @@ def camcanvas(
     methods: Mapping[str, str],
     subject: str = "",
     on_choose: Callable[[int, str], None] = lambda target, method: None,
+    beside: Beside | None = None,
     big: bool = False,
     key: str,
 ) -> Look:
@@ -135,32 +149,24 @@ def camcanvas(
 
     A new photo takes the strokes away; another `begin` sets the look anew. There is a button for each of the `classes`
     (index -> label) and `methods` (name -> title): where its map is `at_hand` of the same `subject` the browser shows
-    it by itself; then `on_choose` hears which class, and which method's name.
+    it by itself; then `on_choose` hears which class, and which method's name. What is `beside` it has a canvas of its
+    own, with the same look; `pictures` lays its photo on the shelf under "KEY second".
     """
-    left, top, width, height = heat.box
     chips = [{"target": target, "method": heat.method, "title": label} for target, label in classes.items()]
     ways = [{"target": heat.target, "method": name, "title": title} for name, title in methods.items()]
-    data = {
+    data: dict[str, Any] = {
         "name": key,
-        "stamp": photo.digest,
-        "pictures": _stamp(photo, heat),
-        "size": [photo.width, photo.height],
-        "box": [left / photo.width, top / photo.height, width / photo.width, height / photo.height],
-        "heat": encode.text(np.rint(heat.values * 255)),
-        "shape": list(heat.seen.shape[:2]),
-        "raw": encode.floats(heat.raw) if heat.raw.size <= SMALL else "",
-        "target": heat.target,
-        "method": heat.method,
+        **_map(photo, heat, caption),
         "classes": chips,
         "methods": ways,
         "subject": subject,
-        "reach": heat.reach,
-        "against": heat.goal.against,
-        "rawShape": list(heat.raw.shape),
-        "caption": caption,
         "begin": {**vars(begin), "stamp": str(begin)},
         "big": big,
     }
+    if beside is not None:
+        first, second = beside.titles
+        data |= {"title": first, "pair": beside.pair}
+        data["second"] = {"title": second, **_map(beside.photo, beside.heat, beside.caption)}
 
     def chosen() -> None:
         said = st.session_state[key].get("choice") or {}
@@ -171,6 +177,26 @@ def camcanvas(
     said = getattr(result, "look", None)
     fresh = isinstance(said, dict) and said.get("stamp") == str(begin)
     return read(said, photo.digest) if fresh else begin
+
+
+def _map(photo: Photo, heat: Heatmap, caption: str) -> dict[str, Any]:
+    """A map and what it is of, as the browser takes it."""
+    left, top, width, height = heat.box
+    return {
+        "stamp": photo.digest,
+        "pictures": _stamp(photo, heat),
+        "size": [photo.width, photo.height],
+        "box": [left / photo.width, top / photo.height, width / photo.width, height / photo.height],
+        "heat": encode.text(np.rint(heat.values * 255)),
+        "shape": list(heat.seen.shape[:2]),
+        "raw": encode.floats(heat.raw) if heat.raw.size <= SMALL else "",
+        "rawShape": list(heat.raw.shape),
+        "reach": heat.reach,
+        "target": heat.target,
+        "method": heat.method,
+        "against": heat.goal.against,
+        "caption": caption,
+    }
 
 
 def _stamp(photo: Photo, heat: Heatmap) -> str:

@@ -1,85 +1,100 @@
-// What is painted on the canvas: the photo, the heat over it, contours, boxes, and what was wiped away.
+// What is painted on the canvases: the photo, the heat over it, contours, boxes, and what was wiped away.
 import { controls } from "./look.js";
 import { contour, otsu, pieces, shades } from "./model.js";
+import { frame } from "./panel.js";
 import { scaled } from "./scale.js";
 import { sharp } from "../shared/canvas.js";
 import { calm } from "../shared/theme.js";
 
 const FADED = "rgb(128 128 128 / .55)";
+const AROUND = 468; // px of a window that the title, the controls and the downloads around a picture take
+const STAGE = 250; // the same in presenter mode
+const GAP = 12;
 
-/** Where the net's pixels lie on the canvas, in CSS pixels. */
-function frame(cam, width, height) {
-  if (cam.look.view === "seen") return [0, 0, width, height];
-  const [left, top, across, down] = cam.data.box;
-  return [left * width, top * height, across * width, down * height];
+/** How high a picture may be: what stands around it stays in the window with it. */
+function tallest(cam) {
+  const narrow = cam.element.clientWidth < 560;
+  return Math.max(200, narrow ? innerHeight * 0.6 : innerHeight - (cam.data.big ? STAGE : AROUND));
 }
 
 export function draw(cam) {
-  const { data, look } = cam;
   scaled(cam);
-  const [down, across] = data.shape;
+  const all = cam.element.clientWidth, beside = cam.panels.length > 1 && all >= 560;
+  const wide = beside ? Math.floor((all - GAP) / 2) : all;
+  const most = tallest(cam) / (beside || cam.panels.length === 1 ? 1 : 1.6);
+  for (const one of cam.panels) paint(cam, one, wide, most);
+  controls(cam);
+  blink(cam);
+  cam.element.dataset.drawn = `${cam.drawn} ${cam.look.opacity}`; // for who measures
+}
+
+function paint(cam, one, wide, most) {
+  const { look } = cam, { data } = one, [down, across] = data.shape;
   const ratio = look.view === "seen" ? down / across : data.size[1] / data.size[0];
-  const most = Math.min(cam.element.clientWidth, look.view === "seen" ? 560 / ratio : 640 / ratio);
-  const width = Math.max(120, Math.floor(most)), height = Math.round(width * ratio);
-  cam.canvas.style.width = `${width}px`;
-  cam.canvas.style.height = `${height}px`;
-  const context = sharp(cam.canvas, width, height), image = cam.images[look.view];
-  const [x, y, w, h] = frame(cam, width, height);
-  cam.at = [x, y, w, h, width, height];
+  const width = Math.max(120, Math.floor(Math.min(wide, most / ratio))), height = Math.round(width * ratio);
+  one.canvas.style.width = `${width}px`;
+  one.canvas.style.height = `${height}px`;
+  const context = sharp(one.canvas, width, height), image = one.images[look.view];
+  const { whole, part: [x, y, w, h] } = frame({ view: look.view, box: data.box, width, height, zoom: cam.zoom });
+  one.at = [x, y, w, h];
   context.imageSmoothingEnabled = true;
-  if (image) context.drawImage(image, 0, 0, width, height);
-  if (look.view === "photo" && (w < width - 1 || h < height - 1)) {
+  if (image) context.drawImage(image, ...whole);
+  if (look.view === "photo" && (w < whole[2] - 1 || h < whole[3] - 1)) {
     context.save();
     context.beginPath();
-    context.rect(0, 0, width, height);
+    context.rect(...whole);
     context.rect(x, y, w, h);
     context.fillStyle = FADED;
     context.fill("evenodd");
     context.restore();
   }
-  if (look.mode !== "blink" || cam.blinkOn) warm(cam, context, x, y, w, h);
-  if (look.contours) outline(cam, context, x, y, w, h);
-  if (cam.strokes.length || cam.stroke) smear(cam, context, x, y, w, h); // over the heat: there is none where nothing is
-  cam.found = look.boxes ? pieces(cam.heat, down, across, Math.max(1, Math.round((look.threshold || otsu(cam.heat) / 255) * 255)), 0.005) : [];
-  boxes(cam, context, x, y, w, h);
+  if (look.mode !== "blink" || cam.blinkOn) warm(cam, one, context, x, y, w, h);
+  if (look.contours) outline(one, context, x, y, w, h);
+  const strokes = data.stamp === cam.photoStamp ? [...cam.strokes, ...(cam.stroke ? [cam.stroke] : [])] : [];
+  smear(strokes, context, x, y, w, h); // over the heat: there is none where nothing is
+  one.found = look.boxes ? pieces(one.heat, down, across, Math.max(1, Math.round((look.threshold || otsu(one.heat) / 255) * 255)), 0.005) : [];
+  boxes(one, context, x, y, w, h);
   if (look.mode === "split") {
     context.fillStyle = "#fff";
     context.fillRect(x + look.split * w - 1, y, 2, h);
   }
-  if (cam.brush.checked && cam.ring) {
-    const r = Number(cam.radius.value) * Math.min(w, h);
-    context.strokeStyle = "#fff";
-    context.lineWidth = 1.5;
-    context.beginPath();
-    context.arc(x + cam.cursor[0] * w, y + cam.cursor[1] * h, r, 0, 7);
-    context.stroke();
-  }
-  controls(cam);
-  blink(cam);
-  cam.canvas.setAttribute("aria-label", cam.caption);
-  cam.element.dataset.drawn = `${cam.drawn} ${look.opacity}`; // for who measures
+  const [u, v] = cam.cursor;
+  if (cam.brush.checked && cam.ring) ring(context, x + u * w, y + v * h, Number(cam.radius.value) * Math.min(w, h));
+  else if (cam.panels.length > 1 && cam.hover) ring(context, x + cam.hover[0] * w, y + cam.hover[1] * h, 7);
+  one.canvas.setAttribute("aria-label", one.caption);
 }
 
-/** The heat, its colours as opaque as asked, none below the threshold. */
-function warm(cam, context, x, y, w, h) {
-  const { look, heat, data: { shape: [down, across] } } = cam;
+/** A circle that is seen on light and on dark. */
+function ring(context, x, y, radius) {
+  for (const [colour, width] of [["rgb(0 0 0 / .6)", 3.5], ["#fff", 1.5]]) {
+    context.strokeStyle = colour;
+    context.lineWidth = width;
+    context.beginPath();
+    context.arc(x, y, radius, 0, 7);
+    context.stroke();
+  }
+}
+
+/** The heat in its colours, as opaque as asked, none below the threshold. */
+function warm(cam, one, context, x, y, w, h) {
+  const { look } = cam, [down, across] = one.data.shape;
   if (!cam.luts) return;
-  shades(heat, cam.luts[look.colours], look, cam.tile.size(across, down));
+  shades(one.heat, cam.luts[look.colours], look, one.tile.size(across, down));
   context.save();
   if (look.mode === "split") {
     context.beginPath();
     context.rect(x + look.split * w, y, w, h);
     context.clip();
   }
-  context.drawImage(cam.tile.done(), x, y, w, h);
+  context.drawImage(one.tile.done(), x, y, w, h);
   context.restore();
 }
 
-function outline(cam, context, x, y, w, h) {
-  const [down, across] = cam.data.shape;
-  cam.lines ??= [0.25, 0.5, 0.75].map((level) => contour(cam.heat, down, across, level * 255));
+function outline(one, context, x, y, w, h) {
+  const [down, across] = one.data.shape;
+  one.lines ??= [0.25, 0.5, 0.75].map((level) => contour(one.heat, down, across, level * 255));
   context.lineWidth = 1.5;
-  cam.lines.forEach((lines, i) => {
+  one.lines.forEach((lines, i) => {
     context.strokeStyle = ["rgb(255 255 255 / .55)", "rgb(255 255 255 / .8)", "#fff"][i];
     context.beginPath();
     for (const [a, b, c, d] of lines) { context.moveTo(x + a * w, y + b * h); context.lineTo(x + c * w, y + d * h); }
@@ -87,24 +102,25 @@ function outline(cam, context, x, y, w, h) {
   });
 }
 
-function boxes(cam, context, x, y, w, h) {
-  const [down, across] = cam.data.shape;
+function boxes(one, context, x, y, w, h) {
+  const [down, across] = one.data.shape;
   context.lineWidth = 2;
-  cam.found.forEach((one, i) => {
+  one.found.forEach((box, i) => {
     context.strokeStyle = i ? "rgb(255 255 255 / .7)" : "#ffb02e";
-    context.strokeRect(x + (one.left / across) * w, y + (one.top / down) * h, ((one.right - one.left) / across) * w, ((one.low - one.top) / down) * h);
+    context.strokeRect(x + (box.left / across) * w, y + (box.top / down) * h, ((box.right - box.left) / across) * w, ((box.low - box.top) / down) * h);
   });
 }
 
 /** What is wiped away, as a grey veil. */
-function smear(cam, context, x, y, w, h) {
+function smear(strokes, context, x, y, w, h) {
+  if (!strokes.length) return;
   context.save();
   context.beginPath();
   context.rect(x, y, w, h);
   context.clip();
   context.strokeStyle = context.fillStyle = "rgb(124 116 104)";
   context.lineCap = context.lineJoin = "round";
-  for (const stroke of [...cam.strokes, ...(cam.stroke ? [cam.stroke] : [])]) {
+  for (const stroke of strokes) {
     context.lineWidth = 2 * stroke[0][2] * Math.min(w, h);
     context.beginPath();
     context.moveTo(x + stroke[0][0] * w, y + stroke[0][1] * h);

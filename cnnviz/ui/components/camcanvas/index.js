@@ -1,12 +1,11 @@
 // The photo under its heat. Everything but the answer to an erased photo is drawn here, at once.
 import { draw } from "./draw.js";
-import { hands } from "./hands.js";
+import { hands, zoomed } from "./hands.js";
 import { same, tell } from "./look.js";
 import { choose, show } from "./maps.js";
 import { otsu } from "./model.js";
+import { fill, panel, pictures } from "./panel.js";
 import { shelf } from "./scale.js";
-import { bytes, floats } from "../shared/bytes.js";
-import { Tile } from "../shared/canvas.js";
 import { palette } from "../shared/colour.js";
 import { make } from "../shared/element.js";
 import { mounted } from "../shared/mount.js";
@@ -22,9 +21,24 @@ export default function (args) {
 
 function build(root) {
   const element = make("div", { class: "lab cam" });
-  const canvas = make("canvas", { tabindex: 0, role: "img" });
   const say = make("p", { class: "say", "aria-live": "polite" });
-  const cam = { element, canvas, say, look: null, strokes: [], hover: null, blinkOn: true, cursor: [0.5, 0.5], ring: false, tile: new Tile(), images: {} };
+  const cam = { element, say, panels: [], look: null, strokes: [], hover: null, blinkOn: true, cursor: [0.5, 0.5], ring: false, zoom: { times: 1, at: [0.5, 0.5] } };
+  cam.chips = make("div", { class: "camchips" });
+  cam.pair = make("div", { class: "campair" });
+  element.append(cam.chips, cam.pair, say, toolbar(cam));
+  root.append(element);
+  const resized = () => cam.look && draw(cam), watch = new ResizeObserver(resized);
+  watch.observe(element);
+  const laid = () => { if (cam.data) { seen(cam); draw(cam); } };
+  const picked = ({ detail }) => { if (cam.data && detail.canvas === cam.data.name) show(cam, { ...detail, method: cam.data.method }); };
+  const heard = [["resize", resized], ["cnnviz-shelf", laid], ["cnnviz-class", picked]];
+  for (const [event, hear] of heard) addEventListener(event, hear);
+  cam.watch = { disconnect: () => { watch.disconnect(); for (const [event, hear] of heard) removeEventListener(event, hear); } };
+  return cam;
+}
+
+/** What is used often stands under the picture; the rest folds away. */
+function toolbar(cam) {
   const change = (part, later = 300) => { Object.assign(cam.look, part); draw(cam); tell(cam, later); };
   const pick = (name, label, choices, field) => {
     const group = make("div", { class: `pick ${name}`, role: "radiogroup", "aria-label": label });
@@ -56,31 +70,32 @@ function build(root) {
   cam.brush.addEventListener("change", () => draw(cam));
   cam.radius = make("input", { type: "range", min: 0.02, max: 0.3, step: 0.01, value: 0.08, "aria-label": "Brush size" });
   for (const [event, ring] of [["input", true], ["change", false]]) cam.radius.addEventListener(event, () => { cam.ring = ring; draw(cam); });
-  const act = (words, go) => make("button", { type: "button", onclick: go }, words);
+  const act = (words, go, name = words) => make("button", { type: "button", onclick: go, "aria-label": name, title: name }, words);
   const wipe = (strokes) => { cam.strokes = strokes; draw(cam); tell(cam, 0); };
   cam.undo = act("Undo", () => wipe(cam.strokes.slice(0, -1)));
   cam.clear = act("Clear", () => wipe([]));
-  cam.otsu = act("Auto threshold (Otsu)", () => change({ threshold: Math.round((otsu(cam.heat) / 255) * 100) / 100 }));
-  const bar = make("div", { class: "cambar" },
-    make("div", { class: "top" }, pick("modes", "Heat map and photo", MODES, "mode"), pick("views", "Part of the photo", VIEWS, "view")),
-    make("div", { class: "camsettings" },
-      range("opacity", "Opacity"), range("threshold", "Hide below"),
-      make("div", { class: "camrow" }, make("label", { class: "colourpick" }, "Colour map ", cam.colours), check("contours", "Contours"), check("boxes", "Regions"), check("shared", "One scale for all classes"), check("uniform", "Uniform opacity"), cam.otsu),
-      make("div", { class: "camrow" }, make("label", { class: "check" }, cam.brush, "Brush: erase and predict"), cam.radius, cam.undo, cam.clear)));
-  cam.chips = make("div", { class: "camchips" });
-  cam.scale = { line: make("i", {}), top: make("span", {}), words: make("small", {}) };
-  cam.scale.row = make("div", { class: "camscale", role: "img" }, make("span", {}, "≤ 0"), cam.scale.line, cam.scale.top, cam.scale.words);
-  element.append(cam.chips, canvas, cam.scale.row, say, bar);
-  root.append(element);
-  hands(cam);
-  const resized = new ResizeObserver(() => cam.look && draw(cam));
-  resized.observe(element);
-  const laid = () => { if (cam.data) { pictures(cam); draw(cam); } };
-  const picked = ({ detail }) => { if (cam.data && detail.canvas === cam.data.name) show(cam, { ...detail, method: cam.data.method }); };
-  addEventListener("cnnviz-shelf", laid);
-  addEventListener("cnnviz-class", picked);
-  cam.watch = { disconnect: () => { resized.disconnect(); removeEventListener("cnnviz-shelf", laid); removeEventListener("cnnviz-class", picked); } };
-  return cam;
+  cam.larger = act("+", () => zoomed(cam, 1.5, cam.cursor), "Zoom in");
+  cam.smaller = act("−", () => zoomed(cam, 1 / 1.5), "Zoom out");
+  cam.otsu = act("Auto threshold (Otsu)", () => change({ threshold: Math.round((otsu(cam.panels[0].heat) / 255) * 100) / 100 }));
+  cam.brushing = make("span", { class: "brushing" }, cam.radius, cam.undo, cam.clear);
+  cam.more = rare(pick, range, check, cam);
+  cam.fold = act("Display settings", () => {
+    cam.more.hidden = !cam.more.hidden;
+    cam.fold.setAttribute("aria-expanded", String(!cam.more.hidden));
+  });
+  cam.fold.setAttribute("aria-expanded", "false");
+  return make("div", { class: "cambar" },
+    make("div", { class: "camtools" }, range("opacity", "Opacity"),
+      make("label", { class: "check" }, cam.brush, "Brush: erase and predict"), cam.brushing,
+      make("span", { class: "zooms" }, cam.fold, cam.smaller, cam.larger)), cam.more);
+}
+
+/** What is used rarely. */
+function rare(pick, range, check, cam) {
+  return make("div", { class: "cammore", hidden: true },
+      make("div", { class: "camrow" }, pick("modes", "Heat map and photo", MODES, "mode"), pick("views", "Part of the photo", VIEWS, "view")),
+      make("div", { class: "camrow" }, range("threshold", "Hide below"), cam.otsu, make("label", { class: "colourpick" }, "Colour map ", cam.colours)),
+      make("div", { class: "camrow" }, check("uniform", "Uniform opacity"), check("contours", "Contours"), check("boxes", "Regions"), check("shared", "One scale for all classes")));
 }
 
 function update(cam, data) {
@@ -89,15 +104,13 @@ function update(cam, data) {
   cam.theme = theme(cam.element);
   cam.element.classList.toggle("big", Boolean(data.big));
   chips(cam);
+  panels(cam, data.second ? 2 : 1);
   if (cam.pending == null) {
     cam.shown = { target: data.target, method: data.method };
     cam.drawn = `${data.target} ${data.method}`;
-    cam.own = bytes(data.heat);
-    cam.reach = data.reach;
-    cam.raw = data.raw ? floats(data.raw) : null;
-    cam.caption = data.caption;
-    cam.lines = null;
-  }
+    fill(cam.panels[0], data);
+  } else cam.panels[0].data = data;
+  if (data.second) fill(cam.panels[1], data.second);
   if (cam.stamp !== data.begin.stamp || !cam.look) {
     cam.stamp = data.begin.stamp;
     const { stamp, strokes, ...look } = data.begin;
@@ -108,25 +121,32 @@ function update(cam, data) {
     if (cam.photoStamp) cam.strokes = [];
     cam.ring = false;
     cam.photoStamp = data.stamp;
+    cam.zoom = { times: 1, at: [0.5, 0.5] };
   }
-  pictures(cam);
+  seen(cam);
   draw(cam);
 }
 
-/** Take the photo, the network's input, and the colour maps. */
-function pictures(cam) {
-  const given = shelf(cam, "pictures");
-  if (!given || given.stamp !== cam.data.pictures || cam.pictured === given.stamp) return;
-  cam.pictured = given.stamp;
-  if (!cam.luts) {
-    cam.luts = Object.fromEntries(Object.entries(given.luts).map(([name, text]) => [name, palette(text)]));
-    for (const name of Object.keys(given.luts)) cam.colours.append(make("option", { value: name }, name));
+/** As many pictures as are shown. */
+function panels(cam, count) {
+  if (cam.panels.length === count) return; // one that has the focus keeps it
+  while (cam.panels.length < count) {
+    const one = panel();
+    cam.panels.push(one);
+    hands(cam, one);
   }
-  for (const which of ["photo", "seen"]) {
-    const image = new Image();
-    image.onload = () => { if (cam.pictured === given.stamp) { cam.images[which] = image; draw(cam); } };
-    image.src = given[which];
+  cam.panels.length = count;
+  cam.pair.replaceChildren(...cam.panels.map((one) => one.element));
+}
+
+/** Take the photos, what the network is given of them, and the colour maps. */
+function seen(cam) {
+  const there = [shelf(cam, "pictures"), shelf(cam, "second pictures")].filter(Boolean);
+  if (!cam.luts && there.length) {
+    cam.luts = Object.fromEntries(Object.entries(there[0].luts).map(([name, text]) => [name, palette(text)]));
+    for (const name of Object.keys(there[0].luts)) cam.colours.append(make("option", { value: name }, name));
   }
+  for (const one of cam.panels) pictures(one, there.find((given) => given.stamp === one.data?.pictures), () => draw(cam));
 }
 
 /** A button for each class and method whose map is here already: the picture changes now, Python follows. */
@@ -136,5 +156,5 @@ function chips(cam) {
     const buttons = list.map((one) => make("button", { type: "button", class: "chip", "data-target": one.target, "data-method": one.method, onclick: () => choose(cam, one) }, one.title));
     return list.length > 1 ? make("div", { role: "group", "aria-label": name }, ...buttons) : null;
   };
-  cam.chips.replaceChildren(...[row("Other classes", data.classes), row("Other methods", data.methods)].filter(Boolean));
+  cam.chips.replaceChildren(...[row("Other classes", data.classes), ...(data.big ? [] : [row("Other methods", data.methods)])].filter(Boolean));
 }

@@ -23,31 +23,43 @@ export function controls(cam) {
   for (const chip of cam.chips.querySelectorAll("button")) {
     chip.setAttribute("aria-pressed", String(same(cam.shown, { target: Number(chip.dataset.target), method: chip.dataset.method })));
   }
-  cam.sharedCheck.disabled = !cam.common && !look.shared;
-  bar(cam);
+  const two = cam.panels.length > 1;
+  cam.sharedCheck.disabled = two || (!cam.all && !look.shared);
+  for (const one of cam.panels) {
+    one.title.textContent = two ? one.data.title : "";
+    one.canvas.style.cursor = look.mode === "split" && !cam.brush.checked ? "ew-resize" : cam.zoom.times > 1 && !cam.brush.checked ? "grab" : "crosshair";
+    one.canvas.style.touchAction = cam.brush.checked || look.mode === "split" || cam.zoom.times > 1 ? "none" : "pan-y"; // a finger scrolls the page
+    bar(cam, one);
+  }
   cam.undo.disabled = cam.clear.disabled = !cam.strokes.length;
-  cam.radius.disabled = !cam.brush.checked;
-  cam.canvas.style.cursor = look.mode === "split" && !cam.brush.checked ? "ew-resize" : "crosshair";
+  cam.brushing.hidden = !cam.brush.checked && !cam.strokes.length;
+  cam.smaller.disabled = cam.zoom.times === 1;
   read(cam);
 }
 
 /** What lies under the pointer, and the boxes in the photo's own pixels. */
 export function read(cam) {
-  const { data, hover } = cam, [down, across] = data.shape, words = [];
-  if (hover) {
-    const [u, v] = hover, value = cam.heat[Math.floor(v * down) * across + Math.floor(u * across)] / 255;
-    words.push(`Heat ${value.toFixed(2)}`);
-    if (cam.raw) {
-      const [rows, columns] = data.rawShape, y = Math.floor(v * rows), x = Math.floor(u * columns);
-      words.push(`raw map at (${y}, ${x}): ${cam.raw[y * columns + x].toPrecision(4)}`);
-    }
-  } else if (cam.look.boxes) {
-    const [left, top, w, h] = data.box, [width, height] = data.size;
-    const listed = cam.found.slice(0, 3).map((b, i) => {
-      const x = Math.round((left + (b.left / across) * w) * width), y = Math.round((top + (b.top / down) * h) * height);
-      return `region ${i + 1} at (${x}, ${y}), ${Math.round(((b.right - b.left) / across) * w * width)} × ${Math.round(((b.low - b.top) / down) * h * height)} px, mean heat ${(b.sum / b.area / 255).toFixed(2)}`;
-    });
-    words.push(listed.length ? listed.join("; ") : "No region is above the threshold");
-  } else words.push(cam.caption);
-  cam.say.textContent = words.join(", ");
+  const { hover, panels } = cam, two = panels.length > 1;
+  const named = (one, words) => (two ? `${one.data.title}: ${words}` : words);
+  if (hover) cam.say.textContent = panels.map((one) => named(one, under(one, hover))).join(" · ");
+  else if (cam.look.boxes) cam.say.textContent = panels.map((one) => named(one, listed(one))).join(" · ");
+  else cam.say.textContent = panels.map((one) => one.caption).join(" ");
+}
+
+/** The numbers of a map at a place. */
+function under({ data, heat, raw }, [u, v]) {
+  const [down, across] = data.shape, [rows, columns] = data.rawShape;
+  const value = (heat[Math.floor(v * down) * across + Math.floor(u * across)] / 255).toFixed(2);
+  if (!raw) return `Heat ${value}`;
+  const y = Math.floor(v * rows), x = Math.floor(u * columns);
+  return `Heat ${value}, raw map at (${y}, ${x}): ${raw[y * columns + x].toPrecision(4)}`;
+}
+
+function listed({ data, found }) {
+  const [down, across] = data.shape, [left, top, w, h] = data.box, [width, height] = data.size;
+  const words = found.slice(0, 3).map((b, i) => {
+    const x = Math.round((left + (b.left / across) * w) * width), y = Math.round((top + (b.top / down) * h) * height);
+    return `region ${i + 1} at (${x}, ${y}), ${Math.round(((b.right - b.left) / across) * w * width)} × ${Math.round(((b.low - b.top) / down) * h * height)} px, mean heat ${(b.sum / b.area / 255).toFixed(2)}`;
+  });
+  return words.length ? words.join("; ") : "No region is above the threshold";
 }

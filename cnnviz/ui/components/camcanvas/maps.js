@@ -17,11 +17,10 @@ export function show(cam, one) {
   if (raw) {
     cam.pending = cam.shown;
     cam.drawn = `${one.target} ${one.method}`;
-    cam.raw = raw;
-    cam.own = spread(raw, ...cam.data.rawShape, ...cam.data.shape);
-    cam.reach = raw.reduce((top, value) => Math.max(top, value), 0);
-    cam.caption = `Heat map of ${cam.data.against ? "against " : ""}${one.title}`;
-    cam.lines = null;
+    Object.assign(cam.panels[0], {
+      raw, lines: null, own: spread(raw, ...cam.data.rawShape, ...cam.data.shape),
+      reach: raw.reduce((top, value) => Math.max(top, value), 0), caption: `Heat map of ${cam.data.against ? "against " : ""}${one.title}`,
+    });
     clearTimeout(cam.patience);
     cam.patience = setTimeout(() => (cam.pending = null), 5000); // Python did not follow: believe it again
   }
@@ -35,7 +34,7 @@ function found(cam, { target, method }) {
   const text = maps?.subject === subject && maps.maps[`${target} ${method}`];
   if (text) return floats(text);
   if (all?.subject !== subject || all.method !== method) return null;
-  if (cam.all?.from !== all) cam.all = { from: all, numbers: new Int16Array(bytes(all.numbers).buffer), sizes: floats(all.sizes) };
-  const { numbers, sizes } = cam.all, n = rows * columns;
+  if (cam.every?.from !== all) cam.every = { from: all, numbers: new Int16Array(bytes(all.numbers).buffer), sizes: floats(all.sizes) };
+  const { numbers, sizes } = cam.every, n = rows * columns;
   return target < sizes.length ? Float32Array.from(numbers.subarray(target * n, (target + 1) * n), (v) => v * sizes[target]) : null;
 }

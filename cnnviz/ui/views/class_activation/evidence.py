@@ -24,8 +24,6 @@ from cnnviz.ui.session.link import stand
 from cnnviz.ui.widgets import show
 
 if TYPE_CHECKING:
-    from streamlit.delta_generator import DeltaGenerator
-
     from cnnviz.attribution.heatmap import Heatmap
     from cnnviz.photo import Photo
     from cnnviz.runtime.engine import Engine
@@ -61,7 +59,8 @@ class ChosenClass:
 
 def style() -> None:
     """The look of these views; once on a page."""
-    st.html(f"<style>{STYLE.read_text()}</style>")
+    stage = '[class*="st-key-offstage"] { display: none; }' if show.presenting() else ""
+    st.html(f"<style>{STYLE.read_text()}{stage}</style>")
 
 
 def caption(heat: Heatmap) -> str:
@@ -82,9 +81,7 @@ def told(heat: Heatmap, photo: Photo, look: Look) -> str:
     elif not row.whole:  # its values have no sign
         more = f"changes the score of {heat.label}, up or down"
     scale = "The brighter a place" if brightens(look.colours) else "The nearer a colour to the right end of the scale"
-    return f"{scale}, the more it {more}." + (
-        "" if whole else " The faded border is cropped away and is not part of the network's input."
-    )
+    return f"{scale}, the more it {more}." + ("" if whole else " The faded border is cropped away.")
 
 
 @cache
@@ -145,14 +142,10 @@ def from_another_photo(target: int | None, photo: Photo) -> bool:
     return target is not None and chosen.photo != photo.digest
 
 
-def findings(engine: Engine, key: str, photo: Photo, heat: Heatmap, above: DeltaGenerator) -> None:
-    """What is wrong with the map, and what to do; nothing about a sound one.
-
-    What is wrong with the network's answer itself stands `above` the picture, where it stays whichever map is drawn.
-    """
+def findings(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
+    """What is wrong with the map, and what to do; nothing about a sound one."""
     for found in show.asked("cam-doctor", partial(engine.diagnose, key, photo, heat)) or ():
-        place = above if found.name in ("untrained", "chance", "normalisation") else st
-        say = place.info if found.name == "saturated" else place.warning  # which is no illness
+        say = st.info if found.name == "saturated" else st.warning  # which is no illness
         say(show.plain(f"{found.cause} {found.fix}"), icon=":material/stethoscope:")
 
 

@@ -1,0 +1,111 @@
+"""What is taken away of the map, or of two side by side: its PNG, its numbers, its Python and its link."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import streamlit as st
+
+from cnnviz.script import HEAT, PHOTO, Name, call, opened, script
+from cnnviz.ui.components.camcanvas.look import Look
+from cnnviz.ui.session import current, photos
+from cnnviz.ui.session.link import noted
+from cnnviz.ui.views.class_activation.beside import Question, Side
+from cnnviz.ui.views.class_activation.evidence import file_name
+from cnnviz.ui.widgets import show
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL import Image
+
+    from cnnviz.attribution.heatmap import Heatmap
+
+SIDE = 1600  # px: the longer side of a picture
+
+
+def take_away(
+    sides: Sequence[Side], titles: Sequence[str], look: Look, stands: str, erased: bool, view: Mapping[str, Any]
+) -> None:
+    """The row under the map: of one, or of two with their `titles`; `view` is what else stands in the link."""
+    first = sides[0]
+    how = drawing(look)
+
+    def drawn() -> Image.Image:
+        from cnnviz.attribution import figure, overlay  # bring in torch, which is there by now
+
+        made = [
+            overlay.overlay(one.photo, one.heat, look.opacity, look.colours, **_of(how, one, first)) for one in sides
+        ]
+        return figure.figure(made, [one.heat for one in sides], look.colours, titles)
+
+    heat = first.heat
+    arrays: dict[str, Callable[[], np.ndarray]] = {"signed": lambda: heat.raw, "scaled 0 to 1": lambda: heat.values}
+    if len(sides) > 1:
+        second = sides[1].heat
+        arrays = {"signed": lambda: heat.raw, "second, signed": lambda: second.raw}
+    link = current.link("class_activation", **_in_link(first.asked, stands), **view)
+    show.take_away(
+        "heatmap", picture=drawn, array=arrays, python=python(sides, titles, look, erased),
+        link=link, file=file_name(first.photo, heat),
+    )  # fmt: skip
+
+
+def drawing(look: Look) -> dict[str, Any]:
+    """How `cnnviz.attribution.overlay` draws what the canvas shows, besides opacity and colour map."""
+    how: dict[str, Any] = {"side": SIDE, "threshold": look.threshold, "contours": look.contours, "boxes": look.boxes}
+    how |= {"seen": look.view == "seen", "alpha": "" if look.uniform else "heat", "strokes": look.strokes}
+    return {name: value for name, value in how.items() if value}
+
+
+def python(sides: Sequence[Side], titles: Sequence[str], look: Look, erased: bool) -> str:
+    """The lines that compute and draw the same again."""
+    first, how, lines, named, made = sides[0], drawing(look), [], [], []
+    for one, ending in zip(sides, ("", "_2"), strict=False):
+        photo, heat = (Name(f"{name}{ending}") if ending else name for name in (PHOTO, HEAT))
+        if one.photo == first.photo:
+            photo = PHOTO
+        elif ending:
+            lines.append(f"{photo} = cnnviz.{opened(one.photo, photos.SIDE)}")
+        scaled = f".scaled({one.heat.top!r})" if one.heat.top else ""
+        lines.append(f"{heat} = {call('engine.heatmap', one.key, photo, **_named(one.asked))}{scaled}")
+        named.append(heat)
+        made.append(call("overlay.overlay", photo, heat, look.opacity, look.colours, **_of(how, one, first)))
+    lines += [f"{'drawn'}{'' if i == 0 else '_2'} = {one}" for i, one in enumerate(made)]
+    drawn = [Name(f"drawn{'' if i == 0 else '_2'}") for i in range(len(made))]
+    words = {"titles": tuple(titles)} if len(sides) > 1 else {}
+    lines.append(f"{call('figure.figure', drawn, named, look.colours, **words)}.save('heat.png')")
+    if erased:
+        strokes = [[list(dab) for dab in stroke] for stroke in look.strokes]
+        lines.append(call("engine.erase", first.key, PHOTO, strokes, first.heat.target))
+    imports = ["import cnnviz", "from cnnviz.attribution import figure, overlay"]
+    return script(*lines, imports=imports, engine=True, opening=show.opening(first.photo))
+
+
+def _of(how: Mapping[str, Any], one: Side, first: Side) -> dict[str, Any]:
+    """How one of two is drawn: strokes are of the first one's photo."""
+    return {name: value for name, value in how.items() if name != "strokes" or one.photo == first.photo}
+
+
+def _named(asked: Question) -> dict[str, object]:
+    """A question as the engine takes it."""
+    question: dict[str, object] = {"target": asked.target, "layer": asked.layer, "method": asked.method}
+    question |= {"options": vars(asked.given)} if asked.given else {}
+    question |= {"versus": asked.versus} if asked.versus is not None else {}
+    return question | ({"against": True} if asked.against else {})
+
+
+def _in_link(asked: Question, stands: str) -> dict[str, Any]:
+    """A question as it stands in a link, and the look of the canvas."""
+    knobs = {f"{asked.method}-{name}": value for name, value in vars(asked.given).items()} if asked.given else {}
+    view = {"class": -1 if asked.target is None else asked.target, "at": asked.layer, "method": asked.method}
+    view |= {"against": asked.against, "versus": -1 if asked.versus is None else asked.versus, **knobs}
+    return view | {"proof": st.session_state.get("proof", "Raw map"), "unit": noted("unit") or "", "look": stands}
+
+
+def question_of(heat: Heatmap, asked: Question, best: int) -> Question:
+    """The question that a map is the answer to: the one asked, or of a map from before its own."""
+    if asked.answered(heat, best):
+        return asked
+    layer = asked.layer if heat.layer == "input" else heat.layer
+    return Question(heat.target, layer, heat.method, heat.options, heat.goal.versus, heat.goal.against)
