@@ -55,7 +55,7 @@ BANNED: dict[str, str] = {
     r"\bstrangers\b": "other people, or what is turned off",
     r"\bone.s own\b": "your own",
     r"^boxes$": "Regions",
-    r"^colours\s*$": "Colour map",
+    r"^(?-i:Colours)\s*$": "Colour map",
     r"^otsu.s threshold$": "Auto threshold (Otsu)",
     r"^its values$|^lowest$|^highest$": "Values; Minimum; Maximum",
 }
