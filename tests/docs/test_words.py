@@ -26,6 +26,7 @@ ALLOWED = {
     "Sanity dial": "what a link calls the view titled Sanity check",
     "Boxes": "what a link calls the view titled Regions",
     "– pictures": "the name under which a canvas finds its images",
+    "second pictures": "the same, of the second of two maps",
 }
 CODE = {
     "cnnviz/signal/code.py": "Python that a page offers to copy",
@@ -93,7 +94,7 @@ def test_labels_help_and_errors_are_in_the_words_of_the_field(path: Path):
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=name_of)
 def test_what_is_drawn_in_the_browser_is_in_the_words_of_the_field(path: Path):
-    assert [fault for text in scripted(path.read_text()) for fault in faults(text)] == []
+    assert [fault for text in scripted(path.read_text()) if text not in ALLOWED for fault in faults(text)] == []
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=name_of)
@@ -114,7 +115,10 @@ def test_docstrings_of_public_names_are_in_the_words_of_the_field():
 
 def test_every_exception_is_still_needed():
     read = {name_of(path): strings(path.read_text()) for path in PYTHON}
-    assert ALLOWED.keys() <= {text for found in read.values() for text in found if faults(text)}
+    drawn = [text for path in SCRIPTS for text in scripted(path.read_text())]
+    assert ALLOWED.keys() <= {text for text in drawn if faults(text)} | {
+        text for found in read.values() for text in found if faults(text)
+    }
     assert [name for name in CODE if not any(map(faults, read[name]))] == []
 
 
