@@ -1,8 +1,9 @@
 """The dashboard: `streamlit run app.py`. Each page is a script of its own in pages/."""
 
 import streamlit as st
+from starlette.middleware import Middleware
 
 from cnnviz.ui.server import startup
-from cnnviz.ui.shell import main
+from cnnviz.ui.shell import document, main
 
-app = st.App(main.__file__, lifespan=startup.lifespan)
+app = st.App(main.__file__, lifespan=startup.lifespan, middleware=[Middleware(document.Styled)])

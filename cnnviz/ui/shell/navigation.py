@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -16,7 +15,6 @@ from cnnviz.ui.widgets import controls, show
 if TYPE_CHECKING:
     from streamlit.navigation.page import StreamlitPage
 
-STYLE, STAGE = Path(__file__).with_name("style.css"), Path(__file__).with_name("stage.css")
 ICON = (
     "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'>"
     "<rect x='1' y='1' width='30' height='30' rx='6' fill='#0e0f12' stroke='#7d8490'/>"
@@ -53,7 +51,6 @@ def run() -> None:
     page = st.navigation(pages, expanded=True)
     link.arrive()  # the first run of a visit learns only now which page it is of
     st.logo(ICON, size="large")
-    st.html(f"<style>{STYLE.read_text()}{STAGE.read_text() if presenting else ''}</style>")
     if presenting:
         _stage([p for group in pages.values() for p in group], page)
     with st.sidebar:

@@ -2,7 +2,8 @@ import { make } from "../shared/element.js";
 import { mounted } from "../shared/mount.js";
 
 // Presenter mode's bar, and its keys, which are heard in the whole window unless what has the focus uses them: M opens the
-// sidebar as a drawer, arrows, PageUp and PageDown (a remote's) change pages, Escape shuts the drawer or ends the mode.
+// sidebar as a drawer, arrows, PageUp and PageDown (a remote's) change pages, Escape shuts the drawer or ends the mode. The mode's style hangs on a class of the document's
+// element; on the way to another page, the bar is built anew.
 
 const PRESSES = { ArrowLeft: "back", PageUp: "back", ArrowRight: "ahead", PageDown: "ahead", Escape: "out", m: "drawer" };
 const OPEN = "[data-baseweb=popover], [role=dialog], [role=listbox], [role=menu]";
@@ -74,6 +75,7 @@ function build(root) {
   lab.buttons.drawer.setAttribute("aria-expanded", "false");
   lab.element = make("div", { class: "stagebar", role: "toolbar", "aria-label": "Presenter mode" }, ...Object.values(lab.buttons));
   root.append(lab.element);
+  page.classList.add("cv-presenting");
   const ears = {
     keydown: (event) => hear(lab, event),
     focusin: (event) => touched(lab, event),
@@ -83,7 +85,7 @@ function build(root) {
   lab.watch = {
     disconnect: () => {
       for (const [kind, ear] of Object.entries(ears)) removeEventListener(kind, ear, true);
-      page.classList.remove("cv-drawer");
+      setTimeout(() => document.querySelector(".st-key-stage") || page.classList.remove("cv-presenting", "cv-drawer"), 200);
     },
   };
   return lab;
