@@ -13,9 +13,7 @@ class Heat(Protocol):
     """How warm each pixel is, (H, W) in 0..1, and left, top, width and height of these pixels in the photo."""
 
     @property
-    def values(self) -> np.ndarray: ...
-    @property
-    def box(self) -> tuple[float, float, float, float]: ...
+    def lying(self) -> tuple[np.ndarray, tuple[float, float, float, float]]: ...
 
 
 def size(value: object) -> int:

@@ -9,22 +9,26 @@ import functools
 import hashlib
 import importlib.util
 import io
+import math
 import os
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from cnnviz.options import RequestError
 
 MAX_BYTES = 32 * 2**20
 MAX_PIXELS = 50_000_000
+PIXELS = 2048**2  # of a photo with more of them, this many are kept: 12 MiB
 MAX_ASPECT = 100  # nets resize the short side, so a ribbon of 1 x 50,000 pixels would explode there
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+CROPS = ("centre", "pad", "squash")
+Crop = str | float  # one of CROPS, or where a crop lies along the longer side, 0..1
 
 
 class PhotoError(RequestError):
@@ -33,12 +37,17 @@ class PhotoError(RequestError):
 
 @dataclass(frozen=True)
 class Photo:
-    """An upright RGB photo: read-only pixels uint8 (H, W, 3), their digest, a name, and whether it is personal."""
+    """An upright RGB photo: read-only pixels uint8 (H, W, 3), their digest, a name, and whether it is personal.
+
+    `crop` is how it becomes the input of a network (see `with_crop`); any but "centre" is part of the digest, so that
+    every answer is remembered by it.
+    """
 
     pixels: np.ndarray = field(repr=False, compare=False)
     digest: str
     name: str = ""
     personal: bool = True
+    crop: Crop = field(default="centre", repr=False)
 
     @classmethod
     def open(
@@ -47,18 +56,21 @@ class Photo:
         *,
         name: str | None = None,
         side: int | None = None,
+        pixels: int | None = PIXELS,
     ) -> Photo:
-        """The photo in a path, bytes, binary file object or PIL image; `side` bounds its longer side in pixels.
+        """The photo in a path, bytes, binary file object or PIL image.
 
+        One of more than `pixels` pixels is reduced to that many, on pages, in Python and on the command line alike;
+        `pixels=None` keeps all. `side` bounds its longer side, too.
         Raises `PhotoError` for anything that is not a whole image of at most 32 MiB and 50 megapixels.
         """
         if isinstance(source, Image.Image):
             title = name or Path(str(getattr(source, "filename", "") or "")).name or "picture"
             _check_size(title, *source.size)
-            return cls.of(_reading(title, lambda: _upright(source.copy(), side)), title)
+            return cls.of(_reading(title, lambda: _upright(source.copy(), side, pixels)), title)
         data, title = _bytes_of(source, name)
         _check_bytes(data, title)
-        return cls.of(_reading(title, lambda: _decode(data, title, side)), title)
+        return cls.of(_reading(title, lambda: _decode(data, title, side, pixels)), title)
 
     @classmethod
     def of(cls, pixels: np.ndarray, name: str = "picture", personal: bool = True) -> Photo:
@@ -87,6 +99,16 @@ class Photo:
         """Width in pixels."""
         return int(self.pixels.shape[1])
 
+    def with_crop(self, crop: Crop) -> Photo:
+        """The same photo, of which a network gets another part, or which is made to fit its input another way.
+
+        "centre" is what the network's own preprocessing does; a number from 0 (left or top) to 1 (right or bottom) is
+        where the crop lies along the longer side; "pad" is the whole photo with a border in the mean colour; "squash"
+        is the whole photo without its proportions. Raises `PhotoError` for anything else.
+        """
+        way, pixels = parsed_crop(crop), self.digest.partition(" ")[0]
+        return replace(self, crop=way, digest=pixels if way == "centre" else f"{pixels} {way}")
+
     def image(self) -> Image.Image:
         """The pixels as a new PIL image, mode RGB."""
         return Image.fromarray(self.pixels)
@@ -95,6 +117,19 @@ class Photo:
 def samples() -> tuple[str, ...]:
     """Names of the sample photos, the first one being what the dashboard opens with."""
     return tuple(SAMPLES)
+
+
+def parsed_crop(crop: Crop) -> Crop:
+    """One of `CROPS`, or a place from 0 to 1, also where it is written as text; the middle is the centre."""
+    if crop in CROPS:
+        return crop
+    try:
+        place = float(crop)
+    except ValueError:
+        place = math.nan
+    if not 0 <= place <= 1:
+        raise PhotoError(f"There is no crop {crop!r}; choose {', '.join(CROPS)}, or a number from 0 to 1.")
+    return "centre" if place == 0.5 else place
 
 
 @functools.cache
@@ -183,23 +218,30 @@ def _reading(name: str, read: Callable[[], np.ndarray]) -> np.ndarray:
         raise PhotoError(f"{name} is damaged and cannot be read; save it again as JPEG or PNG.") from None
 
 
-def _decode(data: bytes, name: str, side: int | None) -> np.ndarray:
+def _decode(data: bytes, name: str, side: int | None, pixels: int | None) -> np.ndarray:
     with Image.open(io.BytesIO(data), formats=FORMATS) as image:  # reads the header only
         _check_size(name, *image.size)
-        if side is not None:
-            image.draft(None, (side, side))  # JPEG only: decodes at 1/2, 1/4 or 1/8, never below side
+        if (size := _reduced(image.size, side, pixels)) != image.size:
+            image.draft(None, size)  # JPEG only: decodes at 1/2, 1/4 or 1/8, never below that size
         image.load()  # of an animation, the first frame
-        return _upright(image, side)
+        return _upright(image, side, pixels)
 
 
-def _upright(image: Image.Image, side: int | None) -> np.ndarray:
-    """The image as RGB, turned the way its EXIF says, at most `side` long: uint8 (H, W, 3)."""
+def _reduced(size: tuple[int, int], side: int | None, pixels: int | None) -> tuple[int, int]:
+    """Width and height of the same shape, at most `side` long and of at most `pixels` pixels."""
+    width, height = size
+    share = min(1.0, (side or math.inf) / max(size), math.sqrt((pixels or math.inf) / (width * height)))
+    return size if share == 1 else (max(1, int(width * share + 1e-6)), max(1, int(height * share + 1e-6)))
+
+
+def _upright(image: Image.Image, side: int | None, pixels: int | None) -> np.ndarray:
+    """The image as RGB, turned the way its EXIF says, no larger than asked: uint8 (H, W, 3)."""
     turn = image.getexif().get(0x0112, 1)
     rgb = _rgb(image)
     if turn in TURNS:
         rgb = rgb.transpose(TURNS[turn])
-    if side is not None and max(rgb.size) > side:
-        rgb = ImageOps.contain(rgb, (side, side), Image.Resampling.LANCZOS)
+    if (size := _reduced(rgb.size, side, pixels)) != rgb.size:
+        rgb = rgb.resize(size, Image.Resampling.LANCZOS)
     return np.asarray(rgb)
 
 

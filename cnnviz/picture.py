@@ -83,11 +83,9 @@ def overlay(
 ) -> Image.Image:
     """The photo under its heat: (1 - opacity) x photo + opacity x colours, a PIL image of the photo's size.
 
-    With `alpha` "heat" the opacity of each place is multiplied by its heat, so that cold places stay the photo.
-
     `heat` is a Heatmap, laid over the pixels of the network's input while the rest of the photo fades to grey, or any
     (H, W) array in 0..1, stretched over the whole photo. `side` bounds the longer side of the result in pixels; heat
-    below the `threshold` is left out.
+    below the `threshold` is left out. With `alpha` "heat" the opacity of each place is multiplied by its heat.
     """
     if alpha not in ALPHAS:
         raise PictureError(f"The alpha of an overlay is {' or '.join(ALPHAS)}, not {alpha!r}.")
@@ -96,14 +94,13 @@ def overlay(
     scale = min(1.0, side / max(height, width)) if side else 1.0
     size = max(1, round(width * scale)), max(1, round(height * scale))
     canvas = resize(pixels, *size).astype(np.float32)
-    box = getattr(heat, "box", None)
-    values = np.asarray(heat if box is None else cast(Heat, heat).values, np.float32)
+    values, box = cast(Heat, heat).lying if hasattr(heat, "lying") else (np.asarray(heat, np.float32), None)
     if values.ndim != 2:
         raise PictureError(f"Heat has shape {values.shape}; give one map of shape (H, W).")
     left, top, across, down = (0, 0, width, height) if box is None else box
-    x, y = _within(left * scale, size[0] - 1), _within(top * scale, size[1] - 1)
-    right, low = _within((left + across) * scale, size[0]), _within((top + down) * scale, size[1])
-    right, low = max(right, x + 1), max(low, y + 1)
+    x, y = (max(0, min(n - 1, round(at * scale))) for at, n in zip((left, top), size, strict=True))
+    right = max(x + 1, min(size[0], round((left + across) * scale)))
+    low = max(y + 1, min(size[1], round((top + down) * scale)))
     warmth = resize(values, right - x, low - y)
     colours = colourise(warmth, colour_map)
     under = canvas[y:low, x:right]
@@ -280,10 +277,6 @@ def _faded(canvas: np.ndarray) -> np.ndarray:
 def _reach(values: np.ndarray) -> float:
     finite = values[np.isfinite(values)]
     return float(np.abs(finite).max()) if finite.size else 0.0
-
-
-def _within(place: float, high: int) -> int:
-    return max(0, min(high, round(place)))
 
 
 def _map(name: str) -> Colormap:

@@ -33,8 +33,12 @@ def call(function: str, *values: Any, **named: Any) -> str:
     return f"{function}({', '.join(given)})"
 
 
-def opened(photo: Photo, side: int | None = None) -> str:
-    """The expression that opens a photo again: a sample by its name, another by its file, at most `side` px."""
+def opened(photo: Photo, whole: bool = False) -> str:
+    """The expression that opens a photo again: a sample by its name, another by its file, with its crop.
+
+    `whole` keeps every pixel of a large one.
+    """
+    again = call("Photo.open", photo.name, **({"pixels": None} if whole else {}))
     if not photo.personal:
-        return call("Photo.sample", photo.name)
-    return call("Photo.open", photo.name, **({} if side is None else {"side": side}))
+        again = call("Photo.sample", photo.name)
+    return again if photo.crop == "centre" else f"{again}.{call('with_crop', photo.crop)}"

@@ -10,7 +10,7 @@ from cnnviz.photo import Photo
 from cnnviz.signal import examples, pictures, receptive, slide
 from cnnviz.ui.components import convlab
 from cnnviz.ui.components.convlab import field, link, stack
-from cnnviz.ui.session import current, photos, uploads, visit
+from cnnviz.ui.session import current, uploads, visit
 from cnnviz.ui.session.link import stand
 from cnnviz.ui.views import first_layer, labs
 from cnnviz.ui.views import receptive_fields as nets
@@ -127,7 +127,7 @@ def full_size() -> None:
     one = replace(made, weights=made.weights[[now["selected"]]], bias=made.bias[[now["selected"]]])
 
     def filtered() -> tuple[Photo, np.ndarray]:
-        large = Photo.open(file, name=file.name) if file else photo
+        large = Photo.open(file, name=file.name, pixels=None) if file else photo
         return large, one.maps(pictures.looked_at(large.pixels, made.channels))[0]
 
     # compute and show
@@ -143,7 +143,7 @@ def full_size() -> None:
             "convolution-full",
             picture=lambda: slide.painted(filtered()[1], now["look"], now["gain"]),
             array=lambda: filtered()[1] * np.float32(made.scale),
-            python=one.pytorch(examples.whole(large, None if file else photos.SIDE)),
+            python=one.pytorch(examples.whole(large, file is not None)),
             link="" if file else current.link("convolution", **{"lab-view": view, "lab": word}),
         )
 

@@ -85,7 +85,7 @@ def test_nothing_of_the_file_but_its_pixels_is_kept():
     kept = Photo.open(saved(image, "JPEG", exif=exif))
     assert b"at home" not in saved(kept.image(), "JPEG")
     assert not kept.image().getexif()
-    assert set(vars(kept)) == {"pixels", "digest", "name", "personal"}
+    assert set(vars(kept)) == {"pixels", "digest", "name", "personal", "crop"}
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
@@ -298,3 +298,27 @@ GOOD = [
     saved(Image.fromarray(scene()).convert("P"), "GIF"),
     saved(Image.fromarray(scene()).convert("CMYK"), "TIFF", compression="tiff_lzw"),
 ]
+
+
+def test_another_crop_is_another_question_and_the_centre_is_the_first_again():
+    photo = Photo.sample("cat")
+    ways = [photo.with_crop(way) for way in ("pad", "squash", 0, 0.25, "1")]
+    assert len({photo.digest, *(way.digest for way in ways)}) == 6
+    assert [way.crop for way in ways] == ["pad", "squash", 0.0, 0.25, 1.0]
+    assert all(way.pixels is photo.pixels for way in ways)
+    for way in ways:
+        assert way.with_crop("centre") == way.with_crop(0.5) == photo
+        assert way.with_crop("pad").digest == photo.with_crop("pad").digest
+    for wrong in ("left", 1.5, -0.1, float("nan"), ""):
+        with pytest.raises(PhotoError, match="choose centre, pad, squash, or a number from 0 to 1"):
+            photo.with_crop(wrong)
+
+
+@pytest.mark.parametrize("size", [(9000, 600), (600, 9000), (3000, 2500)])
+def test_a_photo_of_many_pixels_keeps_its_shape_and_as_many_as_its_memory_has_room_for(size):
+    image = Image.new("RGB", size)
+    opened = Photo.open(image)
+    assert opened.width / opened.height == pytest.approx(size[0] / size[1], rel=0.005)
+    assert opened.width * opened.height == pytest.approx(photos.PIXELS, rel=0.005)
+    assert Photo.open(opened.image()).pixels.shape == opened.pixels.shape  # once is enough
+    assert (Photo.open(image, pixels=None).width, Photo.open(image, pixels=None).height) == size

@@ -111,7 +111,7 @@ def test_opacity_zero_is_the_photo_and_one_is_the_heat():
 
 def test_what_the_net_never_saw_is_grey():
     photo = Photo.sample("cat")
-    heat = SimpleNamespace(values=np.ones((10, 10), np.float32), box=(75, 0, 300, 300))
+    heat = SimpleNamespace(lying=(np.ones((10, 10), np.float32), (75, 0, 300, 300)))
     drawn = np.asarray(picture.overlay(photo, heat, 1.0)).astype(int)
     inside = drawn[:, 75:375]
     assert (inside == picture.colourise(np.ones((1, 1)))[0, 0]).all()
@@ -121,7 +121,7 @@ def test_what_the_net_never_saw_is_grey():
 
 @pytest.mark.parametrize("box", [(0, 0, 451, 300), (450, 299, 1, 1), (-3, -3, 500, 500), (10.4, 3.6, 99.2, 99.2)])
 def test_boxes_at_the_rim_do_no_harm(box):
-    heat = SimpleNamespace(values=np.ones((10, 10), np.float32), box=box)
+    heat = SimpleNamespace(lying=(np.ones((10, 10), np.float32), box))
     assert picture.overlay(Photo.sample("cat"), heat, side=100).size == (100, 67)
 
 

@@ -43,4 +43,7 @@ def test_a_photo_is_opened_by_its_sample_or_its_file():
             return name, how
 
     assert eval(script.opened(own), {"Photo": Opening}) == (own.name, {})
-    assert eval(script.opened(own, 64), {"Photo": Opening}) == (own.name, {"side": 64})
+    assert eval(script.opened(own, whole=True), {"Photo": Opening}) == (own.name, {"pixels": None})
+    for crop in ("pad", 0.25):
+        again = eval(script.opened(Photo.sample("coffee").with_crop(crop)), {"Photo": Photo})
+        assert again == Photo.sample("coffee").with_crop(crop)

@@ -24,6 +24,7 @@ class Heatmap:
     clip     the quantile of the warm places that counts as the hottest
     other    the label of the second class of `goal`, where there is one
     options  the method's options it was made with
+    padding  how many pixels of `seen` are border and no photo: left, top, right, bottom
     top      the raw value that is drawn as heat 1, for maps on one scale; below `reach`: the map's own `reach`
     """
 
@@ -40,6 +41,7 @@ class Heatmap:
     clip: float = 1.0
     other: str = ""
     options: Options | None = None
+    padding: tuple[int, int, int, int] = (0, 0, 0, 0)
     top: float = 0.0
 
     @property
@@ -73,6 +75,23 @@ class Heatmap:
             heat *= reach / self.top
         heat.setflags(write=False)
         return heat
+
+    @property
+    def window(self) -> tuple[slice, slice]:
+        """The rows and columns of `values` that are photo: all of them, but for the border of a padded photo."""
+        (height, width), (left, top, right, bottom) = self.seen.shape[:2], self.padding
+        return slice(top, height - bottom), slice(left, width - right)
+
+    @property
+    def lying(self) -> tuple[np.ndarray, tuple[float, float, float, float]]:
+        """The heat that lies on the photo, float32 (h, w) in 0..1, and its left, top, width and height there."""
+        if not any(self.padding):
+            return self.values, self.box
+        (height, width), (rows, columns), (left, top, wide, high) = self.seen.shape[:2], self.window, self.box
+        across, down = wide / width, high / height  # photo pixels per pixel of the input
+        values = self.values[rows, columns]
+        place = left + columns.start * across, top + rows.start * down
+        return values, (*place, values.shape[1] * across, values.shape[0] * down)
 
 
 @dataclass(frozen=True)

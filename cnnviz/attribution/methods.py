@@ -111,6 +111,7 @@ def heatmap(
     *,
     other: str = "",
     given: Options | None = None,
+    padding: tuple[int, int, int, int] = (0, 0, 0, 0),
 ) -> Heatmap:
     """The frozen result of what `explain` returned with the options `given`; `other` labels the second class."""
     raw, weights, score = found
@@ -129,6 +130,7 @@ def heatmap(
         clip=0.99 if pixels else 1.0,
         other=other,
         options=given,
+        padding=padding,
     )
 
 

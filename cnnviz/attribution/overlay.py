@@ -38,7 +38,8 @@ def overlay(
     Regions have heat from the `threshold`, or from Otsu's threshold where it is 0. `seen` draws the network's input
     alone. Where the `strokes` of a brush erased the photo there is no heat, but a plain veil.
     """
-    left, top, across, down = (float(n) for n in heat.box)
+    values, box = (heat.values, heat.box) if seen else heat.lying
+    left, top, across, down = (float(n) for n in box)
     if seen:
         height, width = heat.seen.shape[:2]
         grow = max(1, -(-GRAIN // max(height, width)))
@@ -53,17 +54,27 @@ def overlay(
     pixels, grain = np.array(drawn, np.float32), max(1.0, max(drawn.size) / GRAIN)
     if contours and x1 > x0 and y1 > y0:
         part = pixels[y0:y1, x0:x1]
-        part += _contours(picture.resize(heat.values, x1 - x0, y1 - y0), 1.5 * grain)[..., None] * (255 - part)
+        part += _contours(picture.resize(values, x1 - x0, y1 - y0), 1.5 * grain)[..., None] * (255 - part)
     if strokes and x1 > x0 and y1 > y0:
-        pixels[y0:y1, x0:x1][masks(checked(strokes), (y1 - y0, x1 - x0))[-1]] = VEIL
+        pixels[y0:y1, x0:x1][_erased(strokes, heat, seen, (y1 - y0, x1 - x0))] = VEIL
     if boxes:
         found = regions(heat, Threshold(level=threshold or None)).boxes
-        for place, box in reversed([*enumerate(found)]):
-            columns = (x0 + (n - left) / across * (x1 - x0) for n in (box.left, box.left + box.width))
-            rows = (y0 + (n - top) / down * (y1 - y0) for n in (box.top, box.top + box.height))
+        for place, one in reversed([*enumerate(found)]):
+            columns = (x0 + (n - left) / across * (x1 - x0) for n in (one.left, one.left + one.width))
+            rows = (y0 + (n - top) / down * (y1 - y0) for n in (one.top, one.top + one.height))
             colour, strong = OTHER if place else FIRST
             _frame(pixels, [round(n) for n in columns], [round(n) for n in rows], round(2 * grain), colour, strong)
     return Image.fromarray(np.rint(pixels).astype(np.uint8))
+
+
+def _erased(strokes: Sequence[Stroke], heat: Heatmap, seen: bool, shape: tuple[int, int]) -> np.ndarray:
+    """Where strokes erased the photo, bool (H, W); of a padded one without its border, unless drawn as `seen`."""
+    if seen or not any(heat.padding):
+        whole: np.ndarray = masks(checked(strokes), shape)[-1]
+        return whole
+    inside = masks(checked(strokes), heat.seen.shape[:2])[-1][heat.window]
+    erased: np.ndarray = picture.resize(inside.astype(np.float32), shape[1], shape[0]) > 0.5
+    return erased
 
 
 def _contours(values: np.ndarray, width: float) -> np.ndarray:

@@ -37,7 +37,10 @@ class Box:
 
 @dataclass(frozen=True)
 class Regions:
-    """The regions of a map, the largest total heat first; `mask` is bool (H, W) over the network's input."""
+    """The regions of a map, the largest total heat first; `mask` is bool (H, W) over the network's input.
+
+    A padded photo's border is no part of it.
+    """
 
     level: float
     mask: np.ndarray
@@ -56,7 +59,8 @@ def regions(heat: Heatmap, threshold: Threshold | None = None) -> Regions:
     """The pieces of a map that are warmer than a threshold."""
     chosen, values = threshold or Threshold(), heat.values
     level = otsu(values) if chosen.level is None else chosen.level
-    warm = (values >= level) & (values > 0)
+    warm = np.zeros_like(values, bool)
+    warm[heat.window] = ((values >= level) & (values > 0))[heat.window]
     count, pieces, facts, _ = cv2.connectedComponentsWithStats(warm.astype(np.uint8), connectivity=8)
     left, top, width, height = heat.box
     across, down = width / warm.shape[1], height / warm.shape[0]  # photo pixels per pixel the net saw
@@ -98,9 +102,9 @@ def cut_out(photo: Photo, heat: Heatmap, found: Regions) -> np.ndarray:
     """
     if not found.boxes:
         raise RequestError("No region is above the threshold; lower it.")
-    left, top, width, height = heat.box
+    _, (left, top, width, height) = heat.lying
     size = (max(1, round(width)), max(1, round(height)))
-    inside = cv2.resize(found.mask.astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
+    inside = cv2.resize(found.mask[heat.window].astype(np.float32), size, interpolation=cv2.INTER_LINEAR)
     alpha = np.zeros(photo.pixels.shape[:2], np.uint8)
     x, y = max(0, round(left)), max(0, round(top))
     area = alpha[y : y + size[1], x : x + size[0]]
@@ -115,7 +119,7 @@ def caption(heat: Heatmap) -> str:
     about = heat.subject
     if not np.isfinite(heat.raw).all():
         return f"Heat map of {about}: NaN, see the warnings."
-    values = heat.values
+    values, _ = heat.lying
     if values.max() <= 0:
         return f"Heat map of {about}: nothing above 0."
     level = float(values.mean())

@@ -65,6 +65,7 @@ def manifest(cases: Sequence[PhotoReport], model: Model, options: Options | None
         "layer": heats[0].layer if heats else None,
         "photos": [
             {"name": name, "digest": case.photo.digest, "class": case.heat.label, "caption": caption(case.heat)}
+            | ({} if case.photo.crop == "centre" else {"crop": str(case.photo.crop)})
             for name, case in zip(_names(c.photo.name for c in cases), cases, strict=True)
         ],
     }

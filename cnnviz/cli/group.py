@@ -13,7 +13,7 @@ import click
 
 from cnnviz import __version__, settings
 from cnnviz.cli.output import progress
-from cnnviz.photo import Photo
+from cnnviz.photo import Photo, parsed_crop
 
 if TYPE_CHECKING:
     from cnnviz.runtime.engine import Engine
@@ -38,6 +38,14 @@ MODEL = click.option("--model", "key", required=True, metavar="KEY", help="A key
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 NPY = click.option("--npy", is_flag=True, help="Also write the array, float32, beside the image.")
 PHOTO = click.Path(path_type=Path)
+CROP = click.option(
+    "--crop",
+    default="centre",
+    show_default=True,
+    metavar="centre|0..1|pad|squash",
+    callback=lambda context, _, value: parsed_crop(value),
+    help="What the network gets of a photo: the centre; a crop that far along the longer side; all of it.",
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, invoke_without_command=True)

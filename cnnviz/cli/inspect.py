@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from cnnviz.cli.group import DEVICE, JSON, MODEL, PHOTO, command, engine_for, look_for, shown, weights_of
+from cnnviz.cli.group import CROP, DEVICE, JSON, MODEL, PHOTO, command, engine_for, look_for, shown, weights_of
 from cnnviz.cli.output import count, document, progress, table
 from cnnviz.models import catalog
-from cnnviz.photo import Photo
+from cnnviz.photo import Crop, Photo
 from cnnviz.probability import percent
 
 
@@ -60,19 +60,24 @@ def layers(context: click.Context, key: str, size: int | None, as_json: bool) ->
 @click.argument("photos", nargs=-1, required=True, type=PHOTO, metavar="PHOTO...")
 @MODEL
 @click.option("--top", type=click.IntRange(1), default=5, show_default=True, help="How many classes.")
+@CROP
 @JSON
 @DEVICE
 @click.pass_context
-def predict(context: click.Context, photos: Sequence[Path], key: str, top: int, as_json: bool) -> None:
+def predict(context: click.Context, photos: Sequence[Path], key: str, top: int, crop: Crop, as_json: bool) -> None:
     """Predict the most probable classes of photos."""
     look_for(photos)
     engine = engine_for(context, key)
-    answers = [engine.predict(key, Photo.open(path), top) for path in photos]
+    answers = [engine.predict(key, Photo.open(path).with_crop(crop), top) for path in photos]
     if as_json:
         kept = ("index", "label", "probability")
         return document(
             [
-                {"photo": str(path), "predictions": [{name: getattr(one, name) for name in kept} for one in answer]}
+                {
+                    "photo": str(path),
+                    **({"crop": crop} if crop != "centre" else {}),
+                    "predictions": [{name: getattr(one, name) for name in kept} for one in answer],
+                }
                 for path, answer in zip(photos, answers, strict=True)
             ]
         )

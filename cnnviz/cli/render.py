@@ -8,11 +8,23 @@ from typing import Any
 
 import click
 
-from cnnviz.cli.group import DEVICE, MODEL, NPY, PHOTO, command, device_of, engine_for, look_for, shown, weights_of
+from cnnviz.cli.group import (
+    CROP,
+    DEVICE,
+    MODEL,
+    NPY,
+    PHOTO,
+    command,
+    device_of,
+    engine_for,
+    look_for,
+    shown,
+    weights_of,
+)
 from cnnviz.cli.output import knob_options, passable, progress, targets, write
 from cnnviz.feature_vis.recipes import Ascent
 from cnnviz.options import RequestError
-from cnnviz.photo import Photo
+from cnnviz.photo import Crop, Photo
 
 
 @command
@@ -27,6 +39,7 @@ from cnnviz.photo import Photo
     "--alpha", default="heat", show_default=True, type=click.Choice(("heat", "uniform")),
     help="Opacity of the map: growing with the heat, or uniform.",
 )  # fmt: skip
+@CROP
 @click.option("--out", required=True, type=PHOTO, help="An image file; for several photos a folder.")
 @NPY
 @DEVICE
@@ -41,6 +54,7 @@ def heatmap(
     settings: tuple[str, ...],
     versus: str | None,
     alpha: str,
+    crop: Crop,
     out: Path,
     npy: bool,
 ) -> None:
@@ -57,30 +71,38 @@ def heatmap(
 
     for path, target in zip(photos, places, strict=True):
         given = dict(setting.partition("=")[::2] for setting in settings)
-        photo = Photo.open(path)
+        photo = Photo.open(path).with_crop(crop)
         heat = engine.heatmap(key, photo, wanted, layer, method, given, versus=versus)
         drawn = picture.overlay(photo, heat, picture.OPACITY if alpha == "heat" else 0.5, alpha=alpha)
         write(target, drawn, heat.values if npy else None)
-        click.echo(f"{shown(path)}: {heat.label}, {heat.method} at {heat.layer}, in {shown(target)}")
+        click.echo(f"{shown(path)}: {heat.label}, {heat.method} at {heat.layer}{_told(crop)}, in {shown(target)}")
 
 
 @command
 @click.argument("photo", type=PHOTO)
 @MODEL
 @click.option("--layer", required=True, metavar="NAME", help="A layer that `layers` lists.")
+@CROP
 @click.option("--out", required=True, type=PHOTO, help="An image file.")
 @NPY
 @DEVICE
 @click.pass_context
-def activations(context: click.Context, photo: Path, key: str, layer: str, out: Path, npy: bool) -> None:
+def activations(context: click.Context, photo: Path, key: str, layer: str, crop: Crop, out: Path, npy: bool) -> None:
     """Show all feature maps of a layer side by side."""
     (target,) = targets([photo], out)
-    opened = Photo.open(photo)
+    opened = Photo.open(photo).with_crop(crop)
     found = engine_for(context, key).activations(key, opened, layer)
     from cnnviz import picture
 
     write(target, picture.mosaic(found.maps), found.maps if npy else None)
-    click.echo(f"{shown(photo)}: {' x '.join(map(str, found.maps.shape))} at {found.layer}, in {shown(target)}")
+    click.echo(
+        f"{shown(photo)}: {' x '.join(map(str, found.maps.shape))} at {found.layer}{_told(crop)}, in {shown(target)}"
+    )
+
+
+def _told(crop: Crop) -> str:
+    """The words for a crop, where it is another than the network's own."""
+    return "" if crop == "centre" else f", crop {crop}"
 
 
 @command

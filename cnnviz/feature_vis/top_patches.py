@@ -62,7 +62,7 @@ def patches(
     names: list[str] = []
     for i, source in enumerate(photos):
         try:
-            photo = source if isinstance(source, Photo) else Photo.open(source, side=1024)
+            photo = source if isinstance(source, Photo) else Photo.open(source, pixels=1024**2)
         except PhotoError:
             continue
         with torch.no_grad():

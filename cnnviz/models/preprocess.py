@@ -1,4 +1,4 @@
-"""From photo to network input, and back to the place in the photo: resize, crop, scale, normalise."""
+"""From photo to network input, and back to the place in the photo: resize, crop or pad, scale, normalise."""
 
 from __future__ import annotations
 
@@ -24,6 +24,9 @@ RESAMPLE = {
 }
 
 
+FITS = ("crop", "pad", "squash")
+
+
 class PreprocessError(RequestError):
     """A card or an option asks for a preprocessing that does not exist."""
 
@@ -34,6 +37,9 @@ class Preprocess:
 
     `resize` is the length of the shorter side (the photo keeps its proportions) or (height, width) (it does not);
     `crop` is the side of the centre square or (height, width). One channel means luminance.
+    `fit` is how a photo of another shape fits: "crop" cuts that square out of the resized photo, `at` of the way along
+    its longer side; "pad" resizes the whole photo into the square and fills the rest with the mean colour; "squash"
+    resizes it to the square without keeping its proportions. What a `Photo` asks for by its own `crop` goes first.
     """
 
     resize: int | tuple[int, int] = 256
@@ -42,6 +48,12 @@ class Preprocess:
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
     interpolation: str = "bilinear"
     channels: int = 3
+    fit: str = "crop"
+    at: float = 0.5
+
+    def __repr__(self) -> str:
+        """All values, of `fit` and `at` those that are set: keys on disk are made of it."""
+        return f"Preprocess({', '.join(f'{name}={value!r}' for name, value in self.card().items())})"
 
     def __post_init__(self) -> None:
         sides = (*_pair(self.resize), *_pair(self.crop))
@@ -57,24 +69,39 @@ class Preprocess:
             raise PreprocessError("Give 1 or 3 channels, and for each one mean and one standard deviation.")
         if not all(math.isfinite(m) for m in self.mean) or not all(0 < s < math.inf for s in self.std):
             raise PreprocessError(f"Means {self.mean} and deviations {self.std} have to be finite, deviations above 0.")
+        if self.fit not in FITS or isinstance(self.at, str) or not 0 <= self.at <= 1:
+            raise PreprocessError(f"A fit is one of {', '.join(FITS)}, and at a number from 0 to 1; correct them.")
 
     @property
     def size(self) -> tuple[int, int, int]:
         """The shape of the network's input without the batch: (C, H, W)."""
         return (self.channels, *_pair(self.crop))
 
+    def of(self, photo: Photo) -> Preprocess:
+        """The same preprocessing with the crop that the photo asks for."""
+        if photo.crop == "centre":
+            return self
+        if isinstance(photo.crop, str):
+            return dataclasses.replace(self, fit=photo.crop)
+        return dataclasses.replace(self, fit="crop", at=photo.crop)
+
     def see(self, photo: Photo) -> np.ndarray:
         """The pixels of the network's input, uint8 (H, W, 3); three equal channels where it takes luminance only."""
         image = Image.fromarray(photo.pixels)
         if self.channels == 1:
             image = image.convert("L")
-        height, width = self._resized(image.height, image.width)
+        height, width, top, left = self.of(photo)._laid(image.height, image.width)
         crop_height, crop_width = _pair(self.crop)
         resample = RESAMPLE[self.interpolation]
         if (height, width) != (image.height, image.width):
             image = image.resize((width, height), resample)
-        left, top = _middle(width, crop_width), _middle(height, crop_height)
-        image = image.crop((left, top, left + crop_width, top + crop_height))
+        if top < 0 or left < 0:
+            mean = tuple(round(255 * m) for m in self.mean)
+            ground = Image.new(image.mode, (crop_width, crop_height), mean if len(mean) > 1 else mean[0])
+            ground.paste(image, (-left, -top))
+            image = ground
+        else:
+            image = image.crop((left, top, left + crop_width, top + crop_height))
         return np.array(image.convert("RGB"))
 
     def tensor(self, seen: np.ndarray) -> torch.Tensor:
@@ -87,17 +114,26 @@ class Preprocess:
         return pixels.float().div_(255).sub_(mean).div_(std)[None]  # (1, C, H, W)
 
     def box(self, photo: Photo) -> tuple[float, float, float, float]:
-        """The part of the photo that is the network's input: (left, top, width, height) in the photo's own pixels."""
+        """The part of the photo that is the network's input: (left, top, width, height) in the photo's own pixels.
+
+        Of a padded photo it reaches beyond the photo, as its border does: see `padding`.
+        """
         full_height, full_width = photo.pixels.shape[:2]
-        height, width = self._resized(full_height, full_width)
+        height, width, top, left = self.of(photo)._laid(full_height, full_width)
         crop_height, crop_width = _pair(self.crop)
         across, down = full_width / width, full_height / height  # photo pixels per resized pixel
-        left, top = _middle(width, crop_width) * across, _middle(height, crop_height) * down
-        return left, top, crop_width * across, crop_height * down
+        return left * across, top * down, crop_width * across, crop_height * down
+
+    def padding(self, photo: Photo) -> tuple[int, int, int, int]:
+        """How wide the border is on the left, top, right and bottom of the network's input; 0 where none is."""
+        height, width, top, left = self.of(photo)._laid(*photo.pixels.shape[:2])
+        crop_height, crop_width = _pair(self.crop)
+        return max(0, -left), max(0, -top), max(0, crop_width - width + left), max(0, crop_height - height + top)
 
     def card(self) -> dict[str, object]:
-        """The preprocessing as plain values for a card.json; `Preprocess.parse` reads them back."""
-        return dataclasses.asdict(self)
+        """The preprocessing as plain values for a card.json, `fit` and `at` where they are set; `parse` reads it."""
+        usual = {"fit": "crop", "at": 0.5}
+        return {name: value for name, value in vars(self).items() if name not in usual or value != usual[name]}
 
     @classmethod
     def parse(cls, card: object) -> Preprocess:
@@ -117,8 +153,21 @@ class Preprocess:
         except (TypeError, ValueError) as error:
             raise PreprocessError(f"The card's preprocess cannot be used ({error}); correct the card.") from None
 
+    def _laid(self, full_height: int, full_width: int) -> tuple[int, int, int, int]:
+        """Height and width of the whole photo at the scale of the input, and the top and left of its part of it."""
+        height, width = self._resized(full_height, full_width)
+        down, across = (0.5, self.at) if full_width >= full_height else (self.at, 0.5)
+        crop_height, crop_width = _pair(self.crop)
+        return height, width, _start(height, crop_height, down), _start(width, crop_width, across)
+
     def _resized(self, height: int, width: int) -> tuple[int, int]:
-        """Height and width of the whole photo at the scale the net sees it."""
+        """Height and width of the whole photo at the scale of the input."""
+        crop_height, crop_width = _pair(self.crop)
+        if self.fit == "squash":
+            return crop_height, crop_width
+        if self.fit == "pad":
+            share = min(crop_height / height, crop_width / width)
+            return max(1, round(height * share)), max(1, round(width * share))
         if isinstance(self.resize, tuple):
             return self.resize
         short, long = sorted((height, width))
@@ -130,6 +179,6 @@ def _pair(size: int | tuple[int, int]) -> tuple[int, int]:
     return size if isinstance(size, tuple) else (size, size)
 
 
-def _middle(full: int, crop: int) -> int:
+def _start(full: int, crop: int, at: float) -> int:
     # round, not //: torchvision's centre crop rounds halves to even
-    return round((full - crop) / 2)
+    return round((full - crop) * at)

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -65,7 +66,7 @@ def heatmaps(
 
     def compute(missing: tuple[Target, ...], told: Progress | None) -> list[Heatmap]:
         forward, seen = backend.forward(model, photo, layer), backend.seen(model, photo)
-        box = model.preprocess.box(photo)
+        box, padding = model.preprocess.box(photo), model.preprocess.padding(photo)
         if row.reads == "maps":
             with backend.computing():
                 answers = methods.read(method, forward, missing)
@@ -77,7 +78,7 @@ def heatmaps(
         return [
             methods.heatmap(
                 method, found, one, label(model.labels, one.target), layer, seen, box,
-                other=_other(model.labels, one), given=given,
+                other=_other(model.labels, one), given=given, padding=padding,
             )
             for one, found in zip(missing, answers, strict=True)
         ]  # fmt: skip
@@ -138,7 +139,8 @@ def ladder(
     wanted = [Target(backend.target(key, photo, t), second, against) for t in targets]
 
     def compute() -> Ladder:
-        seen, x, box = backend.seen(model, photo), backend.tensor(model, photo), model.preprocess.box(photo)
+        seen, x = backend.seen(model, photo), backend.tensor(model, photo)
+        where: dict[str, Any] = {"box": model.preprocess.box(photo), "padding": model.preprocess.padding(photo)}
         with backend.computing():
             found = evidence(model.net, x, chosen, wanted)
         rows = []
@@ -149,7 +151,7 @@ def ladder(
                 answer = methods.array(raw), methods.array(weights), e.score
                 named = label(model.labels, one.target)
                 other = _other(model.labels, one)
-                maps.append(methods.heatmap(method, answer, one, named, layer, seen, box, other=other))
+                maps.append(methods.heatmap(method, answer, one, named, layer, seen, other=other, **where))
             rows.append(tuple(maps))
         return Ladder(chosen, tuple(one.target for one in wanted), tuple(rows))
 

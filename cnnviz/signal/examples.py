@@ -60,9 +60,9 @@ EXAMPLES = (
 )  # fmt: skip
 
 
-def whole(photo: Photo, side: int | None) -> str:
-    """The lines of Python that make `picture` of a photo as large as it is; of a person's own, at most `side` px."""
-    return script(f"picture = {opened(photo, side)}.image()", imports=["from cnnviz import Photo"])
+def whole(photo: Photo, every: bool = True) -> str:
+    """The lines of Python that make `picture` of a photo, with `every` pixel of a large one."""
+    return script(f"picture = {opened(photo, every)}.image()", imports=["from cnnviz import Photo"])
 
 
 def source(name: str, photo: Photo) -> str:
@@ -71,4 +71,4 @@ def source(name: str, photo: Photo) -> str:
     if name in TEACHING:
         return script(f"picture = Image.fromarray(pictures.TEACHING[{name!r}][1]())", imports=imports)
     imports.insert(2, "from cnnviz import Photo")
-    return script(f"picture = Image.fromarray(pictures.fitted({opened(photo, 2048)}))", imports=imports)
+    return script(f"picture = Image.fromarray(pictures.fitted({opened(photo)}))", imports=imports)

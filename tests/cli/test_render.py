@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cnnviz.photo import Photo
+from cnnviz.picture import OPACITY, overlay
 from cnnviz.runtime.engine import Engine
 
 KEY = "lecture/cats_gap"
@@ -70,3 +72,32 @@ def test_activations_are_one_mosaic_and_their_numbers(told, picture, tmp_path):
     assert (maps.dtype, maps.shape) == (np.float32, (64, 72, 72))
     with Image.open(out) as made:
         assert min(made.size) > 72
+
+
+@pytest.mark.parametrize("crop", ["centre", "0.1", "pad", "squash"])
+def test_every_crop_is_the_engines_in_pictures_numbers_and_words(told, document, tmp_path, rng, crop):
+    path, out = tmp_path / "wide.png", tmp_path / "o.png"
+    Image.fromarray(rng.integers(0, 256, (100, 900, 3), dtype=np.uint8)).save(path)
+    engine, photo = Engine(device="cpu"), Photo.open(path).with_crop(crop)
+    words = "" if crop == "centre" else f", crop {crop},"
+    _, said, _ = told("heatmap", path, "--model", KEY, "--crop", crop, "--out", out, "--npy")
+    assert words in said
+    heat = engine.heatmap(KEY, photo)
+    np.testing.assert_allclose(np.load(tmp_path / "o.npy"), heat.values, atol=1e-3)
+    np.testing.assert_allclose(
+        np.asarray(Image.open(out)), np.asarray(overlay(photo, heat, OPACITY, alpha="heat")), atol=2
+    )
+    _, said, _ = told("activations", path, "--model", KEY, "--layer", "conv1", "--crop", crop, "--out", out, "--npy")
+    assert words in said
+    np.testing.assert_allclose(np.load(tmp_path / "o.npy"), engine.activations(KEY, photo, "conv1").maps, atol=1e-3)
+    (found,) = document("predict", path, "--model", KEY, "--crop", crop)
+    assert found.get("crop", "centre") == photo.crop
+    assert [one["probability"] for one in found["predictions"]] == pytest.approx(
+        [one.probability for one in engine.predict(KEY, photo)]
+    )
+
+
+@pytest.mark.parametrize("command", ["heatmap", "activations"])
+def test_a_crop_that_is_none_is_refused_in_one_line(refused, picture, tmp_path, command):
+    err = refused(command, picture, "--model", KEY, "--layer", "conv1", "--crop", "left", "--out", tmp_path / "o.png")
+    assert "choose centre, pad, squash, or a number from 0 to 1" in err

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { contour, otsu, pieces, shades, spread } from "../../cnnviz/ui/components/camcanvas/model.js";
+import { contour, onPhoto, otsu, pieces, shades, spread } from "../../cnnviz/ui/components/camcanvas/model.js";
 import { engine, near } from "./engine.js";
 
 const numbers = engine("heat");
@@ -41,6 +41,13 @@ test("boxes are the engine's, the largest total heat first", () => {
     const found = pieces(Uint8Array.from(heat), height, width, level, 0.005);
     assert.deepEqual(found.map((b) => [b.left, b.top, b.right - b.left, b.low - b.top, b.area]), boxes.map((b) => b.slice(0, 5)));
     near(found.map((b) => b.sum / b.area / 255), boxes.map((b) => b[5]), 1e-6);
+  }
+});
+
+test("a padded photo's border has no boxes, as in the engine", () => {
+  for (const { heat, shape: [height, width], level, padding, boxes } of numbers.padded) {
+    const found = pieces(onPhoto(Uint8Array.from(heat), height, width, padding), height, width, level, 0.005);
+    assert.deepEqual(found.map((b) => [b.left, b.top, b.right - b.left, b.low - b.top, b.area]), boxes.map((b) => b.slice(0, 5)));
   }
 });
 

@@ -156,10 +156,22 @@ def _heat(rng: np.random.Generator) -> dict[str, Any]:
             found = regions(case, Threshold(level=(level - 0.5) / 255)).boxes
             rows = [(b.left, b.top, b.width, b.height, b.area, b.mean) for b in found]
             boxes.append({"heat": parted[-1]["heat"], "shape": (40, 60), "level": level, "boxes": rows})
+    padded = []
+    for padding in ((0, 10, 0, 12), (20, 0, 18, 0)):
+        left, top, _, _ = padding
+        case = Heatmap(
+            (heats[0] / 255).astype(np.float32), np.empty(0), 1, "cat", 1.0, "conv", "gradcam",
+            np.zeros((40, 60, 3), np.uint8), (float(-left), float(-top), 60.0, 40.0), Target(1), padding=padding,
+        )  # fmt: skip
+        found = regions(case, Threshold(level=39.5 / 255)).boxes
+        rows = [(b.left + left, b.top + top, b.width, b.height, b.area) for b in found]
+        one = {"heat": parted[0]["heat"], "shape": (40, 60), "level": 40, "padding": padding, "boxes": rows}
+        padded.append(one)
+    assert all(one["boxes"] for one in padded)
     for one in parted:
         one["warm"] = one["warm"].tolist()
     assert any(len(one["boxes"]) > 1 for one in boxes)
-    return {"spreads": spreads, "otsu": parted, "boxes": boxes}
+    return {"spreads": spreads, "otsu": parted, "boxes": boxes, "padded": padded}
 
 
 _HILLS = ((1.0, 12, 15, 40.0), (0.8, 28, 45, 60.0), (0.6, 8, 50, 12.0))

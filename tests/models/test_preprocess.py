@@ -117,3 +117,119 @@ def test_a_card_that_makes_no_sense_is_refused_in_one_sentence(card):
     with pytest.raises(PreprocessError) as caught:
         Preprocess.parse(card)
     assert "\n" not in str(caught.value)
+
+
+WAYS = ["centre", 0.0, 0.3, 1.0, "pad", "squash"]
+SHAPES = [(224, 224), (300, 500), (500, 300), (31, 2999), (2999, 31), (90, 400), (640, 427), (7, 5)]
+
+
+def laid_by_torchvision(image: Image.Image, way: str | float, resize: int, crop: int) -> Image.Image:
+    """The image as torchvision and Pillow crop, pad and squash it."""
+    from PIL import ImageOps
+    from torchvision.transforms import functional as tv
+
+    if way == "pad":
+        return ImageOps.pad(image, (crop, crop), Image.Resampling.BILINEAR, color=(124, 116, 104))
+    if way == "squash":
+        return tv.resize(image, [crop, crop])
+    whole = tv.resize(image, [resize])
+    if way == "centre":
+        return tv.center_crop(whole, [crop, crop])
+    room = (whole.height - crop, whole.width - crop)
+    at = (0.5, way) if image.width >= image.height else (way, 0.5)
+    return tv.crop(whole, round(room[0] * at[0]), round(room[1] * at[1]), crop, crop)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_every_crop_is_what_torchvision_and_pillow_make_of_the_photo(rng, way):
+    ours = Preprocess(256, 224)
+    for height, width in SHAPES:
+        photo = noise(rng, height, width)
+        expected = np.asarray(laid_by_torchvision(photo.image(), way, 256, 224))
+        assert np.array_equal(ours.see(photo.with_crop(way)), expected), (height, width)
+        if isinstance(way, str) and way != "centre":
+            assert np.array_equal(Preprocess(256, 224, fit=way).see(photo), expected)
+        elif way != "centre":
+            assert np.array_equal(Preprocess(256, 224, at=way).see(photo), expected)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("ours", [Preprocess(256, 224), Preprocess((300, 240), (224, 224)), Preprocess(64, (64, 48))])
+def test_a_dot_is_found_where_it_lies_under_every_crop(way, ours):
+    for height, width in [(300, 500), (500, 300), (320, 320), (200, 1000)]:
+        for y, x in [(0.5, 0.5), (0.1, 0.1), (0.5, 0.93), (0.93, 0.5)]:
+            pixels = np.zeros((height, width, 3), np.uint8)
+            row, column = int(y * height), int(x * width)
+            pixels[row - 9 : row + 10, column - 9 : column + 10] = 255
+            photo = Photo.of(pixels).with_crop(way)
+            seen = ours.see(photo)[..., 0].astype(float)
+            left, top, right, bottom = ours.padding(photo)
+            seen[:top], seen[:, :left] = 0, 0
+            seen[len(seen) - bottom :], seen[:, seen.shape[1] - right :] = 0, 0
+            if seen.max() < 20:
+                assert way not in ("pad", "squash")  # which show all of the photo
+                continue
+            rows, columns = np.nonzero(seen > seen.max() / 2)
+            edges = (min(rows), max(rows) + 1, min(columns), max(columns) + 1)
+            if edges[0] == 0 or edges[2] == 0 or edges[1] == seen.shape[0] or edges[3] == seen.shape[1]:
+                continue  # cut by the crop
+            from_left, from_top, wide, high = ours.box(photo)
+            across, down = wide / seen.shape[1], high / seen.shape[0]
+            assert abs(from_left + (edges[2] + edges[3]) / 2 * across - (column + 0.5)) <= across
+            assert abs(from_top + (edges[0] + edges[1]) / 2 * down - (row + 0.5)) <= down
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_what_was_seen_of_a_photo_and_its_border_are_where_the_way_back_says(way, channels):
+    ours = Preprocess(70, 64, (0.5,) * channels, (0.2,) * channels, channels=channels)
+    for height, width in SHAPES:
+        photo = Photo.of(np.full((height, width, 3), 255, np.uint8)).with_crop(way)
+        seen, (left, top, right, bottom) = ours.see(photo), ours.padding(photo)
+        photos_own = seen[top : len(seen) - bottom, left : seen.shape[1] - right]
+        assert (photos_own == 255).all()
+        assert (seen == 128).all(2).sum() == seen[..., 0].size - photos_own[..., 0].size  # the border: the mean colour
+        if not any((left, top, right, bottom)):
+            continue
+        x, y, wide, high = ours.box(photo)
+        across, down = wide / 64, high / 64
+        part = (x + left * across, y + top * down, photos_own.shape[1] * across, photos_own.shape[0] * down)
+        assert part == pytest.approx((0, 0, width, height), abs=1e-9)
+
+
+def test_the_border_is_nothing_to_the_network():
+    ours = Preprocess()
+    photo = Photo.of(np.full((100, 300, 3), 255, np.uint8)).with_crop("pad")
+    assert ours.tensor(ours.see(photo))[0, :, 0].abs().max() < 0.01  # the border, normalised
+
+
+KNOWN = {
+    Preprocess(): "Preprocess(resize=256, crop=224, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225), "
+    "interpolation='bilinear', channels=3)",
+    Preprocess((30, 40), (30, 30), HALF, HALF, "bicubic"): "Preprocess(resize=(30, 40), crop=(30, 30), "
+    "mean=(0.5, 0.5, 0.5), std=(0.5, 0.5, 0.5), interpolation='bicubic', channels=3)",
+    Preprocess(28, 28, (0.1,), (0.3,), channels=1): "Preprocess(resize=28, crop=28, mean=(0.1,), std=(0.3,), "
+    "interpolation='bilinear', channels=1)",
+}
+
+
+def test_keys_on_disk_and_cards_are_what_they_were_before_there_were_other_crops(engine):
+    from cnnviz.runtime.backend import ident_of
+
+    for ours, written in KNOWN.items():
+        assert repr(ours) == written
+        assert list(ours.card()) == ["resize", "crop", "mean", "std", "interpolation", "channels"]
+    assert engine.model("bundled/cats_dogs").fingerprint == "8dece32a5a9e6f08852e7869415800d44018fa0a"
+    photo = Photo.sample("cat")
+    assert photo.digest == "7edcfb69070683190fa90d6cc5208177"
+    assert repr(photo) == "Photo(digest='7edcfb69070683190fa90d6cc5208177', name='cat', personal=False)"
+    assert "fit" not in repr(ident_of(engine.model("bundled/cats_dogs")))
+
+
+def test_another_fit_is_part_of_the_key_and_of_the_card():
+    ours = Preprocess(fit="pad", at=0.25)
+    assert repr(ours).endswith("channels=3, fit='pad', at=0.25)")
+    assert Preprocess.parse(ours.card()) == ours
+    for card in ({"fit": "stretch"}, {"at": 2}, {"at": "left"}, {"at": float("nan")}, {"at": None}):
+        with pytest.raises(PreprocessError):
+            Preprocess.parse(card)

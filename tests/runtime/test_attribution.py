@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from cnnviz.attribution import forward
 from cnnviz.attribution.methods import METHODS
@@ -87,3 +88,26 @@ def test_the_maps_of_all_classes_at_once_are_those_of_the_method_that_was_asked(
             np.testing.assert_allclose(
                 maps, engine.heatmap(key, photo, target, method=method).raw, rtol=1e-3, atol=1e-6
             )
+
+
+def test_every_question_follows_the_crop_and_remembers_its_answer_by_it(engine, photo):
+    answers = {}
+    for crop in ("centre", 0.0, 1.0, "pad", "squash"):
+        own = photo.with_crop(crop)
+        heat = engine.heatmap(NET, own)
+        x = engine.model(NET).preprocess.tensor(engine.model(NET).preprocess.see(own))
+        with torch.no_grad():
+            logit = float(engine.model(NET).net(x))
+        assert engine.logits(engine.model(NET), own)[-1] == pytest.approx(logit, rel=1e-4, abs=1e-5)
+        assert engine.heatmap(NET, own) is heat
+        assert engine.heatmap(NET, photo.with_crop(crop)) is heat
+        assert [one.padding for row in engine.ladder(NET, own).rows for one in row] == [heat.padding] * len(
+            engine.stages(NET)
+        )
+        answers[crop] = (
+            logit, heat.raw.tobytes(), engine.activations(NET, own, "conv1").maps.tobytes(),
+            engine.faithfulness(NET, own, heat).deletion.tobytes(), engine.drill(NET, own).score,
+            engine.erase(NET, own, [[[0.5, 0.5, 0.2]]]).probabilities.tobytes(),
+        )  # fmt: skip
+    for parts in zip(*answers.values(), strict=True):
+        assert len(set(parts)) == len(answers)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from cnnviz.photo import Photo
+from cnnviz.photo import PIXELS, Photo
 from cnnviz.signal import examples, pictures
 from cnnviz.signal.convolve import convolve
 from cnnviz.signal.kernels import KERNELS, kernel
@@ -44,7 +45,10 @@ def test_the_lines_for_a_photo_open_it_as_the_lab_cuts_it(tmp_path, monkeypatch,
     own = Photo.open("mine.png")
     exec(examples.source("photo", own), scope)
     np.testing.assert_array_equal(np.asarray(scope["picture"]), pictures.fitted(own))
-    exec(examples.whole(own, 100), scope)
-    assert max(scope["picture"].size) == 100
-    exec(examples.whole(Photo.sample("coffee"), None), scope)
+    Image.new("RGB", (3000, 2000)).save("mine.png")
+    exec(examples.whole(own), scope)
+    assert scope["picture"].size == (3000, 2000)
+    exec(examples.whole(own, every=False), scope)
+    assert scope["picture"].width * scope["picture"].height <= PIXELS
+    exec(examples.whole(Photo.sample("coffee")), scope)
     np.testing.assert_array_equal(np.asarray(scope["picture"]), Photo.sample("coffee").pixels)

@@ -10,12 +10,11 @@ import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from cnnviz.photo import Photo, PhotoError, samples
+from cnnviz.photo import PIXELS, Photo, PhotoError, samples
 from cnnviz.ui.server import jobs, startup
 from cnnviz.ui.session.visit import Visit, this_visit, visit_id
 
 ROOM = 2**30  # bytes for the decoded photos of all visits together
-SIDE = 2048  # px: what is kept of an uploaded photo; 12 MiB each at most
 MOST = 24  # photos of a visit; `ROOM` bounds those of all visits together
 STORES = ("_mine", "_many")  # the photos of the sidebar, and those of the pages that take many
 DECODING = threading.BoundedSemaphore(2)  # 50 megapixels take 200 MiB while they are decoded
@@ -126,10 +125,10 @@ def own_photos() -> dict[str, Photo]:
     return dict(photo_store("_mine"))
 
 
-def decoded(file: Any, side: int) -> Photo:
-    """The photo in an uploaded file, its longer side at most `side` px. Raises `PhotoError` where it is none."""
+def decoded(file: Any, pixels: int = PIXELS) -> Photo:
+    """The photo in an uploaded file, of at most so many pixels. Raises `PhotoError` where it is none."""
     with DECODING:
-        return Photo.open(file, name=file.name, side=side)
+        return Photo.open(file, name=file.name, pixels=pixels)
 
 
 def add_photo(file: Any) -> None:
@@ -140,7 +139,7 @@ def add_photo(file: Any) -> None:
     store = photo_store("_mine")
     if len(store) >= MOST:
         raise PhotoError(f"{file.name}: {MOST} photos are kept at most; forget some first.")
-    taken = decoded(file, SIDE)
+    taken = decoded(file)
     name = next((n for n, p in list(store.items()) if p.digest == taken.digest), None)
     if name is None:
         st.session_state["_brought"] = count = st.session_state.get("_brought", 0) + 1

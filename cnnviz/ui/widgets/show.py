@@ -26,7 +26,7 @@ from cnnviz.probability import percent as percent
 from cnnviz.script import opened
 from cnnviz.ui.components.copier import copier
 from cnnviz.ui.server import startup
-from cnnviz.ui.session import current, photos
+from cnnviz.ui.session import current
 from cnnviz.ui.widgets import background
 from cnnviz.ui.widgets.feedback import ITSELF as ITSELF
 from cnnviz.ui.widgets.feedback import asked as asked
@@ -232,7 +232,7 @@ def copied(key: str, text: str, language: str | None = None, wrap_lines: bool = 
 
 def opening(photo: Photo) -> str:
     """The line of Python that opens a photo as this visit has it."""
-    return f"photo = cnnviz.{opened(photo, photos.SIDE)}"
+    return f"photo = cnnviz.{opened(photo)}"
 
 
 def _png(shown: np.ndarray | Image.Image | Photo) -> bytes:

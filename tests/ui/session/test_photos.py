@@ -1,8 +1,10 @@
 """Photos of a visit: kept small, bounded, the oldest visit giving way."""
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from cnnviz.photo import Photo, PhotoError
+from cnnviz.photo import PIXELS, Photo, PhotoError
 from cnnviz.ui.session import current, photos
 from cnnviz.ui.session.visit import Choices, LastQuestion, Visit
 
@@ -56,4 +58,25 @@ def test_a_large_upload_is_kept_small(monkeypatch):
     large.read, large.name = None, "large"
     photos.add_photo(large)
     photo = next(iter(photos.own_photos().values()))
-    assert max(photo.width, photo.height) == photos.SIDE
+    assert PIXELS * 0.99 < photo.width * photo.height <= PIXELS
+
+
+@pytest.mark.parametrize(("width", "height"), [(20_000, 200), (6000, 4000), (200, 9000), (3000, 3000), (640, 427)])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_a_photo_of_any_shape_is_the_same_in_the_page_and_on_the_command_line(
+    monkeypatch, tmp_path, engine, rng, kind, width, height
+):
+    small = rng.integers(0, 256, (max(2, height // 40), max(2, width // 40), 3), dtype=np.uint8)
+    path = tmp_path / f"shape.{kind.lower()}"
+    Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC).save(path, kind)
+    monkeypatch.setattr(current.st, "session_state", {})
+    with path.open("rb") as file:
+        photos.add_photo(file)
+    (taken,) = photos.own_photos().values()
+    opened = Photo.open(path)  # as the command line and a script open it
+    assert taken.digest == opened.digest
+    logits = [engine.logits(engine.model("lecture/cats_gap"), photo) for photo in (taken, opened)]
+    np.testing.assert_array_equal(*logits)
+    assert taken.pixels.nbytes <= 12 * 2**20
+    if width * height <= 2048**2:
+        assert (taken.width, taken.height) == (width, height)  # nothing is lost of a panorama that takes no room

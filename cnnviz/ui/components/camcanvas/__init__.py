@@ -187,6 +187,7 @@ def _map(photo: Photo, heat: Heatmap, caption: str) -> dict[str, Any]:
         "pictures": _stamp(photo, heat),
         "size": [photo.width, photo.height],
         "box": [left / photo.width, top / photo.height, width / photo.width, height / photo.height],
+        "padding": list(heat.padding),
         "heat": encode.text(np.rint(heat.values * 255)),
         "shape": list(heat.seen.shape[:2]),
         "raw": encode.floats(heat.raw) if heat.raw.size <= SMALL else "",

@@ -1,6 +1,6 @@
 // What is painted on the canvases: the photo, the heat over it, contours, boxes, and what was wiped away.
 import { controls } from "./look.js";
-import { contour, otsu, pieces, shades } from "./model.js";
+import { contour, onPhoto, otsu, pieces, shades } from "./model.js";
 import { frame } from "./panel.js";
 import { scaled } from "./scale.js";
 import { sharp } from "../shared/canvas.js";
@@ -52,7 +52,7 @@ function paint(cam, one, wide, most) {
   if (look.contours) outline(one, context, x, y, w, h);
   const strokes = data.stamp === cam.photoStamp ? [...cam.strokes, ...(cam.stroke ? [cam.stroke] : [])] : [];
   smear(strokes, context, x, y, w, h); // over the heat: there is none where nothing is
-  one.found = look.boxes ? pieces(one.heat, down, across, Math.max(1, Math.round((look.threshold || otsu(one.heat) / 255) * 255)), 0.005) : [];
+  one.found = look.boxes ? pieces(onPhoto(one.heat, down, across, data.padding), down, across, Math.max(1, Math.round((look.threshold || otsu(one.heat) / 255) * 255)), 0.005) : [];
   boxes(one, context, x, y, w, h);
   if (look.mode === "split") {
     context.fillStyle = "#fff";

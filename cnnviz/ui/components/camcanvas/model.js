@@ -53,6 +53,15 @@ export function pieces(heat, height, width, level, smallest) {
   return found.sort((p, q) => q.sum - p.sum);
 }
 
+/** The heat with none on the border of a padded photo, so many pixels wide: its pieces are of the photo alone. */
+export function onPhoto(heat, height, width, [left, top, right, bottom]) {
+  if (!(left || top || right || bottom)) return heat;
+  return heat.map((value, i) => {
+    const x = i % width, y = (i / width) | 0;
+    return x < left || y < top || x >= width - right || y >= height - bottom ? 0 : value;
+  });
+}
+
 /** The level that parts warm from cold best (Otsu), 0..255, as the engine's. */
 export function otsu(heat) {
   const counts = new Float64Array(256);

@@ -11,7 +11,7 @@ import streamlit as st
 from cnnviz import picture
 from cnnviz.script import PHOTO, Name, call, opened, script
 from cnnviz.ui.components.mapgrid import SORTED, SORTS, mapgrid, order
-from cnnviz.ui.session import current, photos, visit
+from cnnviz.ui.session import current, visit
 from cnnviz.ui.session.link import noted
 from cnnviz.ui.views import numbers
 from cnnviz.ui.views.activations.sides import Side, alike, reach
@@ -117,7 +117,7 @@ def python(sides: list[Side], sort: str, scope: str, most: float) -> str:
     lines, names = [], []
     for i, side in enumerate(sides):
         name = "shown" if not i else "second"
-        of = PHOTO if side.photo is sides[0].photo else Name(f"cnnviz.{opened(side.photo, photos.SIDE)}")
+        of = PHOTO if side.photo is sides[0].photo else Name(f"cnnviz.{opened(side.photo)}")
         lines.append(f"{name} = {call('engine.activations', side.key, of, side.shown.layer)}")
         names.append(name)
 

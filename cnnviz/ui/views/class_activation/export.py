@@ -9,7 +9,7 @@ import streamlit as st
 
 from cnnviz.script import HEAT, PHOTO, Name, call, opened, script
 from cnnviz.ui.components.camcanvas.look import Look
-from cnnviz.ui.session import current, photos
+from cnnviz.ui.session import current
 from cnnviz.ui.session.link import noted
 from cnnviz.ui.views.class_activation.beside import Question, Side
 from cnnviz.ui.views.class_activation.evidence import file_name
@@ -66,7 +66,7 @@ def python(sides: Sequence[Side], titles: Sequence[str], look: Look, erased: boo
         if one.photo == first.photo:
             photo = PHOTO
         elif ending:
-            lines.append(f"{photo} = cnnviz.{opened(one.photo, photos.SIDE)}")
+            lines.append(f"{photo} = cnnviz.{opened(one.photo)}")
         scaled = f".scaled({one.heat.top!r})" if one.heat.top else ""
         lines.append(f"{heat} = {call('engine.heatmap', one.key, photo, **_named(one.asked))}{scaled}")
         named.append(heat)

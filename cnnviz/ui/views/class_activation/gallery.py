@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MODE = "Many photos"  # what the page's switch says
 MOST = 200
-SIDE = 800  # px: what is kept of each photo
+PIXELS = 800**2  # what is kept of each photo
 THUMB = 300  # px
 
 
@@ -101,7 +101,7 @@ def _keep(file: Any) -> None:
     mine = photo_store("_many")
     if len(mine) >= MOST:
         raise PhotoError(f"{file.name}: {MOST} photos are the most; forget some first.")
-    photo = decoded(file, SIDE)
+    photo = decoded(file, PIXELS)
     put(mine, photo.digest, photo)
 
 

@@ -158,7 +158,7 @@ def _tile(engine: Engine, key: str, found: Patches, channel: int, n: int) -> np.
 
     name = found.photos[found.photo[channel, n]]
     try:
-        photo = Photo.sample(name) if name in samples() else Photo.open(Path(name), side=1024)
+        photo = Photo.sample(name) if name in samples() else Photo.open(Path(name), pixels=1024**2)
     except RequestError:  # gone since it was asked
         return np.full((SIDE, SIDE, 3), 128, np.uint8)
     seen = engine.model(key).preprocess.see(photo)
