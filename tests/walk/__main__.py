@@ -18,6 +18,7 @@ def main() -> int:
     parser.add_argument(
         "--keep", type=Path, default=Path("walk.jsonl"), help="where the actions that failed are written"
     )
+    parser.add_argument("--on", action="store_true", help="go on after a fault")
     parser.add_argument("--quiet", action="store_true", help="no line for each step")
     asked = parser.parse_args()
     told = (lambda line: None) if asked.quiet else (lambda line: print(line, flush=True))
@@ -35,10 +36,10 @@ def walked(server, asked, told) -> int:
             ways = walk.listed([*actions.read(asked.replay.read_text().splitlines())])
         else:
             ways = walk.chosen(seed, asked.steps)
-        report = walk.walk(server, ways, seed, told, asked.often)
+        report = walk.walk(server, ways, seed, told, asked.often, on=asked.on)
         print(report.told())
-        if report.fault:
-            failed = 1
+        failed |= bool(report.faults)
+        if report.faults and not asked.on:
             few = walk.shrunk(server, report)
             asked.keep.write_text("".join(f"{action.line()}\n" for action in few))
             print(f"shrunk to {len(few)} steps, in {asked.keep}:", *few, sep="\n  ")

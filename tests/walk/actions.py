@@ -13,7 +13,7 @@ from tests.walk.tab import Tab
 from tests.walk.tree import Node
 from tests.walk.widgets import ident, key, openable, plain, proto
 
-RARE = ("convolution", "gabor", "data", "train", "filters")  # pages that sample less of what matters to photos
+FEW = 4  # images of each class that a walk may draw
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,14 @@ def find(tab: Tab, name: str, kind: str = "") -> Node | None:
 
 def refused(tab: Tab, node: Node) -> bool:
     """Whether a walk keeps its hands off: downloads from elsewhere and real trainings."""
-    page, one = tab.address[0], proto(node)
-    icon = str(getattr(one, "icon", ""))
-    return (page == "train" and icon in (":material/play_arrow:", ":material/query_stats:")) or (
-        page == "data" and icon == ":material/download:" and node.kind == "button"
-    )
+    icon, label = str(getattr(proto(node), "icon", "")), str(getattr(proto(node), "label", ""))
+    if node.kind != "button":
+        return False
+    if tab.address[0] == "train":
+        return icon in (":material/play_arrow:", ":material/query_stats:") or "Draw" in label or "enerate" in label
+    count = find(tab, "circles-count")
+    many = count is not None and plain(tab.values[ident(count)]) > FEW
+    return tab.address[0] == "data" and (icon == ":material/download:" or (icon == ":material/draw:" and many))
 
 
 def of_selectbox(node: Node, tab: Tab, rng: Random) -> Action | None:
@@ -90,6 +93,8 @@ def of_number(node: Node, tab: Tab, rng: Random) -> Action | None:
     low = one.min if one.has_min else -2
     high = one.max if one.has_max else 70
     whole = one.data_type == one.INT
+    if key(node) == "circles-count":
+        high = FEW
     value = rng.choice([low, high, rng.uniform(low, high), min(high, low + 1), one.step])
     return Action("type", name_of(node), float(round(value) if whole else round(value, 4)))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,10 +13,13 @@ from cnnviz.inference.activations import Activations
 from cnnviz.inference.predict import Prediction
 from cnnviz.photo import Photo
 from cnnviz.runtime.engine import Engine
-from cnnviz.ui.components.mapgrid import BUDGET, SCOPES, reduced
+from cnnviz.ui.components.mapgrid import BUDGET, reduced
+from cnnviz.ui.server import startup
+from cnnviz.ui.views.activations import sides
 from cnnviz.ui.widgets import show
 from cnnviz.ui.widgets.predictions import percent
-from tests.walk.shown import Shown, among, at, distance, numbers
+from tests.walk import photos
+from tests.walk.shown import Shown, among, at, distance, numbers, own_photo
 from tests.walk.tab import Fault
 
 BARS = re.compile(r'<div role="list" class="cv-bars".*?</div></div>', re.S)
@@ -56,77 +60,103 @@ def home(shown: Shown, engine: Engine, photo: Photo) -> bool:
     return True
 
 
+@dataclass(frozen=True)
+class Side:
+    """One of the two that are compared: a network, a photo, a layer."""
+
+    net: str
+    photo: Photo
+    layer: str
+
+
+def second(shown: Shown, engine: Engine, first: Side) -> Side | None:
+    """What the lists say is compared with; None where nothing is."""
+    kind, value = shown.value("with"), shown.value("second")
+    if kind in (None, "Nothing") or value is None:
+        return None
+    if kind == "Photo":
+        own = photos.SHAPES.keys() & {str(value)}
+        return Side(first.net, own_photo(str(value)) if own else Photo.sample(str(value)), first.layer)
+    if kind == "Layer":
+        return Side(first.net, first.photo, str(value))
+    net = next(row.key for row in startup.rows() if row.title == value)
+    there = engine.map_layers(net)
+    return Side(net, first.photo, sides.counterpart(first.layer, engine.map_layers(first.net), there))
+
+
 def activations(shown: Shown, engine: Engine, photo: Photo) -> bool:
-    """The grid, its order and scale, the close-up, its numbers."""
-    grid, shelf = shown.told("maps"), shown.told("shelf-maps-tiles")
-    if grid is None or shelf is None or shown.old():
+    """The grids, their order and scale, the close-up, its numbers."""
+    grid = shown.told("maps")
+    if grid is None or shown.old():
         if grid is None and not shown.old():
             raise Fault("no maps, and no word of why")
         return False
-    net, layer = shown.net, grid["layer"]
-    if not str(shown.value("layer")).startswith(f"{layer} "):
-        raise Fault(f"layer: the grid is of {layer}, the list says {shown.value('layer')}")
-    if grid["subject"] != shelf["subject"]:
-        raise Fault("the grid's maps are of something else than its frame")
-    first = engine.activations(net, photo, layer)
-    shelved(shelf, 0, first, photo.name)
-    if len(shelf["pictures"]) > 1:
-        second = beside(shelf["pictures"][1]["name"], shown)
-        shelved(shelf, 1, engine.activations(net, second, layer), second.name)
-    scope = shown.value("scale")
-    if scope is not None and grid["scope"] != SCOPES[[*scopes(shown)].index(scope)]:
+    first = Side(shown.net, photo, grid["layer"])
+    if not str(shown.value("layer")).startswith(f"{first.layer} "):
+        raise Fault(f"layer: the grid is of {first.layer}, the list says {shown.value('layer')}")
+    other = second(shown, engine, first)
+    both = [first, *([other] if other else [])]
+    maps = [engine.activations(side.net, side.photo, side.layer) for side in both]
+    if other is None or maps[0].maps.shape == maps[1].maps.shape:
+        shelved(shown, "maps", maps, both)
+    else:
+        shelved(shown, "maps", maps[:1], both[:1])
+        shelved(shown, "maps-second", maps[1:], both[1:])
+    titles = {title: name for name, title in sides.SCOPES.items()}
+    scope = titles.get(shown.value("scale"), "")
+    if scope and grid["scope"] not in (scope, "all layers" if shown.has("maps-second") else scope):
         raise Fault(f"colour scale: the grid has {grid['scope']}, the buttons say {scope}")
-    channel = shown.value("channel")
-    if grid["chosen"] != channel:
+    staged = engine.all_activations(first.net, photo, engine.stages(first.net))
+    most = sides.reach(*maps, *staged)
+    if not shown.has("maps-second") and not np.isclose(grid["reach"], most, rtol=1e-3):
+        raise Fault(f"colour scale: all layers end at {most:.4g}, the grid at {grid['reach']:.4g}")
+    if (channel := shown.value("channel")) is not None and grid["chosen"] != channel:
         raise Fault(f"channel: the grid frames {grid['chosen']}, the field says {channel}")
-    close_up(shown, first, int(channel), grid["scope"])
+    close_up(shown, maps, int(grid["chosen"]), scope or grid["scope"], most)
     return True
 
 
-def scopes(shown: Shown) -> list[str]:
-    """The buttons that say what shares a colour scale."""
-    return [option.content for option in shown.widgets["scale"].sent.button_group.options]
+def shelved(shown: Shown, key: str, wanted: list[Activations], sides: list[Side]) -> None:
+    """What lies on the shelf for a grid is the engine's."""
+    grid, shelf = shown.told(key), shown.told(f"shelf-{key}-tiles")
+    if grid is None or shelf is None or grid["subject"] != shelf["subject"]:
+        raise Fault(f"the maps of the grid {key} are of something else than its frame")
+    if len(shelf["pictures"]) != len(wanted):
+        raise Fault(f"the grid {key} has {len(shelf['pictures'])} photos, asked are {len(wanted)}")
+    if shelf["count"] != len(wanted[0].maps) or shelf["shape"] != list(wanted[0].maps.shape[1:]):
+        raise Fault(f"the grid {key} has {shelf['count']} maps {shelf['shape']}, the layer {wanted[0].maps.shape}")
+    for sent, one, side in zip(shelf["pictures"], wanted, sides, strict=True):
+        if len(wanted) == 1 and key == "maps" and sent["name"] not in (side.photo.name, ""):
+            raise Fault(f"the grid's photo is called {sent['name']!r}, the one chosen {side.photo.name!r}")
+        for what in ("mean", "max", "alive"):
+            if not np.allclose(numbers(sent[what]), getattr(one, what), rtol=1e-4, atol=1e-5, equal_nan=True):
+                raise Fault(f"the grid's {what} of {side.photo.name} at {side.layer} is not the engine's")
+        if distance(at(sent["seen"]), one.seen) > 5:
+            raise Fault(f"the photo beside the grid is not {side.photo.name}")
+        small = reduced(np.nan_to_num(one.maps), BUDGET // len(wanted))
+        levels = numbers(sent["maps"], "u1").reshape(small.shape).astype(np.float32)
+        reach = numbers(shelf["reaches"])[:, None, None]
+        off = np.abs((levels - 128) / 127 * np.where(reach > 0, reach, 1) - small) > reach / 60 + 1e-5
+        if off.mean() > 0.001:
+            raise Fault(f"the grid's tiles of {side.photo.name} at {side.layer} are not the engine's maps")
 
 
-def beside(name: str, shown: Shown) -> Photo:
-    """The second photo by its name."""
-    from tests.walk.photos import SHAPES
-    from tests.walk.shown import _own
-
-    return _own(name) if name in SHAPES else Photo.sample(name)
-
-
-def shelved(shelf: dict, which: int, wanted: Activations, name: str) -> None:
-    """What lies on the shelf for the grid is the engine's."""
-    one = shelf["pictures"][which]
-    if one["name"] != name:
-        raise Fault(f"the grid's photo is called {one['name']!r}, the one chosen {name!r}")
-    if shelf["count"] != len(wanted.maps) or shelf["shape"] != list(wanted.maps.shape[1:]):
-        raise Fault(f"the grid has {shelf['count']} maps {shelf['shape']}, the layer {wanted.maps.shape}")
-    for what in ("mean", "max", "alive"):
-        if not np.allclose(numbers(one[what]), getattr(wanted, what), rtol=1e-4, atol=1e-5, equal_nan=True):
-            raise Fault(f"the grid's {what} of {name} is not the engine's")
-    if distance(at(one["seen"]), wanted.seen) > 5:
-        raise Fault(f"the photo beside the grid is not {name}")
-    small = reduced(np.nan_to_num(wanted.maps), BUDGET // len(shelf["pictures"]))
-    levels = numbers(one["maps"], "u1").reshape(small.shape).astype(np.float32)
-    reach = numbers(shelf["reaches"])[:, None, None]
-    off = np.abs((levels - 128) / 127 * np.where(reach > 0, reach, 1) - small) > reach / 60 + 1e-5
-    if off.mean() > 0.001:
-        raise Fault(f"the grid's tiles of {name} are not the engine's maps")
-
-
-def close_up(shown: Shown, one: Activations, channel: int, scope: str) -> None:
+def close_up(shown: Shown, both: list[Activations], channel: int, scope: str, most: float) -> None:
     """One channel large: its map, its numbers, and how one of them is computed."""
+    one = both[0]
     values, layer = one.maps[channel], one.layer
-    limit = None if scope == SCOPES[0] else float(np.abs(one.maps).max())
-    drawn = picture.diverging(values, limit)
+    alike = len({maps.maps.shape for maps in both}) == 1
+    close = [maps.maps[channel] for maps in both] if alike else [values]
+    of = close if scope == "channel" else [maps.maps for maps in both]
+    limit = most if scope == "all layers" else max(float(np.abs(np.nan_to_num(m)).max()) for m in of) or 1.0
     grid = shown.told(f"number-{layer}")
+    drawn = picture.diverging(values, limit)
     if grid is None:
-        shown.shows(drawn, f"the map of channel {channel} of {layer}")
+        if alike:
+            shown.shows(drawn, f"the map of channel {channel} of {layer}")
         row, column = int(shown.value(f"number-{layer}-row")), int(shown.value(f"number-{layer}-column"))
     else:
-        if distance(at(grid["src"]), show.pixelated(drawn, 420)) > 5:
+        if (alike or scope != "channel") and distance(at(grid["src"]), show.pixelated(drawn, 420)) > 5:
             raise Fault(f"the close-up is not the map of channel {channel} of {layer}")
         row, column = divmod(grid["chosen"], values.shape[1])
         if len(grid["names"]) != values.size or f"{values[row, column]:.5g}" not in grid["names"][grid["chosen"]]:

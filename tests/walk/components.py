@@ -33,9 +33,7 @@ def tell(tab: Tab, node: Node, said: dict[str, Any]) -> None:
         ((event, value),) = said["once"].items()
         tab.trigger(f"$$STREAMLIT_INTERNAL_KEY_{proto(node).id}__events", node.fragment, event, value)
         return
-    mine = tab.states.setdefault(proto(node).id, {})
-    mine.update(said["state"])
-    tab.change(node, json_value=mine)
+    tab.change(node, json_value={**tab.told_by(key(node)), **said["state"]})
 
 
 def _grid(data: dict[str, Any], tab: Tab, rng: Random) -> dict[str, Any] | None:

@@ -6,8 +6,9 @@ import time
 from collections import Counter
 from typing import Any
 
-from tests.walk import pages
-from tests.walk.actions import Action, name_of
+from tests.walk import pages, taken
+from tests.walk.actions import name_of
+from tests.walk.shown import Shown
 from tests.walk.tab import Fault, Tab
 from tests.walk.widgets import KINDS, ident, plain, proto
 
@@ -37,7 +38,7 @@ class Oracle:
         self.counts = counts
         self.pages = pages.Pages(counts)
 
-    def at(self, tab: Tab, action: Action | None = None) -> None:
+    def at(self, tab: Tab) -> None:
         """Raises `Fault` where something that is shown is wrong."""
         self.counts["looks"] += 1
         nothing_broke(tab)
@@ -45,8 +46,14 @@ class Oracle:
         self.pages.check(tab)
 
     def longer(self, tab: Tab) -> None:
-        """As `at`, with what takes longer: the page's own link in a new tab, and its lines of Python."""
-        nothing_broke(tab)
+        """What takes longer: the page's lines of Python, and its own address in a new tab."""
+        shown = Shown(tab)
+        if shown.old():
+            return
+        if taken.python_agrees(shown, self.pages.engine):
+            self.counts["Python run"] += 1
+        if taken.link_agrees(tab, shown):
+            self.counts["links opened"] += 1
 
 
 def nothing_broke(tab: Tab) -> None:

@@ -8,6 +8,7 @@ import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -87,7 +88,7 @@ class Shown:
 
     # what everything is of
 
-    @property
+    @cached_property
     def net(self) -> str:
         """The key of the network, as the address has it."""
         known = self.params.get("model")
@@ -176,14 +177,15 @@ def photo_called(called: str) -> Photo | None:
     name = re.sub(r" \(\d+\)$", "", called)
     for one in photos.SHAPES:
         if name == (one if len(one) <= 18 else f"{one[:10]}…{one[-7:]}"):
-            return _own(one)
+            return own_photo(one)
     return Photo.sample(name) if name in samples() else None
 
 
 _OWN: dict[str, Photo] = {}
 
 
-def _own(name: str) -> Photo:
+def own_photo(name: str) -> Photo:
+    """One of the photos that a walk brings along, as the page keeps it."""
     if name not in _OWN:
         _OWN[name] = Photo.open(io.BytesIO(photos.file(name)[2]), name=name, side=SIDE)
     return _OWN[name]

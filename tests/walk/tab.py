@@ -16,10 +16,11 @@ from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
 from tests.walk.server import Server
 from tests.walk.tree import Node, Page
-from tests.walk.widgets import first_value, ident, widget
+from tests.walk.widgets import first_value, ident, key, widget
 
 WHERE = "http://localhost:8501"
-PATIENCE = 120  # seconds for one run of the page
+PATIENCE = 240  # seconds without a word until a run of the page counts as hung
+SOON = 5.0  # seconds without a word until what works is stopped
 _FILES = itertools.count(1)
 
 
@@ -100,6 +101,13 @@ class Tab:
     def controls(self) -> list[Node]:
         """The widgets and components of the page, in its order."""
         return self._widgets()
+
+    def told_by(self, name: str) -> dict[str, Any]:
+        """What the component of that key has told and the page still knows."""
+        for node in self._widgets():
+            if key(node) == name and ident(node) in self.values:
+                return dict(json.loads(self.values[ident(node)].json_value or "{}"))
+        return {}
 
     def aside(self, node: Node) -> bool:
         """Whether it stands in the sidebar."""
@@ -197,6 +205,20 @@ class Tab:
             self.timers.clear()
         elif not timer:
             self.timers.pop(fragment, None)
+        self.toasts = []
+        self._ask(page=page, name=name, fragment=fragment, trigger=trigger, timer=timer, history=history)
+        self._listen()
+
+    def _ask(
+        self,
+        *,
+        page: str | None = None,
+        name: str = "",
+        fragment: str = "",
+        trigger: WidgetState | None = None,
+        timer: bool = False,
+        history: bool = False,
+    ) -> None:
         state = ClientState(
             query_string=self.address[1],
             page_script_hash=self.script if page is None else page,
@@ -217,9 +239,7 @@ class Tab:
             state.widget_states.widgets.append(trigger)
         msg = BackMsg()
         msg.rerun_script.CopyFrom(state)
-        self.toasts = []
         self._send(msg)
-        self._listen()
 
     def _response(self) -> Any:
         while True:
@@ -232,10 +252,21 @@ class Tab:
             self._hear(msg)
 
     def _next(self) -> ForwardMsg:
-        try:
-            return self.inbox.get(timeout=PATIENCE)  # type: ignore[no-any-return]
-        except queue.Empty:
-            raise Fault(f"the page is not done after {PATIENCE} s") from None
+        """The next message; what works for long is stopped meanwhile, as a person would."""
+        waited = 0.0
+        while waited < PATIENCE:
+            try:
+                return self.inbox.get(timeout=SOON)  # type: ignore[no-any-return]
+            except queue.Empty:
+                waited += SOON
+                self._stop()
+        raise Fault(f"the page is not done after {PATIENCE} s")
+
+    def _stop(self) -> None:
+        """Presses the Stop of what the page waits for, where there is one."""
+        node = next((n for n in self._widgets() if key(n).startswith("stop-")), None)
+        if node is not None:
+            self._ask(fragment=node.fragment, trigger=stated(ident(node), trigger_value=True))
 
     def _listen(self) -> None:
         """Takes in what is sent until the last run is over."""
@@ -268,7 +299,7 @@ class Tab:
             self.pages = found
             here = next(name for name, ident in found.items() if ident == self.script)
             if here != self.address[0]:
-                self._push(here, "")
+                self._push(here, self.address[1])
         elif kind == "page_info_changed":
             self._push(self.address[0], msg.page_info_changed.query_string)
         elif kind == "auto_rerun":

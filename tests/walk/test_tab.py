@@ -51,7 +51,7 @@ def test_a_layer_that_two_networks_have_is_called_as_the_one_chosen_has_it(visit
     assert after.startswith("relu2 ")
     assert after != before
     oracle.widgets_agree(tab)
-    choose(tab, "beside", "coffee")  # what is chosen next must not take the layer away
+    choose(tab, "sort", "max")  # what is chosen next must not take the layer away
     assert Shown(tab).value("layer") == after
     assert tab.params["layer"] == "relu2"
 
@@ -67,3 +67,17 @@ def test_network_and_photo_are_there_again_after_presenting(visit):
             tab.change(node, string_array_value=[node.sent.button_group.options[1].content])
     assert (Shown(tab).value("model"), Shown(tab).value("photo")) == called
     oracle.widgets_agree(tab)
+
+
+def test_the_link_to_copy_names_the_network_that_is_picked(visit):
+    tab = visit("", "model=lecture/cats_gap")
+    tab.open("gabor")
+    choose(tab, "model", "MNIST base")
+    assert "model=lecture/mnist_base" in Shown(tab).told("copy-link-gabor")["text"]
+
+
+def test_the_way_back_shows_in_the_address_what_the_page_shows(visit):
+    tab = visit("", "photo=rocket")
+    tab.open("gabor")
+    tab.back()
+    assert Shown(tab).value("photo") == tab.params.get("photo") == "rocket"

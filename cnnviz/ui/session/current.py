@@ -44,7 +44,9 @@ def engine() -> Engine:
 
 def model() -> str:
     """The key of the current net: the one picked, or where that refused to load, the last one that did."""
-    return st.session_state.get("_model_loaded") or model_picked()
+    picked = model_picked()
+    asked, loaded = st.session_state.get("_model_loaded", (None, None))
+    return loaded if loaded and asked == picked else picked
 
 
 def model_picked() -> str:
@@ -54,7 +56,7 @@ def model_picked() -> str:
 
 def use_model(key: str | None) -> None:
     """Remember the net that did load."""
-    st.session_state["_model_loaded"] = key
+    st.session_state["_model_loaded"] = model_picked(), key
 
 
 def photo() -> Photo:

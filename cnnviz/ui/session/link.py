@@ -142,7 +142,7 @@ def note(key: str, default: Any, secret: bool = False) -> None:
     this_visit().defaults[key] = None if default is None else _text(default)
     notes = st.session_state.setdefault("_notes", {})
     notes[key] = Note(value, stale, stamp, stay, entry, wanted is not None, _drawn(key))
-    if url is None and not arrived and entry is not None and value == entry:
+    if url is None and not arrived and entry is not None and value == entry and not went_back():
         return  # the link means it already; written out, it would be one more step on the browser's way back
     _write(key, wanted)
 
