@@ -1,21 +1,21 @@
 """Convolution lab: a kernel slides over an image, and every number can be seen."""
 
 import time
-from dataclasses import replace
 
 import numpy as np
 import streamlit as st
 
-from cnnviz.photo import Photo
 from cnnviz.signal import examples, pictures, receptive, slide
 from cnnviz.ui.components import convlab
 from cnnviz.ui.components.convlab import field, link, stack
-from cnnviz.ui.session import current, uploads, visit
-from cnnviz.ui.session.link import stand
-from cnnviz.ui.views import first_layer, labs
+from cnnviz.ui.session import current, visit
+from cnnviz.ui.session.link import linked, stand
+from cnnviz.ui.views import backward_pass, first_layer, labs
+from cnnviz.ui.views import full_size as full_size_photo
 from cnnviz.ui.views import receptive_fields as nets
 from cnnviz.ui.widgets import controls, show
 
+VIEWS = ["One layer", "Receptive field", "Backward pass", "Full-size photo"]
 SIDE = 224  # px of the photo under a stack
 FIRST = link.to_link(convlab.begin(examples.EXAMPLES[0]))
 
@@ -25,8 +25,23 @@ show.head(
     "A kernel, a small window of weights, slides over an image: patch times kernel, summed, is one output value.",
 )
 photo, lab = current.photo(), visit.this_visit().state(labs.ConvolutionLab)
-views = ["One layer", "Receptive field", "Full-size photo"]
-view = controls.switch("Lab", "lab-view", views, views[0], label_visibility="collapsed")
+linked("lab-view", VIEWS[0], VIEWS.__contains__, str)
+view: str = st.session_state["lab-view"]
+
+
+def heading() -> None:
+    """The views of the lab, on the line that the fragment goes on with."""
+    if show.presenting():
+        controls.pick("Lab", "lab-view", VIEWS, VIEWS[0], label_visibility="collapsed", width=300)
+    else:
+        controls.switch("Lab", "lab-view", VIEWS, VIEWS[0], label_visibility="collapsed")
+    if st.session_state["lab-view"] != view:
+        st.rerun()
+
+
+def begin_named() -> None:
+    """As `begin`, for the example named in the list that stands on a stage."""
+    begin(next(example for example in examples.EXAMPLES if example.title == st.session_state["stage-example"]))
 
 
 def begin(example: examples.Example) -> None:
@@ -39,13 +54,21 @@ def begin(example: examples.Example) -> None:
 def layer() -> None:
     """The lab itself; Python hears of it on release."""
     # ask
-    with st.container(horizontal=True, key="examples", gap="small"):
-        titles = {"photo": "The photo", **{name: title for name, (title, _) in pictures.TEACHING.items()}}
+    titles = {"photo": "The photo", **{name: title for name, (title, _) in pictures.TEACHING.items()}}
+    with st.container(horizontal=True, gap="small", key="lab-head"):
+        heading()
         name = controls.pick(
-            "Image", "input", list(titles), "box", words=titles.__getitem__, label_visibility="collapsed", width=160
+            "Image", "input", list(titles), "box", words=titles.__getitem__, label_visibility="collapsed", width=250
         )
-        for example in examples.EXAMPLES:
-            st.button(example.title, on_click=begin, args=(example,), help=example.sentence, type="tertiary")
+        if show.presenting():
+            st.selectbox(
+                "Example", [example.title for example in examples.EXAMPLES], None, key="stage-example", width=260,
+                placeholder="Example", on_change=begin_named, label_visibility="collapsed",
+            )  # fmt: skip
+    if not show.presenting():
+        with st.container(horizontal=True, key="examples", gap="small"):
+            for example in examples.EXAMPLES:
+                st.button(example.title, on_click=begin, args=(example,), help=example.sentence, type="tertiary")
 
     # compute
     pixels = pictures.fitted(photo) if name == "photo" else pictures.TEACHING[name][1]()
@@ -64,12 +87,13 @@ def layer() -> None:
     seen = planes[1:] if made.channels == 3 else planes[:1]
     with show.refusals():
         maps = made.maps(seen)
-        chosen, one = now["selected"], made.weights[now["selected"]].sum(0)
+        chosen, one = now["selected"], made.applied[now["selected"]].sum(0)
+        file = labs.file_name("convolution", title, now["filters"][chosen]["name"], made.stage)
         with st.container(horizontal=True, gap="small"):
             if not show.presenting():
                 st.download_button(
                     "GIF", lambda: slide.film_of(planes[0], one, made.sliding, now["look"], now["gain"]),
-                    "sliding.gif", "image/gif", key="gif", icon=":material/animation:", on_click="ignore",
+                    f"{file}.gif", "image/gif", key="gif", icon=":material/animation:", on_click="ignore",
                     help="The window on its way over the gray image",
                 )  # fmt: skip
                 with st.popover("Copy as PyTorch", icon=":material/code:"):
@@ -82,6 +106,7 @@ def layer() -> None:
                     ),
                     array=lambda: maps * np.float32(made.scale),
                     link=current.link("convolution", input=name, lab=link.to_link(now)),
+                    file=file,
                 )
 
 
@@ -90,6 +115,8 @@ def layer() -> None:
 def fields() -> None:
     """How far one unit sees: a stack to build, and the layers of the current net."""
     # ask
+    with st.container(horizontal=True, key="lab-head"):
+        heading()
     first, _ = field.STACKS[field.FIRST]
     built = visit.this_visit().state(labs.FieldLab)
     if "fieldlab" not in st.session_state or built.begin is None:  # first sight, or back from another page
@@ -108,44 +135,33 @@ def fields() -> None:
             array=lambda: stack.seen(layers, SIDE),
             python=stack.as_python(layers),
             link=current.link("convolution", **{"lab-view": view, "stack": word}),
+            file=labs.file_name("receptive-field", word, photo.name),
         )
+    if show.presenting():
+        return
     show.section("The current network", "receptive field of one unit in each layer, and how much each pixel counts")
     nets.of_current_net(photo)
 
 
 @st.fragment
 def full_size() -> None:
-    """Today's layer on a photo of any size, on the server; downloads are computed anew, so nothing large is kept."""
-    # ask
-    told = link.from_link(st.query_params.get("lab", ""))
-    now = lab.last or told or convlab.begin(examples.EXAMPLES[0])
+    """Today's layer on a photo of any size."""
+    with st.container(horizontal=True, key="lab-head"):
+        heading()
+    now = lab.last or link.from_link(st.query_params.get("lab", "")) or convlab.begin(examples.EXAMPLES[0])
     word = link.to_link(now)
     stand("lab", word, FIRST)
-    file = st.file_uploader("A large photo, up to 50 megapixels", max_upload_size=uploads.limit("photo"))
-
-    made = link.layer_of(now)
-    one = replace(made, weights=made.weights[[now["selected"]]], bias=made.bias[[now["selected"]]])
-
-    def filtered() -> tuple[Photo, np.ndarray]:
-        large = Photo.open(file, name=file.name, pixels=None) if file else photo
-        return large, one.maps(pictures.looked_at(large.pixels, made.channels))[0]
-
-    # compute and show
-    began, name = time.perf_counter(), now["filters"][now["selected"]]["name"]
-    with show.refusals(), st.spinner("Sliding"):
-        large, maps = filtered()
-        taken = f"{time.perf_counter() - began:.2f} s"
-        sizes = {"Photo": f"{large.width} × {large.height}", "Output": f"{maps.shape[1]} × {maps.shape[0]}"}
-        show.facts({"Filter": name, **sizes, "Read and filtered in": taken})
-        small = slide.preview(maps, show.WIDEST, now["look"], now["gain"])
-        show.image(small, f"{name} over the whole photo {large.name}")
-        show.take_away(
-            "convolution-full",
-            picture=lambda: slide.painted(filtered()[1], now["look"], now["gain"]),
-            array=lambda: filtered()[1] * np.float32(made.scale),
-            python=one.pytorch(examples.whole(large, file is not None)),
-            link="" if file else current.link("convolution", **{"lab-view": view, "lab": word}),
-        )
+    full_size_photo.draw(photo, now, current.link("convolution", **{"lab-view": view, "lab": word}))
 
 
-{"One layer": layer, "Receptive field": fields, "Full-size photo": full_size}[view]()
+@st.fragment
+@show.refusals()
+def backward() -> None:
+    """One step of gradient descent on one kernel, in numbers."""
+    with st.container(horizontal=True, gap="small", key="lab-head"):
+        heading()
+        backward_pass.settings()
+    backward_pass.draw({"lab-view": view})
+
+
+dict(zip(VIEWS, (layer, fields, backward, full_size), strict=True))[view]()

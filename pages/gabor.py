@@ -14,7 +14,7 @@ from cnnviz.ui.components.gaborlab import VIEWS, gaborbank, gaborlab
 from cnnviz.ui.session import current, visit
 from cnnviz.ui.session.link import linked, note, noted, stand
 from cnnviz.ui.views import first_layer as firstlayer
-from cnnviz.ui.views.labs import GaborLab
+from cnnviz.ui.views.labs import GaborLab, file_name
 from cnnviz.ui.widgets import controls, show
 
 # say
@@ -28,7 +28,18 @@ BANK: tuple[tuple[str, str, Sequence[float], Sequence[float]], ...] = (
 views = ["One filter", "Filter bank", "Learned filters"]
 if lab.view is not None:  # a filter was chosen elsewhere: hold it
     st.session_state["gabor-view"], lab.view = lab.view, None
-view = controls.switch("Lab", "gabor-view", views, views[0], label_visibility="collapsed")
+linked("gabor-view", views[0], views.__contains__, str)
+view: str = st.session_state["gabor-view"]
+
+
+def heading() -> None:
+    """The views of the lab, on the line that the fragment goes on with."""
+    if show.presenting():
+        controls.pick("Lab", "gabor-view", views, views[0], label_visibility="collapsed", width=300)
+    else:
+        controls.switch("Lab", "gabor-view", views, views[0], label_visibility="collapsed")
+    if st.session_state["gabor-view"] != view:
+        st.rerun()
 
 
 def listed(word: str) -> list[float]:
@@ -51,6 +62,8 @@ def hold(filter: gabor.Gabor, target: firstlayer.LearnedFilter | None = None) ->
 def one() -> None:
     """The filter in the hand; Python hears of it on release."""
     # ask
+    with st.container(horizontal=True, key="lab-head"):
+        heading()
     if "gaborlab" not in st.session_state or lab.begin is None:  # first sight, or back from another page
         word, on, shows = (st.query_params.get(name) for name in ("wave", "on", "shows"))
         wave, which, seen = lab.last
@@ -94,12 +107,11 @@ def one() -> None:
 
     show.take_away(
         "gabor",
-        picture=lambda: (
-            picture.directions(*numbers()) if directed else picture.mosaic(numbers()[None], colour_map=picture.HEAT)
-        ),
+        picture=lambda: picture.directions(*numbers()) if directed else bank_drawn(numbers()[None, None]),
         array=numbers,
         python=code.gabor_as_python(now, lines, directed, drawn),
         link=current.link("gabor", **stands),
+        file=file_name("gabor", name, seen, gabor.to_link(now)),
     )
 
 
@@ -109,7 +121,11 @@ def bank() -> None:
     """Orientation x frequency x sigma over several images."""
     # ask
     asked = []
-    for place, (label, key, offered, first) in zip(st.columns(3), BANK, strict=True):
+    with st.container(horizontal=True, key="lab-head"):
+        heading()
+        if folded := show.presenting():  # on a stage the filters are chosen before
+            fold = st.popover("Filters", icon=":material/tune:")
+    for place, (label, key, offered, first) in zip([fold] * 3 if folded else st.columns(3), BANK, strict=True):
         with place:
             linked(key, first, set(offered).issuperset, listed)
             asked.append(st.multiselect(label, offered, key=key))
@@ -121,27 +137,36 @@ def bank() -> None:
         return
 
     # compute and show
-    show.say(f"{len(filters)} filters; each row has one colour scale, so images can be compared.")
+    if not show.presenting():
+        show.say(f"{len(filters)} filters; each column has one colour scale, so images can be compared.")
     small = pictures.beside(photo, 128)
-    chosen = gaborbank(small, filters, gabor.Gabor(frequencies[0], 0.0, sigmas[-1]))
+    directions = gabor.Gabor(frequencies[0], 0.0, sigmas[-1])
+    chosen = gaborbank(small, filters, directions, big=show.presenting())
     if chosen:
         hold(chosen)
     show.take_away(
         "gabor-bank",
-        picture=lambda: picture.mosaic(
-            np.concatenate([gabor.responses(g, filters) for g in small.values()]), columns=len(filters),
-            scope="channel", colour_map=picture.HEAT,
-        ),
+        picture=lambda: bank_drawn(np.stack([gabor.responses(g, filters) for g in small.values()])),
         array=lambda: np.stack([gabor.responses(g, filters) for g in small.values()]),
         python=code.bank_as_python(thetas, frequencies, sigmas, show.opening(photo)),
         link=current.link("gabor", **{"gabor-view": view} | {key: st.session_state[key] for _, key, _, _ in BANK}),
-    )  # fmt: skip
+        file=file_name("gabor-bank", photo.name),
+    )
+
+
+def bank_drawn(responses: np.ndarray) -> np.ndarray:
+    """The bank as it stands on the page, uint8: images (n) down, filters (F) across, one colour scale per filter."""
+    most = responses.max((0, 2, 3), keepdims=True)  # (n, F, S, S) -> (1, F, 1, 1)
+    scaled = responses / np.where(most > 0, most, 1)
+    painted = picture.colourise(scaled.reshape(-1, *scaled.shape[2:]), picture.HEAT)
+    return picture.grid(painted, responses.shape[1])
 
 
 @st.fragment
 @show.refusals()
 def first_layer() -> None:
     """A Gabor for every first-layer filter of the net; take one by hand, or put them all in its place."""
+    heading()
     layer = firstlayer.layer()
     if layer is None:
         return
@@ -161,7 +186,8 @@ def first_layer() -> None:
     if mine:
         st.button("Restore the learned filters", type="tertiary", on_click=lab.grafts.clear)
     link = current.link("gabor", **{"gabor-view": view, "filter": at, "least": noted("least")})
-    show.take_away("first-layer", array=lambda: grafted, link=link)
+    file = file_name("first-layer", model.title, "with-gabors" if mine else "")
+    show.take_away("first-layer", array=lambda: grafted, link=link, file=file)
 
 
 {"One filter": one, "Filter bank": bank, "Learned filters": first_layer}[view]()

@@ -6,6 +6,7 @@ Listing needs neither torch nor torchvision, which take seconds to import; loadi
 from __future__ import annotations
 
 import difflib
+import functools
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -132,11 +133,27 @@ def _runs(runs: Path) -> list[ModelInfo]:
 
 
 def _carded(key: str, card: Path, tensors: Path, where: str) -> ModelInfo:
+    return _described(key, card, tensors, where, _stamp(card), _stamp(tensors))
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """Size and time of a file; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_size, found.st_mtime_ns
+
+
+@functools.lru_cache(maxsize=4096)  # hundreds of runs are listed several times a page, and their files seldom change
+def _described(
+    key: str, card: Path, tensors: Path, where: str, _card: tuple[int, int] | None, size: tuple[int, int] | None
+) -> ModelInfo:
     try:
         title = str(read_card(card).get("title") or key)
     except RequestError:  # one broken card must not hide all other nets; loading it says what is wrong
         title = key
-    return ModelInfo(key, title, shelf.count(tensors), tensors.stat().st_size if tensors.is_file() else 0, where)
+    return ModelInfo(key, title, shelf.count(tensors), size[0] if size else 0, where)
 
 
 def _files(paths: Iterable[Path]) -> list[ModelInfo]:

@@ -25,12 +25,14 @@ def as_pytorch(
     pool_size: int = 2,
     pool_stride: int = 0,
     white: int = 255,
+    flip: bool = False,
     source: str = "",
 ) -> str:
     """A script that computes the same maps, `out` (F, H', W'), for pixels from 0 to `white` (255 or 1).
 
     `source` are the lines that make `picture`, a PIL image; a photo from a file by default.
-    `weights` is (F, C, k, k) with one (gray) or three (RGB) channels; `pooling` is "max", "average" or None.
+    `weights` is (F, C, k, k) with one (gray) or three (RGB) channels; `pooling` is "max", "average" or None; `flip`
+    makes it true convolution, where `F.conv2d` is cross-correlation.
     """
     sliding = sliding or Sliding()
     bias = (np.zeros(len(weights)) if bias is None else bias) * (white / 255)
@@ -45,6 +47,7 @@ def as_pytorch(
         "x = x.permute(2, 0, 1)[None]  # (1, 3, H, W)" if colour == "RGB" else "x = x[None, None]  # (1, 1, H, W)",
         *scale,
         f"kernel = torch.tensor({_literal(weights)})  # {tuple(weights.shape)}",
+        *(["kernel = kernel.flip(2, 3)  # true convolution: rotated by 180 degrees"] if flip else []),
         f"bias = torch.tensor({_literal(bias)})",
     ]
     padding = sliding.padding

@@ -61,6 +61,16 @@ def output_size(size: int, kernel: int, stride: int = 1, padding: int = 0, dilat
     return max(0, (size + 2 * padding - extent(kernel, dilation)) // stride + 1)
 
 
+def inside(size: int, kernel: int, sliding: Sliding) -> slice:
+    """The output positions along a side of `size` pixels whose window touches no zero of the border.
+
+    All of them where the border is no zeros, or every window touches it.
+    """
+    first = -(-sliding.padding // sliding.stride)
+    last = (size + sliding.padding - extent(kernel, sliding.dilation)) // sliding.stride
+    return slice(first, last + 1) if sliding.mode == "zero" and first <= last else slice(None)
+
+
 def largest_padding(size: int, mode: str) -> int | None:
     """The most pixels a border mode can add to a side of that length; None where there is no limit."""
     return {"reflect": size - 1, "wrap": size}.get(mode)

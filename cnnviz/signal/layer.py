@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from cnnviz.signal.code import as_pytorch
-from cnnviz.signal.convolve import Sliding, convolve
+from cnnviz.signal.convolve import Sliding, convolve, inside
 from cnnviz.signal.pooling import pool, relu
 
 
@@ -23,6 +23,7 @@ class ConvLayer:
     pool_size: int = 2
     pool_stride: int = 0  # 0: as large as the pooling window
     white: int = 255  # what a white pixel counts: 255, or 1 where pixels are read as 0 to 1
+    flip: bool = False  # true convolution: the kernels slide rotated by 180 degrees
 
     @property
     def scale(self) -> float:
@@ -34,9 +35,22 @@ class ConvLayer:
         """Input planes of each filter: 1 for gray, 3 for colour."""
         return int(self.weights.shape[1])
 
+    @property
+    def applied(self) -> np.ndarray:
+        """The weights as they slide, (F, C, k, k): as they are, or, for true convolution, rotated by 180 degrees."""
+        return self.weights[..., ::-1, ::-1] if self.flip else self.weights
+
+    def inside(self, shape: tuple[int, ...]) -> tuple[slice, slice]:
+        """Rows and columns of the output before pooling whose window touches no zero around a picture (H, W).
+
+        All of them where the border is no zeros, or no window is free of it.
+        """
+        height, width = (inside(n, self.weights.shape[-1], self.sliding) for n in shape)
+        return height, width
+
     def maps(self, planes: np.ndarray) -> np.ndarray:
         """The layer's output, float32 (F, H', W'), for planes (C, H, W) and a bias in units of 0 to 255."""
-        maps = convolve(planes, self.weights, self.sliding, self.bias)
+        maps = convolve(planes, self.applied, self.sliding, self.bias)
         if self.stage != "conv":
             maps = relu(maps)
         return (
@@ -59,5 +73,6 @@ class ConvLayer:
             pool_size=self.pool_size,
             pool_stride=self.pool_stride,
             white=self.white,
+            flip=self.flip,
             source=source,
         )

@@ -63,11 +63,10 @@ def painted(answer: np.ndarray, shows: str = "signed", gain: float = 0.0, most: 
     return picture.colourise(levels / np.float32(255), picture.ACTIVATION if shows == "signed" else picture.INPUT)
 
 
-def preview(answer: np.ndarray, side: int, shows: str = "signed", gain: float = 0.0) -> np.ndarray:
-    """An output map of any size as the lab shows it, its longer side at most `side` pixels, uint8 (h, w, 3)."""
+def smaller(answer: np.ndarray, side: int) -> np.ndarray:
+    """An output map of any size with its longer side at most `side` pixels, float32 (h, w)."""
     scale = min(1.0, side / max(answer.shape))
-    small = picture.resize(answer, *(max(1, round(n * scale)) for n in answer.shape[::-1]))
-    return painted(small, shows, gain)
+    return picture.resize(answer, *(max(1, round(n * scale)) for n in answer.shape[::-1]))
 
 
 def film_of(

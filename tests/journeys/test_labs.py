@@ -24,11 +24,19 @@ State = dict[str, Any]
 
 
 def lab(page: Page, address: str = "/convolution?photo=cat") -> Locator:
+    page.set_viewport_size({"width": 1400, "height": 1300})  # high enough for pixels of a photo to be told apart
     page.goto(address)
     found = page.locator(".lab")
     found.locator(".total").first.wait_for()
     at_rest(page)
+    unfold(found)
     return found
+
+
+def unfold(found: Locator) -> None:
+    """Opens what is folded away, to be used."""
+    if not found.locator(".extra").is_visible():
+        found.locator(".rare").click()
 
 
 def frames(found: Locator) -> None:
@@ -107,6 +115,8 @@ def all_controls(found: Locator, state: State) -> list[tuple[str, Callable[[], N
         *((f"stage {v}", radio(v), {"stage": v}) for v in ("relu", "pool", "conv")),
         *((f"look {v}", radio(v), {"look": v}) for v in ("magnitude", "picture", "signed")),
         ("contrast", slider("Contrast", 2), {"gain": 2.0}),
+        ("true convolution", radio("rotated"), {"flip": True}),
+        ("cross-correlation", radio("as-is"), {"flip": False}),
         *((name, button(name), {"filters": weights(turn)}) for name, turn in turns.items()),
         ("padding", slider("Padding", 1), {"padding": 1}),
         ("mode", option("Padding mode", "replicate"), {"mode": "replicate"}),
@@ -236,7 +246,7 @@ def test_a_click_pins_the_point_of_the_gabor_lab_and_the_unit_of_the_stack(page:
         ("/gabor?photo=cat", "canvas.spectrum"),
         ("/gabor?photo=cat", "input[data-knob=theta]"),
         ("/gabor?gabor-view=Filter+bank", ".bank figure canvas >> nth=3"),
-        ("/gabor?photo=cat", "[data-testid=stButtonGroup] button >> nth=0"),
+        ("/gabor?photo=cat", ".st-key-gabor-view input"),
     ],
 )
 def test_in_presenter_mode_arrows_belong_to_what_has_the_focus(page: Page, address: str, where: str):

@@ -104,3 +104,15 @@ def test_snapshots_of_a_run_that_trains_do_not_load_its_best_weights_anew(tmp_pa
     again = [catalog.stamp(f"run/one@{which}", runs=tmp_path / "runs") for which in ("best", "last")]
     assert stamps[0] == again[0]
     assert stamps[1] != again[1]
+
+
+def test_a_list_of_nets_reads_only_the_cards_that_have_changed(run, monkeypatch):
+    catalog.rows(runs=run)
+    opened, read = [], catalog.read_card
+    monkeypatch.setattr(catalog, "read_card", lambda path: opened.append(path) or read(path))
+    catalog.rows(runs=run)
+    assert opened == []  # the second list of a page with 400 runs opens none of their files
+    card = run / "2026-cats" / "card.json"
+    card.write_text(card.read_text().replace('"net"', ' "net"'))
+    assert catalog.rows(runs=run)
+    assert opened == [card]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from dataclasses import asdict
 from urllib.parse import parse_qsl, urlsplit
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 from cnnviz.photo import Photo
-from cnnviz.signal import examples, pictures, receptive
+from cnnviz.signal import backward, examples, pictures, receptive
 from cnnviz.signal.convolve import Sliding, convolve
 from cnnviz.signal.kernels import KERNELS
 from cnnviz.signal.receptive import Window
@@ -190,3 +191,42 @@ def test_a_return_to_the_page_finds_it_as_it_was(visit):
     at.switch_page("pages/gabor.py").run()
     at.switch_page("pages/convolution.py").run()
     assert sent(at)["start"]["stride"] == 3
+
+
+def test_true_convolution_is_a_switch_that_link_and_code_know(visit):
+    at = visit("convolution", input="digit", lab="f.sobel_x~p.1~x.1")
+    assert sent(at)["start"]["flip"] is True
+    scope: dict = {}
+    exec(code(at), scope)
+    truth = convolve(pictures.digit().astype(np.float32), KERNELS["sobel_x"].weights[::-1, ::-1], Sliding(padding=1))
+    assert np.abs(scope["out"].numpy()[0] - truth).max() < 1e-3
+    assert at.query_params["lab"] in ("f.sobel_x~p.1~x.1", ["f.sobel_x~p.1~x.1"])
+
+
+def test_the_backward_pass_shows_the_engines_numbers_and_steps_on(visit):
+    at = visit("convolution", **{"lab-view": "Backward pass", "bp-kernel": "box", "bp-target": "sobel_y"})
+    image = backward.IMAGES["noise"][1]()
+    target = backward.correlate(image, KERNELS["sobel_y"].weights)
+    titles = {0: "Kernel: Box blur", 1: "Kernel after 1 step", 11: "Kernel after 11 steps"}
+    for count in titles:
+        assert not at.exception
+        one = backward.descent(image, KERNELS["box"].weights, target, 0.1, count)[-1]
+        shown = "".join(block.proto.body for block in at.get("html"))
+        grids = dict(re.findall(r'<table aria-label="([^"]*)">(.*?)</table>', shown))
+        for name, values in {
+            "Input": image, titles[count]: one.kernel, "Output": one.output, "Target: Sobel y": target,
+            "∂L/∂kernel = input ⋆ ∂L/∂output": one.d_kernel, "New kernel = kernel − 0.1 · ∂L/∂kernel": one.after,
+        }.items():  # fmt: skip
+            cells = [float(cell.replace("−", "-")) for cell in re.findall(r">([^<>]+)</td>", grids[name])]
+            assert np.abs(np.array(cells) - values.ravel()).max() <= 0.051 if name == "Input" else 0.00051
+        assert f"{one.loss:.4g}" in shown
+        assert f"{one.after_loss:.4g}" in shown
+        scope: dict = {}
+        exec(next(block.value for block in at.code if "autograd" in block.value), scope)
+        assert np.allclose(scope["grad"][0, 0], one.d_kernel)
+        assert query(at).get("bp-steps", "0") == str(count)
+        at.button(key="bp-one" if not count else "bp-ten").click().run()
+    again = visit("convolution", **query(at))
+    assert again.session_state["bp-steps"] == at.session_state["bp-steps"] == 21
+    at.selectbox(key="bp-target").select("laplacian").run()
+    assert at.session_state["bp-steps"] == 0  # another target: from the first kernel again

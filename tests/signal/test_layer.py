@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from PIL import Image
+from scipy.signal import convolve2d
 from torch import nn
 
 from cnnviz.signal.convolve import Sliding
@@ -76,3 +78,29 @@ def test_pooling_may_step_otherwise_than_its_window_and_pixels_may_run_from_0_to
     assert truth.shape == (2, 13, 13)
     np.testing.assert_allclose(scope["out"].numpy(), truth, atol=1e-5)
     np.testing.assert_allclose(layer.maps(pictures.digit()[None].astype(np.float32)) * layer.scale, truth, atol=1e-5)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_true_convolution_slides_the_kernel_rotated_by_180_degrees(rng, channels):
+    weights = rng.standard_normal((2, channels, 3, 3)).astype(np.float32)
+    layer = ConvLayer(weights, np.float32([3, -2]), Sliding(1, 1), flip=True)
+    planes = rng.integers(0, 256, (channels, 9, 11)).astype(np.float32)
+    each = np.array([[convolve2d(p, w, "same") for p, w in zip(planes, filters, strict=True)] for filters in weights])
+    np.testing.assert_allclose(layer.maps(planes), each.sum(1) + np.array([[[3]], [[-2]]]), atol=2e-2)
+    scope: dict = {"given": Image.fromarray(np.moveaxis(planes, 0, -1).squeeze().astype(np.uint8))}
+    exec(layer.pytorch("picture = given"), scope)
+    np.testing.assert_allclose(scope["out"].numpy(), layer.maps(planes), atol=2e-2)
+
+
+def test_the_contrast_of_a_whole_photo_is_not_set_by_the_zeros_around_it(rng):
+    planes = rng.integers(200, 210, (1, 30, 40)).astype(np.float32)  # bright and flat: only the zeros make an edge
+    layer = ConvLayer(np.float32([[[[-1, 0, 1]] * 3]]), np.zeros(1, np.float32), Sliding(2, 2, "zero", 2))
+    maps = layer.maps(planes)
+    assert np.abs(maps).max() > 500
+    rows, columns = layer.inside(planes.shape[1:])
+    inner = ConvLayer(layer.weights, layer.bias, Sliding(2, 0, "zero", 2)).maps(planes)[0]
+    np.testing.assert_allclose(maps[0][rows, columns], inner, atol=1e-3)  # what no window over the border has touched
+    reflected = ConvLayer(layer.weights, layer.bias, Sliding(2, 2, "reflect", 2))
+    assert reflected.maps(planes)[0][reflected.inside((30, 40))].shape == reflected.maps(planes)[0].shape
+    tiny = ConvLayer(np.ones((1, 1, 5, 5), np.float32), np.zeros(1, np.float32), Sliding(1, 2))
+    assert tiny.maps(planes[:, :4, :4])[0][tiny.inside((4, 4))].shape == (4, 4)  # every window touches it

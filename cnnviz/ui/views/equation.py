@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 STYLE = Path(__file__).with_name("equation.css")
 COLOURS = ("red", "green", "blue")
 SHOWN = 3  # input channels of a convolution that are spelled out; on stage, the first
-ON_STAGE, WRITTEN = 9, 25  # cells of a kernel whose numbers are written; of larger ones the colours stand alone
+WRITTEN = 25  # cells of a kernel whose numbers are written; of larger ones the colours stand alone
 
 
 def equation(engine: Engine, key: str, now: Arithmetic) -> None:
@@ -34,8 +34,9 @@ def equation(engine: Engine, key: str, now: Arithmetic) -> None:
         order = np.arange(len(products))
     some, rest = order[: 1 if stage else SHOWN], order[1 if stage else SHOWN :]
     size = " × ".join(map(str, now.patch.shape[1:]))
-    note = "" if stage else f"{now.source}: {now.patch.shape[0]} input channels × {size} weights"
-    show.section(f"How {now.shown:.6g} is computed", note)
+    show.section(
+        f"How {now.shown:.6g} is computed", f"{now.source}: {now.patch.shape[0]} input channels × {size} weights"
+    )
     sums = [
         *products[some],
         float(products[rest].sum()),
@@ -43,25 +44,18 @@ def equation(engine: Engine, key: str, now: Arithmetic) -> None:
         now.bias,
         *(s.value for s in now.steps),
     ]
-    digits = (2 if stage else 0) or decimals(max(map(abs, sums), default=0.0))
+    digits = decimals(max(map(abs, sums), default=0.0))
     rows = [_row(named[i], now.patch[i], now.weights[i], now.products[i], products[i], digits, stage) for i in some]
     if len(rest):
         rows.append(_line(f"{len(rest)} more input channel{'s' * (len(rest) > 1)}", products[rest].sum(), digits))
     first, *later = now.steps
-    if now.bias and not stage:
-        rows.append(_line(f"sum of {products.size * now.patch[0].size:,} products", products.sum(), digits, "cv-total"))
     if now.bias:
+        rows.append(_line(f"sum of {products.size * now.patch[0].size:,} products", products.sum(), digits, "cv-total"))
         rows.append(_line("bias", now.bias, digits))
     rows.append(_line(_named(first.layer, first.kind), first.value, digits, "cv-total", sign=False))
     rows += [_line(_named(s.layer, s.kind, s.words), s.value, digits, sign=False) for s in later]
-    if stage:  # the last of these is the value shown
-        return _drawn(rows, stage)
     what = f"channel {now.channel}, row {now.place[0]}, column {now.place[1]}"
     rows.append(_line(f"<b>{html.escape(now.layer)}</b>, {what}", now.shown, digits, "cv-total cv-shown", sign=False))
-    return _drawn(rows, stage)
-
-
-def _drawn(rows: Sequence[str], stage: bool) -> None:
     st.html(f'<style>{STYLE.read_text()}</style><div class="cv-eq{" cv-stage" * stage}">{"".join(rows)}</div>')
 
 
@@ -101,13 +95,6 @@ def _named(layer: str, kind: str, words: str = "") -> str:
     return named + (f": {html.escape(words)}" if words else "")
 
 
-def written(value: float, stage: bool) -> str:
-    """A number as it fits into a cell, without "-0"."""
-    if stage and abs(value) < 9.995:
-        return f"{round(value, 2) + 0.0:.2f}"
-    return f"{value + 0.0:.3g}"
-
-
 def _cells(values: np.ndarray, stage: bool, colour_map: str = picture.ACTIVATION) -> str:
     """A k x k table of numbers, coloured around zero."""
     reach = float(np.abs(values).max()) or 1.0
@@ -115,8 +102,8 @@ def _cells(values: np.ndarray, stage: bool, colour_map: str = picture.ACTIVATION
     cells = []
     for value, ink in zip(values.flat, colours.reshape(-1, 3), strict=True):
         bright = float(ink @ np.array([0.299, 0.587, 0.114])) > 140
-        text = written(value, stage) if values.size <= (ON_STAGE if stage else WRITTEN) else ""
+        text = f"{value + 0.0:.{2 if stage else 3}g}" if values.size <= WRITTEN else ""  # no "-0"
         style = f"background:rgb({ink[0]},{ink[1]},{ink[2]});color:{'#16181b' if bright else '#f6f6f2'}"
         cells.append(f'<u style="{style}">{text}</u>')
-    small = " cv-small" if values.size > (ON_STAGE if stage else WRITTEN) else ""
+    small = " cv-small" if values.size > WRITTEN else ""
     return f'<span class="cv-kernel{small}" style="--k:{values.shape[1]}">{"".join(cells)}</span>'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,11 @@ from cnnviz.ui.components.convlab.field import FIRST as STACK
 from cnnviz.ui.components.convlab.field import STACKS
 from cnnviz.ui.components.gaborlab import VIEWS
 from cnnviz.ui.views.first_layer import LearnedFilter
+
+
+def file_name(*words: str) -> str:
+    """What a file about so many things is called, without its ending."""
+    return "_".join(re.sub(r"[^\w+]+", "-", word).strip("-")[:60] for word in words if word)
 
 
 @dataclass

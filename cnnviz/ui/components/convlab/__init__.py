@@ -26,7 +26,7 @@ STAGES, LOOKS, POOLS = ("conv", "relu", "pool"), ("signed", "magnitude", "pictur
 _lab = st.components.v2.component(
     "cnnviz_convlab",
     js=joiner.script(HERE / "index.js"),
-    css=joiner.sheet(joiner.SHEET),
+    css=joiner.sheet(joiner.SHEET, HERE / "style.css"),
 )
 
 
@@ -49,6 +49,7 @@ def begin(example: Example) -> dict[str, Any]:
         "pool_size": 2,
         "pool_stride": 0,
         "unit": 255,
+        "flip": False,
         "position": example.position,
         "stamp": next(_STAMPS),
     }
@@ -142,6 +143,7 @@ def read(view: Any) -> dict[str, Any] | None:
             "pool_size": min(max(1, int(view.get("pool_size", 2))), 5),
             "pool_stride": min(max(0, int(view.get("pool_stride", 0))), 5),
             "unit": 1 if view.get("unit") == 1 else 255,
+            "flip": bool(view.get("flip")),
             "position": max(0, int(view.get("position", 0))),
             "stamp": view.get("stamp", 0),
         }

@@ -9,7 +9,7 @@ export function wireCells(lab) {
   const target = (event) => (event.target.matches?.(".weight, .bias") ? event.target : null);
   const read = (cell) => cell.matches(".bias") ? filterOf(lab).bias * scaleOf(lab) : entry(cell).row[entry(cell).column];
   const entry = (cell) => {
-    const k = sizeOf(lab), i = Number(cell.dataset.cell);
+    const k = sizeOf(lab), at = Number(cell.dataset.cell), i = lab.s.flip ? k * k - 1 - at : at; // the grid is as it slides
     return { row: filterOf(lab).weights[cell.dataset.channel][Math.floor(i / k)], column: i % k };
   };
   const write = (cell, value, done) =>

@@ -6,7 +6,7 @@ import { request } from "./view.js";
 export function rethink(lab, everything = true) {
   legalise(lab);
   compute(lab, everything);
-  if (everything) lab.show(lab); // the controls, which change things themselves
+  if (everything) lab.show(lab), (lab.refit = true); // the controls, which change things themselves
   request(lab);
 }
 

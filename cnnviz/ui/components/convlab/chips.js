@@ -38,7 +38,11 @@ export function showKernels(lab) {
       chips.push(open);
     }
     parts.kernels.replaceChildren(...chips);
+    parts.named.replaceChildren(make("option", { value: "", hidden: true }, "Your own kernel"),
+      ...lab.presets.map((preset) => make("option", { value: preset.title }, preset.title)));
+    lab.choose = (title) => choose(lab, lab.presets.find((preset) => preset.title === title));
   }
+  parts.named.value = lab.presets.some((p) => p.title === name) ? name : "";
   for (const chip of parts.kernels.children) chip.setAttribute("aria-pressed", String(chip.dataset.name === name));
   const preset = lab.presets.find((p) => p.title === name);
   parts.say.textContent = preset ? `${preset.title}. ${preset.sentence}`
@@ -96,7 +100,8 @@ export function showFilters(lab) {
     changed(lab, (now) => now.filters.splice(now.selected, 1));
   } }, "Remove it");
   const count = s.filters.length, k = sizeOf(lab), channels = filterOf(lab).weights.length;
+  if (lab.filterCount !== count) (lab.filterCount = count), (parts.filters.open = count > 1);
   parts.filters.replaceChildren(
-    make("p", { class: "layer" }, `One layer: ${count} filter${count > 1 ? "s" : ""} of ${channels} × ${k} × ${k}, ${count * (channels * k * k + 1)} weights with the bias${count > 1 ? "es" : ""}`),
-    make("div", { class: "cards" }, ...cards, make("div", { class: "acts" }, more, fewer)));
+    make("summary", { class: "layer" }, `One layer: ${count} filter${count > 1 ? "s" : ""} of ${channels} × ${k} × ${k}, ${count * (channels * k * k + 1)} weights with the bias${count > 1 ? "es" : ""}`),
+    make("div", { class: "cards", role: "group", "aria-label": "Filters of this layer" }, ...cards, make("div", { class: "acts" }, more, fewer)));
 }

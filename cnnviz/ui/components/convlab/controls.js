@@ -11,6 +11,7 @@ const SIZES = [1, 2, 3, 4, 5, 6, 7];
 const STAGES = [["conv", "Convolution"], ["relu", "ReLU"], ["pool", "Pooling"]];
 const LOOKS = [["signed", "Signed"], ["magnitude", "Magnitude"], ["picture", "As image"]];
 const UNITS = [["255", "Pixels 0–255"], ["1", "0–1"]];
+const FLIPS = [["as-is", "Cross-correlation"], ["rotated", "True convolution"]];
 const MODES = [["zero", "zero"], ["reflect", "reflect"], ["replicate", "replicate"], ["wrap", "wrap around"]];
 
 /** A row of radio buttons; arrow keys and Tab as the browser gives them. It outlives the state: `choose` asks for today's. */
@@ -32,6 +33,8 @@ export function showControls(lab) {
   const { s, parts, input } = lab, most = limits(lab), k = sizeOf(lab);
   showKernels(lab);
   radios(parts.stages, STAGES, s.stage, (v) => (stop(lab), (lab.filling = false), changed(lab, (now) => (now.stage = v))));
+  radios(parts.flips, FLIPS, s.flip ? "rotated" : "as-is", (v) => changed(lab, (now) => (now.flip = v === "rotated")));
+  parts.flips.title = "Deep learning calls cross-correlation convolution: the kernel slides as it is. True convolution rotates it by 180° first.";
   radios(parts.colours, [["gray", "Gray"], ["rgb", "RGB"]], s.colour ? "rgb" : "gray", (v) => changed(lab, (now) => (now.colour = v === "rgb")));
   parts.colours.hidden = input.planes.length < 2;
   radios(parts.looks, LOOKS, s.look, (v) => changed(lab, (now) => (now.look = v)));
@@ -69,13 +72,14 @@ export function showControls(lab) {
          slide("Stride", s.stride, 1, most.stride, (now, v) => (now.stride = v)),
          slide("Padding", s.padding, 0, most.padding, (now, v) => (now.padding = v)),
          pick("Padding mode", s.mode, modes, (now, v) => (now.mode = v)),
-         slide("Dilation", s.dilation, 1, most.dilation, (now, v) => (now.dilation = v)),
-         make("div", { class: "acts" },
-           act("Rotate 90°", (p) => p.map((row, i) => row.map((_, j) => p[p.length - 1 - j][i]))),
-           act("Flip", (p) => p.map((row) => [...row].reverse())),
-           act("Negate", (p) => p.map((row) => row.map((w) => (w ? -w : 0)))),
-           act("Clear", (p) => p.map((row) => row.map(() => 0))))]),
+         slide("Dilation", s.dilation, 1, most.dilation, (now, v) => (now.dilation = v))]),
     make("p", { class: "formula" }));
+  parts.turns.hidden = s.stage !== "conv";
+  parts.turns.replaceChildren(
+    act("Rotate 90°", (p) => p.map((row, i) => row.map((_, j) => p[p.length - 1 - j][i]))),
+    act("Flip", (p) => p.map((row) => [...row].reverse())),
+    act("Negate", (p) => p.map((row) => row.map((w) => (w ? -w : 0)))),
+    act("Clear", (p) => p.map((row) => row.map(() => 0))));
   formula(lab);
   if (focus) [...parts.settings.querySelectorAll("[aria-label]")].find((e) => e.getAttribute("aria-label") === focus)?.focus();
   showFilters(lab);

@@ -6,6 +6,7 @@ import { palette } from "../shared/colour.js";
 import { make, place } from "../shared/element.js";
 import { mounted } from "../shared/mount.js";
 import { pinnable } from "../shared/pin.js";
+import { room, watched } from "../shared/room.js";
 import { theme } from "../shared/theme.js";
 
 const FIELDS = new WeakMap();
@@ -27,7 +28,7 @@ function buildField(root) {
   const part = (name) => element.querySelector(name);
   const lab = {
     element, tile: new Tile(), heat: new Tile(), at: [0.5, 0.5],
-    parts: { canvas: part("canvas"), body: part("tbody"), name: part(".name"), say: part(".say"), stacks: part(".kernels"), add: part(".add"), effective: part(".effective") },
+    parts: { canvas: part("canvas"), body: part("tbody"), name: part(".name"), say: part(".say"), stacks: part(".kernels"), add: part(".add"), effective: part(".effective"), two: part(".two") },
   };
   const { canvas, add, effective } = lab.parts;
   const follow = (_, event) => {
@@ -45,8 +46,7 @@ function buildField(root) {
   });
   add.addEventListener("click", () => edit(lab, () => lab.layers.push({ kind: "conv", kernel: 3, stride: 1, padding: 1, dilation: 1 })));
   effective.addEventListener("change", () => later(lab));
-  lab.watch = new ResizeObserver(() => lab.rows && later(lab));
-  lab.watch.observe(element);
+  lab.watch = watched(element, () => lab.rows && later(lab));
   return lab;
 }
 
@@ -120,7 +120,9 @@ function later(lab) {
 }
 
 function drawField(lab) {
-  const { canvas, name, say, effective } = lab.parts, side = Math.min(canvas.parentElement.clientWidth || 360, 440);
+  const { canvas, name, say, effective, two } = lab.parts, wide = two.clientWidth || 360, big = lab.element.classList.contains("big");
+  const side = wide <= 820 ? Math.min(wide, 440) : Math.min(wide * 0.47, room(canvas, big ? 16 : 90));
+  two.style.gridTemplateColumns = wide <= 820 ? "" : `${side}px minmax(0, 1fr)`;
   canvas.style.width = canvas.style.height = `${side}px`;
   const context = sharp(canvas, side, side), scale = side / lab.side;
   context.imageSmoothingEnabled = true;

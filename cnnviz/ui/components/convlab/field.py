@@ -43,7 +43,7 @@ FIRST = "VGG16, first three blocks"
 _lab = st.components.v2.component(
     "cnnviz_fieldlab",
     js=joiner.script(HERE / "field.js"),
-    css=joiner.sheet(joiner.SHEET),
+    css=joiner.sheet(joiner.SHEET, HERE / "style.css"),
 )
 
 

@@ -22,6 +22,14 @@ export function wire(lab) {
   const gain = parts.gain.querySelector("input");
   gain.addEventListener("input", () => changed(lab, (s) => (s.gain = Number(gain.value)), false));
   gain.addEventListener("change", () => changed(lab, (s) => (s.gain = Number(gain.value))));
+  parts.rare.addEventListener("click", () => {
+    parts.extra.hidden = !parts.extra.hidden;
+    parts.rare.setAttribute("aria-expanded", String(!parts.extra.hidden));
+    lab.refit = true;
+    request(lab);
+  });
+  parts.filters.addEventListener("toggle", () => ((lab.refit = true), request(lab)));
+  parts.named.addEventListener("change", () => lab.choose(parts.named.value));
   const canvases = [parts.in, parts.out];
   const follow = (canvas, event) => {
     if (event.type === "pointerdown") stop(lab), tell(lab);

@@ -11,6 +11,7 @@ import { Tile } from "../shared/canvas.js";
 import { palette } from "../shared/colour.js";
 import { make } from "../shared/element.js";
 import { mounted } from "../shared/mount.js";
+import { watched } from "../shared/room.js";
 import { theme } from "../shared/theme.js";
 
 const LABS = new WeakMap();
@@ -20,15 +21,17 @@ export default function (args) {
 }
 
 function build(root) {
-  const element = make("div", { class: "lab" });
+  const element = make("div", { class: "lab conv" });
   element.innerHTML = TEMPLATE; // a constant
   root.append(element);
   const parts = Object.fromEntries([...element.querySelectorAll("[class]")].map((e) => [e.classList[e.classList.length - 1], e]));
-  const lab = { element, parts, tiles: { in: new Tile(), out: new Tile() }, draws: 0, speed: 40, show: showControls };
-  const redraw = () => lab.out && request(lab), resized = new ResizeObserver(redraw);
-  resized.observe(element);
+  const lab = { element, parts, tiles: { in: new Tile(), out: new Tile() }, draws: 0, speed: 40, tall: 300, show: showControls };
+  const redraw = () => lab.out && ((lab.refit = true), request(lab)), size = watched(element, redraw);
   document.fonts.addEventListener("loadingdone", redraw); // another font, other widths of numbers
-  lab.watch = { disconnect: () => { resized.disconnect(); document.fonts.removeEventListener("loadingdone", redraw); } };
+  lab.watch = { disconnect: () => {
+    size.disconnect();
+    document.fonts.removeEventListener("loadingdone", redraw);
+  } };
   wire(lab);
   return lab;
 }
@@ -37,7 +40,6 @@ function update(lab, data) {
   lab.theme = theme(lab.element);
   lab.luts = { activation: palette(data.luts.activation), weight: palette(data.luts.weight) };
   lab.presets = data.presets;
-  lab.tall = data.tall ?? 400;
   lab.element.classList.toggle("big", Boolean(data.big));
   const fresh = lab.stamp !== data.start.stamp;
   if (lab.input?.stamp !== data.stamp) {
@@ -65,6 +67,7 @@ function adopt(lab, start) {
     selected: start.selected ?? 0, stride: start.stride ?? 1, padding: start.padding ?? 0, mode: start.mode ?? "zero",
     dilation: start.dilation ?? 1, stage: start.stage ?? "conv", look: start.look ?? "signed", gain: start.gain ?? 0, colour: start.colour ?? false,
     poolKind: start.pool_kind ?? "max", poolSize: start.pool_size ?? 2, poolStride: start.pool_stride ?? 0, unit: start.unit ?? 255,
+    flip: start.flip ?? false,
   };
   lab.position = start.position ?? 0;
   lab.filling = false;

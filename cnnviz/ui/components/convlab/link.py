@@ -26,6 +26,7 @@ _FIELDS: dict[str, tuple[str, Any]] = {
     "w": ("pool_size", 2),
     "q": ("pool_stride", 0),
     "u": ("unit", 255),
+    "x": ("flip", False),
     "n": ("selected", 0),
     "o": ("position", 0),
 }
@@ -43,6 +44,7 @@ def layer_of(view: Mapping[str, Any]) -> ConvLayer:
         view["pool_size"],
         view["pool_stride"],
         view["unit"],
+        view["flip"],
     )
 
 

@@ -6,6 +6,9 @@ import { peakOf } from "../shared/colour.js";
 const planesOf = (lab) => (lab.s.colour ? lab.input.planes.slice(1) : lab.input.planes.slice(0, 1));
 export const filterOf = (lab) => lab.s.filters[lab.s.selected];
 export const scaleOf = (lab) => lab.s.unit / 255; // of what is printed: pixels are 0 to 255, or read as 0 to 1
+const rotated = (plane) => plane.map((row) => [...row].reverse()).reverse();
+/** The weights as they slide: as they are, or, for true convolution, rotated by 180 degrees. */
+export const applied = (lab, filter) => (lab.s.flip ? filter.weights.map(rotated) : filter.weights);
 export const sizeOf = (lab) => filterOf(lab).weights[0].length;
 
 /** The limits of today's picture and kernel; nothing outside them can be chosen. */
@@ -49,7 +52,7 @@ export function compute(lab, everything = true) {
   pad(lab);
   lab.maps = s.filters.map((filter, f) =>
     everything || f === s.selected || !lab.maps?.[f]
-      ? correlate(lab.padded, input.width + 2 * s.padding, input.height + 2 * s.padding, filter.weights, filter.bias, s.stride, s.dilation)
+      ? correlate(lab.padded, input.width + 2 * s.padding, input.height + 2 * s.padding, applied(lab, filter), filter.bias, s.stride, s.dilation)
       : lab.maps[f]);
   const map = lab.maps[s.selected];
   s.poolSize = Math.min(s.poolSize, limits(lab).pool);
@@ -76,13 +79,13 @@ export function walk(lab) {
 export function numbers(lab, position) {
   const w = walk(lab), row = Math.floor(position / lab.out.width), column = position % lab.out.width;
   const sources = lab.s.stage === "conv" ? lab.padded : [lab.s.stage === "relu" ? lab.maps[lab.s.selected].map : lab.relu.map];
-  const filter = filterOf(lab);
+  const filter = filterOf(lab), slid = applied(lab, filter);
   const channels = sources.map((source, c) => {
     const values = [], weights = [], products = [];
     for (let i = 0; i < w.side; i++)
       for (let j = 0; j < w.side; j++) {
         const value = source[(row * w.stride + i * w.dilation) * w.width + column * w.stride + j * w.dilation];
-        const weight = lab.s.stage === "conv" ? Math.fround(filter.weights[c][i][j]) : 1;
+        const weight = lab.s.stage === "conv" ? Math.fround(slid[c][i][j]) : 1;
         values.push(value), weights.push(weight), products.push(value * weight);
       }
     return { values, weights, products, sum: products.reduce((a, b) => a + b, 0) };
@@ -101,6 +104,6 @@ export const report = (lab) => ({
   filters: lab.s.filters.map(({ name, weights, bias }) => ({ name, weights, bias })),
   selected: lab.s.selected, stride: lab.s.stride, padding: lab.s.padding, mode: lab.s.mode, dilation: lab.s.dilation,
   stage: lab.s.stage, look: lab.s.look, gain: lab.s.gain, colour: lab.s.colour, pool_kind: lab.s.poolKind, pool_size: lab.s.poolSize,
-  pool_stride: lab.s.poolStride, unit: lab.s.unit,
+  pool_stride: lab.s.poolStride, unit: lab.s.unit, flip: lab.s.flip,
   position: lab.position, stamp: lab.stamp,
 });

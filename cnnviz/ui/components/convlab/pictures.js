@@ -2,6 +2,9 @@
 import { numbers, walk } from "./model.js";
 import { sharp } from "../shared/canvas.js";
 import { GRAYS } from "../shared/colour.js";
+import { room } from "../shared/room.js";
+
+const FOOT = 110; // px under the lab: gaps and a row of downloads
 
 /** The left picture: image with its border, or the previous map; and the window on it. */
 export function drawInput(lab) {
@@ -80,10 +83,19 @@ function frame(context, x, y, side, colour) {
   context.strokeRect(x - grow, y - grow, side + 2 * grow, side + 2 * grow);
 }
 
+/** The height for the pictures that leaves what belongs to them in the window: steps, settings, numbers, downloads. */
+export function fit(lab) {
+  const { element, parts } = lab, left = (part) => part.getBoundingClientRect().left, tall = (part) => part.offsetHeight;
+  const below = left(parts.sum) > left(parts.out) + 8 ? 0 : tall(parts.sum);
+  const settings = left(parts.settings) < left(parts.out) ? tall(parts.settings) : 0;
+  const foot = element.classList.contains("big") ? 24 : FOOT;
+  lab.tall = room(parts.in, tall(parts.transport) + settings + below + tall(parts.filters) + foot);
+}
+
 /** One size of pixel for both pictures where they fit, so that a smaller map looks smaller. */
 export function measure(lab) {
   const w = walk(lab), boxes = [lab.parts.in, lab.parts.out].map((c) => c.parentElement.clientWidth || 300);
-  const tall = lab.tall ?? 400;
+  const { tall } = lab;
   lab.scale = Math.min(boxes[0] / w.width, tall / w.height);
   const most = Math.min(boxes[1] / lab.out.width, tall / lab.out.height);
   lab.outScale = Math.min(most, Math.max(lab.scale, most * 0.45));

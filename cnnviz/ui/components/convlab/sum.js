@@ -7,13 +7,13 @@ import { brief, shown } from "../shared/number.js";
 import { ruler } from "../shared/text.js";
 
 const CHANNELS = ["R", "G", "B"];
-const SMALLEST = 9.2; // px: print that can still be read
+const SMALLEST = 9.2, STAGE = 24; // px: print that can still be read, from nearby and in a lecture hall
 const FULL = 0.82; // of a cell's width that its number takes at most
 
 /** The grids of the arithmetic; built when their shape changes, filled at every step. */
 function buildSum(lab) {
   const { s, parts } = lab, k = walk(lab).side, channels = s.stage === "conv" ? filterOf(lab).weights.length : 1;
-  const key = [s.stage, k, channels].join();
+  const key = [s.stage, k, channels, s.flip].join();
   if (lab.sumKey === key) return;
   lab.sumKey = key;
   lab.grids = [];
@@ -34,11 +34,12 @@ function buildSum(lab) {
     const name = channels > 1 ? `${CHANNELS[c]} ` : "";
     const led = (text, content) => make("div", { class: "led" }, sign(text), content); // a sign never stands alone at a line's end
     const line = s.stage === "conv"
-      ? [titled(`${name}patch`, grid("Patch", patch)), led("×", titled(`${name}kernel${channels > 1 || plain ? "" : ": type or drag"}`, grid("Kernel", kernel))),
+      ? [titled(`${name}patch`, grid("Patch", patch)), led("×", titled(`${name}kernel${s.flip ? ", rotated 180°" : channels > 1 || plain || lab.element.classList.contains("big") ? "" : ": type or drag"}`, grid("Kernel", kernel))),
          led("=", titled(`${name}products`, grid("Products", products))), ...(channels > 1 ? [led("Σ", sum)] : [])]
       : [titled(s.stage === "relu" ? "value" : "patch", grid("Patch", patch))];
     return make("div", { class: `row${k > 4 && !plain ? " large" : ""}` }, ...line);
   });
+  parts.pictures.classList.toggle("side", s.stage !== "conv" || k <= (channels > 1 ? 3 : 5)); // what is larger stands below
   parts.sum.classList.toggle("many", channels > 1);
   lab.total = make("output", { class: "total" });
   lab.lead = make("span", { class: "lead" });
@@ -63,8 +64,9 @@ export function fillSum(lab) {
   buildSum(lab);
   const n = numbers(lab, lab.position), { s } = lab, scale = scaleOf(lab), told = (value) => shown(value * scale);
   const widest = lab.s.stage === "conv" ? peakOf(filterOf(lab).weights.flat(2)) : 1;
+  const smallest = lab.element.classList.contains("big") ? STAGE : SMALLEST;
   const ems = ruler(getComputedStyle(lab.element).fontFamily), room = FULL * lab.grids[0].patch[0].clientWidth;
-  const fits = (text) => ems(text) * SMALLEST <= room;
+  const fits = (text) => ems(text) * smallest <= room;
   const sized = (cell, text) => cell.style.setProperty("--fit", FULL / ems(text));
   const put = (cell, value, colour) => {
     const text = brief(value, fits);

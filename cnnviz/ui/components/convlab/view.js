@@ -1,38 +1,46 @@
 // How the lab looks: its parts, and what one frame draws.
 import { scaleOf, walk } from "./model.js";
-import { drawInput, drawOutput, measure } from "./pictures.js";
+import { drawInput, drawOutput, fit, measure } from "./pictures.js";
 import { fillSum } from "./sum.js";
 import { shown } from "../shared/number.js";
 
 export const TEMPLATE = `
+<div class="body">
 <div class="kernels" role="group" aria-label="Kernels"></div>
 <div class="learned" hidden></div>
 <p class="say" aria-live="polite"></p>
 <div class="top">
+  <select class="named" aria-label="Choose a kernel"></select>
   <div class="pick stages" role="radiogroup" aria-label="Step of the layer"></div>
+  <div class="pick flips" role="radiogroup" aria-label="Whether the kernel is rotated first"></div>
   <div class="pick colours" role="radiogroup" aria-label="Channels"></div>
+  <button type="button" class="rare" aria-expanded="false">Display and edit</button>
+</div>
+<div class="extra" hidden>
   <div class="pick looks" role="radiogroup" aria-label="How the output is shown"></div>
   <div class="pick units" role="radiogroup" aria-label="Scale of the pixel values"></div>
   <label class="pace gain"><span>Contrast</span><input type="range" min="0" max="4" step="0.25" aria-label="Contrast"></label>
+  <div class="acts turns" role="group" aria-label="Edit the kernel"></div>
 </div>
 <div class="pictures">
   <figure><figcaption class="in-name"></figcaption>
     <canvas class="in" tabindex="0" role="img"></canvas></figure>
   <figure><figcaption class="out-name"></figcaption>
     <canvas class="out" tabindex="0" role="img"></canvas></figure>
-  <div class="settings"></div>
-<div class="transport" role="group" aria-label="Slide the window">
+  <div class="transport" role="group" aria-label="Slide the window">
   <button type="button" class="back" aria-label="One step back" title="One step back (Left)">◂</button>
   <button type="button" class="play" aria-label="Play" title="Play or pause (Space)">▶</button>
   <button type="button" class="step" aria-label="One step forward" title="One step forward (Right)">▸</button>
   <button type="button" class="pin" aria-pressed="false" title="Pin the window: a click on an image, or Enter; again or Escape releases it">Pin</button>
   <input type="range" class="scrub" min="0" step="1" aria-label="Position of the window">
   <label class="pace"><span>Speed</span><input type="range" class="speed" min="0" max="100" step="1" aria-label="Speed"></label>
-</div>
-<div class="sum" role="group" aria-label="Patch times kernel, cell by cell"></div>
+  </div>
+  <div class="settings"></div>
+  <div class="sum" role="group" aria-label="Patch times kernel, cell by cell"></div>
 </div>
 <p class="told" role="status"></p>
-<div class="filters" role="group" aria-label="Filters of this layer"></div>`;
+<details class="filters"></details>
+</div>`;
 
 export function request(lab) {
   if (lab.asked) return;
@@ -44,6 +52,7 @@ export function request(lab) {
 }
 
 function paint(lab) {
+  if (lab.refit) (lab.refit = false), fillSum(lab), fit(lab);
   measure(lab);
   drawInput(lab);
   drawOutput(lab);

@@ -80,6 +80,7 @@ def gaborbank(
     filters: Sequence[Gabor],
     directions: Gabor,
     *,
+    big: bool = False,
     key: str = "gaborbank",
 ) -> Gabor | None:
     """The bank as a grid, filters down and pictures across; the filter whose kernel was just chosen, or None."""
@@ -89,6 +90,7 @@ def gaborbank(
             **_data(pictures),
             "filters": [asdict(gabor) for gabor in filters],
             "directions": asdict(directions),
+            "big": big,
         },
         on_chosen_change=lambda: None,
     )

@@ -25,6 +25,7 @@ function buildBank(root) {
 }
 
 function updateBank(lab, data) {
+  lab.element.classList.toggle("big", Boolean(data.big));
   lab.theme = theme(lab.element);
   const luts = { weight: palette(data.luts.weight), heat: palette(data.luts.heat), direction: palette(data.luts.direction) };
   const key = JSON.stringify([data.stamp, data.filters, data.directions]);
@@ -36,6 +37,7 @@ function updateBank(lab, data) {
     return { name, values, analysed: analysed(values, fourier) };
   });
   lab.table.style.setProperty("--n", pictures.length);
+  lab.table.style.setProperty("--columns", data.filters.length + 2);
   lab.told.textContent = "Point at a map to read it; choose a kernel to load it into the lab.";
   const head = pictures.map(({ name, values }) => {
     const tile = new Tile(), words = tile.size(n, n);
@@ -52,10 +54,10 @@ function updateBank(lab, data) {
     const most = Math.max(...maps.map(peakOf)), words = `f ${g.frequency}, θ ${g.theta}°, σ ${g.sigma}`;
     lab.table.append(
       make("button", { type: "button", class: "kernel", title: "Load this filter into the lab", "aria-label": `Load ${words} into the lab`, onclick: () => lab.trigger("chosen", g) },
-        kernelTile(g, luts.weight), make("span", {}, words)),
+        kernelTile(g, luts.weight), make("span", {}, ...words.split(", ").map((word) => make("span", {}, word)))),
       ...maps.map((map, i) => {
         const tile = new Tile(), canvas = tile.paint(map, n, n, luts.heat, "magnitude", most);
-        return readable(lab, canvas, n, `${pictures[i].name}, ${words}`, (at) => map[at].toFixed(4), `0 to ${most.toFixed(3)}`);
+        return readable(lab, canvas, n, `${pictures[i].name}, ${words}`, (at) => map[at].toFixed(4), `0 to ${most.toFixed(3)}`, i === maps.length - 1);
       }));
     lab.element.dataset.rows = data.filters.length - rows.length;
     setTimeout(next);
@@ -66,10 +68,10 @@ function updateBank(lab, data) {
 /** The last row: which direction dominates where, from eight turns of one filter. */
 function drawDirections(lab, data, pictures, fourier, work, colours) {
   const n = data.side, g = data.directions;
-  lab.table.append(make("span", { class: "kernel" }, make("span", {}, `Orientations, f ${g.frequency}, σ ${g.sigma}`)), ...pictures.map((p) => {
+  lab.table.append(make("span", { class: "kernel" }, make("span", {}, ...["Angle", `f ${g.frequency}`, `σ ${g.sigma}`].map((word) => make("span", {}, word)))), ...pictures.map((p) => {
     const { angle, strength } = directions(p.analysed, g, fourier, work), most = peakOf(strength), tile = new Tile(), words = tile.size(n, n);
     for (let i = 0; i < words.length; i++) words[i] = directionColour(colours, angle[i], Math.min(1, strength[i] / most));
-    return readable(lab, tile.done(), n, `${p.name}, dominant orientation`, (at) => `${angle[at].toFixed(1)}°`, "hue is orientation, brightness strength");
+    return readable(lab, tile.done(), n, `${p.name}, dominant orientation`, (at) => `${angle[at].toFixed(1)}°`, "hue is orientation, brightness strength", false);
   }));
   lab.element.dataset.done = "true";
 }
@@ -83,12 +85,12 @@ function kernelTile(g, colours) {
 function labelled(canvas, label, caption) {
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", label);
-  return make("figure", {}, canvas, make("figcaption", {}, caption));
+  return make("figure", {}, canvas, caption && make("figcaption", {}, caption));
 }
 
 /** A map that says the number under the pointer, or under the arrow keys. */
-function readable(lab, canvas, n, name, value, range) {
-  const figure = labelled(canvas, `${name}: ${range}. Arrow keys read it, Enter pins.`, range);
+function readable(lab, canvas, n, name, value, range, captioned) {
+  const figure = labelled(canvas, `${name}: ${range}. Arrow keys read it, Enter pins.`, captioned ? range.replace("0 to ", "0–") : "");
   canvas.tabIndex = 0;
   let at = [n >> 1, n >> 1];
   const say = () => (lab.told.textContent = `${name}, row ${at[1]}, column ${at[0]}: ${value(at[1] * n + at[0])}`);

@@ -10,6 +10,7 @@ import { Tile } from "../shared/canvas.js";
 import { palette } from "../shared/colour.js";
 import { make } from "../shared/element.js";
 import { mounted } from "../shared/mount.js";
+import { watched } from "../shared/room.js";
 import { theme } from "../shared/theme.js";
 
 const LABS = new WeakMap();
@@ -34,8 +35,7 @@ function build(root) {
     lab.ranges[name] = { range, output, words };
   }
   hands(lab);
-  lab.watch = new ResizeObserver(() => lab.answer && ask(lab));
-  lab.watch.observe(element);
+  lab.watch = watched(element, () => lab.answer && ((lab.refit = true), ask(lab)));
   return lab;
 }
 
@@ -65,6 +65,7 @@ function update(lab, data) {
   lab.picture = Math.min(lab.picture, lab.pictures.length - 1);
   lab.target = data.target ? { ...data.target, k: data.target.plane.length, plane: data.target.plane.flat() } : null;
   choices(lab);
+  lab.refit = true;
   turn(lab, {});
 }
 

@@ -6,6 +6,9 @@ import { sharp } from "../shared/canvas.js";
 import { GRAYS, level, peakOf } from "../shared/colour.js";
 import { make } from "../shared/element.js";
 import { shown } from "../shared/number.js";
+import { room } from "../shared/room.js";
+
+const NARROW = 640, GAP = 18; // px, as in the sheet
 
 export const TEMPLATE = `
 <div class="top"><div class="pick photos" role="radiogroup" aria-label="Image"></div><div class="pick views" role="radiogroup" aria-label="What is shown"></div>
@@ -15,7 +18,7 @@ export const TEMPLATE = `
   <div class="middle">
     <figure><figcaption>Real part</figcaption><canvas class="real" role="img"></canvas></figure>
     <figure><figcaption>Imaginary part</figcaption><canvas class="imaginary" role="img"></canvas></figure>
-    <figure><figcaption>Spectrum, drag the spot</figcaption><canvas class="spectrum" tabindex="0" role="img"></canvas></figure>
+    <figure><figcaption>Spectrum<span class="drag">, drag the spot</span></figcaption><canvas class="spectrum" tabindex="0" role="img"></canvas></figure>
   </div>
   <figure><figcaption class="answer-name"></figcaption><canvas class="answer" tabindex="0" role="img"></canvas></figure>
 </div>
@@ -32,10 +35,24 @@ function show(canvas, tile, side) {
   return context;
 }
 
+/** The sides of the large and the small pictures, in px, so that what belongs to them stays in the window. */
+function fit({ element, parts }) {
+  const { panels, photo, real } = parts, big = element.classList.contains("big");
+  panels.style.gridTemplateColumns = "";
+  if (element.clientWidth <= NARROW) return { wide: photo.parentElement.clientWidth, small: real.parentElement.clientWidth };
+  const rest = element.getBoundingClientRect().bottom - panels.getBoundingClientRect().bottom + (big ? 16 : 72);
+  const high = room(photo, rest), caption = photo.previousElementSibling.offsetHeight + 8;
+  const least = big ? 176 : 104, across = (middle) => Math.floor((panels.clientWidth - middle - 2 * GAP) / 2);
+  const wide = Math.min(high, across(Math.max(least, (high - 2 * caption) / 3)));
+  const small = Math.floor((wide - 2 * caption - 6) / 3), middle = Math.max(least, small);
+  panels.style.gridTemplateColumns = `${wide}px ${middle}px ${wide}px`;
+  return { wide, small };
+}
+
 export function drawGabor(lab) {
   const { parts, g, fourier, tiles } = lab, { n } = fourier, picture = lab.pictures[lab.picture];
-  const wide = Math.min(parts.photo.parentElement.clientWidth || 300, 420);
-  const small = Math.min(parts.real.parentElement.clientWidth || 120, 124);
+  if (lab.refit) (lab.refit = false), drawMatch(lab), (lab.sides = fit(lab));
+  const { wide, small } = lab.sides;
   const kernel = gaborKernel(g), side = Math.max(kernel.wide, kernel.tall), most = Math.max(peakOf(kernel.re), peakOf(kernel.im));
 
   const words = tiles.photo.size(n, n);
@@ -62,6 +79,7 @@ export function drawGabor(lab) {
     range.value = g[name];
     output.textContent = words2(g[name]);
     range.setAttribute("aria-valuetext", output.textContent);
+    output.dataset.short = output.textContent.split(/[ ,]/)[0];
   }
   const said = aliasing(g);
   if (parts.alias.textContent !== said) parts.alias.textContent = said;

@@ -35,10 +35,8 @@ TITLES = {
 }
 
 
-def chosen(stage: bool) -> str:
+def chosen() -> str:
     """The experiment that is shown: a key of `TITLES`."""
-    if stage:
-        return controls.pick("Experiment", "experiment", list(TITLES), "none", words=TITLES.__getitem__)
     return controls.switch("Experiment", "experiment", list(TITLES), "none", words=TITLES.__getitem__)
 
 
@@ -157,7 +155,7 @@ def translation(engine: Engine, key: str, photo: Photo, layer: str, channel: int
     drawn = [found.before.seen, found.after.seen, *maps]
     peaks = [f"maximum at row {y}, column {x}" for y, x in found.peaks[:, channel].tolist()]
     row(
-        ["Photo", "Shifted photo", f"Channel {channel}", f"Channel {channel}, shifted"],
+        ["Photo", "Shifted photo", f"Channel {channel}", "of the shifted photo"],
         drawn,
         ["", "", *peaks],
         ["→", "", "→"],

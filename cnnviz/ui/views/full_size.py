@@ -1,0 +1,73 @@
+"""A filter of the Convolution lab on a photo of any size, on the server; nothing large is kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from cnnviz.photo import Photo
+from cnnviz.signal import examples, pictures, slide
+from cnnviz.signal.layer import ConvLayer
+from cnnviz.ui.components.convlab.link import layer_of
+from cnnviz.ui.session import uploads
+from cnnviz.ui.views import labs
+from cnnviz.ui.widgets import show
+
+TALLEST = 520  # px of the image on the page
+
+
+def draw(photo: Photo, now: Mapping[str, Any], link: str) -> None:
+    """The lab's selected filter on the photo, or on one that is given here; `link` brings the page back."""
+    with st.expander("Another photo, up to 50 megapixels", icon=":material/upload:"):
+        file = st.file_uploader("A large photo, up to 50 megapixels", max_upload_size=uploads.limit("photo"))
+    made = layer_of(now)
+    one = replace(made, weights=made.weights[[now["selected"]]], bias=made.bias[[now["selected"]]])
+
+    def opened() -> Photo:
+        return Photo.open(file, name=file.name, pixels=None) if file else photo
+
+    began, name = time.perf_counter(), now["filters"][now["selected"]]["name"]
+    with show.refusals(), st.spinner("Filtering"):
+        large = opened()
+        whole, most = filtered(one, large)
+        taken = f"{time.perf_counter() - began:.2f} s"
+        sizes = {"Photo": f"{large.width} × {large.height}", "Output": f"{whole.shape[1]} × {whole.shape[0]}"}
+        ends = {} if now["look"] == "picture" else {"Colours end at": f"±{most / 2 ** now['gain'] * one.scale:.4g}"}
+        show.facts({"Filter": name, **sizes, **ends, "Read and filtered in": taken})
+        small = slide.painted(slide.smaller(whole, show.WIDEST), now["look"], now["gain"], most)
+        show.image(small, f"{name} over the whole photo {large.name}", width=_wide(small))
+
+        def painted() -> np.ndarray:
+            values, ends = filtered(one, opened())
+            return slide.painted(values, now["look"], now["gain"], ends)
+
+        show.take_away(
+            "convolution-full",
+            picture=painted,
+            array=lambda: filtered(one, opened())[0] * np.float32(one.scale),
+            python=one.pytorch(examples.whole(large, file is not None)),
+            link="" if file else link,
+            file=labs.file_name("whole", large.name, name, one.stage),
+        )
+
+
+def filtered(one: ConvLayer, photo: Photo) -> tuple[np.ndarray, float]:
+    """The map of a layer of one filter, float32 (H', W'), and the magnitude at the end of its colours.
+
+    That is the largest of the image that is shown, without what zeros around the photo have made.
+    """
+    planes = pictures.looked_at(photo.pixels, one.channels)
+    plain = replace(one, stage="conv").maps(planes)[0]
+    inner = slide.smaller(plain[one.inside(planes.shape[1:])], show.WIDEST)
+    return plain if one.stage == "conv" else one.maps(planes)[0], float(np.abs(inner).max()) or 1.0
+
+
+def _wide(shown: np.ndarray) -> int:
+    """The width at which an image fits the window."""
+    height, width = (int(n) for n in shown.shape[:2])
+    return max(1, round(width * min(1.0, TALLEST / height)))
