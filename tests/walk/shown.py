@@ -17,7 +17,7 @@ from PIL import Image
 
 from cnnviz.photo import Photo, samples
 from cnnviz.ui.server import startup
-from cnnviz.ui.session.photos import SIDE
+from cnnviz.ui.session.photos import PIXELS
 from cnnviz.ui.widgets.feedback import BEFORE
 from tests.walk import photos
 from tests.walk.components import told
@@ -187,7 +187,7 @@ _OWN: dict[str, Photo] = {}
 def own_photo(name: str) -> Photo:
     """One of the photos that a walk brings along, as the page keeps it."""
     if name not in _OWN:
-        _OWN[name] = Photo.open(io.BytesIO(photos.file(name)[2]), name=name, side=SIDE)
+        _OWN[name] = Photo.open(io.BytesIO(photos.file(name)[2]), name=name, pixels=PIXELS)
     return _OWN[name]
 
 

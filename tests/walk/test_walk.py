@@ -1,0 +1,51 @@
+"""A walk over the whole dashboard: combinations that nobody wrote, each step held against the engine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from cnnviz.ui.components import mapgrid
+from tests.walk import walk
+from tests.walk.actions import Action
+from tests.walk.server import Server, serving
+
+STEPS, BUDGET = 60, 14.0  # of each seed, and the seconds after which it ends all the same
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """A server with folders of its own, and a small data set in them."""
+    with walk.places(), serving() as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def own_places() -> None:
+    """The folders are the server's, for all of its walks."""
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_nothing_is_wrong_on_a_walk(server, seed):
+    report = walk.walk(server, walk.chosen(seed, STEPS), seed, until=time.monotonic() + BUDGET)
+    assert not report.faults, "\n".join([*report.faults, "", *(action.line() for action in report.done)])
+    assert report.counts["looks"] > 1
+
+
+def test_a_grid_that_keeps_the_photo_before_is_found(server, monkeypatch):
+    keyed = mapgrid.subject  # of networks, photos, layers and names; here, of the layer alone
+    monkeypatch.setattr(mapgrid, "subject", lambda *shown: keyed(next(one for one in shown if isinstance(one, str))))
+    script = [Action("page", "activations"), Action("choose", "photo", ["coffee"]), Action("page", "")]
+    report = walk.walk(server, walk.listed(script))
+    assert len(report.done) == 2
+    assert "grid" in report.faults[0]
+
+
+def test_what_was_done_is_written_down_and_read_again():
+    from tests.walk import actions
+
+    some = [Action("choose", "photo", ["cat"]), Action("back"), Action("type", "channel", 3.0)]
+    assert [*actions.read([action.line() for action in some])] == some
