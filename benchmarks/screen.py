@@ -44,7 +44,7 @@ PAGES: dict[str, dict[str, str]] = {
     },
     "class_activation": {
         "picture": ".cam canvas >> nth=0",
-        "class": ".st-key-class",
+        "class": ".st-key-pick-class",
         "method": ".st-key-method",
         "layer": ".st-key-at",
         "opacity": "role=slider[name='Opacity']",

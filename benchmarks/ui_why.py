@@ -172,8 +172,8 @@ MEASURES: dict[str, Callable[[], dict]] = {
     f"ui/class_activation/{name}": functools.partial(measured, run)
     for name, run in {
         "class": lambda page, i: listed(page, "Class", f"· {(i * 71 + 37) % 900 + 100}"),
-        "class_at_hand": lambda page, _: chip(page, "Another class"),
-        "method": lambda page, _: chip(page, "Another method"),
+        "class_at_hand": lambda page, _: chip(page, "Other classes"),
+        "method": lambda page, _: chip(page, "Other methods"),
         "method_listed": lambda page, i: listed(
             page, "Method", ("HiResCAM", "LayerCAM", "Eigen-CAM", "Grad-CAM++")[i % 4]
         ),

@@ -258,14 +258,11 @@ def _scaled(maps: np.ndarray, scope: str, signed: bool, limit: float | None = No
         raise PictureError(f"Maps share a scale within a channel or a layer, not {scope!r}.")
     axes = (1, 2) if scope == "channel" else None
     finite = np.where(np.isfinite(maps), maps, 0)
-    shares: np.ndarray
     if signed:
         reach = np.abs(finite).max(axis=axes, keepdims=True) if limit is None else np.float32(limit)
-        shares = maps / (2 * np.where(reach > 0, reach, 1)) + np.float32(0.5)
-    else:
-        low, high = finite.min(axis=axes, keepdims=True), finite.max(axis=axes, keepdims=True)
-        shares = (maps - low) / np.where(high > low, high - low, 1)
-    return shares
+        return np.asarray(maps / (2 * np.where(reach > 0, reach, 1)) + np.float32(0.5))
+    low, high = finite.min(axis=axes, keepdims=True), finite.max(axis=axes, keepdims=True)
+    return np.asarray((maps - low) / np.where(high > low, high - low, 1))
 
 
 def _faded(canvas: np.ndarray) -> np.ndarray:

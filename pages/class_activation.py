@@ -11,14 +11,11 @@ import numpy as np
 import streamlit as st
 
 from cnnviz.ui.components import camcanvas
-from cnnviz.ui.components.camcanvas.look import Look
 from cnnviz.ui.server import startup
 from cnnviz.ui.session import current, visit
 from cnnviz.ui.session.link import linked_of, note
-from cnnviz.ui.views import numbers
-from cnnviz.ui.views.class_activation import beside, evidence, export, gallery, trust
+from cnnviz.ui.views.class_activation import beside, checks, evidence, export, gallery, trust
 from cnnviz.ui.views.class_activation.beside import Question, Side
-from cnnviz.ui.views.class_activation.raw import raw
 from cnnviz.ui.widgets import compare, controls, show
 from cnnviz.ui.widgets.background import patiently
 
@@ -28,7 +25,7 @@ if TYPE_CHECKING:
     from cnnviz.attribution.heatmap import Heatmap
     from cnnviz.inference.predict import Prediction
 
-SLOW = ("Faithfulness", "Sanity dial")
+ON_STAGE = ("Map", "Contributions")  # what presenter mode shows, one at a time
 
 
 @dataclass(frozen=True)
@@ -42,7 +39,7 @@ class Places:
 
 
 # say
-title, how_many = st.columns([2.4, 1], vertical_alignment="bottom")
+title, how_many = st.columns([1, 2] if show.presenting() else [2.4, 1], vertical_alignment="bottom")
 with title:
     show.head("Class activation", "Which parts of the photo support a class, from one layer of the network.")
 evidence.style()
@@ -57,7 +54,8 @@ def one_photo() -> None:
     said = show.asked("cam-said", partial(engine.predict, key, photo, top=1_000_000), "Running the network")
     if said is None:
         return
-    left, right = st.columns([2.4, 1], gap="medium")
+    with st.container(key="offstage-map" if drilled else "map"):
+        left, right = st.columns([2.4, 1], gap="medium")
     below = st.container()
     with right.container(gap="xxsmall"):
         warnings, bars = st.container(), st.container()
@@ -67,8 +65,10 @@ def one_photo() -> None:
     # ask
     with right:
         asked = question(said, label)
-        found = beside.ask(engine, key, label, asked)
-        pair = found is not None and beside.one_scale(found)
+        with st.container(key="offstage-compare"):
+            found = beside.ask(engine, key, label, asked)
+            pair = found is not None and beside.one_scale(found)
+    with below if drilled else right:
         waits = st.container()  # the last of its column: the bar may come and go without moving anything
 
     # compute
@@ -136,12 +136,16 @@ def answer(
 ) -> None:
     """The prediction and the map, its checks, and what can be downloaded; while one `waits`, the previous map."""
     with places.bars:
-        shown = said[:5] if heat is None else [*said[:5], *(p for p in said[5:] if p.index == heat.target)]
+        marked = None if heat is None else heat.target
         show.section("Prediction", show.titled(engine.model(key)))
-        show.bars(shown, marked=None if heat is None else heat.target, model=engine.model(key))
+        show.bars([*said[:5], *(p for p in said[5:] if p.index == marked)], marked, engine.model(key))
     if heat is None:
         if waits:
             places.map.skeleton(height=480)
+        return
+    if drilled:
+        with places.checks:
+            checks.contributions(engine, key, photo, heat)
         return
     label, methods = {p.index: p.label for p in said}, startup.methods()
     first = Side(key, photo, heat, export.question_of(heat, asked, said[0].index))
@@ -194,18 +198,18 @@ def answer(
     if show.presenting():
         return
     with places.checks:
-        proof = proof_of()
-        if proof not in SLOW:
-            beneath(proof, heat, look, [p.index for p in said[:3]])
+        proof = checks.choose()
+        if proof not in checks.SLOW:
+            checks.quick(proof, engine, key, photo, heat, look, [p.index for p in said[:3]])
     with taken:
         view = {**compare.in_link(found), **({} if found is None else {"one-scale": pair})}
         export.take_away(sides, names if other else (), look, stands, erased is not None, view)
-    if proof in SLOW:  # the last of all: what stands above stays when it is stopped
+    if proof in checks.SLOW:  # the last of all: what stands above stays when it is stopped
         with places.checks:
             if waits:
                 show.say("Computed after the map.")
             else:
-                slow(proof, heat)
+                checks.slow(proof, engine, key, photo, heat)
 
 
 def at_hand(likely: dict[int, str], quick: dict[str, str], asked: Question, heat: Heatmap, subject: str) -> float:
@@ -239,42 +243,12 @@ def one_class(label: str, name: str, allowed: Container[int], none: str, **how: 
     return chosen
 
 
-def proof_of() -> str:
-    """Which view of the proof is looked at; one at a time, and only that one is computed."""
-    views = evidence.VIEWS
-    return controls.switch(
-        "Checks", "proof", [*views], "Raw map", words=views.__getitem__, label_visibility="collapsed"
-    )
-
-
-def beneath(view: str, heat: Heatmap, look: Look, top: list[int]) -> None:
-    """A view of the proof that is there at once, or nearly; a sentence where the map's method has none."""
-    row = startup.methods()[heat.method]
-    if view == "Raw map":
-        raw(engine, key, photo, heat)
-    elif view == "Down to the numbers":
-        if heat.layer == "input":
-            show.say(f"{row.title} is pixel-based: no layer is used, so there are no contributions of channels.")
-        else:
-            numbers.down(engine, key, photo, heat)
-    elif view == "All stages":
-        if row.reads == "maps":
-            evidence.ladder(engine, key, photo, top, heat)
-        else:
-            show.say(f"{row.title} is not computed for all layers; choose a method based on a layer's feature maps.")
-    else:
-        evidence.pieces(engine, photo, heat, look.threshold)
-
-
-def slow(view: str, heat: Heatmap) -> None:
-    """A view of the proof that takes its time."""
-    if view == "Faithfulness":
-        trust.faithful(engine, key, photo, heat)
-    else:
-        trust.sane(engine, key, photo, heat)
-
-
 one, all_of_them = "This photo", gallery.MODE
+drilled = False
+if show.presenting():
+    with how_many:
+        view = controls.switch("View", "stage-view", ON_STAGE, ON_STAGE[0], label_visibility="collapsed")
+        drilled = view != ON_STAGE[0]
 with how_many.container(key="offstage-photos"):
     mode = controls.switch("Photos", "how-many", [one, all_of_them], one, label_visibility="collapsed")
 if mode == one:

@@ -33,6 +33,7 @@ SEEN = {
     "ui/views/class_activation/beside": "pages/test_class_activation.py",
     "ui/views/class_activation/export": "pages/test_class_activation.py",
     "ui/views/backward_pass": "pages/test_convolution.py",
+    "ui/views/class_activation/checks": "pages/test_class_activation.py",
     "ui/views/class_activation/evidence": "pages/test_class_activation.py",
     "ui/views/class_activation/gallery": "pages/test_class_activation.py",
     "ui/views/class_activation/raw": "pages/test_class_activation.py",

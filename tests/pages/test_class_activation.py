@@ -541,3 +541,16 @@ def test_a_second_network_without_the_class_says_so_and_the_first_stays(visit, w
     assert not at.exception
     assert "has no class" in at.error[0].value
     assert "second" not in canvas(at)
+
+
+def test_the_drill_is_there_in_presenter_mode_and_ends_in_the_number_shown(visit, engine, words):
+    at = visit("class_activation", present="true", **{"stage-view": "Contributions", "at": "relu2", "unit": "5.2.3"})
+    assert not at.exception
+    shown = float(engine.activations(NET, Photo.sample("cat"), "relu2").maps[5, 2, 3])
+    text = words(at)
+    assert f"How {shown:.6g} is computed" in text
+    assert "cv-chain" in text
+    assert text.split("cv-chain")[-1].count("<b>") >= 2  # the sum, and what ReLU makes of it
+    assert canvas(at, "drill-channels")
+    assert "camcanvas" not in {part.key for part in at.get("bidi_component")}
+    assert "cv-bars" in words(visit("class_activation", present="true"))

@@ -46,6 +46,9 @@ def equation(engine: Engine, key: str, now: Arithmetic) -> None:
     ]
     digits = decimals(max(map(abs, sums), default=0.0))
     rows = [_row(named[i], now.patch[i], now.weights[i], now.products[i], products[i], digits, stage) for i in some]
+    if stage:
+        _written(f'<div class="cv-eq cv-stage">{"".join(rows)}</div>{_chain(now, named, some, digits)}')
+        return
     if len(rest):
         rows.append(_line(f"{len(rest)} more input channel{'s' * (len(rest) > 1)}", products[rest].sum(), digits))
     first, *later = now.steps
@@ -56,7 +59,25 @@ def equation(engine: Engine, key: str, now: Arithmetic) -> None:
     rows += [_line(_named(s.layer, s.kind, s.words), s.value, digits, sign=False) for s in later]
     what = f"channel {now.channel}, row {now.place[0]}, column {now.place[1]}"
     rows.append(_line(f"<b>{html.escape(now.layer)}</b>, {what}", now.shown, digits, "cv-total cv-shown", sign=False))
-    st.html(f'<style>{STYLE.read_text()}</style><div class="cv-eq{" cv-stage" * stage}">{"".join(rows)}</div>')
+    _written(f'<div class="cv-eq">{"".join(rows)}</div>')
+
+
+def _written(body: str) -> None:
+    st.html(f"<style>{STYLE.read_text()}</style>{body}")
+
+
+def _chain(now: Arithmetic, named: Sequence[str], some: np.ndarray, digits: int) -> str:
+    """The same sums in one line, for a projector: terms, their sum, and what each later layer makes of it."""
+    sums = now.products.sum((1, 2))
+    terms = [(float(sums[i]), named[i]) for i in some]
+    if len(sums) > len(some):
+        terms.append((float(sums.sum() - sums[some].sum()), f"{len(sums) - len(some)} more input channels"))
+    terms += [(now.bias, "bias")] if now.bias else []
+    left = " ".join(f"{value:+,.{digits}f} <small>({html.escape(words)})</small>" for value, words in terms)
+    first, *later = now.steps
+    steps = "".join(f" → <small>{html.escape(s.kind)}</small> <b>{s.value:,.{digits}f}</b>" for s in later)
+    written = f"{left} = <b>{first.value:,.{digits}f}</b>{steps}".replace("-", "−")
+    return f'<p class="cv-chain">{written}</p>'
 
 
 def input_names(engine: Engine, key: str, now: Arithmetic) -> Sequence[str]:
@@ -102,7 +123,8 @@ def _cells(values: np.ndarray, stage: bool, colour_map: str = picture.ACTIVATION
     cells = []
     for value, ink in zip(values.flat, colours.reshape(-1, 3), strict=True):
         bright = float(ink @ np.array([0.299, 0.587, 0.114])) > 140
-        text = f"{value + 0.0:.{2 if stage else 3}g}" if values.size <= WRITTEN else ""  # no "-0"
+        figures = 2 if stage and abs(value) < 0.1 else 3  # as many as fit
+        text = f"{value + 0.0:.{figures}g}" if values.size <= WRITTEN else ""  # no "-0"
         style = f"background:rgb({ink[0]},{ink[1]},{ink[2]});color:{'#16181b' if bright else '#f6f6f2'}"
         cells.append(f'<u style="{style}">{text}</u>')
     small = " cv-small" if values.size > WRITTEN else ""

@@ -39,13 +39,24 @@ def down(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
     top = found.witnesses[:12]
     now = found.arithmetic
     spoken = sum(w.contribution for w in found.witnesses)
-    show.say(
-        f"The score {found.score:.4g} ({heat.subject}) is {spoken:.4g} from the {len(found.witnesses)} channels of "
-        f"{heat.layer} and {found.rest:+.4g} from biases and later layers. Choose a channel, then a value of its map."
-    )
-    one, two, three = st.columns(3, gap="medium")
+    stage = show.presenting()
+    count = len(found.witnesses)
+    if stage:
+        words = (
+            f"Score {found.score:.4g} ({heat.subject}) = {spoken:.4g} ({count} channels) {found.rest:+.4g} (the rest)"
+        )
+    else:
+        words = (
+            f"The score {found.score:.4g} ({heat.subject}) is {spoken:.4g} from the {count} channels of {heat.layer} "
+            f"and {found.rest:+.4g} from biases and later layers. Choose a channel, then a value of its map."
+        )
+    show.say(words)
+    with st.container(key="drill"):
+        one, two, three = st.columns(3, gap="medium")
     with one:
-        show.section("Channels by their contribution to the score", "the largest first")
+        show.section(
+            "Channels" if stage else "Channels by their contribution to the score", "" if stage else "the largest first"
+        )
         tiles = picture.mosaic(maps.maps[[w.channel for w in top]], columns=4, scope="channel", tile=110, gap=3)
         listed = [w.channel for w in top]
         mosaic(
@@ -55,10 +66,12 @@ def down(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
             on_choose=lambda: choose(top[st.session_state["drill-channels"]["place"]].channel),
         )  # fmt: skip
     with two:
-        show.section(f"Channel {now.channel}", f"its value at {now.place} is {now.shown:.6g}")
+        where = f"at {now.place[0]}, {now.place[1]}" if stage else f"its value at {now.place} is {now.shown:.6g}"
+        show.section(f"Channel {now.channel}", where)
         pixels("drill-pixels", maps.maps[now.channel], now.place, lambda at: choose(now.channel, at))
     with three:
-        show.section("Receptive field", f"{found.field[2] - found.field[0]} × {found.field[3] - found.field[1]} px")
+        size = f"{found.field[2] - found.field[0]} × {found.field[3] - found.field[1]} px"
+        show.section("Receptive field", "" if stage else size)
         show.image(framed(heat.seen, found.field), f"The receptive field of row {now.place[0]}, column {now.place[1]}")
     equation(engine, key, now)
 

@@ -8,7 +8,7 @@ import { calm } from "../shared/theme.js";
 
 const FADED = "rgb(128 128 128 / .55)";
 const AROUND = 468; // px of a window that the title, the controls and the downloads around a picture take
-const STAGE = 250; // the same in presenter mode
+const STAGE = 292; // the same in presenter mode
 const GAP = 12;
 
 /** How high a picture may be: what stands around it stays in the window with it. */

@@ -141,7 +141,7 @@ function panels(cam, count) {
 
 /** Take the photos, what the network is given of them, and the colour maps. */
 function seen(cam) {
-  const there = [shelf(cam, "pictures"), shelf(cam, "second pictures")].filter(Boolean);
+  const there = ["", "second "].map((which) => shelf(cam, `${which}pictures`)).filter(Boolean);
   if (!cam.luts && there.length) {
     cam.luts = Object.fromEntries(Object.entries(there[0].luts).map(([name, text]) => [name, palette(text)]));
     for (const name of Object.keys(there[0].luts)) cam.colours.append(make("option", { value: name }, name));

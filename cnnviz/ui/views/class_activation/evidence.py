@@ -37,6 +37,8 @@ VIEWS = {  # what a link calls each check, and how it is titled
     "Sanity dial": "Sanity check",
     "Boxes": "Regions",
 }
+STAGE = '[class*="st-key-offstage"] { display: none; } .cv-title { padding-right: 0; white-space: nowrap; } '
+STAGE += '.st-key-drill [data-testid="stColumn"] { flex: 0 1 calc(100dvh - 440px); }'  # the equation stays in view
 THUMB = 168  # px
 
 
@@ -59,7 +61,7 @@ class ChosenClass:
 
 def style() -> None:
     """The look of these views; once on a page."""
-    stage = '[class*="st-key-offstage"] { display: none; }' if show.presenting() else ""
+    stage = STAGE if show.presenting() else ""
     st.html(f"<style>{STYLE.read_text()}{stage}</style>")
 
 

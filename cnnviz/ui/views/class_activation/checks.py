@@ -1,0 +1,60 @@
+"""The checks of a map: one view at a time beneath it, and only that one is computed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cnnviz.ui.components.camcanvas.look import Look
+from cnnviz.ui.server import startup
+from cnnviz.ui.views import numbers
+from cnnviz.ui.views.class_activation import evidence, trust
+from cnnviz.ui.views.class_activation.raw import raw
+from cnnviz.ui.widgets import controls, show
+
+if TYPE_CHECKING:
+    from cnnviz.attribution.heatmap import Heatmap
+    from cnnviz.photo import Photo
+    from cnnviz.runtime.engine import Engine
+
+SLOW = ("Faithfulness", "Sanity dial")
+
+
+def choose() -> str:
+    """Which check is shown."""
+    views = evidence.VIEWS
+    return controls.switch(
+        "Checks", "proof", [*views], "Raw map", words=views.__getitem__, label_visibility="collapsed"
+    )
+
+
+def quick(view: str, engine: Engine, key: str, photo: Photo, heat: Heatmap, look: Look, top: list[int]) -> None:
+    """A check that is there at once, or nearly; a sentence where the map's method has none."""
+    row = startup.methods()[heat.method]
+    if view == "Raw map":
+        raw(engine, key, photo, heat)
+    elif view == "Down to the numbers":
+        contributions(engine, key, photo, heat)
+    elif view == "All stages":
+        if row.reads == "maps":
+            evidence.ladder(engine, key, photo, top, heat)
+        else:
+            show.say(f"{row.title} is not computed for all layers; choose a method based on a layer's feature maps.")
+    else:
+        evidence.pieces(engine, photo, heat, look.threshold)
+
+
+def contributions(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
+    """From the class to channels, to a value of one, to the products it is the sum of."""
+    if heat.layer == "input":
+        title = startup.methods()[heat.method].title
+        show.say(f"{title} is pixel-based: no layer is used, so there are no contributions of channels.")
+    else:
+        numbers.down(engine, key, photo, heat)
+
+
+def slow(view: str, engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
+    """A check that takes its time."""
+    if view == "Faithfulness":
+        trust.faithful(engine, key, photo, heat)
+    else:
+        trust.sane(engine, key, photo, heat)
