@@ -187,15 +187,20 @@ def findings(found: Audit) -> None:
             "Width, px": f"{low[0]} to {high[0]}",
             "Height, px": f"{low[1]} to {high[1]}",
             "Near-duplicates across splits": len(found.duplicates),
+            "Under two classes": len(found.conflicts),
         }
     )
     for path, why in found.unreadable[:20]:
         show.say(f"{path.parent.name}/{path.name}: {why}")
-    for pair in found.duplicates[:6]:
+    for pair in (*found.conflicts[:6], *(pair for pair in found.duplicates[:6] if pair not in found.conflicts)):
         both = np.stack([data_sets.square(pair.one, 128), data_sets.square(pair.other, 128)])
-        names = f"{pair.one_split}/{pair.one.name} and {pair.other_split}/{pair.other.name}"
-        show.image(picture.grid(both, 2), f"Near-duplicates: {names}", width=260)
-        show.say(f"{names} are near-duplicates")
+        one, other = (
+            f"{split}/{path.parent.name}/{path.name}"
+            for split, path in ((pair.one_split, pair.one), (pair.other_split, pair.other))
+        )
+        what = "are near-duplicates under two classes" if pair in found.conflicts else "are near-duplicates"
+        show.image(picture.grid(both, 2), f"Near-duplicates: {one} and {other}", width=260)
+        show.say(f"{one} and {other} {what}")
 
 
 @st.fragment

@@ -19,6 +19,7 @@ THUMB = Preprocess(resize=(32, 32), crop=32, mean=(0.0,), std=(1.0,), channels=1
 BITS = 4  # two hashes that differ in no more bits may be the same picture
 TONE = 0.05  # and are, if their thumbnails differ by no more than this share of their contrast on average
 PAIRS = 200  # reported at most
+BLOCK = 256  # images compared with all others at a time
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Audit:
     sizes: np.ndarray = field(repr=False)
     unreadable: tuple[tuple[Path, str], ...]
     duplicates: tuple[Pair, ...]
+    conflicts: tuple[Pair, ...] = ()  # one image under two classes, in the same split or in two
 
     @property
     def imbalance(self) -> float:
@@ -55,10 +57,12 @@ class Audit:
 def audit(data: DataSet, progress: Callable[[int, int], None] | None = None) -> Audit:
     """Findings about every image of a data set, each opened once; `progress` hears (done, in all)."""
     listed = [(name, path) for name, split in data.splits().items() for path in split.paths]
-    thumbs, sizes, splits, paths, bad = [], [], [], [], []
+    labels = [label for split in data.splits().values() for label in split.labels]
+    thumbs, sizes, splits, paths, classes, bad = [], [], [], [], [], []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         found = pool.map(_look, (path for _, path in listed))
-        for done, ((name, path), (thumb, size)) in enumerate(zip(listed, found, strict=True), start=1):
+        rows = zip(listed, labels, found, strict=True)
+        for done, ((name, path), label, (thumb, size)) in enumerate(rows, start=1):
             if isinstance(thumb, str):
                 bad.append((path, thumb))
             else:
@@ -66,11 +70,20 @@ def audit(data: DataSet, progress: Callable[[int, int], None] | None = None) -> 
                 sizes.append(size)
                 splits.append(name)
                 paths.append(path)
+                classes.append(label)
             if progress and (done % 50 == 0 or done == len(listed)):
                 progress(done, len(listed))
     counts = {name: split.counts(len(data.classes)) for name, split in data.splits().items()}
-    pairs = _pairs(np.array(thumbs, np.float32), splits, paths) if thumbs else ()
-    return Audit(data.classes, counts, np.array(sizes, np.int64).reshape(-1, 2), tuple(bad), pairs)
+    alike = _alike(np.array(thumbs, np.float32)) if thumbs else []
+    pairs = [(Pair(paths[a], paths[b], splits[a], splits[b], tone), classes[a] != classes[b]) for a, b, tone in alike]
+    return Audit(
+        data.classes,
+        counts,
+        np.array(sizes, np.int64).reshape(-1, 2),
+        tuple(bad),
+        tuple(pair for pair, _ in pairs if pair.one_split != pair.other_split)[:PAIRS],
+        tuple(pair for pair, differ in pairs if differ)[:PAIRS],
+    )
 
 
 def fingerprint(thumb: np.ndarray) -> int:
@@ -95,20 +108,18 @@ def _look(path: Path) -> tuple[np.ndarray | str, tuple[int, int]]:
         return str(error), (0, 0)
 
 
-def _pairs(thumbs: np.ndarray, splits: list[str], paths: list[Path]) -> tuple[Pair, ...]:
-    """Pictures of different splits that look the same, the most alike first."""
+def _alike(thumbs: np.ndarray) -> list[tuple[int, int, float]]:
+    """Images that look the same, each pair once: both indices and the mean difference, the most alike first."""
     hashes = np.array([fingerprint(thumb) for thumb in thumbs], np.uint64)
-    names = np.array(splits)
     found = []
-    for split in ("val", "test"):
-        mine = np.flatnonzero(names == split)
-        theirs = np.flatnonzero(names == "train") if split == "val" else np.flatnonzero(names != "test")
-        for start in range(0, len(mine), 256):
-            block = mine[start : start + 256]
-            apart = np.bitwise_count(hashes[block, None] ^ hashes[None, theirs])  # (256, M)
-            for i, j in zip(*np.nonzero(apart <= BITS), strict=True):
-                a, b = int(theirs[j]), int(block[i])
-                tone = float(np.abs(thumbs[a] - thumbs[b]).mean())
-                if tone <= TONE * max(float(thumbs[b].std()), 1.0):
-                    found.append(Pair(paths[a], paths[b], splits[a], splits[b], tone))
-    return tuple(sorted(found, key=lambda pair: pair.difference)[:PAIRS])
+    for start in range(0, len(hashes), BLOCK):
+        block = hashes[start : start + BLOCK]
+        apart = np.bitwise_count(block[:, None] ^ hashes[None, start:])  # (B, N - start)
+        for i, j in zip(*np.nonzero(apart <= BITS), strict=True):
+            a, b = start + int(i), start + int(j)
+            if a >= b:
+                continue
+            tone = float(np.abs(thumbs[a] - thumbs[b]).mean())
+            if tone <= TONE * max(float(thumbs[b].std()), 1.0):
+                found.append((a, b, tone))
+    return sorted(found, key=lambda pair: pair[2])

@@ -46,3 +46,12 @@ def test_different_digits_are_not_taken_for_copies(tmp_path):
     found = audit(folder.read(write(tmp_path / "c", Counting(low=3, high=4, per_class=40, size=48, largest=6))))
     assert found.duplicates == ()
     assert found.unreadable == ()
+
+
+def test_a_photo_that_lies_under_two_classes_is_found_also_within_a_split(data, tmp_path):
+    with Image.open(tmp_path / "train" / "a" / "5.jpg") as original:
+        original.save(tmp_path / "train" / "b" / "again.jpg", quality=70)
+    found = audit(folder.read(tmp_path))
+    names = {tuple(sorted((p.one.name, p.other.name))) for p in found.conflicts}
+    assert names == {("5.jpg", "again.jpg"), ("3.jpg", "copy.jpg")}  # the latter in two splits, and under two classes
+    assert [(p.one.name, p.other.name) for p in found.duplicates] == [("3.jpg", "copy.jpg")]
