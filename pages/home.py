@@ -12,6 +12,7 @@ from cnnviz.script import HEAT, PHOTO, call, script
 from cnnviz.ui.server import startup
 from cnnviz.ui.session import current
 from cnnviz.ui.shell import sidebar
+from cnnviz.ui.views import layer_table
 from cnnviz.ui.widgets import show
 
 if TYPE_CHECKING:
@@ -127,3 +128,5 @@ if answered and not old:
         "home", picture=lambda: picture.overlay(photo, heat, picture.OPACITY, alpha="heat"),
         array=lambda: heat.values, python=lines, link=current.link(""),
     )  # fmt: skip
+if not show.presenting():
+    layer_table.draw(key)

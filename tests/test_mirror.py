@@ -45,6 +45,7 @@ SEEN = {
     "ui/views/first_layer": "pages/test_gabor.py",
     "ui/views/labs": "pages/test_gabor.py",
     "ui/views/equation": "pages/test_activations.py",
+    "ui/views/layer_table": "pages/test_home.py",
     "ui/views/numbers": "pages/test_class_activation.py",
     "ui/views/receptive_fields": "pages/test_convolution.py",
     "ui/views/train/confusion": "pages/test_train.py",

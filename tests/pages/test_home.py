@@ -138,3 +138,20 @@ def test_the_python_that_is_copied_draws_the_picture_that_is_downloaded(visit, t
     exec(given["python"], {})
     drawn = np.asarray(Image.open(io.BytesIO(show._png(given["picture"]()))))
     assert np.array_equal(np.asarray(Image.open(tmp_path / "heat.png")), drawn)
+
+
+def test_the_layers_of_any_network_are_counted_also_without_its_weights(visit, words, monkeypatch):
+    monkeypatch.setattr("cnnviz.models.weights.fetch", lambda *_, **__: pytest.fail("nothing is downloaded for it"))
+    at = visit()
+    assert "Of layers with feature maps" not in words(at)
+    at.session_state["layer-table"] = True
+    at.run()
+    assert not at.exception
+    at.selectbox(key="layers-of").select("vgg16").run()
+    assert not at.exception
+    assert "14,714,688" in words(at)  # VGG16's convolutional part
+    assert "138,357,544" in words(at)
+    rows = next(frame.value for frame in at.dataframe if "mult-adds" in frame.value.columns)
+    assert rows["parameters"].sum() == 138_357_544
+    first = rows.iloc[0]
+    assert (first["kind"], first["output"], first["mult-adds"]) == ("Conv2d", "64 × 224 × 224", 1792 * 224 * 224)

@@ -9,6 +9,7 @@ import streamlit as st
 
 from cnnviz.train.plan import Plan
 from cnnviz.ui.server import data_sets
+from cnnviz.ui.views import layer_table
 from cnnviz.ui.widgets import show
 
 if TYPE_CHECKING:
@@ -34,26 +35,16 @@ def _summary(wanted: Plan, classes: int) -> Summary:
 
 
 def _table(found: Summary, batch: int) -> None:
-    st.dataframe(
-        [
-            {
-                "layer": row.name, "kind": row.kind, "output": " × ".join(map(str, row.shape)),
-                "parameters": row.parameters, "mult-adds": row.mult_adds, "trainable": row.learns,
-                "memory": row.memory / 2**10,
-            }
-            for row in found.rows
-        ],
-        hide_index=True, height=show.tall(len(found.rows), 11), alt="The layers in the order they run",
-        column_config={
-            "layer": st.column_config.TextColumn(pinned=True),
-            "parameters": st.column_config.NumberColumn(format="localized"),
-            "mult-adds": st.column_config.NumberColumn(format="compact", help="For one image"),
+    layer_table.table(
+        found.rows,
+        lambda row: {"trainable": row.learns, "memory": row.memory / 2**10},
+        {
             "trainable": st.column_config.TextColumn(help="Whether its weights are trained by this recipe"),
             "memory": st.column_config.NumberColumn(
                 "output, KiB", format="%.1f", help="Bytes of the layer’s output for one image"
             ),
         },
-    )  # fmt: skip
+    )
     one = found.input_bytes + found.pass_bytes
     show.facts(
         {
