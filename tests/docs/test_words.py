@@ -26,7 +26,6 @@ ALLOWED = {
     "Sanity dial": "what a link calls the view titled Sanity check",
     "Boxes": "what a link calls the view titled Regions",
     "– pictures": "the name under which a canvas finds its images",
-    "second pictures": "the same, of the second of two maps",
 }
 CODE = {
     "cnnviz/signal/code.py": "Python that a page offers to copy",
