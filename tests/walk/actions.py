@@ -95,7 +95,7 @@ def of_number(node: Node, tab: Tab, rng: Random) -> Action | None:
     whole = one.data_type == one.INT
     if key(node) == "circles-count":
         high = FEW
-    value = rng.choice([low, high, rng.uniform(low, high), min(high, low + 1), one.step])
+    value = min(high, max(low, rng.choice([low, high, rng.uniform(low, high), low + 1, one.step])))
     return Action("type", name_of(node), float(round(value) if whole else round(value, 4)))
 
 
