@@ -59,7 +59,7 @@ def one_photo() -> None:
     below = st.container()
     with right.container(gap="xxsmall"):
         warnings, bars = st.container(), st.container()
-    places = Places(left.container(gap="xsmall"), below, bars, warnings)
+    places = Places(left.container(gap="xsmall", key="camplace"), below, bars, warnings)
     label = {p.index: p.label for p in said}
 
     # ask

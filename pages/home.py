@@ -37,7 +37,10 @@ with side_add:
 # ask: net and photo stand in the sidebar
 photo = current.photo()
 place_trouble = st.container()
-side_in, side_heat, side_said = st.columns([1, 1, 0.8], gap="medium")
+with st.container(key="home"):
+    side_in, side_heat, side_said = st.columns([1, 1, 0.8], gap="medium")
+    if photo.width >= photo.height:  # pictures have their place before they are there
+        st.html(f"<style>.st-key-home .stImage {{ aspect-ratio: {photo.width} / {photo.height}; }}</style>")
 with side_in:
     show.section("The photo", f"{photo.width} × {photo.height}")
     show.image(picture.fit(photo, 800), f"The photo {photo.name}", tallest=420)
@@ -59,6 +62,21 @@ def stages(key: str, photo: Photo) -> tuple[Model, Photo, tuple[Activations, ...
     return engine.model(key), photo, engine.all_activations(key, photo, engine.stages(key))
 
 
+def take_away(heat: Heatmap) -> None:
+    """The heat map as it is shown, its numbers, its Python and the link of this page."""
+    lines = script(
+        call("engine.predict", key, PHOTO, top=5),
+        f"heat = {call('engine.heatmap', key, PHOTO)}",
+        f"{call('cnnviz.picture.overlay', PHOTO, HEAT, picture.OPACITY, alpha='heat')}.save('heat.png')",
+        engine=True,
+        opening=show.opening(photo),
+    )
+    show.take_away(
+        "home", picture=lambda: picture.overlay(photo, heat, picture.OPACITY, alpha="heat"),
+        array=lambda: heat.values, python=lines, link=current.link(""),
+    )  # fmt: skip
+
+
 with side_said:
     engine = current.engine()
 with place_trouble:
@@ -67,7 +85,6 @@ with place_trouble:
     staged = show.asked("home-stages", partial(stages, key, photo), "Running the stages", of=show.ITSELF)
 
 # show
-old = False
 if answered:
     model, asked_of, said, heat, table = answered
     with place_heat.container():
@@ -78,6 +95,8 @@ if answered:
             f"Heat map of {heat.label} over the photo {asked_of.name}",
             tallest=420,
         )
+        if not old:
+            take_away(heat)
     with place_said.container():
         show.section("Prediction", show.titled(model))
         show.previous(key, photo, model, asked_of)
@@ -116,17 +135,5 @@ if staged:
                     icon_position="right",
                 )
                 show.say(" × ".join(map(str, shown.maps.shape)))
-if answered and not old:
-    lines = script(
-        call("engine.predict", key, PHOTO, top=5),
-        f"heat = {call('engine.heatmap', key, PHOTO)}",
-        f"{call('cnnviz.picture.overlay', PHOTO, HEAT, picture.OPACITY, alpha='heat')}.save('heat.png')",
-        engine=True,
-        opening=show.opening(photo),
-    )
-    show.take_away(
-        "home", picture=lambda: picture.overlay(photo, heat, picture.OPACITY, alpha="heat"),
-        array=lambda: heat.values, python=lines, link=current.link(""),
-    )  # fmt: skip
 if not show.presenting():
     layer_table.draw(key)

@@ -38,6 +38,7 @@ VIEWS = {  # what a link calls each check, and how it is titled
     "Boxes": "Regions",
 }
 STAGE = '[class*="st-key-offstage"] { display: none; } .cv-title { padding-right: 0; white-space: nowrap; } '
+STAGE += ".st-key-map .cv-note, .st-key-more-classes { display: none; } "
 STAGE += '.st-key-drill [data-testid="stColumn"] { flex: 0 1 calc(100dvh - 440px); }'  # the equation stays in view
 THUMB = 168  # px
 
