@@ -47,8 +47,9 @@ def layer_of_maps() -> None:
     """The stages of the network, all channels of one layer, and one channel of it."""
     # ask
     if (found := show.asked("layers", partial(layers_of, key))) is None:
-        return
+        return None
     names, table, stages = found
+    stage = show.presenting()
     shapes = {layer.name: layer for layer in table}
 
     def words(name: str) -> str:
@@ -57,16 +58,20 @@ def layer_of_maps() -> None:
     strip = st.container(key="maps-strip")
     with st.container(key="maps-ask", horizontal=True, vertical_alignment="bottom", gap="small"):
         layer = controls.pick("Layer", "layer", names, stages[0], words=words)
-        scope = controls.switch(
-            "Colour scale shared by", "scale", list(sides.SCOPES), "channel", words=sides.SCOPES.__getitem__
-        )
-        other = None if show.presenting() else compare.ask(sides.kinds(key, layer, names))
+        if stage:
+            scope, other = sides.left_as("scale", "channel", list(sides.SCOPES)), None
+            which = experiments.chosen(stage)
+        else:
+            scope = controls.switch(
+                "Colour scale shared by", "scale", list(sides.SCOPES), "channel", words=sides.SCOPES.__getitem__
+            )
+            other = compare.ask(sides.kinds(key, layer, names))
 
     # compute
     first = sides.present(engine, key, photo, layer)
     staged = show.asked("strip", partial(engine.all_activations, key, photo, stages))
     if first is None or staged is None:
-        return
+        return None
     asked, layer = first.shown.layer == layer, first.shown.layer  # where it was refused, the layer before is shown
     second = sides.second(engine, key, layer, names, other) if asked else None
     both = [first, *([second] if second is not None else [])]
@@ -85,24 +90,31 @@ def layer_of_maps() -> None:
         both.append(replace(second, channel=second_channel(second, first, channel)))
     unit = numbers.unit(of, first.shown.maps.shape)
     controls.linked_tick("over")
+    if stage and which != "none":
+        return experiments.experiment(which, engine, key, photo, layer, channel)
     with strip:
         through_the_network(staged, layer)
     take = st.container(key="maps-take")
-    left, right = st.columns([1.15, 1] if second is None else [1.2, 1], gap="medium")
+    left, right = st.columns([0.8 if stage else 1.15, 1], gap="medium")
     with left, st.container(key="maps-grid"):
         height, width = first.shown.maps.shape[1:]
         show.section(f"All {count} channels of {layer}", f"{height} × {width} each")
         layer_grid.grids(both, scope, most)
         layer_grid.scale_bar(both, scope, most)
-        dead_channels(first.shown)
-    with right:
+        if not stage:
+            dead_channels(first.shown)
+    with right, st.container(key="maps-close"):
         place = close_up(both, scope, most, unit, asked)
+        if stage:
+            numbers.came_about(engine, key, photo, layer, channel, place)
     note("channel", liveliest)
+    if stage:
+        layer_grid.sorted_as_before(both)
+        return None
     with take:
         layer_grid.ordered(both, scope, most, asked, compare.in_link(other))
     numbers.came_about(engine, key, photo, layer, channel, place)
-    which = experiments.chosen()
-    experiments.experiment(which, engine, key, photo, layer, channel)
+    return experiments.experiment(experiments.chosen(stage), engine, key, photo, layer, channel)
 
 
 def second_channel(second: sides.Side, first: sides.Side, channel: int) -> int:

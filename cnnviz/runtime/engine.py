@@ -44,6 +44,7 @@ class Engine(Backend):
     # what maximises a channel
     recipe = feature_vis.recipe
     filters = feature_vis.filters
+    effort = feature_vis.effort
     filter_layers = feature_vis.filter_layers
     tuning = feature_vis.tuning
     patches = feature_vis.patches

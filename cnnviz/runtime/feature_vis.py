@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 import json
+import time
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -32,7 +33,7 @@ from cnnviz.models.load import Model
 from cnnviz.options import RequestError, flat
 from cnnviz.photo import Photo
 from cnnviz.runtime.backend import Backend, ident_of
-from cnnviz.runtime.cache import Cache, Codec, Key
+from cnnviz.runtime.cache import Codec, Key
 from cnnviz.signal.receptive import Field
 
 
@@ -71,15 +72,41 @@ def filters(
     if layer != LOGITS:
         where = replace(where, some=cut(model.net, layer).some)
     base = None if photo is None else squared(backend.seen(model, photo), side)
-    ident = (*ident_of(model), "filter", layer, side, flat(ascent), photo and photo.digest)
-    personal = photo is not None and photo.personal
+    memory = _Memory(backend, model, layer, side, ascent, photo)
+    return _remembered(memory, channels, lambda aims: maximize(where, aims, ascent, base))
 
-    def find(aim: Aim) -> FilterImage | None:
-        return shipped(model, layer, aim, ascent) if base is None else None
 
-    return _remembered(
-        backend.cache, ident, channels, ascent, personal, find, lambda aims: maximize(where, aims, ascent, base)
-    )
+def effort(
+    backend: Backend,
+    key: str,
+    layer: str | None = None,
+    channels: Iterable[int | Aim] = (0,),
+    ascent: Ascent | None = None,
+    photo: Photo | None = None,
+) -> Effort:
+    """How many of the images that `filters` gives are still to be optimised, and about how long that takes."""
+    model, layer, ascent = backend.model(key), layer or LOGITS, ascent or recipe(backend, key)
+    run = _run(model, layer)
+    side = ascent.size or asked_side(_field(backend, model, layer), min(model.input_size[1:]))
+    memory = _Memory(backend, model, layer, side, ascent, photo)
+    missing = sum(image is None for _, _, image in memory.look(channels))
+    if not missing:
+        return Effort(0, 0.0)
+    step = backend.remember((*ident_of(model), "step", layer, side), lambda: _step_seconds(model, run, side, backend))
+    sizes = [0.25**coarse for coarse in range(ascent.coarse + 1)]  # a canvas of half the side costs a quarter
+    return Effort(missing, missing * ascent.steps * step * sum(sizes) / len(sizes))
+
+
+def _step_seconds(model: Model, run: Callable[[Tensor], Tensor], side: int, backend: Backend) -> float:
+    """How long one step takes on this machine: forward and backward, once to warm up and once timed."""
+    spent = 0.0
+    for _ in range(2):
+        began = time.perf_counter()
+        with torch.inference_mode(False), torch.enable_grad():
+            x = torch.zeros(1, model.input_size[0], side, side, device=backend.torch_device, requires_grad=True)
+            torch.autograd.grad(run(x).sum(), x)[0].sum().item()
+        spent = time.perf_counter() - began
+    return spent
 
 
 def tuning(backend: Backend, key: str, layer: str) -> Tuning:
@@ -138,37 +165,67 @@ def _field(backend: Backend, model: Model, layer: str) -> Field | None:
     return backend.cache.get((*ident_of(model), "fields"), lambda: fields(model.net)).get(layer)
 
 
+@dataclass(frozen=True)
+class Effort:
+    """How many images are still to be optimised, and about how many seconds that takes."""
+
+    missing: int
+    seconds: float
+
+
+class _Memory:
+    """The filter images of one layer and preset that are remembered, or came with the network."""
+
+    def __init__(
+        self, backend: Backend, model: Model, layer: str, side: int, ascent: Ascent, photo: Photo | None
+    ) -> None:
+        self.cache, self.model, self.layer, self.ascent, self.photo = backend.cache, model, layer, ascent, photo
+        self.ident: Key = (*ident_of(model), "filter", layer, side, flat(ascent), photo and photo.digest)
+        self.personal = photo is not None and photo.personal
+
+    def look(self, channels: Iterable[int | Aim]) -> Iterator[tuple[Aim, Key, FilterImage | None]]:
+        """Each aim with its key and its image, None where it is not remembered."""
+        aims = [Aim.of(channel) for channel in channels]
+        copies: Counter[Aim] = Counter()
+        crowd = tuple(aims) if self.ascent.diversity else ()  # images that are kept apart depend on each other
+        for aim in aims:
+            key = (*self.ident, aim, copies[aim], crowd)
+            copies[aim] += 1
+            yield aim, key, self._image(aim, key, copies[aim] == 1)
+
+    def keep(self, key: Key, image: FilterImage) -> None:
+        """Remember an image."""
+        self.cache.get(key, functools.partial(_same, image), personal=self.personal, codec=ON_DISK)
+
+    def _image(self, aim: Aim, key: Key, first: bool) -> FilterImage | None:
+        if first and self.photo is None:  # another of the same channel begins elsewhere
+            found = shipped(self.model, self.layer, aim, self.ascent)
+            if found is not None:
+                return found
+        try:
+            return self.cache.get(key, _absent, personal=self.personal, codec=ON_DISK)
+        except _AbsentError:
+            return None
+
+
 def _remembered(
-    cache: Cache,
-    ident: Key,
-    channels: Iterable[int | Aim],
-    ascent: Ascent,
-    personal: bool,
-    find: Callable[[Aim], FilterImage | None],
-    grow: Callable[[list[Aim]], Generator[FilterEvent]],
+    memory: _Memory, channels: Iterable[int | Aim], grow: Callable[[list[Aim]], Generator[FilterEvent]]
 ) -> Generator[FilterEvent]:
     """The last event of every image that is remembered, then those of growing the others, each kept when it is done."""
-    aims = [Aim.of(channel) for channel in channels]
-    copies: Counter[Aim] = Counter()
+    steps = memory.ascent.steps
     missing: list[Aim] = []
     keys: list[tuple[Aim, Key]] = []
-    crowd = tuple(aims) if ascent.diversity else ()  # pictures that are kept apart depend on each other
-    for aim in aims:
-        key = (*ident, aim, copies[aim], crowd)
-        copies[aim] += 1
-        try:
-            first = copies[aim] == 1  # another of the same channel begins elsewhere
-            image = (find(aim) if first else None) or cache.get(key, _absent, personal=personal, codec=ON_DISK)
-        except _AbsentError:
+    for aim, key, image in memory.look(channels):
+        if image is None:
             missing.append(aim)
             keys.append((aim, key))
             continue
-        yield FilterEvent(image.layer, aim, ascent.steps, ascent.steps, image.value, image.picture, image)
+        yield FilterEvent(image.layer, aim, steps, steps, image.value, image.picture, image)
     with closing(grow(missing)) as events:
         for event in events:
             if (done := event.image) is not None:
                 at = next(i for i, (aim, _) in enumerate(keys) if aim == event.aim)
-                cache.get(keys.pop(at)[1], functools.partial(_same, done), personal=personal, codec=ON_DISK)
+                memory.keep(keys.pop(at)[1], done)
             yield event
 
 

@@ -145,3 +145,16 @@ def test_what_is_written_lies_under_those_names(tmp_path: Path):
     list(engine.filters(key, "conv2", [0, 1], Ascent(steps=4, size=64)))
     written = {path.name for path in tmp_path.iterdir()}
     assert written - {"b8870ccfd52251a9c88143811f92dd7f87983efd.npz"} == set(KEPT.values())  # which holds the spread
+
+
+def test_the_effort_counts_what_is_neither_remembered_nor_shipped(engine):
+    few = Ascent(steps=2, size=48)
+    before = engine.effort(NET, "conv1", [0, 1, 2], few)
+    assert before.missing == 3
+    assert before.seconds > 0
+    assert [event.image is not None for event in engine.filters(NET, "conv1", [1], few)][-1]
+    assert engine.effort(NET, "conv1", [0, 1, 2], few).missing == 2
+    assert engine.effort(NET, "conv1", [1], few) == type(before)(0, 0.0)
+    assert engine.effort("bundled/cats_dogs", "conv1", range(8)).missing == 0
+    longer = engine.effort(NET, "conv1", [0], Ascent(steps=200, size=48))
+    assert longer.seconds == pytest.approx(100 * engine.effort(NET, "conv1", [0], few).seconds)

@@ -154,6 +154,8 @@ def number(
         pixels(key, values, place, lambda at: choose(channel, at), limit, together)
         return place
     show.image(picture.diverging(values, limit), f"Channel {channel}", tallest=420)
+    if show.presenting():
+        return place
     row, column = f"{key}-row", f"{key}-column"
     st.session_state[row], st.session_state[column] = place  # they follow the photo until a person says otherwise
 

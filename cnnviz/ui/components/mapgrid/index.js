@@ -11,6 +11,7 @@ const GRIDS = new WeakMap();
 const SIZES = [34, 220];
 const GAP = 4;
 const PHOTO = 112; // px, the photo under the tiles
+const STAGE = 205; // px, the same on stage
 const FOOT = 505; // px of a window that are not the tiles': what stands above them, and the photo below
 
 export default function (args) {
@@ -152,8 +153,7 @@ function lay(grid) {
 
 /** How high the tiles may stand, so that they and what belongs to them fit into the window. */
 function room(grid) {
-  const said = Number.parseFloat(getComputedStyle(grid.element).getPropertyValue("--tiles-height"));
-  return said > 0 ? said : Math.max(250, innerHeight - FOOT);
+  return Math.max(250, innerHeight - (grid.data.big ? STAGE : FOOT));
 }
 
 /** Another grid or map of the same pair is pointed at: the same place of the photo, in the channel chosen here. */

@@ -26,12 +26,16 @@ def close_up(sides: list[Side], scope: str, most: float, unit: Wanted, asked: bo
     channels = [side.channel for side in sides]
     maps = [side.shown.maps[side.channel] for side in sides]
     limit = _limit(sides, maps, scope, most)
+    if show.presenting():
+        return _on_stage(first, values, limit, unit)
     _head(first, channel)
     one, two = st.columns([1.35, 1] if len(sides) == 1 else 2, gap="small")
     with one:
         if len(sides) > 1:
-            show.say(f"{current.photo().name}, {first.shown.layer}")
+            show.say(f"{current.photo().name}, {first.shown.layer}, channel {channel}")
         place = numbers.number(f"number-{first.shown.layer}", channel, values, limit, unit, together=LINK)
+        if len(sides) > 1:
+            show.say(f"({place[0]}, {place[1]}): {values[place]:.5g}")
     with two:
         if len(sides) > 1:
             _second(sides[1], channels[1], maps[1], limit, place, values.shape)
@@ -45,6 +49,18 @@ def close_up(sides: list[Side], scope: str, most: float, unit: Wanted, asked: bo
         show.histogram(values, label=f"Values of channel {channel}")
     if asked:
         _take_away(sides, channels, maps, limit)
+    return place
+
+
+def _on_stage(first: Side, values: np.ndarray, limit: float, unit: Wanted) -> tuple[int, int]:
+    """The map as large as the stage allows, and its numbers and the receptive field beside it."""
+    one, two = st.columns([1.5, 1])
+    with one:
+        place = numbers.number(f"number-{first.shown.layer}", first.channel, values, limit, unit)
+    with two:
+        show.section(f"Channel {first.channel}", "")
+        _facts(first, first.channel, "")
+        _photo(first, first.channel, values, limit, place)
     return place
 
 
@@ -80,7 +96,8 @@ def _second(
         back = min(shape[0] - 1, row * shape[0] // high), min(shape[1] - 1, column * shape[1] // wide)
         numbers.choose(st.session_state["channel"], back)
 
-    show.say(f"{side.title}, {side.shown.layer}, channel {channel}")
+    named = side.title if side.title == side.shown.layer else f"{side.title}, {side.shown.layer}"
+    show.say(f"{named}, channel {channel}")
     if values.size > numbers.MOST:
         show.image(picture.diverging(values, limit), f"Channel {channel} of {side.shown.layer}", tallest=420)
         return

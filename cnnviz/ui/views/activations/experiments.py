@@ -35,8 +35,10 @@ TITLES = {
 }
 
 
-def chosen() -> str:
+def chosen(stage: bool) -> str:
     """The experiment that is shown: a key of `TITLES`."""
+    if stage:
+        return controls.pick("Experiment", "experiment", list(TITLES), "none", words=TITLES.__getitem__)
     return controls.switch("Experiment", "experiment", list(TITLES), "none", words=TITLES.__getitem__)
 
 
@@ -155,7 +157,7 @@ def translation(engine: Engine, key: str, photo: Photo, layer: str, channel: int
     drawn = [found.before.seen, found.after.seen, *maps]
     peaks = [f"maximum at row {y}, column {x}" for y, x in found.peaks[:, channel].tolist()]
     row(
-        ["Photo", "Shifted photo", f"Channel {channel}", "of the shifted photo"],
+        ["Photo", "Shifted photo", f"Channel {channel}", f"Channel {channel}, shifted"],
         drawn,
         ["", "", *peaks],
         ["→", "", "→"],

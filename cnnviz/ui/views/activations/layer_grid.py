@@ -14,7 +14,7 @@ from cnnviz.ui.components.mapgrid import SORTED, SORTS, mapgrid, order
 from cnnviz.ui.session import current, visit
 from cnnviz.ui.session.link import noted
 from cnnviz.ui.views import numbers
-from cnnviz.ui.views.activations.sides import Side, alike, reach
+from cnnviz.ui.views.activations.sides import Side, alike, left_as, reach
 from cnnviz.ui.widgets import controls, show
 
 LINK = "maps"  # what is pointed at together
@@ -64,6 +64,13 @@ def scale_bar(sides: list[Side], scope: str, most: float) -> None:
         return show.scale(-most, most, picture.ACTIVATION, "Activation")
     return show.scale(min(float(m.min()) for m in maps), max(float(m.max()) for m in maps), picture.ACTIVATION,
                       "Activation")  # fmt: skip
+
+
+def sorted_as_before(sides: list[Side]) -> None:
+    """The order of the tiles where it cannot be changed: on stage."""
+    sort = left_as("sort", SORTS[0], SORTS)
+    for key in ("maps", "maps-second")[: 1 if alike(sides) else 2]:
+        order(key, sort)
 
 
 @st.fragment

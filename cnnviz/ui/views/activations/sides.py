@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import streamlit as st
 
 from cnnviz.ui.session import current
+from cnnviz.ui.session.link import linked, note
 from cnnviz.ui.widgets import compare, show
 
 if TYPE_CHECKING:
@@ -46,6 +48,14 @@ def style() -> None:
     st.html(f"<style>{STYLE.read_text()}</style>")
 
 
+def left_as(key: str, default: str, known: Sequence[str]) -> str:
+    """The value of a control that is not drawn on stage: what the link says, or what it was left at."""
+    linked(key, default, known.__contains__, str)
+    note(key, default)
+    value: str = st.session_state[key]
+    return value
+
+
 def file_name(*words: str) -> str:
     """Words as the name of a file, without its ending."""
     return "_".join(re.sub(r"[^\w.+@]+", "-", text).strip("-")[:60] for text in words if text)
@@ -72,7 +82,8 @@ def second(engine: Engine, key: str, layer: str, names: tuple[str, ...], found: 
         if other != key:
             where = counterpart(layer, names, engine.map_layers(other))
         shown = engine.activations(other, photo, where)
-        return Side(other, engine.model(other), photo, shown, found.title)
+        title = found.title if found.what != "layer" else where
+        return Side(other, engine.model(other), photo, shown, title)
 
     return show.asked("beside", ask, "Running the network", of=(other, photo.digest, layer, found.what, found.value))
 
