@@ -11,14 +11,15 @@ from cnnviz.ui.components.mosaic import mosaic
 from cnnviz.ui.server.jobs import JOBS, remaining
 from cnnviz.ui.session import current, link
 from cnnviz.ui.views.filters import channel as closeup
-from cnnviz.ui.views.filters import details, gallery
-from cnnviz.ui.widgets import controls, show
+from cnnviz.ui.views.filters import details, gallery, start
+from cnnviz.ui.widgets import compare, controls, show
 
 POLL = 0.6  # seconds
 KINDS = ("first", "random", "top for my photo", "list")
 
 # say
 show.head("Filters", "Activation maximization: images optimised, step by step, to maximise each channel of a layer.")
+start.style()
 engine, photo = current.engine(), current.photo()
 key = show.required_net()
 model = engine.model(key)
@@ -31,7 +32,8 @@ if not counts:
     st.stop()
 widths = counts
 names = list(widths)
-one, two, three, four = st.columns([2, 1.4, 1.2, 1.2], vertical_alignment="bottom")
+with st.container(key="filters-ask"):
+    one, two, three, four, five = st.columns([2, 1.2, 1, 1.1, 1.3], vertical_alignment="top")
 with one:
     maps = [name for name in names if name != "logits"] or names
     first = next(
@@ -55,7 +57,9 @@ with four:
 if kind == "list" and layer == "logits":
     wanted = closeup.classes(model.labels)
 chosen = engine.recipe(key, recipe)
-with st.expander("Settings"):
+with st.container(key="filters-settings"):
+    settings = st.expander("Settings")
+with settings:
     turned = {}
     for column, part in zip(st.columns(3), np.array_split([k.name for k in knobs(Ascent)], 3), strict=True):
         with column:
@@ -75,8 +79,8 @@ def link_of(whole: bool = False) -> dict[str, str]:
 
 def beside_it(channel: int) -> dict[str, str]:
     """What a link says of the picture that is shown close up, and of what stands beside it."""
-    beside = {"fork": link.noted("fork"), "tuning": link.noted("tuning"), "patches": link.noted("patches")}
-    return {"shown": str(channel)} | {name: str(v).lower() for name, v in beside.items() if v and v != "none"}
+    below = {"tuning": link.noted("tuning"), "patches": link.noted("patches")}
+    return {"shown": str(channel)} | {name: str(v).lower() for name, v in below.items() if v} | compare.in_link(found)
 
 
 def answers() -> list[int]:
@@ -106,13 +110,20 @@ if before is not None and before != request and (old := JOBS.get(before)) is not
     JOBS.drop(before)  # a knob was turned: the pictures that are done are remembered, the rest is not wanted any more
 st.session_state["_gallery"] = request
 base = photo if request.photo else None
-compared = st.session_state.get("fork", "none")  # another recipe for the same channel and seed
+with st.container(key="filters-start-place"):
+    shown = start.gallery_shown(engine, request, base)
+if shown is None:
+    st.stop()
+drawn: gallery.Request = shown
 link.linked("shown", request.channels[0], request.channels.__contains__, int)
 seen = st.session_state["shown"]
-second = None if compared == "none" else details.other_recipe(engine, request, seen, compared)
+with five:
+    found = compare.ask(details.kinds(engine, request, seen, recipe))
+second = show.asked("second", lambda: details.second(engine, request, seen, found))
+other_photo = compare.photo(found) if second is not None and second.photo else None
 view = current.view() | link_of(whole=True)
-running = gallery.job(engine, request, base, view).busy
-running = running or (second is not None and gallery.job(engine, second, None, view).busy)
+running = gallery.job(engine, drawn, base, view).busy
+running = running or (second is not None and gallery.job(engine, second, other_photo, view).busy)
 
 
 # show
@@ -120,9 +131,11 @@ running = running or (second is not None and gallery.job(engine, second, None, v
 @show.refusals()
 def grown() -> None:
     """All pictures as they are now, and one of them close up; after a refusal those of the gallery before."""
-    what, job = request, gallery.job(engine, request, base, view)
+    what, job = drawn, gallery.job(engine, drawn, base, view)
     shelf = job.look()
-    other = None if second is None else gallery.job(engine, second, None, view)
+    other = None if second is None else gallery.job(engine, second, other_photo, view)
+    if st.session_state["shown"] != seen and found is not None:
+        st.rerun()  # what it is compared with is of the channel close up
     if running != (job.busy or (other is not None and other.busy)):
         st.rerun()  # begin or end looking every moment
     if job.error:
@@ -139,7 +152,7 @@ def grown() -> None:
         bar.progress(shelf.share(), words)
         button.button("Stop", icon=":material/stop:", on_click=job.stop, width="stretch")
     elif job.state == "stopped" and st.button("Resume", icon=":material/play_arrow:"):
-        JOBS.drop(request)  # what was finished is remembered
+        JOBS.drop(what)  # what was finished is remembered
         st.rerun()
     if shelf.begun:
         st.session_state["_gallery_good"] = what
@@ -150,18 +163,15 @@ def grown() -> None:
         return labels[channel] if layer == "logits" else f"channel {channel}"
 
     all_of_them, one_of_them = st.columns([2.1 if len(channels) > 1 else 1, 1], gap="large")
-    with one_of_them:
+    with one_of_them, st.container(key="filters-close"):
         place = st.session_state["shown"]
         channel = place if place in channels else channels[0]
         if what == request:
             link.note("shown", channels[0])
         closeup.close_up(shelf.tracks[channel], layer, channel, called(channel))
-        now = controls.pick("Compare with preset", "fork", ["none", *RECIPES], "none")
-        if now != compared or (second is not None and what == request and second.channels != (channel,)):
-            st.rerun()
-        if second is not None:
-            details.fork(engine, second, compared)
-    with all_of_them:
+        if second is not None and found is not None:
+            details.beside(engine, second, other_photo, found.title)
+    with all_of_them, st.container(key="filters-tiles"):
         columns = len(channels) if len(channels) < 4 else picture.wide(len(channels), 1.0, 1.5)
         side = min(200, max(32, show.WIDEST // columns - 2))
 
@@ -173,6 +183,8 @@ def grown() -> None:
             names=[called(c) for c in channels], chosen=channels.index(channel),
             alt=f"Filter images of {layer}", on_choose=choose,
         )  # fmt: skip
+        if show.presenting():
+            return
         show.say(f"Preset{f' {recipe}' if what == request else ''}: {in_words(what.ascent)}.")
         if dead := [c for c, t in shelf.tracks.items() if t.image is not None and t.image.dead]:
             show.say(f"No image was found that activates these channels: {', '.join(map(str, dead))}")
@@ -181,7 +193,7 @@ def grown() -> None:
         show.take_away(
             sheet.file_name(layer, channel), picture=take, array=take,
             link=current.link("filters", **link_of(), **beside_it(channel)) if what == request else "",
-            python=gallery.python(what, show.opening(photo)),
+            python=gallery.python(what, show.opening(photo)), file=closeup.file_name(what, str(channel)),
         )  # fmt: skip
         if not running:
             closeup.exports(what, shelf, channel, columns)

@@ -94,7 +94,7 @@ def effort(
         return Effort(0, 0.0)
     step = backend.remember((*ident_of(model), "step", layer, side), lambda: _step_seconds(model, run, side, backend))
     sizes = [0.25**coarse for coarse in range(ascent.coarse + 1)]  # a canvas of half the side costs a quarter
-    return Effort(missing, missing * ascent.steps * step * sum(sizes) / len(sizes))
+    return Effort(missing, missing * ascent.steps * step * OVERHEAD * sum(sizes) / len(sizes))
 
 
 def _step_seconds(model: Model, run: Callable[[Tensor], Tensor], side: int, backend: Backend) -> float:
@@ -104,7 +104,10 @@ def _step_seconds(model: Model, run: Callable[[Tensor], Tensor], side: int, back
         began = time.perf_counter()
         with torch.inference_mode(False), torch.enable_grad():
             x = torch.zeros(1, model.input_size[0], side, side, device=backend.torch_device, requires_grad=True)
-            torch.autograd.grad(run(x).sum(), x)[0].sum().item()
+            try:
+                torch.autograd.grad(run(x).sum(), x)[0].sum().item()
+            except RuntimeError:  # it cannot be maximised at this size, which the ascent says in a sentence
+                return 0.0
         spent = time.perf_counter() - began
     return spent
 
@@ -171,6 +174,9 @@ class Effort:
 
     missing: int
     seconds: float
+
+
+OVERHEAD = 1.7  # of a step: the canvas, what the image must withstand, the images shown meanwhile
 
 
 class _Memory:

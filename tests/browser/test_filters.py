@@ -18,7 +18,9 @@ def test_a_gallery_outlives_its_page_and_is_stopped_elsewhere_within_a_second_an
     sidebar = page.get_by_test_id("stSidebar")
     stop = sidebar.get_by_role("button", name="Stop")
     page.goto("/filters?model=lecture/cats_gap&layer=conv4&many=128&auto-steps=512")
-    stop.wait_for()
+    page.get_by_text("128 images, 512 steps each: about").wait_for()  # minutes of work wait for a click
+    page.get_by_role("button", name="Start", exact=True).click()
+    sidebar.get_by_role("link", name="128 filters of conv4").first.wait_for()
     sidebar.get_by_role("link", name="Gabor lab").click()
     page.get_by_role("heading", name="Gabor lab").wait_for()
     page.reload()  # of a page that has nothing to do with it

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import csv
 import io
 import json
 import re
 import time
 import zipfile
+from dataclasses import replace
 from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
@@ -17,10 +19,21 @@ from PIL import Image
 from cnnviz.feature_vis.maximize import FilterEvent
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo, samples
+from cnnviz.runtime.feature_vis import Effort
+from cnnviz.ui.server import startup
 from cnnviz.ui.server.jobs import JOBS
-from cnnviz.ui.views.filters import channel, gallery
+from cnnviz.ui.views.filters import channel, details, gallery, start
+from cnnviz.ui.widgets import compare
 
 NET = "lecture/cats_gap"
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch):
+    """Every gallery begins by itself, however busy the machine is."""
+    monkeypatch.setattr(start, "UNASKED", 1e9)
+
+
 FEW = {"layer": "conv2", "which": "list", "channels": "1,5", "auto-steps": "3"}
 
 
@@ -162,15 +175,15 @@ def test_files_of_the_gallery_open_again(visit, monkeypatch):
     at = finish(visit("filters", **FEW))
     shelf = JOBS.get(at.session_state["_gallery"]).look()
     assert set(files) == {
-        "conv2_1.gif", "conv2_1.mp4", "conv2_filters.zip", "conv2_sheet.png", "conv2_growth.mp4"
+        f"lecture-cats_gap_conv2_{name}" for name in ("1.gif", "1.mp4", "filters.zip", "sheet.png", "growth.mp4")
     }  # fmt: skip
-    with zipfile.ZipFile(io.BytesIO(files["conv2_filters.zip"]())) as packed:
+    with zipfile.ZipFile(io.BytesIO(files["lecture-cats_gap_conv2_filters.zip"]())) as packed:
         assert packed.namelist() == ["conv2_1.png", "conv2_5.png"]
         found = np.asarray(Image.open(packed.open("conv2_5.png")))
     assert np.array_equal(found, shelf.tracks[5].image.picture)
-    assert Image.open(io.BytesIO(files["conv2_1.gif"]())).n_frames == 1 + len(shelf.tracks[1].way)
-    assert Image.open(io.BytesIO(files["conv2_sheet.png"]())).size == (2 * 162 + 2, 164)
-    assert all(files[f"conv2_{name}.mp4"]()[4:8] == b"ftyp" for name in ("1", "growth"))
+    assert Image.open(io.BytesIO(files["lecture-cats_gap_conv2_1.gif"]())).n_frames == 1 + len(shelf.tracks[1].way)
+    assert Image.open(io.BytesIO(files["lecture-cats_gap_conv2_sheet.png"]())).size == (2 * 162 + 2, 164)
+    assert all(files[f"lecture-cats_gap_conv2_{name}.mp4"]()[4:8] == b"ftyp" for name in ("1", "growth"))
 
 
 def test_no_film_is_made_of_a_photo_of_ones_own_for_it_would_pass_through_a_file(visit, jpeg, monkeypatch):
@@ -228,12 +241,17 @@ def test_strangers_see_no_folders_of_this_machine(visit, monkeypatch, public):
     assert [box.key for box in at.text_input] == ["channels"]
 
 
-def test_the_same_seed_by_another_recipe_stands_beside_it(visit, pictures):
+def test_the_same_seed_by_another_recipe_stands_beside_it(visit, engine, words):
     at = finish(visit("filters", **FEW))
-    at.selectbox("fork").set_value("small").run()
+    at.selectbox("with").set_value("recipe").run()
+    at.selectbox("second").set_value("small").run()
     at = finish(at)
     assert not at.exception
-    assert any("by preset small" in alt for alt in pictures(at))
+    assert "Compared with small" in words(at)
+    sent = json.loads(at.get_by_key("growth-second").proto.json)
+    ascent = replace(engine.recipe(NET, "small"), seed=at.session_state["_gallery"].ascent.seed)
+    (image,) = [e.image for e in engine.filters(NET, "conv2", [1], ascent) if e.image]
+    assert sent["values"][-1] == pytest.approx(image.value, rel=1e-3)
 
 
 def test_a_link_opens_the_picture_that_was_close_up_and_what_stood_beside_it(visit):
@@ -284,3 +302,69 @@ def test_classes_are_picked_by_name_and_the_link_holds_their_numbers(visit, engi
     assert not at.exception
     for wrong in ("7", "1,01", "x"):
         assert finish(visit("filters", classes=wrong, **few)).session_state["_gallery"].channels == (0,)
+
+
+def test_what_takes_minutes_waits_for_a_click_and_shows_a_short_preview(visit, monkeypatch, words):
+    monkeypatch.setattr(
+        start, "effort", lambda engine, request, photo: Effort(len(request.channels), request.ascent.steps * 1.5)
+    )
+    monkeypatch.setattr(start, "UNASKED", 30.0)
+    many = {"layer": "conv1", "which": "list", "channels": "0-5", "auto-steps": "64", "auto-size": "28"}
+    at = finish(visit("filters", **many))
+    assert not at.exception
+    wanted = at.session_state["_gallery"]
+    assert JOBS.get(wanted) is None  # nothing long has begun
+    assert "6 images, 64 steps each: about 2 min. Below, a preview of 4 channels with 16 steps." in words(at)
+    assert len(json.loads(at.get_by_key("filter-tiles").proto.json)["names"]) == 4
+    next(button for button in at.button if button.label == "Start").click().run()
+    assert JOBS.get(wanted) is not None
+    at = finish(at)
+    assert len(json.loads(at.get_by_key("filter-tiles").proto.json)["names"]) == 6
+    assert "Start" not in [button.label for button in at.button]
+
+
+def test_where_a_preview_would_be_long_too_nothing_begins(visit, monkeypatch, words):
+    monkeypatch.setattr(start, "effort", lambda engine, request, photo: Effort(1, 400.0))
+    monkeypatch.setattr(start, "UNASKED", 30.0)
+    at = visit("filters", layer="conv1", which="list", channels="7", **{"auto-steps": "63", "auto-size": "28"})
+    assert not at.exception
+    assert not JOBS.running()
+    assert "1 image, 63 steps each: about 7 min." in words(at)
+
+
+def test_images_that_ship_with_the_network_are_shown_at_once(visit, monkeypatch):
+    monkeypatch.setattr(start, "UNASKED", 0.0)
+    at = finish(visit("filters", model="bundled/cats_dogs", layer="conv3"))
+    assert "Start" not in [button.label for button in at.button]
+    assert JOBS.get(at.session_state["_gallery"]).look().share() == 1
+
+
+BESIDE = [("seed", "3"), ("channel", "7"), ("layer", "conv3"), ("network", "lecture/mnist_gap")]
+
+
+@pytest.mark.parametrize(("what", "value"), BESIDE)
+def test_an_image_stands_beside_one_that_differs_in_one_thing(visit, what, value):
+    at = finish(visit("filters", **FEW, **{"with": what, "second": value}))
+    at = finish(at)
+    assert not at.exception
+    first = at.session_state["_gallery"]
+    found = details.second(
+        startup.START.engine(), first, 1, compare.Second(what, int(value) if value.isdecimal() else value, value)
+    )
+    assert JOBS.get(found).look().share() == 1
+    same = replace(first, channels=(1,))
+    differs = {"seed": "ascent", "channel": "channels", "layer": "layer"}.get(what)
+    if differs is not None:
+        assert replace(found, **{differs: getattr(same, differs)}) == same
+        assert getattr(found, differs) != getattr(same, differs)
+
+
+def test_tuning_curves_have_axes_and_are_downloaded_as_they_are_drawn():
+    names = ["0°", "90°", "180°"]
+    curve = details.Curve("Gratings", "orientation", [-0.5, 0.25, 2.0], names)
+    drawn = details.bars(curve)
+    assert re.findall(r"<span>([^<]*)</span>", drawn) == ["2", "-0.5", *names]
+    assert 'cv-unit">orientation<' in drawn
+    assert '<s style="bottom:20.00%">' in drawn  # the line at zero
+    rows = list(csv.reader(io.StringIO(details.table([curve]))))[1:]
+    assert rows == [["Gratings", "orientation", n, f"{v:.6g}"] for n, v in zip(names, curve.values, strict=True)]

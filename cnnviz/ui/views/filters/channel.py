@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import streamlit as st
@@ -33,6 +35,12 @@ def close_up(track: gallery.Track, layer: str, channel: int, title: str) -> None
     show.facts(
         {"Objective": f"{track.image.before:.3g} to {track.image.value:.3g}", "Size": f"{len(track.picture)} px"}
     )
+
+
+def file_name(request: gallery.Request, part: str) -> str:
+    """What files of a gallery are called: network, layer and channel, without an ending."""
+    network = re.sub(r"[^\w.+@]+", "-", request.model)
+    return f"{network}_{sheet.file_name(request.layer, 0).rpartition('_')[0]}_{part}"
 
 
 def classes(labels: Sequence[str]) -> str:
@@ -67,7 +75,7 @@ def exports(request: gallery.Request, shelf: gallery.Gallery, channel: int, colu
     if show.presenting():
         return
     layer, track = request.layer, shelf.tracks[channel]
-    name = sheet.file_name(layer, channel)
+    name, of = file_name(request, str(channel)), partial(file_name, request)
     done = {c: t for c, t in shelf.tracks.items() if t.image is not None}
     films = not request.owner  # a film passes through a file, and what is made of one's own photo never does
     with st.container(horizontal=True, gap="small", key="exports"):
@@ -93,18 +101,18 @@ def exports(request: gallery.Request, shelf: gallery.Gallery, channel: int, colu
                 )
         if len(done) > 1:
             _file(
-                f"All {len(done)} as PNG", f"{sheet.file_name(layer, 'filters')}.zip", "application/zip",
+                f"All {len(done)} as PNG", f"{of('filters')}.zip", "application/zip",
                 lambda: sheet.archive({sheet.file_name(layer, c): t.image.picture for c, t in done.items() if t.image}),
                 "One zip of files named layer_filter",
             )  # fmt: skip
         if shelf.begun:
             _file(
-                "Contact sheet", f"{sheet.file_name(layer, 'sheet')}.png", "image/png",
+                "Contact sheet", f"{of('sheet')}.png", "image/png",
                 lambda: picture.encode(shelf.tiles(TILE, columns), "png"), "All filters in one image",
             )  # fmt: skip
         if len(done) > 1 and films:
             _file(
-                "All as MP4", f"{sheet.file_name(layer, 'growth')}.mp4", "video/mp4",
+                "All as MP4", f"{of('growth')}.mp4", "video/mp4",
                 lambda: growing([t.whole() for t in done.values()], columns),
                 f"The optimisation of all filters; {CODEC}",
             )  # fmt: skip

@@ -10,20 +10,22 @@ from cnnviz.ui.views.filters import details
 
 
 def test_bars_are_as_tall_as_their_answers_and_hang_below_zero():
-    drawn = details.bars([1.0, -1.0, 3.0], ["a", "<b>", "c"], "Letters", ["#ff0000", "#00ff00", "#0000ff"])
+    drawn = details.bars(
+        details.Curve("Letters", "name", [1.0, -1.0, 3.0], ["a", "<b>", "c"], ["#ff0000", "#00ff00", "#0000ff"])
+    )
     found = re.findall(r"bottom:([\d.]+)%;height:([\d.]+)%;background:(#\w+)", drawn)
     assert [(float(foot), float(tall), paint) for foot, tall, paint in found] == [
         (25, 25, "#ff0000"), (0, 25, "#00ff00"), (25, 75, "#0000ff")
     ]  # fmt: skip
-    assert "most: c, 3" in drawn
+    assert "maximum at c, 3" in drawn
     assert "<b>" not in drawn
-    assert "height:1.00%" in details.bars([0.0, 0.0], ["a", "b"], "Nothing")
+    assert "height:1.00%" in details.bars(details.Curve("Nothing", "name", [0.0, 0.0], ["a", "b"]))
 
 
 def test_what_answers_to_nothing_says_so_and_a_long_list_says_how_much_longer_it_is():
-    silent = details.bars([0.0, -0.0], ["a", "b"], "Letters")
+    silent = details.bars(details.Curve("Letters", "name", [0.0, -0.0], ["a", "b"]))
     assert "no response" in silent
-    assert "most" not in silent
+    assert "maximum" not in silent
     assert details.listed([1, 2, 3]) == "1, 2, 3"
     assert details.listed([*range(51)]).endswith("14, 15 and 35 more")
 
