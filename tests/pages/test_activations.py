@@ -122,7 +122,7 @@ def test_a_number_of_a_channel_is_spelled_out_down_to_its_products(visit, engine
     at = visit("activations", layer="relu2", channel="5", unit="5.2.3")
     shown = float(engine.activations(NET, Photo.sample("cat"), "relu2").maps[5, 2, 3])
     assert f"How {shown:.6g} is computed" in words(at)
-    (table,) = [part for part in at.get("html") if "cv-eq" in str(part.body)]
+    (table,) = [part for part in at.get("html") if '<div class="cv-eq' in str(part.body)]
     text = re.sub(r"<style>.*?</style>", "", str(table.body)).replace("−", "-").replace(",", "")
     values = [float(value) for value in re.findall(r'<b class="[^"]*">([-+.0-9]+)</b>', text)]
     now = engine.arithmetic(NET, Photo.sample("cat"), "relu2", 5, (2, 3))
