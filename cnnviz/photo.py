@@ -107,6 +107,8 @@ class Photo:
         is the whole photo without its proportions. Raises `PhotoError` for anything else.
         """
         way, pixels = parsed_crop(crop), self.digest.partition(" ")[0]
+        if way == self.crop:
+            return self
         return replace(self, crop=way, digest=pixels if way == "centre" else f"{pixels} {way}")
 
     def image(self) -> Image.Image:

@@ -19,7 +19,7 @@ from cnnviz.ui.views import numbers
 from cnnviz.ui.views.activations import experiments, layer_grid, sides
 from cnnviz.ui.views.activations.close_up import close_up
 from cnnviz.ui.views.class_activation import evidence
-from cnnviz.ui.widgets import compare, controls, show
+from cnnviz.ui.widgets import compare, controls, crop, show
 
 if TYPE_CHECKING:
     from cnnviz.inference.activations import Activations
@@ -66,6 +66,8 @@ def layer_of_maps() -> None:
                 "Colour scale shared by", "scale", list(sides.SCOPES), "channel", words=sides.SCOPES.__getitem__
             )
             other = compare.ask(sides.kinds(key, layer, names))
+
+    crop.notice(engine.model(key), photo)
 
     # compute
     first = sides.present(engine, key, photo, layer)

@@ -16,7 +16,7 @@ from cnnviz.ui.session import current, visit
 from cnnviz.ui.session.link import linked_of, note
 from cnnviz.ui.views.class_activation import beside, checks, evidence, export, gallery, trust
 from cnnviz.ui.views.class_activation.beside import Question, Side
-from cnnviz.ui.widgets import compare, controls, show
+from cnnviz.ui.widgets import compare, controls, crop, show
 from cnnviz.ui.widgets.background import patiently
 
 if TYPE_CHECKING:
@@ -173,6 +173,7 @@ def answer(
             on_choose=lambda target, name: st.session_state.update({"class": target, "method": name}),
         )  # fmt: skip
         with told.container(key="offstage-told"):
+            crop.notice(engine.model(key), photo)
             show.say(evidence.told(heat, photo, look))
             if evidence.from_another_photo(asked.target, photo):
                 kept_class = next(p for p in said if p.index == asked.target)

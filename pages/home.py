@@ -13,7 +13,7 @@ from cnnviz.ui.server import startup
 from cnnviz.ui.session import current
 from cnnviz.ui.shell import sidebar
 from cnnviz.ui.views import layer_table
-from cnnviz.ui.widgets import show
+from cnnviz.ui.widgets import crop, show
 
 if TYPE_CHECKING:
     from cnnviz.attribution.heatmap import Heatmap
@@ -85,6 +85,8 @@ with place_trouble:
     staged = show.asked("home-stages", partial(stages, key, photo), "Running the stages", of=show.ITSELF)
 
 # show
+with side_in:
+    crop.notice(engine.model(key), photo)
 if answered:
     model, asked_of, said, heat, table = answered
     with place_heat.container():

@@ -57,6 +57,7 @@ SEEN = {
     "ui/views/train/rate_finder": "pages/test_train.py",
     "ui/views/train/results": "pages/test_train.py",
     "ui/views/train/run_view": "pages/test_train.py",
+    "ui/widgets/crop": "pages/test_crop.py",
     "ui/widgets/background": "pages/test_background.py",
     "ui/widgets/forgetting": "journeys/test_uploads.py",
     "ui/widgets/network": "pages/test_shell.py",

@@ -76,7 +76,8 @@ def second(shown: Shown, engine: Engine, first: Side) -> Side | None:
         return None
     if kind == "Photo":
         own = photos.SHAPES.keys() & {str(value)}
-        return Side(first.net, own_photo(str(value)) if own else Photo.sample(str(value)), first.layer)
+        other = own_photo(str(value)) if own else Photo.sample(str(value))
+        return Side(first.net, other.with_crop(shown.crop()), first.layer)
     if kind == "Layer":
         return Side(first.net, first.photo, str(value))
     net = next(row.key for row in startup.rows() if row.title == value)

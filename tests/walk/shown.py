@@ -15,9 +15,10 @@ from urllib.parse import parse_qsl, urlsplit
 import numpy as np
 from PIL import Image
 
-from cnnviz.photo import Photo, samples
+from cnnviz.photo import Crop, Photo, samples
 from cnnviz.ui.server import startup
 from cnnviz.ui.session.photos import PIXELS
+from cnnviz.ui.widgets.crop import WAYS
 from cnnviz.ui.widgets.feedback import BEFORE
 from tests.walk import photos
 from tests.walk.components import told
@@ -98,7 +99,13 @@ class Shown:
     def photo(self, before: str = "") -> Photo | None:
         """The photo whose button is pressed; the one of before where there are no buttons, None where nobody knows."""
         called = self.value("photo") or before
-        return None if not called else photo_called(called)
+        found = None if not called else photo_called(called)
+        return None if found is None else found.with_crop(self.crop())
+
+    def crop(self) -> Crop:
+        """How the controls say that photos fit the input of a network."""
+        way = next((way for way, words in WAYS.items() if words == self.value("crop")), "centre")
+        return float(self.value("crop-at") or 0) if way == "move" else way
 
     # pictures
 

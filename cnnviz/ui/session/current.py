@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from cnnviz.options import RequestError
-from cnnviz.photo import Photo, samples
+from cnnviz.photo import CROPS, Crop, Photo, samples
 from cnnviz.ui.server import startup
 from cnnviz.ui.session import photos
 from cnnviz.ui.session.link import _text, needless, noted
@@ -60,9 +60,18 @@ def use_model(key: str | None) -> None:
 
 
 def photo() -> Photo:
-    """The current photo: a sample, or one of the visitor's own."""
+    """The current photo: a sample, or one of the visitor's own; with the crop that was chosen."""
     name, mine = noted("photo"), own_photos()
-    return mine[name] if name in mine else Photo.sample(name if name in samples() else samples()[0])
+    found = mine[name] if name in mine else Photo.sample(name if name in samples() else samples()[0])
+    return found.with_crop(crop())
+
+
+def crop() -> Crop:
+    """How photos fit the network's input on this visit."""
+    way, at = noted("crop"), noted("crop-at")
+    if way == "move":
+        return "centre" if at is None else float(at)
+    return way if way in CROPS else "centre"
 
 
 def view() -> dict[str, str]:
@@ -72,6 +81,8 @@ def view() -> dict[str, str]:
         shown["model"] = model()
     if not photo().personal and photo().name != samples()[0]:
         shown["photo"] = photo().name
+    if (way := crop()) != "centre":
+        shown |= {"crop": way} if isinstance(way, str) else {"crop": "move", "crop-at": str(way)}
     return shown
 
 

@@ -12,7 +12,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from cnnviz.ui.session.visit import OWN, Choices, Strange, T, page, this_visit
 
-SHARED = ("model", "photo", "present", "set", "run")  # what is chosen for all pages at once
+SHARED = ("model", "photo", "crop", "crop-at", "present", "set", "run")  # what is chosen for all pages at once
 
 
 class Note(NamedTuple):

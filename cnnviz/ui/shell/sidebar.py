@@ -19,7 +19,7 @@ from cnnviz.ui.session import link, uploads, visit
 from cnnviz.ui.session.photos import MOST, add_photo, own_photos, photo_store
 from cnnviz.ui.session.visit import OWN
 from cnnviz.ui.shell import checkpoint_upload
-from cnnviz.ui.widgets import forgetting, network, show
+from cnnviz.ui.widgets import crop, forgetting, network, show
 from cnnviz.ui.widgets.controls import pick, tick
 
 SHORT = {"global average pooling": "GAP", "without max pooling": "no pooling", "convolutional base": "base"}
@@ -116,6 +116,7 @@ def _photos() -> None:
     st.pills("Photo", options, key="photo", required=True, format_func=named.__getitem__)
     link.note("photo", samples()[0], secret=st.session_state["photo"] in mine)
     _strange("photo", "photo", named)
+    crop.control()
     if asked == OWN and not mine and "_brought" not in st.session_state:
         st.session_state["_gone"] = True
     if st.session_state.get("_gone") and "_brought" not in st.session_state:

@@ -70,7 +70,7 @@ def in_link(found: Second | None) -> dict[str, str]:
 
 def photos() -> Kind:
     """Every photo of the visit and every sample, but the current one."""
-    mine, present = own_photos(), current.photo().digest
+    mine, present = own_photos(), current.photo().with_crop("centre").digest
     there = {name: mine[name] if name in mine else Photo.sample(name) for name in (*mine, *samples())}
     return Kind("Photo", [name for name, one in there.items() if one.digest != present], lambda name: there[name].name)
 
@@ -80,7 +80,8 @@ def photo(found: Second | None) -> Photo:
     if found is None or found.what != PHOTO:
         return current.photo()
     mine = own_photos()
-    return mine[found.value] if found.value in mine else Photo.sample(found.value)
+    other = mine[found.value] if found.value in mine else Photo.sample(found.value)
+    return other.with_crop(current.crop())
 
 
 def networks(key: str) -> Kind:

@@ -124,7 +124,7 @@ def python(sides: list[Side], sort: str, scope: str, most: float) -> str:
     lines, names = [], []
     for i, side in enumerate(sides):
         name = "shown" if not i else "second"
-        of = PHOTO if side.photo is sides[0].photo else Name(f"cnnviz.{opened(side.photo)}")
+        of = PHOTO if side.photo == sides[0].photo else Name(f"cnnviz.{opened(side.photo)}")
         lines.append(f"{name} = {call('engine.activations', side.key, of, side.shown.layer)}")
         names.append(name)
 

@@ -141,8 +141,8 @@ def from_another_photo(target: int | None, photo: Photo) -> bool:
     """Whether a class was chosen while another photo was looked at, and stays for this one."""
     chosen = visit.this_visit().state(ChosenClass, "class")
     if chosen.target != target:
-        chosen.target, chosen.photo = target, photo.digest
-    return target is not None and chosen.photo != photo.digest
+        chosen.target, chosen.photo = target, photo.with_crop("centre").digest
+    return target is not None and chosen.photo != photo.with_crop("centre").digest
 
 
 def findings(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:

@@ -44,7 +44,7 @@ def gallery(engine: Engine, key: str) -> None:
         wanted = st.container()
 
     # compute
-    photos = _brought() or [Photo.sample(name) for name in samples()]
+    photos = [one.with_crop(current.crop()) for one in _brought() or map(Photo.sample, samples())]
     with right:
         of = engine.model(key).fingerprint, method, tuple(photo.digest for photo in photos)
         cases = patiently("many", partial(_cases, engine, key, photos, method), f"{len(photos)} photos", of)
