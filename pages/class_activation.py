@@ -244,15 +244,14 @@ def one_class(label: str, name: str, allowed: Container[int], none: str, **how: 
     return chosen
 
 
-one, all_of_them = "This photo", gallery.MODE
 drilled = False
 if show.presenting():
     with how_many:
         view = controls.switch("View", "stage-view", ON_STAGE, ON_STAGE[0], label_visibility="collapsed")
         drilled = view != ON_STAGE[0]
 with how_many.container(key="offstage-photos"):
-    mode = controls.switch("Photos", "how-many", [one, all_of_them], one, label_visibility="collapsed")
-if mode == one:
+    mode = controls.switch("Photos", "how-many", [gallery.ONE, gallery.MODE], gallery.ONE, label_visibility="collapsed")
+if mode == gallery.ONE:
     one_photo()
 else:
     gallery.gallery(engine, key)

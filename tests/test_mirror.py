@@ -17,6 +17,7 @@ SEEN = {
     "ui/components/copier": "journeys/test_memory.py",
     "ui/components/growth": "pages/test_filters.py",
     "ui/components/mosaic": "pages/test_filters.py",
+    "ui/components/photogrid": "pages/test_class_activation.py",
     "ui/components/shelf": "pages/test_filters.py",
     "ui/components/stagekeys": "journeys/test_memory.py",
     "ui/server/data_sets": "pages/test_data.py",

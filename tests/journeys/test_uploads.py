@@ -149,6 +149,6 @@ def test_many_photos_begins_with_those_that_were_added(page: Page):
     add_photos(page, ("first.jpg", jpeg(1)), ("second.jpg", jpeg(2)))
     page.locator(".st-key-photo").get_by_text("second.jpg").wait_for(state="attached")
     page.get_by_text("Many photos").first.click()
-    gallery = page.locator(".cv-gallery figcaption")
+    gallery = page.locator(".photogrid button span")
     page.get_by_role("heading", name="2 of 2 photos").wait_for()
     assert sorted(text.split()[0] for text in gallery.all_inner_texts()) == ["first.jpg", "second.jpg"]

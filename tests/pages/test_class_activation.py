@@ -234,10 +234,10 @@ def test_what_ails_a_map_is_said_on_the_page(visit):
 def test_many_photos_become_a_gallery_and_a_zip(visit, jpeg, words):
     at = visit("class_activation", **{"how-many": "Many photos"})
     assert not at.exception
-    assert words(at).count("<figure>") == 9
+    assert len(canvas(at, "many-grid")["tiles"]) == 9
     at.file_uploader(key="many-0").upload("me.jpg", jpeg, "image/jpeg").run()
-    assert words(at).count("<figure>") == 1
-    assert "me.jpg" in words(at)
+    (tile,) = canvas(at, "many-grid")["tiles"]
+    assert tile["name"] == "me.jpg"
     at.slider("many-sure").set_value(1.0).run()
     assert "No photo is left" in words(at)
 
@@ -554,3 +554,28 @@ def test_the_drill_is_there_in_presenter_mode_and_ends_in_the_number_shown(visit
     assert canvas(at, "drill-channels")
     assert "camcanvas" not in {part.key for part in at.get("bidi_component")}
     assert "cv-bars" in words(visit("class_activation", present="true"))
+
+
+def test_a_tile_of_many_opens_its_photo(visit, jpeg, engine):
+    at = visit("class_activation", **{"how-many": "Many photos"})
+    tiles = {tile["name"]: tile["ident"] for tile in canvas(at, "many-grid")["tiles"]}
+    at = opened_tile(at, tiles["rocket"])
+    assert not at.exception
+    assert canvas(at)["stamp"] == Photo.sample("rocket").digest
+    assert at.query_params["photo"] in ("rocket", ["rocket"])
+    at = visit("class_activation", **{"how-many": "Many photos"})
+    at.file_uploader(key="many-0").upload("me.jpg", jpeg, "image/jpeg").run()
+    (tile,) = canvas(at, "many-grid")["tiles"]
+    at = opened_tile(at, tile["ident"])
+    assert not at.exception
+    assert canvas(at)["stamp"] == tile["ident"]
+    assert opened_tile(visit("class_activation", **{"how-many": "Many photos"}), "nobody's").query_params["how-many"]
+
+
+def opened_tile(at, ident: str):
+    """The page after a tile was clicked, as the browser tells it."""
+    events = f"$$STREAMLIT_INTERNAL_KEY_{at.get_by_key('many-grid').proto.id}__events"
+    states = at._tree.get_widget_states()
+    told = json.dumps([{"event": "opened", "value": ident}])
+    states.widgets.append(WidgetState(id=events, json_trigger_value=told))
+    return at._run(states)

@@ -74,6 +74,16 @@ def crop() -> Crop:
     return way if way in CROPS else "centre"
 
 
+def choose(photo: Photo) -> None:
+    """Make a photo the current one: a sample, or one that this visit brought to whichever page."""
+    mine = photos.photo_store(STORES[0])
+    name = next((name for name, one in mine.items() if one.digest == photo.digest), None)
+    if name is None and photo.personal:
+        name = photos.next_name()
+        photos.put(mine, name, photo)
+    st.session_state["photo"] = name or photo.name
+
+
 def view() -> dict[str, str]:
     """The net and the photo as a link names them, unless they are the first; a personal photo is never part of it."""
     shown = {}

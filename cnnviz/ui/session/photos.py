@@ -131,6 +131,12 @@ def decoded(file: Any, pixels: int = PIXELS) -> Photo:
         return Photo.open(file, name=file.name, pixels=pixels)
 
 
+def next_name() -> str:
+    """What the link of this visit calls its next photo."""
+    st.session_state["_brought"] = count = st.session_state.get("_brought", 0) + 1
+    return f"mine-{count}"
+
+
 def add_photo(file: Any) -> None:
     """Take an uploaded file in and make it the current photo; what is kept is its pixels.
 
@@ -142,8 +148,7 @@ def add_photo(file: Any) -> None:
     taken = decoded(file)
     name = next((n for n, p in list(store.items()) if p.digest == taken.digest), None)
     if name is None:
-        st.session_state["_brought"] = count = st.session_state.get("_brought", 0) + 1
-        put(store, name := f"mine-{count}", taken)
+        put(store, name := next_name(), taken)
     st.session_state["photo"] = name
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ import streamlit as st
 
 from cnnviz import picture
 from cnnviz.photo import FORMATS, Photo, PhotoError, samples
+from cnnviz.ui.components.photogrid import Tile, photogrid
 from cnnviz.ui.server import startup
 from cnnviz.ui.session import current, uploads
 from cnnviz.ui.session.photos import decoded, own_photos, photo_store, put
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cnnviz.attribution.report import PhotoReport
     from cnnviz.runtime.engine import Engine
 
-MODE = "Many photos"  # what the page's switch says
+ONE, MODE = "This photo", "Many photos"  # what the page's switch says
 MOST = 200
 PIXELS = 800**2  # what is kept of each photo
 THUMB = 300  # px
@@ -61,7 +61,8 @@ def gallery(engine: Engine, key: str) -> None:
         if not kept:
             show.say("No photo is left; lower the minimum, or show all classes.")
             return
-        st.html(f'<div class="cv-gallery">{"".join(map(_tile, kept))}</div>')
+        show.say("Click a photo to open it.")
+        photogrid("many-grid", [_tile(case) for case in kept], partial(_open, {p.digest: p for p in photos}))
         st.download_button(
             "Zip", lambda: _zip(engine, key, kept), "heat-maps.zip", "application/zip", key="zip-many",
             icon=":material/folder_zip:", on_click="ignore",
@@ -111,15 +112,20 @@ def _brought() -> list[Photo]:
     return list({photo.digest: photo for photo in every}.values())
 
 
-def _tile(case: PhotoReport) -> str:
+def _tile(case: PhotoReport) -> Tile:
     from cnnviz.attribution.regions import caption
 
     drawn = np.asarray(picture.overlay(case.photo, case.heat, picture.OPACITY, side=THUMB, alpha="heat"))
-    words = f"{html.escape(case.photo.name)}<br><b>{html.escape(case.heat.label)}</b> "
-    return (
-        f'<figure><img src="{picture.address(drawn, 82)}" alt="{html.escape(caption(case.heat))}">'
-        f"<figcaption>{words}{html.escape(show.percent(case.predictions[0].probability, 0))}</figcaption></figure>"
+    probability = show.percent(case.predictions[0].probability, 0)
+    return Tile(
+        case.photo.digest, picture.address(drawn, 82), caption(case.heat), case.photo.name, case.heat.label, probability
     )
+
+
+def _open(photos: Mapping[str, Photo], digest: str) -> None:
+    """Make one of the photos the current one, and show it alone."""
+    current.choose(photos[digest])
+    st.session_state["how-many"] = ONE
 
 
 def _zip(engine: Engine, key: str, cases: list[PhotoReport]) -> bytes:
