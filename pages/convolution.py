@@ -131,11 +131,12 @@ def fields() -> None:
     if stack.from_link(word, SIDE) is not None:
         show.take_away(
             "stack",
+            of="the effective field",
             picture=lambda: receptive.drawn(stack.seen(layers, SIDE), pixels),
             array=lambda: stack.seen(layers, SIDE),
             python=stack.as_python(layers),
             link=current.link("convolution", **{"lab-view": view, "stack": word}),
-            file=labs.file_name("receptive-field", word, photo.name),
+            file=labs.file_name("effective-field", word, photo.name),
         )
     if show.presenting():
         return

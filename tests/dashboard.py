@@ -37,7 +37,8 @@ class Dashboard:
     `places` is the only folder where it has a reason to write: home, caches, runs and temporary files.
     """
 
-    def __init__(self, places: Path) -> None:
+    def __init__(self, places: Path, *options: str) -> None:
+        self.options = options
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
@@ -55,7 +56,7 @@ class Dashboard:
     def start(self) -> None:
         """Starts the server and waits until it answers."""
         watched = Path(__file__).parent / "browser" / "watched.py"
-        command = [sys.executable, str(watched), str(self.places / "watch"), str(self.port)]
+        command = [sys.executable, str(watched), str(self.places / "watch"), str(self.port), *self.options]
         with (self.places / "log").open("ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=log, stderr=log)
         for _ in range(300):

@@ -1,6 +1,6 @@
 """Starts the dashboard as `python -m cnnviz serve` does, and writes down what its process does: for the tests here.
 
-    python watched.py FOLDER PORT
+    python watched.py FOLDER PORT [OPTION ...]
 
 FOLDER/reached.log   every address a socket was connected to or looked up, a line each
 FOLDER/written.log   every file opened for writing, made or renamed
@@ -68,4 +68,4 @@ if __name__ == "__main__":
 
     photos.GRACE = GRACE
     threading.Thread(target=tell, args=(place,), daemon=True).start()
-    cli(["serve", "--port", port])
+    cli(["serve", "--port", port, *sys.argv[3:]])

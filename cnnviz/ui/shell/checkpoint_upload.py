@@ -24,20 +24,19 @@ def draw() -> None:
     """A popover with an uploader, and what became of the last file; strangers do not get one."""
     if startup.public():
         return
-    shown = st.popover(
-        "Load a checkpoint", icon=":material/upload_file:", width="stretch", key="checkpoints", on_change="rerun"
-    )
-    if shown.open:
-        with shown, show.refusals():
-            show.say(
-                "A state dict as PyTorch or safetensors write it. Its architecture is recognised from its tensors; "
-                f"code in it is never run. It stays in the folder {place()} of this machine."
-            )
-            key = f"checkpoint-{uploads.turn('checkpoint')}"
-            st.file_uploader(
-                "Checkpoint", key=key, max_upload_size=uploads.limit("checkpoint"), on_change=uploads.take,
-                args=("checkpoint", "checkpoint", key, _keep), help=", ".join(weights.SUFFIXES),
-            )  # fmt: skip
+    turn = uploads.turn("checkpoint")  # another popover after each upload is a closed one
+    # never `on_change="rerun"`: the click on a link that closes it would ask for this page once more, and stay here
+    shown = st.popover("Load a checkpoint", icon=":material/upload_file:", width="stretch", key=f"checkpoints-{turn}")
+    with shown, show.refusals():
+        show.say(
+            "A state dict as PyTorch or safetensors write it. Its architecture is recognised from its tensors; "
+            f"code in it is never run. It stays in the folder {place()} of this machine."
+        )
+        key = f"checkpoint-{turn}"
+        st.file_uploader(
+            "Checkpoint", key=key, max_upload_size=uploads.limit("checkpoint"), on_change=uploads.take,
+            args=("checkpoint", "checkpoint", key, _keep), help=", ".join(weights.SUFFIXES),
+        )  # fmt: skip
     show.refused(uploads.refused("checkpoint"))
     key = st.session_state["model"]
     if (path := UPLOADED.get(key)) is not None:

@@ -21,13 +21,10 @@ def draw(place: str, named: Mapping[str, str]) -> None:
 
 
 def _one(place: str, named: Mapping[str, str]) -> None:
-    shown = st.popover(
-        "Forget one", icon=":material/delete:", width="stretch", key=f"forget-{place}", on_change="rerun"
-    )
-    if shown.open:
-        with shown:
-            for digest, name in named.items():
-                st.button(
-                    f"Forget {plain(name)}", key=f"forget-{place}-{digest}", on_click=forget_photo, args=(digest,),
-                    icon=":material/close:", width="stretch",
-                )  # fmt: skip
+    # never `on_change="rerun"`: the click on a link that closes it would ask for this page once more, and stay here
+    with st.popover("Forget one", icon=":material/delete:", width="stretch", key=f"forget-{place}"):
+        for digest, name in named.items():
+            st.button(
+                f"Forget {plain(name)}", key=f"forget-{place}-{digest}", on_click=forget_photo, args=(digest,),
+                icon=":material/close:", width="stretch",
+            )  # fmt: skip

@@ -191,19 +191,21 @@ def take_away(
     python: str = "",
     link: str = "",
     file: str = "",
+    of: str = "",
 ) -> None:
     """A row to leave with: the picture as PNG, its numbers as .npy, the lines of Python and the link that show it.
 
     `picture` and `array` (or several by what they are) are asked only when somebody downloads; the row belongs in the
-    fragment that made them. Files are called `file`, or `name`.
+    fragment that made them. Files are called `file`, or `name`. Where the picture is a part of what is shown, its
+    button says `of` what.
     """
     if presenting():
         return
     with st.container(horizontal=True, key=f"take-{name}", gap="small"):
         if picture is not None:
-            draw = picture
+            draw, label = picture, f"PNG of {of}" if of else "PNG"
             st.download_button(
-                "PNG", lambda: _png(draw()), f"{file or name}.png", "image/png", key=f"png-{name}",
+                label, lambda: _png(draw()), f"{file or name}.png", "image/png", key=f"png-{name}",
                 icon=":material/download:", on_click="ignore", help="Download this image",
             )  # fmt: skip
         arrays = array if isinstance(array, Mapping) else {"": array} if array is not None else {}
