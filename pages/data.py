@@ -54,8 +54,8 @@ def add_circles() -> None:
             key="circles-style",
             persist_state="session",
         )
-        count = st.number_input("Images per class", 2, 5000, 500, key="circles-count", persist_state="session")
-        seed = st.number_input("Seed", 0, 10_000, 0, key="circles-seed", persist_state="session")
+        count = st.number_input("Images per class", value=500, key="circles-count", persist_state="session")
+        seed = st.number_input("Seed", value=0, key="circles-seed", persist_state="session")
         wanted = None
         with show.refusals():
             asked = Counting(low, high, int(count), size, *radius, style=style or "discs", seed=int(seed))
@@ -211,9 +211,7 @@ def playground(name: str | None) -> None:
     with left:
         preset = controls.switch("Preset", "preset", list(PRESETS), "photos")
         wanted = controls.options(Augment, f"aug-{preset}", PRESETS[preset], columns=2)
-        linked("aug-seed", 0, range(10_001).__contains__, int)
-        seed = st.number_input("Seed", 0, 10_000, key="aug-seed")
-        note("aug-seed", 0)
+        seed = controls.number("Seed", "aug-seed", 0, 10_000, 0)
     current.engine()  # by then PyTorch is loaded
     with right:
         small = picked(name, noted("batch") or 0)

@@ -19,7 +19,7 @@ names, above, listed = runs.names(), False, runs.listing()
 if listed:
     with show.refusals():
         chosen = run_view.chosen([listed[0].id, *names])
-        if above := run_view.on_top(chosen):
+        if above := run_view.on_top(chosen) or show.presenting():
             show.section("Run", chosen)
             run_view.live(chosen)
 

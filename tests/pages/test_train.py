@@ -515,3 +515,25 @@ def test_a_run_is_resumed_while_the_process_that_was_stopped_still_exits(circles
     with pytest.raises(RequestError, match="training already"):  # the new process has not written yet
         runs.go_on(name)
     del runs._processes[name]
+
+
+def test_a_run_is_renamed_unless_another_one_began_with_its_weights(visit, trained, words, circles):
+    at = visit("train")
+    at.text_input(key="rename-first").set_value("Two circles, GAP").run()
+    at.button(key="rename-run").click()
+    fine(at.run())
+    assert [folder.name for folder in run.folders(os.environ["CNNVIZ_RUNS"])] == ["two-circles-gap"]
+    assert at.session_state["run"] == "two-circles-gap"
+    assert "run/two-circles-gap@best" in words(at)
+    plan = Plan(str(circles), net="lecture/mnist_gap", size=32, batch_norm=True, start="run/two-circles-gap@best")
+    run.create(plan, os.environ["CNNVIZ_RUNS"], "later")
+    with pytest.raises(RequestError, match="later began with the weights"):
+        runs.rename("two-circles-gap", "third")
+    at.text_input(key="rename-two-circles-gap").set_value("later").run()
+    at.button(key="rename-run").click()
+    assert "later began with the weights" in fine(at.run()).error[0].value
+    for name, why in (("", "no name"), ("two-circles-gap", "already a run")):
+        with pytest.raises(RequestError, match=why):
+            runs.rename("later", name)
+    assert runs.rename("later", "../../out") == "out"
+    assert {folder.parent for folder in run.folders(os.environ["CNNVIZ_RUNS"])} == {Path(os.environ["CNNVIZ_RUNS"])}

@@ -11,6 +11,7 @@ import functools
 import re
 import shutil
 import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -87,10 +88,36 @@ def begin(plan: Plan, name: str = "") -> str:
 
     Raises `RequestError`.
     """
-    spelt = re.sub(r"[^a-z0-9._-]+", "-", name.strip().lower()).strip("-._")
-    folder = run.create(plan, settings.runs(), spelt or name.strip() or None)
+    folder = run.create(plan, settings.runs(), _spelt(name) or name.strip() or None)
     _start(folder)
     return folder.name
+
+
+def _spelt(name: str) -> str:
+    """A name as a run's id: small letters and dashes."""
+    return re.sub(r"[^a-z0-9._-]+", "-", name.strip().lower()).strip("-._")
+
+
+def rename(name: str, new: str) -> str:
+    """Gives a run another name, which becomes its id; the new id. Raises `RequestError`.
+
+    A run whose weights another one began with keeps its name, for the other's plan says it.
+    """
+    folder, spelt = run.find(name, settings.runs()), _spelt(new)
+    if not run.NAME.fullmatch(spelt):
+        raise RequestError(f"{new!r} is no name for a run; use letters, digits and - . _ alone.")
+    if busy(name):
+        raise RequestError(f"Run {name} is training; rename it once it has ended.")
+    if later := next((one.id for one in listing(sys.maxsize) if one.plan.start.startswith(f"run/{name}@")), ""):
+        raise RequestError(f"Run {later} began with the weights of {name}, so {name} keeps its name.")
+    target = folder.with_name(spelt)
+    if target.exists():
+        raise RequestError(f"There is already a run {spelt}; choose another name.")
+    try:
+        folder.rename(target)
+    except OSError as error:
+        raise RequestError(f"Run {name} cannot be renamed ({error.strerror}); check who owns it.") from None
+    return spelt
 
 
 def go_on(name: str) -> None:

@@ -103,14 +103,39 @@ def _number(label: str, key: str, k: Knob) -> Any:
     if low is not None and high is not None and k.default is not None and (high - low) / (step or 1) <= STEPS:
         how = {"format": "%g"} if k.kind is float else {}
         return slide(label, key, low, high, k.default, step, help=k.help, **how)
+    return number(label, key, low, high, k.default, k.kind, k.optional, step=step, help=k.help)
+
+
+def number(
+    label: str, key: str, low: Any, high: Any, default: Any, kind: Any = int, optional: bool = False, **how: Any
+) -> Any:
+    """A number in a field, linked; of one that is not allowed it says what is, and the last that was is returned."""
 
     def fits(value: Any) -> bool:
         return (low is None or value >= low) and (high is None or value <= high)
 
-    link.linked(key, k.default, fits, k.kind)
-    st.number_input(label, low, high, value=None, step=step, key=key, help=k.help, placeholder="none")
-    if st.session_state[key] is None and not k.optional:
+    def typed(value: Any) -> bool:
+        """Also what does not fit stays in the field: with bounds of its own, it would go back to the old number."""
+        return fits(value) or value == st.session_state.get(key)
+
+    link.linked(key, default, typed, kind)
+    step = how.pop("step", None) or (1 if kind is int else None)  # which tells whole numbers from others
+    st.number_input(label, value=None, key=key, placeholder="none", step=step, **how)
+    value = st.session_state[key]
+    if value is None and not optional:
         st.session_state["_notes"].pop(key, None)
-        return k.default
-    link.note(key, k.default)
-    return st.session_state[key]
+        return default
+    if value is not None and not fits(value):
+        last = st.session_state.get(f"_fits-{key}", default)
+        st.error(f"{label}: {_range(low, high)}. {'None' if last is None else f'{last:g}'} is used.")
+        return last
+    st.session_state[f"_fits-{key}"] = value
+    link.note(key, default)
+    return value
+
+
+def _range(low: Any, high: Any) -> str:
+    """Which numbers are allowed, in words."""
+    if low is None or high is None:
+        return f"at least {low:g}" if high is None else f"at most {high:g}"
+    return f"from {low:g} to {high:g}"

@@ -30,3 +30,23 @@ def test_options_without_bounds_or_with_a_wide_range_are_number_fields():
     at.number_input("x-seed").set_value(None).run()
     assert not at.exception
     assert "seed=0" in at.markdown[0].value
+
+
+def test_a_number_that_is_not_allowed_stays_in_its_field_and_a_sentence_says_what_is():
+    def page():
+        import streamlit as st
+
+        from cnnviz.ui.widgets import controls
+
+        st.write(f"used {controls.number('Seed', 'seed', 0, 100, 0)}")
+
+    at = AppTest.from_function(page).run()
+    at.number_input("seed").set_value(7).run()
+    at.number_input("seed").set_value(5000).run()
+    assert not at.exception
+    assert at.number_input("seed").value == 5000
+    assert at.error[0].value == "Seed: from 0 to 100. 7 is used."
+    assert at.markdown[-1].value == "used 7"
+    at.number_input("seed").set_value(8).run()
+    assert not at.error
+    assert at.markdown[-1].value == "used 8"

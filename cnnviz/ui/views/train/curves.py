@@ -10,9 +10,11 @@ import numpy as np
 import streamlit as st
 
 from cnnviz.train.run import Run
+from cnnviz.ui.widgets import show
 
 POINTS = 400  # of a curve on the screen
-HEIGHT = 300  # px
+HEIGHT, TALL = 300, 440  # px, on a desk and on a stage
+TYPE, HALL = 12, 24  # px of the letters
 COLOURS = ("#3b7dd8", "#d9822b", "#3a9d6b", "#b0559d", "#8a8f98", "#c74440")
 
 
@@ -95,16 +97,25 @@ def _line(
 def _chart(
     lines: list[dict[str, Any]], what: str, key: str, alt: str, axis: str = "value", under: str = "epoch"
 ) -> None:
+    size = HALL if show.presenting() else TYPE
+    words = {"nameTextStyle": {"fontSize": size}, "axisLabel": {"fontSize": size, "hideOverlap": True}}
     spec = {
-        "xAxis": {"type": axis, "name": under, "nameLocation": "middle", "nameGap": 26, "scale": axis != "value"},
-        "yAxis": {"type": "value", "name": what, "scale": True},
-        "legend": {"top": 0, "show": len(lines) > 1},
+        "xAxis": {
+            "type": axis,
+            "name": under,
+            "nameLocation": "middle",
+            "nameGap": 2 * size,
+            "scale": axis != "value",
+            **words,
+        },
+        "yAxis": {"type": "value", "name": what, "scale": True, **words},
+        "legend": {"top": 0, "show": len(lines) > 1, "textStyle": {"fontSize": size}},
         "tooltip": {"trigger": "axis"},
-        "grid": {"left": 8, "right": 18, "top": 42, "bottom": 24},
+        "grid": {"left": 8, "right": 18, "top": 3.5 * size, "bottom": 2 * size},
         "series": lines,
         "animation": False,
     }
-    st.echarts_chart(spec, height=HEIGHT, key=key, alt=alt)
+    st.echarts_chart(spec, height=TALL if show.presenting() else HEIGHT, key=key, alt=alt)
 
 
 def _thin(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -21,6 +21,7 @@ WORDS = {
     "finished": "finished", "stopped": "stopped", "failed": "failed", "interrupted": "interrupted",
 }  # fmt: skip
 POLL = 1.0  # seconds
+SMOOTHING = 0.6  # of the curves at first
 
 
 def chosen(names: list[str]) -> str:
@@ -81,8 +82,7 @@ def live(name: str) -> None:
         if busy and not runs.busy(name):
             st.rerun()  # the last full look, without polling
         status(now)
-        with st.container(width=280):
-            weight = controls.slide("Smoothing", "smoothing", 0.0, 0.95, 0.6, 0.05, help="0 shows the raw curves alone")
+        weight = _smoothing()
         left, right = st.columns(2, gap="large")
         with left:
             curves.losses(now, weight)
@@ -102,6 +102,14 @@ def live(name: str) -> None:
             )  # fmt: skip
 
     draw()
+
+
+def _smoothing() -> float:
+    """How much the curves are smoothed, by a slider that a stage does not need."""
+    if show.presenting():
+        return SMOOTHING
+    with st.container(width=280):
+        return controls.slide("Smoothing", "smoothing", 0.0, 0.95, SMOOTHING, 0.05, help="0 shows the raw curves alone")
 
 
 def status(now: Run) -> None:
@@ -230,14 +238,37 @@ def afterwards(name: str) -> None:
             )
     results.draw(one)
     if not one.active:
-        with st.popover("Delete this run", icon=":material/delete:"):
-            st.write("Its weights and curves are lost.")
-            if st.button(f"Delete {name}", key="delete-run"):
-                with show.refusals():
-                    runfolder.delete(one.folder)
-                    st.query_params.pop("run", None)
-                    st.session_state.pop("run", None)
-                    st.rerun()
+        with st.container(horizontal=True):
+            _renaming(name)
+            _deleting(one)
+
+
+def _renaming(name: str) -> None:
+    """A popover that gives the run another name."""
+    with st.popover("Rename", icon=":material/edit:"):
+        new = st.text_input("New name", name, key=f"rename-{name}")
+        st.button("Rename", key="rename-run", disabled=new == name, on_click=_rename, args=(name,))
+    if told := st.session_state.pop("_unrenamed", ""):
+        st.error(show.plain(told), icon=":material/error:")
+
+
+def _rename(name: str) -> None:
+    try:
+        st.session_state["run"] = runs.rename(name, st.session_state[f"rename-{name}"])
+    except RequestError as error:
+        st.session_state["_unrenamed"] = str(error)
+
+
+def _deleting(one: Run) -> None:
+    """A popover that deletes the run."""
+    with st.popover("Delete this run", icon=":material/delete:"):
+        st.write("Its weights and curves are lost.")
+        if st.button(f"Delete {one.id}", key="delete-run"):
+            with show.refusals():
+                runfolder.delete(one.folder)
+                st.query_params.pop("run", None)
+                st.session_state.pop("run", None)
+                st.rerun()
 
 
 def compare(listed: list[Run]) -> None:
