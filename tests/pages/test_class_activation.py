@@ -579,3 +579,10 @@ def opened_tile(at, ident: str):
     told = json.dumps([{"event": "opened", "value": ident}])
     states.widgets.append(WidgetState(id=events, json_trigger_value=told))
     return at._run(states)
+
+
+@pytest.mark.parametrize("proof", ["Raw map", "Down to the numbers", "All stages", "Sanity dial", "Boxes"])
+def test_every_check_can_be_taken_away_as_a_picture(visit, proof):
+    at = visit("class_activation", proof=proof, model="bundled/cats_dogs")
+    assert not at.exception
+    assert [button.key for button in at.get("download_button")].count("png-proof") == 1

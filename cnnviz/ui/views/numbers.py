@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -74,6 +74,23 @@ def down(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
         show.section("Receptive field", "" if stage else size)
         show.image(framed(heat.seen, found.field), f"The receptive field of row {now.place[0]}, column {now.place[1]}")
     equation(engine, key, now)
+    if stage:
+        return
+    shown = tiles, picture.diverging(maps.maps[now.channel]), framed(heat.seen, found.field)
+    st.download_button(
+        "PNG of the contributions", lambda: side_by_side(shown), f"{photo.name}_channel-{now.channel}.png", "image/png",
+        key="png-proof", icon=":material/download:", on_click="ignore", help="Download what this tab shows",
+    )  # fmt: skip
+
+
+def side_by_side(drawn: Sequence[np.ndarray], height: int = 480) -> bytes:
+    """Images uint8 (h, w, 3) at one height beside each other, as PNG; values stay squares."""
+    sized = []
+    for one in drawn:
+        big = show.pixelated(one, 4 * height)
+        sized += [picture.resize(big, max(1, round(big.shape[1] * height / big.shape[0])), height)]
+        sized += [np.full((height, 12, 3), 255, np.uint8)]
+    return picture.encode(np.concatenate(sized[:-1], axis=1), "png")
 
 
 def pixels(

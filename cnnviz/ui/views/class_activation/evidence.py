@@ -196,6 +196,7 @@ def pieces(engine: Engine, photo: Photo, heat: Heatmap, threshold: float) -> Non
         flat = cut[..., :3] * (cut[..., 3:] / 255.0) + 128 * (1 - cut[..., 3:] / 255.0)
         show.image(flat.astype(np.uint8), "The regions cut out of the photo")
     with st.container(horizontal=True, gap="small"):
+        save("PNG of the regions", f"{name}_regions.png", "image/png", lambda: _framed(photo, heat, threshold))
         st.download_button(
             "JSON", lambda: json.dumps(found.card(heat, photo), indent=1), f"{name}_boxes.json",
             "application/json",
@@ -206,6 +207,14 @@ def pieces(engine: Engine, photo: Photo, heat: Heatmap, threshold: float) -> Non
             "Cut-out", lambda: png(cut), f"{name}_cut-out.png", "image/png", key="png-cut",
             icon=":material/download:", on_click="ignore", help="The regions with a transparent background",
         )  # fmt: skip
+
+
+def _framed(photo: Photo, heat: Heatmap, threshold: float) -> bytes:
+    """The overlay with its regions in frames, as PNG."""
+    from cnnviz.attribution import figure, overlay
+
+    drawn = overlay.overlay(photo, heat, picture.OPACITY, side=1600, threshold=threshold, boxes=True, alpha="heat")
+    return picture.encode(figure.figure([drawn], [heat]), "png")
 
 
 def _thumb(heat: Heatmap) -> str:
