@@ -110,15 +110,15 @@ def opened(browser: Browser, address: str, path: str, view: View, patience: floa
     return page
 
 
-def at_rest(page: Page, patience: float = 180, still: int = 5) -> None:
-    """Waits until nothing has moved, come or gone for some half seconds."""
+def at_rest(page: Page, patience: float = 180, still: float = 2.5) -> None:
+    """Waits until nothing has moved, come or gone for `still` seconds."""
     before, same = "", 0
-    for _ in range(int(patience * 2)):
-        page.wait_for_timeout(500)
+    for _ in range(int(patience * 4)):
+        page.wait_for_timeout(250)
         now = page.evaluate("() => document.body ? screenTools.standing() : ''")
         same = same + 1 if now and now == before else 0
         before = now
-        if same >= still:
+        if same >= still * 4:
             return
 
 

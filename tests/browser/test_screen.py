@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import pytest
 
 from benchmarks import screen, visible
+from cnnviz.data import counting
+from tests.dashboard import Dashboard
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+# How far each page is from a bar that it does not reach yet; whoever owns the page shrinks it, down to nothing.
+NOT_YET: dict[str, dict[str, Any]] = {}
 
 
 def layer(colour: tuple[float, ...] = (0, 0, 0, 0), opacity: float = 1.0, image: bool = False) -> dict[str, object]:
@@ -57,3 +67,43 @@ def test_the_table_says_what_is_missing_by_name():
     assert head.split()[:4] == ["page", "view", "shift", "contrast"]
     assert "opacity" in line
     assert line[head.index("cut") :].split()[0] == "2"
+
+
+@pytest.fixture(scope="module")
+def address(dashboard: Dashboard) -> str:
+    """Of a dashboard that has a data set, as `screen.dashboard` has."""
+    options = counting.Counting(low=1, high=3, per_class=40)
+    counting.write(dashboard.places / "data" / "circles", options)
+    return dashboard.address
+
+
+def presented(page: Page, width: int, height: int) -> dict[str, Any]:
+    page.set_viewport_size({"width": width, "height": height})
+    screen.at_rest(page, patience=60, still=1)
+    return screen.presenter(page)
+
+
+@pytest.mark.parametrize("name", screen.PAGES)
+def test_a_page_keeps_to_the_bars(browser: Browser, address: str, name: str):
+    """One visit: light, then dark, then on two projectors."""
+    far = NOT_YET.get(name, {})
+    page = screen.opened(browser, address, name, screen.View(), patience=60)
+    found = screen.measured(page, name, screen.View())
+    assert found["shift"] < far.get("shift", 0.1), found["shifting"]
+    assert found["contrast"] >= far.get("contrast", 4.5), found["faint"]
+    assert (found["axe"] or 0) <= far.get("axe", 0), found["axe rules"]
+    assert {*found["outside"]} <= {*far.get("outside", ())}
+    assert found["tallest"] is None or found["tallest"] <= 1, found["tallest is"]
+    assert found["wider by"] == 0
+    page.emulate_media(color_scheme="dark")
+    screen.at_rest(page, patience=60, still=1)
+    assert page.evaluate("() => getComputedStyle(document.querySelector('.stApp')).colorScheme") == "dark"
+    dark = screen.contrasts(page)
+    assert dark["contrast"] >= far.get("contrast", 4.5), dark["faint"]
+    page.locator(".st-key-present label").click()
+    page.locator("html.cv-presenting").wait_for(state="attached")
+    for width, height in ((1920, 1080), (1280, 720)):
+        hall = presented(page, width, height)
+        assert hall["type"] >= far.get("type", 24), hall["small"]
+        assert hall["wider by"] == 0
+    page.context.close()
