@@ -75,7 +75,7 @@ PAGES: dict[str, dict[str, str]] = {
         "frequency": "[data-knob=frequency]",
         "download": DOWNLOAD,
     },
-    "data": {"picture": ".stImage img >> nth=0", "data set": ".st-key-set"},
+    "data": {"picture": ".stImage img >> visible=true >> nth=0", "data set": ".st-key-set"},
     "train": {"data set": ".st-key-set", "network": ".st-key-net", "train": "role=button[name=/^Train/]"},
 }
 
@@ -153,9 +153,14 @@ def violations(page: Page) -> dict[str, Any]:
 
 
 def fold(page: Page, name: str, view: View) -> dict[str, Any]:
-    """Which parts do not lie in the window, and how far down the main picture begins, in windows."""
-    boxes = {part: _box(page, selector) for part, selector in PAGES[name.partition("?")[0]].items()}
-    outside = [part for part, box in boxes.items() if not visible.inside(box, view.width, min(view.height, FOLD))]
+    """Which parts do not lie in the window, and how far down the main picture begins, in windows.
+
+    Where somebody presents, the picture alone is asked for, in the whole of the window.
+    """
+    parts = PAGES[name.partition("?")[0]].items()
+    boxes = {part: _box(page, selector) for part, selector in parts if part == "picture" or not view.presenting}
+    height = view.height if view.presenting else min(view.height, FOLD)
+    outside = [part for part, box in boxes.items() if not visible.inside(box, view.width, height)]
     first = boxes.get("picture")
     return {"outside": outside, "picture at": None if first is None else round(first["y"] / view.height, 2)}
 

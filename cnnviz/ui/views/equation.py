@@ -122,10 +122,10 @@ def _cells(values: np.ndarray, stage: bool, colour_map: str = picture.ACTIVATION
     colours = picture.diverging(values, reach, colour_map)
     cells = []
     for value, ink in zip(values.flat, colours.reshape(-1, 3), strict=True):
-        bright = float(ink @ np.array([0.299, 0.587, 0.114])) > 140
+        bright = float((ink / 255) ** 2.2 @ np.array([0.2126, 0.7152, 0.0722])) > 0.18  # black and white are read alike
         figures = 2 if stage and abs(value) < 0.1 else 3  # as many as fit
         text = f"{value + 0.0:.{figures}g}" if values.size <= WRITTEN else ""  # no "-0"
-        style = f"background:rgb({ink[0]},{ink[1]},{ink[2]});color:{'#16181b' if bright else '#f6f6f2'}"
+        style = f"background:rgb({ink[0]},{ink[1]},{ink[2]});color:{'#000' if bright else '#fff'}"
         cells.append(f'<u style="{style}">{text}</u>')
     small = " cv-small" if values.size > WRITTEN else ""
     return f'<span class="cv-kernel{small}" style="--k:{values.shape[1]}">{"".join(cells)}</span>'
