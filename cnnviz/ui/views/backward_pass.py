@@ -16,6 +16,7 @@ from cnnviz.signal.backward import Step
 from cnnviz.signal.kernels import KERNELS
 from cnnviz.ui.session import current
 from cnnviz.ui.session.link import linked, note
+from cnnviz.ui.views.equation import ink
 from cnnviz.ui.widgets import controls, show
 
 MOST = 1000  # steps
@@ -158,10 +159,9 @@ def _grid(title: str, values: np.ndarray, colours: str, most: float | None = Non
 
     def cell(value: float, colour: np.ndarray) -> str:
         red, green, blue = map(int, colour)
-        ink = "#16181b" if 0.299 * red + 0.587 * green + 0.114 * blue > 140 else "#f6f6f2"
         text = f"{value:.{places}f}" if abs(value) < 1000 else f"{value:.0e}"
         text = text.replace("-", "−") if float(text) else text.removeprefix("-")
-        return f'<td style="background:rgb({red},{green},{blue});color:{ink}">{text}</td>'
+        return f'<td style="background:rgb({red},{green},{blue});color:{ink(colour)}">{text}</td>'
 
     rows = (
         f"<tr>{''.join(cell(v, c) for v, c in zip(*row, strict=True))}</tr>"

@@ -116,16 +116,20 @@ def _named(layer: str, kind: str, words: str = "") -> str:
     return named + (f": {html.escape(words)}" if words else "")
 
 
+def ink(ground: np.ndarray) -> str:
+    """Black or white, whichever is read better on a colour (3,) in 0..255: at 4.5:1 and more on each."""
+    return "#000" if float((ground / 255) ** 2.2 @ np.array([0.2126, 0.7152, 0.0722])) > 0.18 else "#fff"
+
+
 def _cells(values: np.ndarray, stage: bool, colour_map: str = picture.ACTIVATION) -> str:
     """A k x k table of numbers, coloured around zero."""
     reach = float(np.abs(values).max()) or 1.0
     colours = picture.diverging(values, reach, colour_map)
     cells = []
-    for value, ink in zip(values.flat, colours.reshape(-1, 3), strict=True):
-        bright = float((ink / 255) ** 2.2 @ np.array([0.2126, 0.7152, 0.0722])) > 0.18  # black and white are read alike
+    for value, ground in zip(values.flat, colours.reshape(-1, 3), strict=True):
         figures = 2 if stage and abs(value) < 0.1 else 3  # as many as fit
         text = f"{value + 0.0:.{figures}g}" if values.size <= WRITTEN else ""  # no "-0"
-        style = f"background:rgb({ink[0]},{ink[1]},{ink[2]});color:{'#000' if bright else '#fff'}"
+        style = f"background:rgb({ground[0]},{ground[1]},{ground[2]});color:{ink(ground)}"
         cells.append(f'<u style="{style}">{text}</u>')
     small = " cv-small" if values.size > WRITTEN else ""
     return f'<span class="cv-kernel{small}" style="--k:{values.shape[1]}">{"".join(cells)}</span>'

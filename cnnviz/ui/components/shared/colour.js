@@ -9,8 +9,10 @@ export function palette(text) {
 }
 export const GRAYS = Uint32Array.from({ length: 256 }, (_, i) => 0xff000000 | (i << 16) | (i << 8) | i);
 export const css = (colour) => `rgb(${colour & 255} ${(colour >> 8) & 255} ${(colour >> 16) & 255})`;
+const light = (colour, shift) => (((colour >> shift) & 255) / 255) ** 2.2;
+/** Black or white, whichever is read better on a colour: at 4.5:1 and more on each. */
 export const ink = (colour) =>
-  0.299 * (colour & 255) + 0.587 * ((colour >> 8) & 255) + 0.114 * ((colour >> 16) & 255) > 140 ? "#16181b" : "#f6f6f2";
+  0.2126 * light(colour, 0) + 0.7152 * light(colour, 8) + 0.0722 * light(colour, 16) > 0.18 ? "#000" : "#fff";
 
 /** Level 0..255 of a value: "signed" has zero in the middle, "magnitude" at black, "picture" is the value itself. */
 export function level(value, look, peak) {
