@@ -14,7 +14,7 @@ const NAMES = { drawer: ["☰", "Network and photo (M)"], back: ["‹", "Previou
 const REACHED = "input:not([type=hidden]), button, a[href]";
 
 const instances = new WeakMap();
-const page = document.documentElement;
+const classes = () => document.documentElement.classList;
 const sidebar = () => document.querySelector("[data-testid=stSidebar]");
 
 /** Whether the focus is in something of a kind, also inside a component of its own. */
@@ -34,8 +34,8 @@ function open(event) {
 
 /** Opens or shuts the drawer; what had the focus gets it back. */
 function draw(lab, opens) {
-  if (opens === page.classList.contains("cv-drawer")) return;
-  page.classList.toggle("cv-drawer", opens);
+  if (opens === classes().contains("cv-drawer")) return;
+  classes().toggle("cv-drawer", opens);
   lab.buttons.drawer.setAttribute("aria-expanded", opens);
   if (opens) lab.had = lab.touched;
   const next = opens ? sidebar()?.querySelector(`.st-key-model :is(${REACHED})`) : lab.had?.isConnected && lab.had;
@@ -44,7 +44,7 @@ function draw(lab, opens) {
 }
 
 function press(lab, name) {
-  const open_ = page.classList.contains("cv-drawer");
+  const open_ = classes().contains("cv-drawer");
   if (name === "drawer") draw(lab, !open_);
   else if (name === "out" && open_) draw(lab, false);
   else document.querySelector(`.st-key-${lab.keys[name]}`)?.querySelector("button, input")?.click();
@@ -75,7 +75,7 @@ function build(root) {
   lab.buttons.drawer.setAttribute("aria-expanded", "false");
   lab.element = make("div", { class: "stagebar", role: "toolbar", "aria-label": "Presenter mode" }, ...Object.values(lab.buttons));
   root.append(lab.element);
-  page.classList.add("cv-presenting");
+  classes().add("cv-presenting");
   const ears = {
     keydown: (event) => hear(lab, event),
     focusin: (event) => touched(lab, event),
@@ -85,7 +85,7 @@ function build(root) {
   lab.watch = {
     disconnect: () => {
       for (const [kind, ear] of Object.entries(ears)) removeEventListener(kind, ear, true);
-      setTimeout(() => document.querySelector(".st-key-stage") || page.classList.remove("cv-presenting", "cv-drawer"), 200);
+      setTimeout(() => document.querySelector(".st-key-stage") || classes().remove("cv-presenting", "cv-drawer"), 200);
     },
   };
   return lab;
