@@ -97,7 +97,7 @@ def layer_of_maps() -> None:
     with strip:
         through_the_network(staged, layer)
     take = st.container(key="maps-take")
-    left, right = st.columns([0.8 if stage else 1.15, 1], gap="medium")
+    left, right = st.columns([0.6 if stage else 1.15, 1], gap="medium")
     with left, st.container(key="maps-grid"):
         height, width = first.shown.maps.shape[1:]
         show.section(f"All {count} channels of {layer}", f"{height} × {width} each")

@@ -11,7 +11,7 @@ const GRIDS = new WeakMap();
 const SIZES = [34, 220];
 const GAP = 4;
 const PHOTO = 112; // px, the photo under the tiles
-const STAGE = 205; // px, the same on stage
+const STAGE = 222; // px, the same on stage
 const FOOT = 505; // px of a window that are not the tiles': what stands above them, and the photo below
 
 export default function (args) {
