@@ -97,7 +97,7 @@ def assert_grid(page: Page, engine: Engine, key: str, layer: str, *photos: Photo
             near = values[max(0, row - 1) : row + 2, max(0, column - 1) : column + 2]
             slack = float(reach[channel]) / 100 + 1e-6
             assert near.min() - slack <= float(found[2]) <= near.max() + slack
-            assert f"highest {one.max[channel]:.3g}"[:12] in said or one.alive[channel] == 0
+            assert f"maximum {one.max[channel]:.3g}"[:12] in said or one.alive[channel] == 0
             page.mouse.move(box["x"] + left + wide / len(photos) * 0.4, box["y"] + high * 0.6)
             aria = grid.locator("canvas.photo").get_attribute("aria-label")
             assert aria.endswith(photos[part].name), aria
@@ -115,15 +115,16 @@ def test_the_grid_follows_photo_neighbour_layer_and_network(page: Page, engine: 
     assert_grid(page, engine, NET, layers[0], cat)
     pick_photo(page, "coffee")
     assert_grid(page, engine, NET, layers[0], coffee)
-    choose(page, "Compare with", "^rocket$")
+    choose(page, "Compare with", "^Photo$")
+    choose(page, "Second photo", "^rocket$")
     assert_grid(page, engine, NET, layers[0], coffee, rocket)
     choose(page, "Layer", rf"^{re.escape(layers[1])} ")
     assert_grid(page, engine, NET, layers[1], coffee, rocket)
-    choose(page, "Compare with", "^cat$")
+    choose(page, "Second photo", "^cat$")
     assert_grid(page, engine, NET, layers[1], coffee, cat)
     pick_photo(page, "rocket")
     assert_grid(page, engine, NET, layers[1], rocket, cat)
-    choose(page, "Compare with", "No second")
+    choose(page, "Compare with", "^Nothing$")
     assert_grid(page, engine, NET, layers[1], rocket)
     choose(page, "Network", "^Cats and dogs.*GAP.*untrained")
     other = page.get_by_role("heading", name=re.compile(r"All \d+ channels of")).inner_text()

@@ -71,9 +71,11 @@ def state(page: Page) -> list[str]:
 
 
 def activations(page: Page) -> None:
-    choose(page, "Sort by", "max")
-    press(page, "layer")
-    choose(page, "Compare with", "coffee")
+    choose(page, "Sort channels by", "max")
+    page.locator(".st-key-scale").get_by_text("Layer", exact=True).click()
+    at_rest(page)
+    choose(page, "Compare with", "Photo")
+    choose(page, "Second photo", "coffee")
 
 
 def class_activation(page: Page) -> None:
