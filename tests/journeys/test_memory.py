@@ -135,12 +135,7 @@ def left(page: Page, name: str) -> list[str]:
     return after
 
 
-OPEN = pytest.mark.xfail(
-    reason="Filters' layer comes back as that of Activations; not run since the rebase", strict=False
-)
-
-
-@pytest.mark.parametrize("name", [pytest.param(n, marks=OPEN) if n == "filters" else n for n in CHANGES])
+@pytest.mark.parametrize("name", CHANGES)
 def test_a_page_comes_back_as_it_was_left(page: Page, name: str):
     after = left(page, name)
     address = page.url

@@ -1,0 +1,131 @@
+"""After any change, a page shows what its link shows afresh: every picture, number, word and name, on every page.
+
+So nothing of another photo, network, layer, class, method, contrast or theme is left anywhere.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.journeys.deeds import (
+    Deed,
+    dark,
+    inside,
+    light,
+    network,
+    photo,
+    pick,
+    press,
+    select,
+    slide,
+    toggle,
+    write,
+)
+from tests.journeys.seen import Seen, settled
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+CLASS = ("another class", inside("camcanvas", ".chip", 1))
+# Where one begins: what is done there, one after another. Each is (its name, the deed).
+CHANGES: dict[str, list[tuple[str, Deed]]] = {
+    "": [("another photo", photo("coffee")), ("dark", dark), ("another network", network("GAP")), ("light", light)],
+    "activations": [
+        ("another photo", photo("coffee")),
+        ("another layer", pick("layer", 3)),
+        ("one scale", press("scale", 1)),
+        ("another order", pick("sort", 2)),
+        ("another channel", write("channel", 3)),
+        ("over the photo", toggle("over")),
+        ("a third photo", photo("rocket")),
+        ("dark", dark),
+        ("another network", network("GAP")),
+    ],
+    "class_activation": [
+        ("another photo", photo("coffee")),
+        CLASS,
+        ("another method", pick("method", 2)),
+        ("another layer", pick("at", 1)),
+        ("another view", inside("camcanvas", "input[type=radio][value=seen]")),
+        ("another opacity", slide("camcanvas", "input[aria-label=Opacity]", 0.9)),
+        ("another colour map", select("camcanvas", "select", "viridis")),
+        ("a third photo", photo("rocket")),
+        ("dark", dark),
+        ("another network", network("GAP")),
+    ],
+    "class_activation?proof=All+stages": [("another photo", photo("coffee")), CLASS],
+    "class_activation?proof=Down+to+the+numbers": [("another photo", photo("coffee")), CLASS],
+    "class_activation?proof=Faithfulness": [("another photo", photo("coffee")), CLASS],
+    "class_activation?proof=Sanity+dial": [("another photo", photo("coffee")), CLASS],
+    "class_activation?proof=Boxes": [("another photo", photo("coffee"))],
+    "filters?which=top+for+my+photo&many=4&auto-steps=8": [
+        ("another photo", photo("coffee")),
+        ("an image that begins with the photo", pick("auto-start", "photo")),
+        ("a third photo", photo("rocket")),
+        ("another layer", pick("layer", 1)),
+        ("another network", network("GAP")),
+    ],
+    "convolution?input=photo": [
+        ("another photo", photo("coffee")),
+        ("dark", dark),
+        ("another example", inside("examples", "button", 7)),
+    ],
+    "convolution?lab-view=Receptive+field": [
+        ("another photo", photo("coffee")),
+        ("another stack", inside("fieldlab", ".chip", 3)),
+        ("another layer", pick("field-at", 1)),
+        ("another network", network("GAP")),
+    ],
+    "convolution?lab-view=Full-size+photo": [("another photo", photo("coffee"))],
+    "gabor": [("dark", dark), ("another photo", photo("coffee"))],
+    "gabor?gabor-view=Filter+bank": [("another photo", photo("coffee"))],
+    "data": [("another photo", photo("coffee")), ("dark", dark)],
+}
+WHOLE = (
+    "photo",
+    "network",
+    "image",
+    "class",
+    "threshold",
+    "example",
+)  # changes of everything: held to the link at once
+
+
+def same(shown: Seen, page: Page, other: Page, what: str) -> None:
+    """Holds what a page showed to what its link shows in another browser window."""
+    for left in reversed(range(12)):
+        fresh = settled(other)
+        if not (off := shown.off(fresh)) or not left:
+            break
+        page.wait_for_timeout(400)  # a busy machine paints later
+        shown = settled(page)
+    assert not off, f"{what}: {off[:12]}"
+
+
+@pytest.mark.parametrize("place", CHANGES)
+def test_a_page_shows_after_each_change_what_its_link_shows_afresh(
+    browser: Browser, page: Page, server: str, place: str
+):
+    context = browser.new_context(viewport={"width": 1400, "height": 900}, base_url=server)
+    context.set_default_timeout(60_000)
+    other = context.new_page()
+    page.goto(f"/{place}")
+    page.locator(".st-key-photo button").first.wait_for()
+    page.wait_for_timeout(500)
+    before = settled(page)
+    for step, (name, do) in enumerate(CHANGES[place], 1):
+        do(page)
+        if do in (dark, light):
+            do(other)
+        page.wait_for_timeout(400)
+        after = settled(page)
+        assert before.off(after) or do in (dark, light), f"{name} changes nothing"
+        if name.endswith(WHOLE) or step == len(CHANGES[place]):
+            other.goto(page.url)
+            other.locator(".st-key-photo button").first.wait_for()
+            other.wait_for_timeout(400)
+            same(after, page, other, name)
+        before = after
+    context.close()

@@ -1,0 +1,67 @@
+"""A server for strangers: what they bring arrives, or one visible sentence says why not."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cnnviz.cli.serve import PUBLIC_UPLOAD
+from tests.dashboard import Dashboard
+from tests.journeys.steps import add_photos, at_rest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from playwright.sync_api import Page
+
+
+@pytest.fixture(scope="module")
+def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+    running = Dashboard(tmp_path_factory.mktemp("public"), "--public")
+    yield running
+    running.end()
+
+
+def jpeg(side: int) -> bytes:
+    file = io.BytesIO()
+    pixels = np.random.default_rng(side).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(file, "JPEG", quality=100)
+    return file.getvalue()
+
+
+def test_a_stranger_s_photos_arrive_or_one_sentence_says_why_not(page: Page):
+    page.goto("/class_activation")
+    page.locator(".cam canvas").wait_for()
+    at_rest(page)
+    sidebar = page.get_by_test_id("stSidebar")
+    add_photos(page, ("large.jpg", jpeg(1800)))
+    sidebar.locator(".st-key-photo").get_by_text("large.jpg").wait_for(state="attached")
+    page.get_by_role("img", name="large.jpg").or_(page.locator(".cam canvas")).first.wait_for()
+    add_photos(page, ("huge.jpg", bytes((PUBLIC_UPLOAD << 20) + 1)))
+    why = sidebar.locator("[data-testid=stFileChip] [role=alert]")
+    why.wait_for()
+    assert f"{PUBLIC_UPLOAD}.0MB or smaller" in why.inner_text()
+    assert why.bounding_box()["height"] > 10
+    add_photos(page, ("notes.jpg", b"no photo"))
+    box = sidebar.locator("[data-testid=stAlert]", has_text="notes.jpg")
+    box.wait_for()
+    assert box.count() == 1
+
+
+def test_a_stranger_finds_no_way_to_leave_files_and_is_told_so(page: Page):
+    page.goto("/data")
+    page.get_by_test_id("stSidebar").get_by_role("button").first.wait_for()
+    at_rest(page)
+    main = page.get_by_test_id("stMain")
+    assert main.locator("input[type=file]").count() == 0
+    assert page.locator("[class*=st-key-checkpoint-]").count() == 0
+    assert page.locator("[data-testid=stException]").count() == 0
+    page.goto("/train")
+    page.get_by_test_id("stSidebar").get_by_role("button").first.wait_for()
+    at_rest(page)
+    assert main.locator("input[type=file]").count() == 0
+    assert main.get_by_text("public").or_(main.locator("[data-testid=stAlert]")).first.is_visible()
