@@ -39,10 +39,11 @@ class Places:
 
 
 # say
-title, how_many = st.columns([1, 2] if show.presenting() else [2.4, 1], vertical_alignment="bottom")
+evidence.style()
+stage = show.presenting()
+title, how_many = st.columns([1, 2] if stage else [2.4, 1], vertical_alignment="top" if stage else "bottom")
 with title:
     show.head("Class activation", "Which parts of the photo support a class, from one layer of the network.")
-evidence.style()
 engine, photo = current.engine(), current.photo()
 key = show.required_net()
 
@@ -60,6 +61,7 @@ def one_photo() -> None:
     with right.container(gap="xxsmall"):
         warnings, bars = st.container(), st.container()
     places = Places(left.container(gap="xsmall", key="camplace"), below, bars, warnings)
+    places.map.html("<i></i>")  # an empty place would have no height
     label = {p.index: p.label for p in said}
 
     # ask
