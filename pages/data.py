@@ -15,7 +15,6 @@ from cnnviz.data.augment import PRESETS, Augment
 from cnnviz.data.counting import Counting, CountingError, draw, usual_name, write
 from cnnviz.data.downloads import CATALOG, fetch
 from cnnviz.options import RequestError
-from cnnviz.script import Name, call, script
 from cnnviz.ui.server import data_sets, runs
 from cnnviz.ui.session import current, uploads
 from cnnviz.ui.session.link import linked, note, noted
@@ -225,10 +224,7 @@ def playground(name: str | None) -> None:
                 places.page("train"), label=f"Train a network on {name} with this augmentation",
                 query_params={"set": name, **plan_form.handed(wanted)}, icon=":material/model_training:",
             )  # fmt: skip
-    lines = script(
-        f"changed = {call('variants', Name('pixels'), wanted, count=11, seed=int(seed))}  # uint8 (11, C, H, W)",
-        imports=("import torch", "from cnnviz.data.augment import Augment, variants"),
-    )
+    lines = data_folder.varied_as_python(name, noted("batch") or 0, current.photo(), wanted, int(seed))
     stands = ("set", "split", "batch", "preset", "aug-seed"), f"aug-{preset}-"
     link = current.link(
         "data", **{k: v for k, v in st.query_params.items() if k in stands[0] or k.startswith(stands[1])}

@@ -31,7 +31,7 @@ LARGEST = 11  # px: the largest kernel that the lab slides
 def taken(shown: Shown, name: str) -> np.ndarray | None:
     """The numbers that a download of that name holds; None where there is none."""
     node = shown.widgets.get(f"npy-{name}")
-    return None if node is None else np.load(io.BytesIO(shown.tab.download(node)))
+    return None if node is None or not shown.tab.downloads else np.load(io.BytesIO(shown.tab.download(node)))
 
 
 def near(found: np.ndarray, wanted: np.ndarray, what: str) -> None:
@@ -183,7 +183,7 @@ def padded(batch: np.ndarray) -> np.ndarray:
 def train(shown: Shown, engine: Engine, photo: Photo) -> bool:
     """The plan to download is the one that the form spells."""
     node = shown.widgets.get("plan-file")
-    if node is None:
+    if node is None or not shown.tab.downloads:
         return False
     plan = json.loads(shown.tab.download(node))
     for field, value in plan.items():

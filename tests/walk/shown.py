@@ -47,6 +47,7 @@ class Shown:
         self.page, self.params = tab.address[0], tab.params
         self.nodes = list(tab.page.nodes())
         self.widgets = {key(node): node for node in tab.controls() if key(node)}
+        self._told: dict[str, dict[str, Any]] = {}
         self.presenting = "stage-next" in self.widgets
 
     def has(self, name: str) -> bool:
@@ -66,7 +67,9 @@ class Shown:
     def told(self, name: str) -> dict[str, Any] | None:
         """What a component of that key is told."""
         node = self.widgets.get(name)
-        return None if node is None else told(node)
+        if node is not None and name not in self._told:
+            self._told[name] = told(node)
+        return self._told.get(name)
 
     def alerts(self) -> list[str]:
         """The boxes that say something."""
@@ -127,9 +130,9 @@ class Shown:
                 yield Picture(html.unescape(alt[1]) if alt else "", at(source[1]))
 
     def _components(self) -> Iterator[Picture]:
-        for node in self.widgets.values():
-            if node.kind == "bidi_component":
-                data = told(node)
+        for name, node in self.widgets.items():
+            if node.kind == "bidi_component" and '"src"' in proto(node).json:
+                data = self.told(name) or {}
                 if str(data.get("src", "")).startswith("data:image/"):
                     yield Picture(str(data.get("alt", "")), at(data["src"]))
 

@@ -31,6 +31,8 @@ class Fault(AssertionError):
 class Tab:
     """One visit. `page` is what it shows, `address` where it is: (page, query)."""
 
+    downloads = True  # whether what it downloads can be looked at
+
     def __init__(self, server: Server, page: str = "", query: str = "") -> None:
         self.server, self.inbox = server, queue.Queue()  # type: ignore[var-annotated]
         self.page = Page()

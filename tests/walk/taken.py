@@ -78,7 +78,7 @@ def _alike(a: np.ndarray, b: np.ndarray) -> bool:
 def _arrays(values: Any) -> Iterator[np.ndarray]:
     """Every array in what lines computed, also in the fields and values of a result."""
     for value in values:
-        if hasattr(value, "detach"):
+        if type(value).__name__ == "Tensor":
             value = value.detach().cpu().numpy()
         if isinstance(value, np.ndarray):
             yield value

@@ -81,3 +81,12 @@ def test_the_way_back_shows_in_the_address_what_the_page_shows(visit):
     tab.open("gabor")
     tab.back()
     assert Shown(tab).value("photo") == tab.params.get("photo") == "rocket"
+
+
+def test_the_camera_is_on_or_off_as_its_switch_says_on_the_next_page_on_stage(visit):
+    tab = visit("")
+    for name in ("camera-on", "present"):
+        tab.change(actions.find(tab, name), bool_value=True)
+    tab.press(actions.find(tab, "stage-next"))
+    oracle.widgets_agree(tab)
+    assert Shown(tab).value("camera-on") is True

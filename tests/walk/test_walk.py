@@ -44,6 +44,14 @@ def test_a_grid_that_keeps_the_photo_before_is_found(server, monkeypatch):
     assert "grid" in report.faults[0]
 
 
+def test_the_lines_to_copy_and_the_address_of_every_page_give_what_it_shows(server):
+    pages = [Action("page", name) for name in ("activations", "class_activation", "gabor", "data")]
+    more = [Action("press", "Another batch"), Action("page", "convolution"), Action("page", "")]
+    report = walk.walk(server, walk.listed([*pages, *more]), often=1, on=True)
+    assert not report.faults, "\n".join(report.faults)
+    assert report.counts["links opened"] == len(report.done)
+
+
 def test_what_was_done_is_written_down_and_read_again():
     from tests.walk import actions
 

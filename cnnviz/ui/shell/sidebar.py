@@ -127,7 +127,7 @@ def _photos() -> None:
     turn = uploads.turn("photos")  # a fresh uploader after each upload: the strip shows the photos
     show.refused(uploads.refused("photos"))
     _uploader("Add photos", f"upload-{turn}")
-    if st.toggle("Camera", key="camera-on"):
+    if st.toggle("Camera", key="camera-on", persist_state="session"):
         key = f"camera-{turn}"
         st.camera_input("Take a photo", key=key, on_change=_bring, args=(key,), resolution="480p")
     if mine:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
+from cnnviz.data.augment import Augment
 from cnnviz.data.trash import DAYS
+from cnnviz.photo import Photo
+from cnnviz.script import PHOTO, Name, call, script
 from cnnviz.ui.server import data_sets
 from cnnviz.ui.widgets import show
+
+SIDE = 192  # px of the image that is augmented
 
 
 def draw(name: str) -> None:
@@ -25,6 +30,29 @@ def draw(name: str) -> None:
                 data_sets.remove(name)
                 st.session_state["_deleted"] = True
                 st.rerun()
+
+
+def varied_as_python(name: str | None, turn: int, photo: Photo, wanted: Augment, seed: int) -> str:
+    """The lines that augment what the page augments: the first image of a data set's batch, or the photo's middle."""
+    imports = ["import numpy as np", "import torch", "", "from cnnviz.data.augment import Augment, variants"]
+    if name is None:
+        imports += ["import cnnviz", "from cnnviz.signal.pictures import square"]
+        opening = [show.opening(photo), f"pixels = {call('square', PHOTO, SIDE)}  # uint8 (H, W, C)"]
+    else:
+        imports += ["from cnnviz.data.folder import decode, read", "from cnnviz.models.preprocess import Preprocess"]
+        first = f"np.random.default_rng({turn}).permutation(len(train))[0]"
+        opening = [
+            f"train = {call('read', str(data_sets.shelf() / name))}.splits()['train']",
+            f"pixels = decode(train.paths[{first}], Preprocess({SIDE}, {SIDE}))  # uint8 (H, W, C)",
+        ]
+    drawn = call("variants", Name("channels_first"), wanted, count=11, seed=seed)
+    return script(
+        *opening,
+        "channels_first = torch.from_numpy(pixels.transpose(2, 0, 1).copy())",
+        f"changed = {drawn}.permute(0, 2, 3, 1).numpy()  # uint8 (11, H, W, C)",
+        "many = np.concatenate([pixels[None], changed])",
+        imports=imports,
+    )
 
 
 def trash() -> None:
