@@ -52,9 +52,15 @@ class Server:
 
     def close(self) -> None:
         """Ends every session and the thread."""
+
+        async def over() -> None:
+            await self.runtime.stopped
+
         self.runtime.stop()
+        asyncio.run_coroutine_threadsafe(over(), self.loop).result(30)
         self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join(10)
+        self.thread.join(30)
+        self.loop.close()
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from random import Random
 
 import pytest
 
@@ -59,12 +60,12 @@ def test_a_layer_that_two_networks_have_is_called_as_the_one_chosen_has_it(visit
 def test_network_and_photo_are_there_again_after_presenting(visit):
     tab = visit("gabor", "model=lecture/cats_gap&photo=coffee")
     called = Shown(tab).value("model"), Shown(tab).value("photo")
-    for name in ("present", "gabor-view", "present"):
-        node = actions.find(tab, name)
-        if node.kind == "checkbox":
-            tab.change(node, bool_value=not tab.values[node.sent.checkbox.id].bool_value)
+    for on in (True, None, False):
+        if on is None:
+            node = next(node for node in tab.controls() if node.kind in actions.OFFERS and not tab.aside(node))
+            actions.perform(tab, actions.OFFERS[node.kind](node, tab, Random(1)))
         else:
-            tab.change(node, string_array_value=[node.sent.button_group.options[1].content])
+            tab.change(actions.find(tab, "present"), bool_value=on)
     assert (Shown(tab).value("model"), Shown(tab).value("photo")) == called
     oracle.widgets_agree(tab)
 
