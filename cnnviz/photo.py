@@ -123,11 +123,11 @@ def samples() -> tuple[str, ...]:
 
 def parsed_crop(crop: Crop) -> Crop:
     """One of `CROPS`, or a place from 0 to 1, also where it is written as text; the middle is the centre."""
-    if crop in CROPS:
+    if isinstance(crop, str) and crop in CROPS:
         return crop
     try:
         place = float(crop)
-    except ValueError:
+    except (TypeError, ValueError):
         place = math.nan
     if not 0 <= place <= 1:
         raise PhotoError(f"There is no crop {crop!r}; choose {', '.join(CROPS)}, or a number from 0 to 1.")

@@ -309,7 +309,7 @@ def test_another_crop_is_another_question_and_the_centre_is_the_first_again():
     for way in ways:
         assert way.with_crop("centre") == way.with_crop(0.5) == photo
         assert way.with_crop("pad").digest == photo.with_crop("pad").digest
-    for wrong in ("left", 1.5, -0.1, float("nan"), ""):
+    for wrong in ("left", 1.5, -0.1, float("nan"), "", None, ["pad"], {}):
         with pytest.raises(PhotoError, match="choose centre, pad, squash, or a number from 0 to 1"):
             photo.with_crop(wrong)
 
