@@ -1,6 +1,7 @@
 """Activations: the numbers shown are the tensor's own."""
 
 import base64
+import dataclasses
 import io
 import json
 import re
@@ -16,7 +17,7 @@ from cnnviz import picture
 from cnnviz.inference.skip_connections import SkipConnection
 from cnnviz.inference.translation import Shift
 from cnnviz.options import RequestError
-from cnnviz.photo import Photo
+from cnnviz.photo import Photo, samples
 from cnnviz.ui.components.mapgrid import BUDGET, SORTS, reduced
 from cnnviz.ui.widgets import show
 
@@ -388,6 +389,43 @@ def test_the_means_of_the_last_maps_are_shown_with_the_networks_own_numbers(visi
     assert float(mean) == pytest.approx(found.means[best], abs=1e-4)
     (logit,) = re.findall(r"<th>([-0-9.]+)</th></tr></table>", text)
     assert float(logit) == pytest.approx(found.logit, abs=1e-4)
+
+
+def test_the_class_of_the_head_follows_the_photo_and_the_network_until_somebody_chooses_one(visit, engine, words):
+    def best(key, photo):
+        return engine.predict(key, Photo.sample(photo), 1)[0].index
+
+    at = visit("activations", experiment="pooling", model="lecture/mnist_gap")
+    assert at.session_state["head-class"] == best("lecture/mnist_gap", "cat")
+    other = next(name for name in samples() if best("lecture/mnist_gap", name) != best("lecture/mnist_gap", "cat"))
+    at.session_state["photo"] = other
+    assert at.run().session_state["head-class"] == best("lecture/mnist_gap", other)
+    at.session_state["head-class"] = 7
+    assert at.run().session_state["head-class"] == 7
+    at.session_state["model"] = "lecture/cats_gap"
+    assert at.run().session_state["head-class"] == best("lecture/cats_gap", other)
+    assert not at.exception
+
+
+def test_the_head_of_a_network_without_class_names_is_shown_by_number(visit, engine, words, tmp_path, monkeypatch):
+    key = "lecture/mnist_gap"
+    nameless = dataclasses.replace(engine.model(key), labels=())
+    monkeypatch.setattr(engine, "model", lambda asked, *told: nameless)
+    at = visit("activations", experiment="pooling", model=key)
+    assert not at.exception
+    assert f"logit of class {engine.predict(key, Photo.sample('cat'), 1)[0].index}" in words(at)
+
+
+def test_the_copied_link_holds_the_channels_of_both_layers_and_files_have_plain_names(visit, monkeypatch):
+    given = {}
+    monkeypatch.setattr(show, "take_away", lambda name, **told: given.update({name: told}))
+    asked = {"with": "layer", "second": "relu1", "layer": "relu2", "channel": "4", "channel2": "9"}
+    at = visit("activations", **asked)
+    assert not at.exception
+    copied = parse_qs(urlsplit(given["activations"]["link"]).query)
+    assert {name: copied[name][0] for name in asked} == asked
+    visit("activations", **{"with": "network", "second": "lecture/cats_flatten"})
+    assert all(re.fullmatch(r"[\w.+@-]+", told["file"]) for told in given.values())
 
 
 def test_a_shifted_photo_is_told_in_numbers_and_its_python_gives_them(visit, engine, words, capsys):

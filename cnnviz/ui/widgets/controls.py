@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -27,13 +27,18 @@ def pick(
     parse: Callable[[str], T] = str,  # type: ignore[assignment]  # for words, where T is str
     words: Callable[[T], str] = str,
     always: bool = False,
+    of: Hashable = None,
     **how: Any,
 ) -> T:
     """A searchable list whose value stands in the link under `key`; returns the value picked.
 
-    The default stands in the link too where it `always` has to: where tomorrow's default is another one.
+    The default stands in the link too where it `always` has to: where tomorrow's default is another one. A value picked
+    is one `of` something, such as a network's labels: of another it is another, and a new default is followed.
     """
-    link.linked(key, default, lambda value: value in options, parse)
+    if of is None:
+        link.linked(key, default, lambda value: value in options, parse)
+    else:
+        link.linked_of(key, of, default, lambda value: value in options, parse)
     link.called(key, words(st.session_state[key]))
     st.selectbox(label, options, key=key, format_func=words, **how)
     link.note(key, None if always else default)

@@ -13,7 +13,7 @@ from cnnviz.ui.components.mosaic import mosaic
 from cnnviz.ui.session import current
 from cnnviz.ui.views import numbers
 from cnnviz.ui.views.activations.layer_grid import LINK
-from cnnviz.ui.views.activations.sides import Side
+from cnnviz.ui.views.activations.sides import Side, both_file
 from cnnviz.ui.widgets import controls, show
 
 Wanted = tuple[int | None, tuple[int, int] | None]
@@ -159,7 +159,7 @@ def _take_away(sides: list[Side], channels: list[int], maps: list[np.ndarray], l
             f"pixels = cnnviz.picture.diverging(values, {rounded!r})  # uint8 {(*maps[0].shape, 3)}",
             engine=True, opening=show.opening(side.photo),
         )  # fmt: skip
-    file = f"{side.file}_channel-{channels[0]}" + "".join(f"_and_{one.title}" for one in sides[1:])
+    file = both_file(sides, f"channel-{channels[0]}")
     named = {"": maps[0]} if len(maps) == 1 else {"first": maps[0], "second": maps[1]}
     show.take_away(
         "channel", picture=drawn, array={what: partial(np.asarray, one) for what, one in named.items()}, python=lines,

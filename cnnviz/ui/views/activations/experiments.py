@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,7 +64,8 @@ def skip_connection(engine: Engine, key: str, photo: Photo, layer: str, channel:
             "ResNet, MobileNet V2 and EfficientNet have them."
         )
         return
-    at = controls.pick("Layer with a skip connection", "skip-at", layers, layer if layer in layers else layers[0])
+    nearest = layer if layer in layers else layers[0]
+    at = controls.pick("Layer with a skip connection", "skip-at", layers, nearest, of=engine.model(key).fingerprint)
     found = show.asked("skip", partial(engine.skip_connection, key, photo, at), "Running the network")
     if found is None:
         return
@@ -99,24 +100,23 @@ def skip_connection(engine: Engine, key: str, photo: Photo, layer: str, channel:
 
 def pooling(engine: Engine, key: str, photo: Photo) -> None:
     """Each map of the last layer becomes its mean, and the means times the weights of a class its logit."""
-    labels = engine.model(key).labels
-    first = show.asked("head class", partial(engine.predict, key, photo, 5))
-    if first is None:
+    said = show.asked("head class", partial(engine.predict, key, photo, 1_000_000))
+    if said is None:
         return
-    likely = [p.index for p in first]
-    known = [*likely, *(i for i in range(len(labels)) if i not in likely)]
-    target = controls.pick("Class", "head-class", known, likely[0], parse=int, words=labels.__getitem__)
+    labels, likely = {p.index: p.label for p in said}, [p.index for p in said[:LISTED]]
+    of = engine.model(key).labels or key
+    target = controls.pick("Class", "head-class", [*labels], likely[0], parse=int, words=labels.__getitem__, of=of)
     found = show.asked("head", partial(engine.pooled_head, key, photo, target), "Running the network")
     if found is None:
         return
     single = engine.model(key).single_logit
-    name = f"logit (above 0: {labels[-1]})" if single else f"logit of {labels[target]}"
+    name = f"logit (above 0: {labels[1]})" if single else f"logit of {labels[target]}"
     shape = " × ".join(map(str, found.maps.shape))
     show.say(f"{found.layer} ({shape}): {found.words}." if found.kind != "hidden" else f"{found.layer}: {found.words}.")
     if found.kind == "other":
         return
     order = found.order if found.kind != "hidden" else np.argsort(-found.means, kind="stable")
-    some = order[:LISTED] if found.kind != "direct" else np.array(likely[:LISTED])
+    some = order[:LISTED] if found.kind != "direct" else np.array(likely)
     limit = float(np.abs(found.maps).max()) or 1.0
     drawn = [picture.diverging(found.maps[c], limit) for c in some]
     st.html(_head_table(found, some, drawn, labels, name))
@@ -138,7 +138,7 @@ def translation(engine: Engine, key: str, photo: Photo, layer: str, channel: int
     """The photo is shifted: the map of a channel shifts along, the vector of means stays."""
     from cnnviz.inference.translation import MEAN, WRAP, Shift  # brings in torch, which is here by now
 
-    half = engine.model(key).input_size[2] // 2
+    half = min(256, engine.model(key).input_size[2] // 2)  # as far as a `Shift` goes
     one, two, three = st.columns([1, 1, 1.2], gap="medium")
     with one:
         dx = controls.slide("Shift right, px", "dx", -half, half, min(32, half), 1)
@@ -221,7 +221,7 @@ def numbers_of(values: np.ndarray) -> str:
 
 
 def _head_table(
-    found: PooledHead, some: np.ndarray, drawn: Sequence[np.ndarray], labels: Sequence[str], name: str
+    found: PooledHead, some: np.ndarray, drawn: Sequence[np.ndarray], labels: Mapping[int, str], name: str
 ) -> str:
     """One row a channel: its map, its mean, times the weight of the class, equals the product; below it the sum."""
     products = found.products

@@ -14,7 +14,7 @@ from cnnviz.ui.components.mapgrid import SORTED, SORTS, mapgrid, order
 from cnnviz.ui.session import current, visit
 from cnnviz.ui.session.link import noted
 from cnnviz.ui.views import numbers
-from cnnviz.ui.views.activations.sides import Side, alike, left_as, reach
+from cnnviz.ui.views.activations.sides import Side, alike, both_file, left_as, reach
 from cnnviz.ui.widgets import controls, show
 
 LINK = "maps"  # what is pointed at together
@@ -93,12 +93,12 @@ def ordered(sides: list[Side], scope: str, most: float, asked: bool, more: dict[
         "tiles": st.session_state["tiles"],
     }
     view |= {"unit": noted("unit") or "", "over": bool(noted("over")), **more}
-    file = sides[0].file + "".join(f"_and_{side.title}" for side in sides[1:])
+    view |= {} if alike(sides) else {"channel2": sides[1].channel}
     with two:
         show.take_away(
             "activations", picture=lambda: tiles(sides, sort, scope, most), python=python(sides, sort, scope, most),
             array={"": lambda: shown.maps} | ({"second": lambda: sides[1].shown.maps} if len(sides) > 1 else {}),
-            link=current.link("activations", **view), file=file,
+            link=current.link("activations", **view), file=both_file(sides),
         )  # fmt: skip
 
 

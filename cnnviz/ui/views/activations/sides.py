@@ -61,6 +61,12 @@ def file_name(*words: str) -> str:
     return "_".join(re.sub(r"[^\w.+@]+", "-", text).strip("-")[:60] for text in words if text)
 
 
+def both_file(sides: Sequence[Side], part: str = "") -> str:
+    """What files of one side, or of two, are called; `part` is what of the first is shown."""
+    first = sides[0].file + (f"_{part}" if part else "")
+    return "_and_".join([first, *(file_name(side.title) for side in sides[1:])])
+
+
 def kinds(key: str, layer: str, names: tuple[str, ...]) -> dict[str, compare.Kind]:
     """What the second side may differ in."""
     return {
