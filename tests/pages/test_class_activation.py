@@ -3,6 +3,8 @@
 import base64
 import io
 import json
+from functools import partial
+from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
@@ -14,6 +16,7 @@ from cnnviz.options import RequestError
 from cnnviz.photo import Photo
 from cnnviz.probability import percent
 from cnnviz.ui.components.camcanvas.look import Look, to_link
+from cnnviz.ui.views.class_activation import beside
 from cnnviz.ui.widgets import show
 
 NET = "lecture/cats_gap"
@@ -536,6 +539,33 @@ def test_two_maps_side_by_side_are_the_engines_and_so_is_what_is_taken_away(
     np.testing.assert_array_equal(given["array"]["second, signed"](), other.raw)
 
 
+def test_a_contrast_goes_along_to_another_network_and_never_to_a_method_without_classes(visit, engine, monkeypatch):
+    given = {}
+    monkeypatch.setattr(show, "take_away", lambda name, **told: given.update(told))
+    asked = {"class": "1", "versus": "0"}
+    data = canvas(visit("class_activation", **{"with": "network", "second": "lecture/cats_flatten"}, **asked))
+    other = engine.heatmap("lecture/cats_flatten", Photo.sample("cat"), 1, versus=0)
+    assert floats(data["second"]["raw"]).tolist() == other.raw.ravel().tolist()
+    assert "dog rather than cat" in data["second"]["title"]
+    assert given["python"].count("versus=0") == 2
+    for question in ({"versus": "0"}, {"against": "true"}):
+        data = canvas(visit("class_activation", **{"with": "method", "second": "eigencam", "class": "1"}, **question))
+        assert data["second"]["title"] == "dog, Eigen-CAM"
+        assert data["second"]["caption"].startswith("Heat map of dog: ")
+
+
+def test_a_second_network_of_the_same_classes_is_asked_for_the_class_and_not_for_its_namesake():
+    engine = SimpleNamespace(model=lambda key: SimpleNamespace(title=key, labels=LABELS[key]))
+    LABELS = {"one": ("crane", "dog", "crane"), "two": ("crane", "dog", "crane"), "three": ("dog", "crane"), "bare": ()}
+    same = partial(beside._same_class, engine)
+    assert [same("one", "two", i) for i in (0, 2, None)] == [0, 2, None]
+    assert [same("one", "three", i) for i in (0, 1, 2)] == [1, 0, 1]
+    assert same("bare", "bare", 7) == 7
+    for first, second in (("one", "bare"), ("bare", "one")):
+        with pytest.raises(RequestError, match="has no class"):
+            same(first, second, 1)
+
+
 def test_a_second_network_without_the_class_says_so_and_the_first_stays(visit, words):
     at = visit("class_activation", **{"with": "network", "second": "lecture/mnist_gap"})
     assert not at.exception
@@ -570,6 +600,17 @@ def test_a_tile_of_many_opens_its_photo(visit, jpeg, engine):
     assert not at.exception
     assert canvas(at)["stamp"] == tile["ident"]
     assert opened_tile(visit("class_activation", **{"how-many": "Many photos"}), "nobody's").query_params["how-many"]
+
+
+def test_a_tile_of_many_opens_its_photo_once_whatever_the_crop(visit, jpeg):
+    at = visit("class_activation", crop="pad")
+    at.file_uploader(key="upload-0").upload("me.jpg", jpeg, "image/jpeg").run()
+    at.session_state["how-many"] = "Many photos"
+    (tile,) = canvas(at.run(), "many-grid")["tiles"]
+    at = opened_tile(at, tile["ident"])
+    assert at.session_state["photo"] == "mine-1"
+    assert [photo.crop for photo in at.session_state["_mine"].values()] == ["centre"]
+    assert canvas(at)["padding"] != [0, 0, 0, 0]
 
 
 def opened_tile(at, ident: str):

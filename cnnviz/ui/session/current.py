@@ -76,7 +76,7 @@ def crop() -> Crop:
 
 def choose(photo: Photo) -> None:
     """Make a photo the current one: a sample, or one that this visit brought to whichever page."""
-    mine = photos.photo_store(STORES[0])
+    mine, photo = photos.photo_store(STORES[0]), photo.with_crop("centre")  # the crop is the visit's, not the photo's
     name = next((name for name, one in mine.items() if one.digest == photo.digest), None)
     if name is None and photo.personal:
         name = photos.next_name()

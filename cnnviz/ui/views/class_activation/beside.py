@@ -84,27 +84,38 @@ def second(
         method=found.of("method", asked.method),
         given=asked.given if found.what != "method" else None,
     )
+    if startup.methods()[other.method].class_free:
+        other = replace(other, versus=None, against=False)
     photo, network = compare.photo(found), compare.network(found, key)
-    work = partial(_side, engine, network, photo, other, heat.label, network != key)
-    return patiently("cam-second", work, found.title, (network, photo.digest, other, heat.label), draw)
+    work = partial(_side, engine, network, photo, other, key)
+    return patiently("cam-second", work, found.title, (network, key, photo.digest, other), draw)
 
 
 def _side(
-    engine: Engine, key: str, photo: Photo, asked: Question, label: str, foreign: bool,
+    engine: Engine, key: str, photo: Photo, asked: Question, first: str,
     progress: Callable[[float], None] | None = None,
 ) -> Side:  # fmt: skip
-    """A map with its question; of a `foreign` network for the class of the same name, at a layer that it has."""
-    if foreign:
-        labels = engine.model(key).labels
-        if label not in labels:
-            raise RequestError(f"{engine.model(key).title} has no class {label!r}; compare another network.")
+    """A map with its question, which was put to the network `first`; of another one by the names of its classes."""
+    if key != first:
         layer = asked.layer if asked.layer in engine.map_layers(key) else engine.default_layer(key)
-        asked = replace(asked, target=labels.index(label), layer=layer, versus=None)
+        target, versus = (_same_class(engine, first, key, index) for index in (asked.target, asked.versus))
+        asked = replace(asked, target=target, versus=versus, layer=layer)
     heat = engine.heatmap(
         key, photo, asked.target, asked.layer, asked.method, asked.given, versus=asked.versus, against=asked.against,
         progress=progress,
     )  # fmt: skip
     return Side(key, photo, heat, asked)
+
+
+def _same_class(engine: Engine, first: str, key: str, index: int | None) -> int | None:
+    """The class of another network that is called as a class of the first; `RequestError` where none is."""
+    mine, labels = engine.model(first).labels, engine.model(key).labels
+    if index is None or mine == labels:  # where two classes share a name, the number tells them apart
+        return index
+    if index >= len(mine) or mine[index] not in labels:
+        name = mine[index] if index < len(mine) else index
+        raise RequestError(f"{engine.model(key).title} has no class {name!r}; compare another network.")
+    return labels.index(mine[index])
 
 
 def canvas(other: Side, titles: tuple[str, str], pair: bool) -> camcanvas.Beside:
