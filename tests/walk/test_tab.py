@@ -91,3 +91,11 @@ def test_the_camera_is_on_or_off_as_its_switch_says_on_the_next_page_on_stage(vi
     tab.press(actions.find(tab, "stage-next"))
     oracle.widgets_agree(tab)
     assert Shown(tab).value("camera-on") is True
+
+
+def test_what_is_chosen_again_stands_in_the_address_again(visit):
+    tab = visit("", "photo=rocket")
+    tab.open("train")
+    for name in ("cat", "rocket"):
+        tab.change(actions.find(tab, "photo"), string_array_value=[name])
+    assert Shown(tab).value("photo") == tab.params.get("photo") == "rocket"

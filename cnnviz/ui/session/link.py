@@ -136,14 +136,12 @@ def note(key: str, default: Any, secret: bool = False) -> None:
     stale, stamp, entry, stay = last.stale, last.stamp, last.entry, this_visit().stay
     if last.value != value or url != wanted:
         stale, stamp = url, time.monotonic()
-    if arrived := last.stay != stay:
+    if last.stay != stay:
         entry = None if url is not None or not last.stay else value
     this_visit().kept[this_visit().page, key] = value
     this_visit().defaults[key] = None if default is None else _text(default)
     notes = st.session_state.setdefault("_notes", {})
     notes[key] = Note(value, stale, stamp, stay, entry, wanted is not None, _drawn(key))
-    if url is None and not arrived and entry is not None and value == entry and not went_back():
-        return  # the link means it already; written out, it would be one more step on the browser's way back
     _write(key, wanted)
 
 
