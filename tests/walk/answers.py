@@ -89,7 +89,7 @@ def activations(shown: Shown, engine: Engine, photo: Photo) -> bool:
     """The grids, their order and scale, the close-up, its numbers."""
     grid = shown.told("maps")
     if grid is None or shown.old():
-        if grid is None and not shown.old():
+        if grid is None and not shown.old() and not shown.presenting:  # on stage, an experiment may stand alone
             raise Fault("no maps, and no word of why")
         return False
     first = Side(shown.net, photo, grid["layer"])

@@ -17,6 +17,7 @@ import cnnviz
 from cnnviz.photo import Photo
 from cnnviz.runtime.engine import Engine
 from tests.walk import photos, shown
+from tests.walk.labs import close
 from tests.walk.shown import Shown
 from tests.walk.tab import Fault, Tab
 from tests.walk.widgets import KINDS
@@ -62,15 +63,9 @@ def _agrees(now: Shown, what: str, found: dict[str, Any], drawn: dict[str, np.nd
         if name == f"npy-{what}" or name.startswith(f"npy-{what}-"):
             numbers = np.load(io.BytesIO(now.tab.download(node)))
             wanted = numbers[0] if what == "gabor-bank" else numbers  # its lines are of the photo alone
-            if not any(one.shape == wanted.shape and _near(one, wanted) for one in arrays):
+            if not any(one.shape == wanted.shape and close(one, wanted) for one in arrays):
                 shapes = [one.shape for one in arrays]
                 raise Fault(f"Python: {name} {numbers.shape} is nothing that its lines compute {shapes}")
-
-
-def _near(one: np.ndarray, other: np.ndarray) -> bool:
-    a, b = one.astype(np.float64), other.astype(np.float64)
-    reach = float(np.nanmax(np.abs(b), initial=0.0)) or 1.0
-    return np.allclose(a, b, rtol=1e-3, atol=1e-4 * reach, equal_nan=True)
 
 
 def _alike(a: np.ndarray, b: np.ndarray) -> bool:
