@@ -159,7 +159,8 @@ def on_page(tab: Tab, rng: Random) -> Action | None:
     lively = [n for n in found if n.kind == "bidi_component" or not getattr(proto(n), "disabled", False)]
     if not lively:
         return None
-    node = rng.choice(lively)
+    questions = [n for n in lively if key(n).startswith("pick-") or key(n) in ("against", "method", "at")]
+    node = rng.choice([*lively, *questions, *questions])
     return opened(node) if openable(node) else OFFERS.get(node.kind, lambda *_: None)(node, tab, rng)
 
 
@@ -188,7 +189,8 @@ def one_of(name: str) -> Callable[[Tab, Random], Action | None]:
 
 
 def a_page(tab: Tab, rng: Random) -> Action | None:
-    return Action("page", rng.choice(sorted(tab.pages)))
+    often = [*sorted(tab.pages), *["activations", "class_activation", "class_activation"]]
+    return Action("page", rng.choice(often))
 
 
 def a_link(tab: Tab, rng: Random) -> Action | None:

@@ -155,7 +155,10 @@ def close_up(shown: Shown, both: list[Activations], channel: int, scope: str, mo
     if grid is None:
         if alike:
             shown.shows(drawn, f"the map of channel {channel} of {layer}")
-        row, column = int(shown.value(f"number-{layer}-row")), int(shown.value(f"number-{layer}-column"))
+        place = shown.value(f"number-{layer}-row"), shown.value(f"number-{layer}-column")
+        if None in place:  # on stage
+            return
+        row, column = map(int, place)
     else:
         if (alike or scope != "channel") and distance(at(grid["src"]), show.pixelated(drawn, 420)) > 5:
             raise Fault(f"the close-up is not the map of channel {channel} of {layer}")
