@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import cv2
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -70,11 +70,9 @@ def taken(page: Page, key: str) -> Path:
 def decoded(file: Path) -> np.ndarray:
     """The image in a file, or the last frame of a film."""
     if file.suffix == ".mp4":
-        film, last = cv2.VideoCapture(str(file)), None
-        while (frame := film.read())[0]:
-            last = frame[1]
-        assert last is not None
-        return last[..., ::-1]
+        with av.open(str(file)) as film:
+            *_, last = film.decode(video=0)
+        return last.to_ndarray(format="rgb24")
     with Image.open(file) as image:
         image.seek(getattr(image, "n_frames", 1) - 1)
         return np.asarray(image.convert("RGB"))

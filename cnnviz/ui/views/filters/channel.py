@@ -77,7 +77,6 @@ def exports(request: gallery.Request, shelf: gallery.Gallery, channel: int, colu
     layer, track = request.layer, shelf.tracks[channel]
     name, of = file_name(request, str(channel)), partial(file_name, request)
     done = {c: t for c, t in shelf.tracks.items() if t.image is not None}
-    films = not request.owner  # a film passes through a file, and what is made of one's own photo never does
     with st.container(horizontal=True, gap="small", key="exports"):
         if track.image is not None:
 
@@ -91,14 +90,13 @@ def exports(request: gallery.Request, shelf: gallery.Gallery, channel: int, colu
                 lambda: animation.animation(way(GIF)),
                 "The optimisation, animated",
             )
-            if films:
-                _file(
-                    "MP4",
-                    f"{name}.mp4",
-                    "video/mp4",
-                    lambda: animation.film(way(MP4), len(track.way) + 1),
-                    f"The optimisation; {CODEC}",
-                )
+            _file(
+                "MP4",
+                f"{name}.mp4",
+                "video/mp4",
+                lambda: animation.film(way(MP4), len(track.way) + 1),
+                f"The optimisation; {CODEC}",
+            )
         if len(done) > 1:
             _file(
                 f"All {len(done)} as PNG", f"{of('filters')}.zip", "application/zip",
@@ -110,7 +108,7 @@ def exports(request: gallery.Request, shelf: gallery.Gallery, channel: int, colu
                 "Contact sheet", f"{of('sheet')}.png", "image/png",
                 lambda: picture.encode(shelf.tiles(TILE, columns), "png"), "All filters in one image",
             )  # fmt: skip
-        if len(done) > 1 and films:
+        if len(done) > 1:
             _file(
                 "All as MP4", f"{of('growth')}.mp4", "video/mp4",
                 lambda: growing([t.whole() for t in done.values()], columns),
@@ -134,7 +132,7 @@ def _file(label: str, name: str, kind: str, make: Callable[[], bytes], help: str
     )  # fmt: skip
 
 
-CODEC = "VP9, which browsers and VLC play"
+CODEC = "H.264, for browsers, phones and slides"
 ICONS = {
     "GIF": ":material/animation:",
     "MP4": ":material/movie:",
