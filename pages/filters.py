@@ -105,13 +105,14 @@ answered = show.asked("filters", asked)
 if answered is None:
     st.stop()
 request = answered
-before = st.session_state.get("_gallery")
-if before is not None and before != request and (old := JOBS.get(before)) is not None and old.busy:
-    JOBS.drop(before)  # a knob was turned: the pictures that are done are remembered, the rest is not wanted any more
 st.session_state["_gallery"] = request
 base = photo if request.photo else None
 with st.container(key="filters-start-place"):
     shown = start.gallery_shown(engine, request, base)
+before = st.session_state.get("_drawn")
+if before not in (None, shown) and (old := JOBS.get(before)) is not None and old.busy:
+    JOBS.drop(before)  # started, or a knob was turned: what is done is remembered, the rest is not wanted any more
+st.session_state["_drawn"] = shown
 if shown is None:
     st.stop()
 drawn: gallery.Request = shown

@@ -328,6 +328,19 @@ def test_what_takes_minutes_waits_for_a_click_and_shows_a_short_preview(visit, m
     assert "Start" not in [button.label for button in at.button]
 
 
+def test_a_preview_ends_as_soon_as_the_whole_is_started(visit, monkeypatch):
+    monkeypatch.setattr(start, "effort", lambda engine, request, photo: Effort(1, 5.0 * len(request.channels)))
+    monkeypatch.setattr(start, "UNASKED", 20.0)
+    monkeypatch.setattr(start, "SHORT", 2048)
+    at = visit("filters", layer="conv4", which="list", channels="0-5", **{"auto-steps": "2048"})
+    (preview,) = JOBS.running()
+    assert len(preview.name.channels) == 4
+    next(button for button in at.button if button.label == "Start").click().run()
+    running = [job.name for job in JOBS.running()]
+    JOBS.drop(at.session_state["_gallery"])
+    assert running == [at.session_state["_gallery"]]
+
+
 def test_where_a_preview_would_be_long_too_nothing_begins(visit, monkeypatch, words):
     monkeypatch.setattr(start, "effort", lambda engine, request, photo: Effort(1, 400.0))
     monkeypatch.setattr(start, "UNASKED", 30.0)
