@@ -139,20 +139,23 @@ def grown() -> None:
         st.rerun()  # what it is compared with is of the channel close up
     if running != (job.busy or (other is not None and other.busy)):
         st.rerun()  # begin or end looking every moment
+    state = st.container(key="filters-state")  # always there: what follows keeps its place when this is empty
     if job.error:
-        st.error(show.plain(job.error), icon=":material/error:")
+        state.error(show.plain(job.error), icon=":material/error:")
         if not shelf.begun:
             good: gallery.Request | None = st.session_state.get("_gallery_good")
             if good is None or (last := JOBS.get(good)) is None:
                 return
             what, job, shelf = good, last, last.look()
-            show.say(f"These are the previous images: {job.title}.")
+            with state:
+                show.say(f"These are the previous images: {job.title}.")
     elif job.busy:
-        bar, button = st.columns([5, 1], vertical_alignment="center")
+        with state.container(key="filters-progress"):
+            bar, button = st.columns([5, 1], vertical_alignment="center")
         words = "Queued" if job.state == "queued" else "Optimising" + remaining(job.left())
         bar.progress(shelf.share(), words)
         button.button("Stop", icon=":material/stop:", on_click=job.stop, width="stretch")
-    elif job.state == "stopped" and st.button("Resume", icon=":material/play_arrow:"):
+    elif job.state == "stopped" and state.button("Resume", icon=":material/play_arrow:"):
         JOBS.drop(what)  # what was finished is remembered
         st.rerun()
     if shelf.begun:
@@ -179,8 +182,10 @@ def grown() -> None:
         def choose() -> None:
             st.session_state["shown"] = channels[st.session_state["filter-tiles"]["place"]]
 
+        tiles = shelf.tiles(side, columns, closeup.ground())
+        start.keep_place("filter-tiles", tiles)
         mosaic(
-            "filter-tiles", shelf.tiles(side, columns, closeup.ground()), columns=columns, gap=2,
+            "filter-tiles", tiles, columns=columns, gap=2,
             names=[called(c) for c in channels], chosen=channels.index(channel),
             alt=f"Filter images of {layer}", on_choose=choose,
         )  # fmt: skip
@@ -196,8 +201,9 @@ def grown() -> None:
             link=current.link("filters", **link_of(), **beside_it(channel)) if what == request else "",
             python=gallery.python(what, show.opening(photo)), file=closeup.file_name(what, str(channel)),
         )  # fmt: skip
-        if not running:
-            closeup.exports(what, shelf, channel, columns)
+        with st.container(key="filters-files"):
+            if not running:
+                closeup.exports(what, shelf, channel, columns)
     if layer != "logits" and not running:
         if controls.tick("Tuning curves", "tuning", help="Response of the channel to gratings, colours and discs"):
             details.tuning(engine, what.model, layer, channel)

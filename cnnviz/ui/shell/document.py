@@ -26,6 +26,13 @@ PRESENTING = (
     b'<script>if (new URLSearchParams(location.search).get("present") === "true") '
     b'document.documentElement.classList.add("cv-presenting");</script>'
 )
+# The first element of each kind is a grey bar for 0.3 s even where its script is there: that is not shown either.
+SEEN = (
+    "const bare = () => !document.querySelector('.cv-title, [data-testid=stException]') || "
+    "document.querySelector('[data-testid=stMain] [data-testid=stSkeleton]'); "
+    "const look = () => setTimeout(() => bare() ? look() : document.documentElement.classList.add('cv-ready'), 100); "
+    "look();"
+)
 SCRIPTS = Path(streamlit.__file__).parent / "static" / "static" / "js"
 
 Scope = MutableMapping[str, Any]
@@ -72,10 +79,9 @@ def styled(html: bytes) -> bytes:
 
 @functools.cache
 def early() -> bytes:
-    """A script that imports those of Streamlit's elements, as far as it has them, and then lets the page be seen."""
+    """A script that imports those of Streamlit's elements, as far as it has them, and lets the page be seen drawn."""
     found = [f"./static/js/{path.name}" for kind in KINDS for path in sorted(SCRIPTS.glob(f"{kind}.*.js"))]
-    then = 'document.documentElement.classList.add("cv-ready")'
-    script = f"Promise.allSettled({json.dumps(found)}.map((place) => import(place))).then(() => {then});"
+    script = f"Promise.allSettled({json.dumps(found)}.map((place) => import(place))).then(() => {{ {SEEN} }});"
     return f'<script type="module">{script}</script>'.encode()
 
 

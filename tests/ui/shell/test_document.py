@@ -50,3 +50,9 @@ def test_the_scripts_fetched_early_are_those_that_streamlit_has():
     script = document.early().decode()
     for kind in document.KINDS:
         assert script.count(f"/static/js/{kind}.") == 1, kind
+
+
+def test_the_page_is_seen_when_its_head_stands_and_no_grey_bar_is_left():
+    script = document.early().decode()
+    assert script.index("import(place)") < script.index(".cv-title") < script.index("cv-ready")
+    assert "stSkeleton" in script

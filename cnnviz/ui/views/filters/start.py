@@ -13,6 +13,8 @@ from cnnviz.ui.views.filters import gallery
 from cnnviz.ui.widgets import show
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from cnnviz.photo import Photo
     from cnnviz.runtime.engine import Engine
     from cnnviz.runtime.feature_vis import Effort
@@ -25,6 +27,12 @@ FEW, SHORT = 4, 16  # channels and steps of a preview
 def style() -> None:
     """The look of the page; once on it."""
     st.html(f"<style>{STYLE.read_text()}</style>")
+
+
+def keep_place(key: str, image: np.ndarray) -> None:
+    """Keep the place of an image (h, w, 3) that a component draws later, as wide as its column and at most --tall."""
+    height, width = image.shape[:2]
+    st.html(f"<style>.st-key-{key} {{ aspect-ratio: {width} / {height}; max-height: var(--tall); }}</style>")
 
 
 def gallery_shown(engine: Engine, request: gallery.Request, photo: Photo | None) -> gallery.Request | None:
