@@ -10,6 +10,7 @@ import numpy as np
 from cnnviz.script import script
 from cnnviz.signal import pictures
 
+DIVERGED = 1e100  # a loss from which on no step is taken any more
 SIDE = 5  # px of an input: every number of a step fits on one screen
 
 
@@ -53,9 +54,14 @@ def step(image: np.ndarray, kernel: np.ndarray, target: np.ndarray, rate: float)
 
 
 def descent(image: np.ndarray, kernel: np.ndarray, target: np.ndarray, rate: float, count: int) -> list[Step]:
-    """So many steps, one after the other, and the one that comes next: `count` + 1 in all."""
+    """So many steps, one after the other, and the one that comes next: `count` + 1 in all.
+
+    At a rate that is too high numbers grow without end: the steps stop before they are too large to be written.
+    """
     taken = [step(image, kernel, target, rate)]
     for _ in range(count):
+        if taken[-1].after_loss > DIVERGED:
+            break
         taken.append(step(image, taken[-1].after, target, rate))
     return taken
 

@@ -203,6 +203,17 @@ def test_true_convolution_is_a_switch_that_link_and_code_know(visit):
     assert at.query_params["lab"] in ("f.sobel_x~p.1~x.1", ["f.sobel_x~p.1~x.1"])
 
 
+def test_gradient_descent_that_diverges_is_said_and_ends(visit, words):
+    asked = {"bp-image": "corner", "bp-rate": "1.0", "bp-steps": "1000"}
+    at = visit("convolution", **{"lab-view": "Backward pass"}, **asked)
+    assert not at.exception
+    assert "diverges at this learning rate" in words(at)
+    assert "nan" not in words(at)
+    assert "inf<" not in words(at)
+    at = visit("convolution", **{"lab-view": "Backward pass"}, **asked | {"bp-rate": "0.1"})
+    assert "diverges" not in words(at)
+
+
 def test_the_backward_pass_shows_the_engines_numbers_and_steps_on(visit):
     at = visit("convolution", **{"lab-view": "Backward pass", "bp-kernel": "box", "bp-target": "sobel_y"})
     image = backward.IMAGES["noise"][1]()

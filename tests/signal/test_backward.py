@@ -46,6 +46,14 @@ def test_many_steps_on_random_grays_find_the_kernel_that_made_the_target():
     assert [one.loss for one in steps] == sorted((one.loss for one in steps), reverse=True)
 
 
+def test_a_rate_that_is_too_high_ends_before_numbers_overflow():
+    image, goal = backward.IMAGES["corner"][1](), KERNELS["sobel_x"].weights
+    steps = backward.descent(image, KERNELS["identity"].weights, backward.correlate(image, goal), 1.0, 1000)
+    assert 10 < len(steps) < 1000
+    assert steps[-1].after_loss > backward.DIVERGED
+    assert all(np.isfinite(one.after).all() and np.isfinite(one.d_kernel).all() for one in steps)
+
+
 def test_the_script_it_writes_gives_its_numbers():
     image, goal = backward.IMAGES["noise"][1](), KERNELS["laplacian"].weights
     *_, last = backward.descent(image, KERNELS["box"].weights, backward.correlate(image, goal), 0.1, 3)

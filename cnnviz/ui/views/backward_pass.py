@@ -55,17 +55,18 @@ def settings() -> None:
 def draw(link: dict[str, str]) -> None:
     """The step at hand; `link` is what the page's link says beside its settings."""
     # compute
-    name, first, goal, rate, count = (
-        st.session_state[f"bp-{key}"] for key in ("image", "kernel", "target", "rate", "steps")
-    )
+    asked = {f"bp-{key}": st.session_state[f"bp-{key}"] for key in ("image", "kernel", "target", "rate", "steps")}
+    name, first, goal, rate, count = asked.values()
     image, kernel, wanted = backward.IMAGES[name][1](), KERNELS[first].weights, KERNELS[goal].weights
     steps = backward.descent(image, kernel, backward.correlate(image, wanted), rate, count)
+    diverged, count = len(steps) <= count, len(steps) - 1
 
     # show
     st.html(STYLE + grids(image, steps[-1], rate, count, (NAMED[first], NAMED[goal])))
+    if diverged:
+        show.say(f"Gradient descent diverges at this learning rate: step {count + 1} is the last that is shown.")
     if not show.presenting():
         show.say(in_words(image, steps[-1]))
-    asked = {"bp-image": name, "bp-kernel": first, "bp-target": goal, "bp-rate": rate, "bp-steps": count}
     file = f"backward-pass_{first}_to_{goal}_step-{count + 1}"
     with st.container(horizontal=True, gap="small"):
         if not show.presenting():
