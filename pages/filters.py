@@ -114,6 +114,7 @@ if before not in (None, shown) and (old := JOBS.get(before)) is not None and old
     JOBS.drop(before)  # started, or a knob was turned: what is done is remembered, the rest is not wanted any more
 st.session_state["_drawn"] = shown
 if shown is None:
+    gallery.only()
     st.stop()
 drawn: gallery.Request = shown
 link.linked("shown", request.channels[0], request.channels.__contains__, int)
@@ -121,6 +122,7 @@ seen = st.session_state["shown"]
 with five:
     found = compare.ask(details.kinds(engine, request, seen, recipe))
 second = show.asked("second", lambda: details.second(engine, request, seen, found))
+gallery.only(drawn, *([second] if second is not None else []))
 other_photo = compare.photo(found) if second is not None and second.photo else None
 view = current.view() | link_of(whole=True)
 running = gallery.job(engine, drawn, base, view).busy

@@ -357,7 +357,7 @@ def test_images_that_ship_with_the_network_are_shown_at_once(visit, monkeypatch)
     assert JOBS.get(at.session_state["_gallery"]).look().share() == 1
 
 
-BESIDE = [("seed", "3"), ("channel", "7"), ("layer", "conv3"), ("network", "lecture/mnist_gap")]
+BESIDE = [("seed", "3"), ("channel", "9"), ("layer", "conv3"), ("network", "lecture/mnist_gap")]
 
 
 @pytest.mark.parametrize(("what", "value"), BESIDE)
@@ -375,6 +375,25 @@ def test_an_image_stands_beside_one_that_differs_in_one_thing(visit, what, value
     if differs is not None:
         assert replace(found, **{differs: getattr(same, differs)}) == same
         assert getattr(found, differs) != getattr(same, differs)
+
+
+def test_what_an_image_is_compared_with_no_more_is_not_optimised_any_more(visit):
+    at = visit("filters", **FEW, **{"with": "seed", "second": "3"})
+    first = JOBS.get(at.session_state["_gallery_shown"][1])
+    long = visit("filters", **{**FEW, "auto-steps": "400"}, **{"with": "seed", "second": "3"})
+    old = JOBS.get(long.session_state["_gallery_shown"][1])
+    assert old is not first
+    long.session_state["second"] = "4"
+    long.run()
+    assert old.state == "stopped"
+    new = JOBS.get(long.session_state["_gallery_shown"][1])
+    assert new.busy
+    long.session_state["with"] = ""
+    assert not long.run().exception
+    assert new.state == "stopped"
+    assert JOBS.get(long.session_state["_gallery"]).busy
+    JOBS.drop(long.session_state["_gallery"])
+    finish(at)
 
 
 def test_tuning_curves_have_axes_and_are_downloaded_as_they_are_drawn():

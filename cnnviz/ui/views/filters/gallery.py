@@ -139,6 +139,15 @@ def job(engine: Engine, request: Request, photo: Photo | None, view: Mapping[str
     return JOBS.ask(request, title, shelf, make, request.owner, view)
 
 
+def only(*wanted: Request) -> None:
+    """Stop what the page showed before, beside another image too, and does not show now; what is done is remembered."""
+    before: tuple[Request, ...] = st.session_state.get("_gallery_shown", ())
+    st.session_state["_gallery_shown"] = wanted
+    for request in before:
+        if request not in wanted and (old := JOBS.get(request)) is not None and old.busy:
+            JOBS.drop(request)
+
+
 def owner(photo: Photo | None) -> str:
     """The visit that a person's own photo belongs to; what is made of it goes when the visit ends."""
     return _visit() if photo is not None and photo.personal else ""
