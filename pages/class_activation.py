@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -151,6 +151,7 @@ def answer(
         return
     label, methods = {p.index: p.label for p in said}, startup.methods()
     first = Side(key, photo, heat, export.question_of(heat, asked, said[0].index))
+    sides = [first] if other is None else beside.scaled([first, other]) if pair else [first, other]
     with places.map:
         show.section(
             "Overlay",
@@ -169,8 +170,8 @@ def answer(
             camcanvas.pictures(other.photo, other.heat, kept, "camcanvas second")
         subject = camcanvas.subject_of(engine.model(key), photo, asked.layer, asked.versus, asked.against, asked.given)
         look = camcanvas.camcanvas(
-            photo, heat, evidence.caption(heat), begin, classes=likely, methods=quick, subject=subject,
-            beside=None if other is None else beside.canvas(other, names, pair),
+            photo, heat, evidence.caption(sides[0].heat), begin, classes=likely, methods=quick, subject=subject,
+            beside=None if other is None else beside.canvas(other, evidence.caption(sides[1].heat), names, pair),
             big=show.presenting(), key="camcanvas",
             on_choose=lambda target, name: st.session_state.update({"class": target, "method": name}),
         )  # fmt: skip
@@ -186,14 +187,10 @@ def answer(
         taken = st.container()
     with places.warnings:
         evidence.findings(engine, key, photo, heat)
-    sides = [first] if other is None else [first, other]
     common = at_hand(likely, quick, asked, heat, subject)  # after the picture, which shall not wait for them
-    if other is not None and pair:
-        top = max(one.heat.reach for one in sides)
-        sides = [Side(one.key, one.photo, one.heat.scaled(top), one.asked) for one in sides]
-    elif other is None and look.shared and common > 0 and (heat.method, heat.layer) == (asked.method, asked.layer):
-        heat = heat.scaled(common)
-        sides = [Side(key, photo, heat, first.asked)]
+    if other is None and look.shared and common > 0 and (heat.method, heat.layer) == (asked.method, asked.layer):
+        sides = [replace(first, heat=heat.scaled(common))]
+    heat = sides[0].heat
     erased = None
     if look.strokes:
         with taken.container() if show.presenting() else st.container():

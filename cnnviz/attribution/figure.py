@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from cnnviz import picture
+from cnnviz.attribution import methods
 from cnnviz.attribution.heatmap import Heatmap
 from cnnviz.attribution.regions import caption
 
@@ -45,7 +46,8 @@ def _captioned(drawn: Image.Image, heat: Heatmap, colour_map: str, title: str) -
     """A picture with the lines about its map below."""
     size = max(LEAST, drawn.width // 52)
     font, gap, row = ImageFont.load_default(size), max(4, round(GAP * drawn.width)), round(1.45 * size)
-    title = title or ", ".join([heat.subject, heat.method, *([] if heat.layer == "input" else [heat.layer])])
+    method = methods.method(heat.method).title
+    title = title or ", ".join([heat.subject, method, *([] if heat.layer == "input" else [heat.layer])])
     per_line = max(16, int((drawn.width - 2 * gap) / (0.5 * size)))
     above, below = textwrap.wrap(title, per_line), textwrap.wrap(caption(heat), per_line)
     rows = len(above) + 1 + len(below)

@@ -40,6 +40,12 @@ def test_two_pictures_have_one_height_and_what_is_written_belongs_to_each(heats)
     assert not np.array_equal(np.asarray(figure(drawn, heats, titles=("first", "other"))), np.asarray(made))
 
 
+def test_a_title_left_out_names_class_method_and_layer_as_the_page_does(heats):
+    drawn = overlay(Photo.sample("coffee"), heats[0], side=300)
+    named = f"{heats[0].label}, Grad-CAM, {heats[0].layer}"
+    assert figure([drawn], heats[:1]).tobytes() == figure([drawn], heats[:1], titles=(named,)).tobytes()
+
+
 def test_the_scale_says_whether_it_is_the_maps_own(heats):
     drawn = overlay(Photo.sample("coffee"), heats[0], side=300)
     own, shared = (figure([drawn], [one]) for one in (heats[0], heats[0].scaled(10 * heats[0].reach)))

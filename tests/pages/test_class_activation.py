@@ -12,11 +12,13 @@ import pytest
 from PIL import Image
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
+from cnnviz.attribution.overlay import overlay
+from cnnviz.attribution.regions import Threshold, caption, regions
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo
 from cnnviz.probability import percent
 from cnnviz.ui.components.camcanvas.look import Look, to_link
-from cnnviz.ui.views.class_activation import beside
+from cnnviz.ui.views.class_activation import beside, evidence
 from cnnviz.ui.widgets import show
 
 NET = "lecture/cats_gap"
@@ -534,6 +536,9 @@ def test_two_maps_side_by_side_are_the_engines_and_so_is_what_is_taken_away(
     monkeypatch.chdir(tmp_path)
     exec(given["python"], {})
     assert np.array_equal(np.asarray(Image.open(tmp_path / "heat.png")), np.asarray(given["picture"]()))
+    top = max(first.reach, other.reach) if data["pair"] else 0.0
+    assert data["caption"] == caption(first.scaled(top))
+    assert data["second"]["caption"] == caption(other.scaled(top))
     if data["pair"]:
         assert f".scaled({max(first.reach, other.reach)!r})" in given["python"]
     np.testing.assert_array_equal(given["array"]["second, signed"](), other.raw)
@@ -627,3 +632,21 @@ def test_every_check_can_be_taken_away_as_a_picture(visit, proof):
     at = visit("class_activation", proof=proof, model="bundled/cats_dogs")
     assert not at.exception
     assert [button.key for button in at.get("download_button")].count("png-proof") == 1
+
+
+def test_the_regions_are_those_of_the_map_as_it_is_drawn(visit, engine, monkeypatch):
+    made = {}
+    monkeypatch.setattr(evidence, "save", lambda label, file, kind, make: made.update({label: make}))
+    photo = Photo.sample("coffee")
+    first, other = sorted((engine.heatmap(NET, photo, target) for target in (0, 1)), key=lambda heat: heat.reach)
+    look = "0.8,0.3,viridis,overlay,photo,0001,0.5"
+    two = {"photo": "coffee", "with": "class", "second": str(other.target), "class": str(first.target)}
+    at = visit("class_activation", proof="Boxes", look=look, **two)
+    assert not at.exception
+    drawn = first.scaled(other.reach)
+    found = regions(drawn, Threshold(level=0.3)).boxes
+    assert found != regions(first, Threshold(level=0.3)).boxes  # on a scale of its own, others
+    assert [list(row) for row in at.dataframe[0].value[["left", "top"]].to_numpy()] == [[b.left, b.top] for b in found]
+    picture = overlay(photo, drawn, 0.8, "viridis", side=1600, threshold=0.3, boxes=True, alpha="uniform")
+    shown = Image.open(io.BytesIO(made["PNG of the regions"]()))
+    assert np.array_equal(np.asarray(shown)[: picture.height], np.asarray(picture))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from cnnviz.options import Options, RequestError
 from cnnviz.ui.components import camcanvas
 from cnnviz.ui.server import startup
-from cnnviz.ui.views.class_activation.evidence import caption
 from cnnviz.ui.widgets import compare, controls
 from cnnviz.ui.widgets.background import patiently
 
@@ -118,9 +117,15 @@ def _same_class(engine: Engine, first: str, key: str, index: int | None) -> int 
     return labels.index(mine[index])
 
 
-def canvas(other: Side, titles: tuple[str, str], pair: bool) -> camcanvas.Beside:
-    """The second of two as the canvas takes it."""
-    return camcanvas.Beside(other.photo, other.heat, caption(other.heat), titles, pair)
+def scaled(sides: Sequence[Side]) -> list[Side]:
+    """Maps on one scale: the larger of the largest values is heat 1 in all."""
+    top = max(one.heat.reach for one in sides)
+    return [replace(one, heat=one.heat.scaled(top)) for one in sides]
+
+
+def canvas(other: Side, caption: str, titles: tuple[str, str], pair: bool) -> camcanvas.Beside:
+    """The second of two as the canvas takes it, which scales it by itself."""
+    return camcanvas.Beside(other.photo, other.heat, caption, titles, pair)
 
 
 def titles(engine: Engine, first: Side, other: Side) -> tuple[str, str]:

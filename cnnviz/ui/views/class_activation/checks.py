@@ -40,7 +40,7 @@ def quick(view: str, engine: Engine, key: str, photo: Photo, heat: Heatmap, look
         else:
             show.say(f"{row.title} is not computed for all layers; choose a method based on a layer's feature maps.")
     else:
-        evidence.pieces(engine, photo, heat, look.threshold)
+        evidence.pieces(photo, heat, look)
 
 
 def contributions(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:

@@ -175,11 +175,11 @@ def ladder(engine: Engine, key: str, photo: Photo, likely: Sequence[int], heat: 
     save("PNG of all layers", file, "image/png", lambda: tiles(every, len(found.targets)))
 
 
-def pieces(engine: Engine, photo: Photo, heat: Heatmap, threshold: float) -> None:
+def pieces(photo: Photo, heat: Heatmap, look: Look) -> None:
     """Boxes around the warm pieces: their numbers, as JSON, and cut out of the photo."""
     from cnnviz.attribution import regions  # brings in torch, which is there by now
 
-    level = threshold if threshold > 0 else None
+    level = look.threshold if look.threshold > 0 else None
     found = regions.regions(heat, regions.Threshold(level=level))
     how = "auto threshold (Otsu)" if level is None else "the threshold above"
     show.section(f"Regions above {found.level:.2f}", how)
@@ -196,7 +196,7 @@ def pieces(engine: Engine, photo: Photo, heat: Heatmap, threshold: float) -> Non
         flat = cut[..., :3] * (cut[..., 3:] / 255.0) + 128 * (1 - cut[..., 3:] / 255.0)
         show.image(flat.astype(np.uint8), "The regions cut out of the photo")
     with st.container(horizontal=True, gap="small"):
-        save("PNG of the regions", f"{name}_regions.png", "image/png", lambda: _framed(photo, heat, threshold))
+        save("PNG of the regions", f"{name}_regions.png", "image/png", lambda: _framed(photo, heat, look))
         st.download_button(
             "JSON", lambda: json.dumps(found.card(heat, photo), indent=1), f"{name}_boxes.json",
             "application/json",
@@ -209,12 +209,15 @@ def pieces(engine: Engine, photo: Photo, heat: Heatmap, threshold: float) -> Non
         )  # fmt: skip
 
 
-def _framed(photo: Photo, heat: Heatmap, threshold: float) -> bytes:
+def _framed(photo: Photo, heat: Heatmap, look: Look) -> bytes:
     """The overlay with its regions in frames, as PNG."""
     from cnnviz.attribution import figure, overlay
 
-    drawn = overlay.overlay(photo, heat, picture.OPACITY, side=1600, threshold=threshold, boxes=True, alpha="heat")
-    return picture.encode(figure.figure([drawn], [heat]), "png")
+    alpha = "uniform" if look.uniform else "heat"
+    drawn = overlay.overlay(
+        photo, heat, look.opacity, look.colours, side=1600, threshold=look.threshold, boxes=True, alpha=alpha
+    )
+    return picture.encode(figure.figure([drawn], [heat], look.colours), "png")
 
 
 def _thumb(heat: Heatmap) -> str:
