@@ -14,6 +14,7 @@ from streamlit.runtime.caching.storage.dummy_cache_storage import MemoryCacheSto
 from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 
+from cnnviz.ui.server import startup
 from cnnviz.ui.shell import main
 
 T = TypeVar("T")
@@ -25,6 +26,7 @@ class Server:
     def __init__(self) -> None:
         self.files = MemoryUploadedFileManager("/_stcore/upload_file")
         self.media = MemoryMediaFileStorage("/media")
+        startup.set_up()
         self.runtime = Runtime(
             RuntimeConfig(
                 script_path=main.__file__,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import sys
 import threading
 import webbrowser
 from collections.abc import AsyncIterator
@@ -83,11 +84,10 @@ START = Start()
 @contextlib.asynccontextmanager
 async def lifespan(app: Any) -> AsyncIterator[None]:
     """The server's life: load the engine as it comes up, and open a browser where `streamlit run` would."""
-    from starlette.formparsers import MultiPartParser
     from streamlit import config
     from streamlit.web import server
 
-    MultiPartParser.spool_max_size = SPOOL  # an upload of more than 1 MB would pass through a file on disk
+    set_up()
     START.begin()
     if not config.get_option("server.headless"):
         url = server.server_util.get_url("127.0.0.1")
@@ -95,6 +95,19 @@ async def lifespan(app: Any) -> AsyncIterator[None]:
         opener.daemon = True
         opener.start()
     yield
+
+
+def set_up() -> None:
+    """What Streamlit must do otherwise: uploads stay in memory, and files to download are told apart by every byte.
+
+    Above 1 MB Streamlit knows a file by its length and three samples of 64 KB, and serves the one that it had first: an
+    array that differs elsewhere would come as the one before, or as another visitor's.
+    """
+    from starlette.formparsers import MultiPartParser
+    from streamlit.runtime import memory_media_file_storage
+
+    MultiPartParser.spool_max_size = SPOOL  # an upload of more than 1 MB would pass through a file on disk
+    memory_media_file_storage._PARTIAL_HASH_THRESHOLD = sys.maxsize  # type: ignore[misc]
 
 
 def public() -> bool:

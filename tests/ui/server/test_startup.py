@@ -32,3 +32,18 @@ def test_the_server_loads_the_engine_as_it_comes_up_and_opens_a_browser_where_th
     assert begun == [True]
     assert opened == wanted
     assert MultiPartParser.spool_max_size > 2**25  # no upload passes through a file on the way
+
+
+def test_files_to_download_are_told_apart_by_every_byte():
+    from streamlit.runtime.media_file_storage import MediaFileKind
+    from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
+
+    startup.set_up()
+    storage = MemoryMediaFileStorage("/media")
+    one = bytes(2**21)
+    other = one[: 2**19] + b"1" + one[2**19 + 1 :]  # neither near its ends nor in its middle
+    kept = {
+        storage.load_and_get_id(data, "application/octet-stream", MediaFileKind.DOWNLOADABLE, "map.npy"): data
+        for data in (one, other)
+    }
+    assert [storage.get_file(f"{name}.bin").content for name in kept] == [one, other]
