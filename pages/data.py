@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,16 +17,22 @@ from cnnviz.options import RequestError
 from cnnviz.ui.server import data_sets, runs
 from cnnviz.ui.session import current, uploads
 from cnnviz.ui.session.link import linked, note, noted
-from cnnviz.ui.views import data_folder
+from cnnviz.ui.views import data_batch, data_folder
 from cnnviz.ui.views.train import plan_form
 from cnnviz.ui.widgets import controls, show
 
 if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
     from cnnviz.data.audit import Audit
 
-COLUMNS, TILE = 8, 96
+TILE = 96  # px
+ROWS, ON_STAGE = 3, 2  # of a batch
+FEW = 6  # classes whose images are counted on a stage
+VIEWS = ("Batch", "Augmentation")  # what presenter mode shows, one at a time
 
 # say
+stage = show.presenting()
 show.head("Data", "Inspect the training data: images, classes, splits, near-duplicates and augmentation.")
 
 
@@ -128,41 +133,30 @@ def add_download() -> None:
             added(place.name)
 
 
-def padded(pictures: np.ndarray) -> np.ndarray:
-    """A row of pictures (n, h, w, 3) filled up with grey ones to COLUMNS."""
-    missing = COLUMNS - len(pictures)
-    return np.concatenate([pictures, np.full((missing, *pictures.shape[1:]), picture.GAP, np.uint8)])
-
-
-def under(names: list[str]) -> None:
-    """A name under each picture of a row."""
-    cells = "".join(
-        f'<span style="overflow:hidden;text-overflow:ellipsis;white-space:nowrap">{html.escape(name)}</span>'
-        for name in names
-    )
-    grid = f"display:grid;grid-template-columns:repeat({COLUMNS},minmax(0,1fr));text-align:center;margin-top:-0.75rem"
-    st.html(f'<div class="cv-note" style="{grid}" aria-hidden="true">{cells}</div>')
+def batch(name: str, row: DeltaGenerator) -> None:
+    """A batch of a data set in pictures, with the choice of its split and of another batch in a row of controls."""
+    data = data_sets.data_set(name)
+    with row:
+        split = controls.switch("Split", "split", list(data.splits()), "train")
+        linked("batch", 0, lambda turn: turn >= 0, int)
+        if st.button("Another batch", icon=":material/shuffle:"):
+            st.session_state["batch"] += 1
+        note("batch", 0)
+    if stage:
+        counts = data.splits()[split].counts(len(data.classes))
+        some = dict(zip(data.classes[:FEW], map("{:,}".format, counts), strict=False))
+        show.facts({"Classes": len(data.classes), f"Images in {split}": f"{sum(counts):,}"} | some)
+    rows, side = (ON_STAGE, 2 * TILE) if stage else (ROWS, TILE)
+    data_batch.tiles(split, *data_sets.batch(data, split, rows * data_batch.COLUMNS, st.session_state["batch"], side))
 
 
 def look(name: str) -> None:
     """One data set: a batch of it, its classes, and what the audit finds."""
-    data = data_sets.data_set(name)
     left, right = st.columns([1.9, 1], gap="large")
     with left:
-        with st.container(horizontal=True, vertical_alignment="bottom"):
-            split = controls.switch("Split", "split", list(data.splits()), "train")
-            linked("batch", 0, lambda turn: turn >= 0, int)
-            if st.button("Another batch", icon=":material/shuffle:"):
-                st.session_state["batch"] += 1
-            note("batch", 0)
-        pictures, labels = data_sets.batch(data, split, 3 * COLUMNS, st.session_state["batch"], TILE)
-        for row in range(0, len(labels), COLUMNS):
-            named = labels[row : row + COLUMNS]
-            show.image(
-                picture.grid(padded(pictures[row : row + COLUMNS]), COLUMNS), f"A batch of {split}: {', '.join(named)}"
-            )
-            under(named)
+        batch(name, st.container(horizontal=True, vertical_alignment="bottom"))
     with right:
+        data = data_sets.data_set(name)
         show.facts({"Classes": len(data.classes)} | {k: f"{len(v):,}" for k, v in data.splits().items()})
         counts = {k: v.counts(len(data.classes)) for k, v in data.splits().items()}
         st.dataframe(
@@ -205,21 +199,23 @@ def findings(found: Audit) -> None:
 @st.fragment
 def playground(name: str | None) -> None:
     """One picture under many draws of the augmentation."""
-    show.section("Augmentation", "one image, augmented at random as in every epoch of training")
-    left, right = st.columns([1, 1.6], gap="large")
-    with left:
+    if not stage:
+        show.section("Augmentation", "one image, augmented at random as in every epoch of training")
+    left, right = st.columns([1.4 if stage else 1.6, 1], gap="large")
+    with right:
         preset = controls.switch("Preset", "preset", list(PRESETS), "photos")
         wanted = controls.options(Augment, f"aug-{preset}", PRESETS[preset], columns=2)
         seed = controls.number("Seed", "aug-seed", 0, 10_000, 0)
     current.engine()  # by then PyTorch is loaded
-    with right:
+    with left, st.container(key="augmented"):
+        st.html("<style>.st-key-augmented .stImage { aspect-ratio: 4 / 3; }</style>")  # its place, before it loads
         small = picked(name, noted("batch") or 0)
         many = show.asked("augmented", partial(data_sets.varied, small, wanted, int(seed)))
         if many is None:
             return
         show.image(picture.grid(many, 4), "The original image, then eleven augmented ones")
         show.say("Top left: the original image.")
-        if name is not None:
+        if name is not None and not stage:
             st.page_link(
                 places.page("train"), label=f"Train a network on {name} with this augmentation",
                 query_params={"set": name, **plan_form.handed(wanted)}, icon=":material/model_training:",
@@ -252,17 +248,12 @@ def picked(name: str | None, turn: int) -> np.ndarray:
     return picture.resize(pixels[top : top + side, west : west + side], 192, 192)
 
 
-# ask
-names = () if runs.public() else data_sets.data_sets()
-if (new := st.session_state.pop("_added", None)) in names:
-    st.session_state["set"] = new
-chosen = controls.pick("Data set", "set", list(names), names[0], always=True) if names else None
-if not runs.public():
-    data_folder.trash()
-with st.expander("Add a data set", expanded=not names, icon=":material/add:"):
-    if runs.public():
-        add_circles()
-    else:
+def add() -> None:
+    """Three ways to a data set; on a public server, circles to look at."""
+    with st.expander("Add a data set", expanded=not names, icon=":material/add:"):
+        if runs.public():
+            add_circles()
+            return
         circles, archive, download = st.tabs(["Circles to count", "Upload a zip", "Download"])
         with circles:
             add_circles()
@@ -271,9 +262,29 @@ with st.expander("Add a data set", expanded=not names, icon=":material/add:"):
         with download:
             add_download()
 
+
+# ask
+names = () if runs.public() else data_sets.data_sets()
+if (new := st.session_state.pop("_added", None)) in names:
+    st.session_state["set"] = new
+row, chosen, view = st.container(horizontal=True, vertical_alignment="bottom"), None, VIEWS[0]
+if names:
+    with row:
+        chosen = controls.pick("Data set", "set", list(names), names[0], always=True)
+if stage and names:
+    with row:
+        view = controls.switch("View", "stage-data", VIEWS, VIEWS[0])
+else:
+    if not runs.public():
+        data_folder.trash()
+    add()
+
 # compute and show
-if chosen is not None:
+if chosen is not None and view == VIEWS[0]:
     try:
+        if stage:
+            batch(chosen, row)
+            st.stop()
         look(chosen)
     except RequestError as error:
         st.error(show.plain(str(error)), icon=":material/error:")

@@ -38,7 +38,7 @@ with side_add:
 photo = current.photo()
 place_trouble = st.container()
 with st.container(key="home"):
-    side_in, side_heat, side_said = st.columns([1, 1, 0.8], gap="medium")
+    side_in, side_heat, side_said = st.columns([1, 1, 1 if show.presenting() else 0.8], gap="medium")
     if photo.width >= photo.height:  # pictures have their place before they are there
         st.html(f"<style>.st-key-home .stImage {{ aspect-ratio: {photo.width} / {photo.height}; }}</style>")
 with side_in:
@@ -102,7 +102,10 @@ if answered:
     with place_said.container():
         show.section("Prediction", show.titled(model))
         show.previous(key, photo, model, asked_of)
-        show.bars(said, marked=heat.target, model=model)
+        if show.presenting():
+            show.bars(said[:3], marked=heat.target)
+        else:
+            show.bars(said, marked=heat.target, model=model)
         show.facts(
             {
                 "Parameters": f"{table.total_parameters:,}",
@@ -128,14 +131,16 @@ if staged:
                 lively = shown.maps.std(axis=(1, 2)).argsort()[::-1][:9]
                 tiles = picture.mosaic(shown.maps[lively], columns=3, tile=112, scope="channel")
                 show.image(tiles, f"Nine feature maps of the layer {shown.layer}")
+                shape = " × ".join(map(str, shown.maps.shape))
                 st.page_link(
                     places.page("activations"),
-                    label=shown.layer,
+                    label=f"{shown.layer} · {shape}" if show.presenting() else shown.layer,
                     query_params={"layer": shown.layer, **current.view()},
                     help="All channels of this layer",
                     icon=":material/arrow_forward:",
                     icon_position="right",
                 )
-                show.say(" × ".join(map(str, shown.maps.shape)))
+                if not show.presenting():
+                    show.say(shape)
 if not show.presenting():
     layer_table.draw(key)

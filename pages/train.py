@@ -28,7 +28,7 @@ sets = data_sets.data_sets()
 if sets:
     wanted = plan_form.ask(sets)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = plan_form.name()
+        name = "" if show.presenting() else plan_form.name()
         if st.button("Train", type="primary", icon=":material/play_arrow:", disabled=wanted is None) and wanted:
             with show.refusals():
                 st.session_state["run"] = runs.begin(wanted, name)
@@ -36,12 +36,13 @@ if sets:
         if st.button("Learning rate finder", icon=":material/query_stats:", disabled=wanted is None) and wanted:
             with show.refusals():
                 rate_finder.begin(wanted)
-        if wanted is not None:
+        if wanted is not None and not show.presenting():
             st.download_button(
                 "Plan file", wanted.json(), "plan.json", on_click="ignore", icon=":material/download:", key="plan-file",
                 help="python -m cnnviz train plan.json does the same on any machine",
             )  # fmt: skip
-        plan_files.draw()
+        if not show.presenting():
+            plan_files.draw()
     rate_finder.draw()
     if wanted is not None:
         layer_table.draw(wanted, st.session_state["set"])
@@ -51,8 +52,9 @@ else:
 
 # show
 if listed:
-    run_view.table(listed, len(names))
-    run_view.compare(listed)
+    if not show.presenting():
+        run_view.table(listed, len(names))
+        run_view.compare(listed)
     with show.refusals():
         controls.pick("Run", "run", names, listed[0].id, always=True)
         if not above:

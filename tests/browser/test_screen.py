@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 NOT_YET: dict[str, dict[str, Any]] = {
     "activations": {"shift": 0.25},  # 0.05 to 0.24 on a busy machine
     "filters": {"shift": 0.15},  # 0.04 to 0.12
-    "data": {"shift": 0.25, "type": 21},  # 0.01 to 0.19; the table's own canvas
+}
+
+# What each of these pages is for on a stage: it lies on a projector's screen as a whole.
+ON_STAGE: dict[str, tuple[str, ...]] = {
+    "home": (".cv-bars", ".st-key-stages .stImage img >> nth=3", ".st-key-stages .stPageLink >> nth=3"),
+    "class_activation": (".cam canvas >> nth=0", ".cv-bars", ".st-key-pick-class", ".st-key-method"),
+    "data": (".st-key-batch .stImage img >> nth=3", ".st-key-set", ".st-key-stage-data"),
+    "train": (".st-key-net", "role=button[name=/^Train/]"),
 }
 
 
@@ -110,4 +117,6 @@ def test_a_page_keeps_to_the_bars(browser: Browser, address: str, name: str):
         hall = presented(page, width, height)
         assert hall["type"] >= far.get("type", 24), hall["small"]
         assert hall["wider by"] == 0
+        boxes = {part: screen._box(page, part) for part in ON_STAGE.get(name, ())}
+        assert {part: box for part, box in boxes.items() if not visible.inside(box, width, height)} == {}
     page.context.close()

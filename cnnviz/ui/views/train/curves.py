@@ -14,6 +14,7 @@ from cnnviz.ui.widgets import show
 
 POINTS = 400  # of a curve on the screen
 HEIGHT, TALL = 300, 440  # px, on a desk and on a stage
+LAST = 3  # epochs in the table of a stage
 TYPE, HALL = 12, 24  # px of the letters
 COLOURS = ("#3b7dd8", "#d9822b", "#3a9d6b", "#b0559d", "#8a8f98", "#c74440")
 
@@ -41,6 +42,27 @@ def accuracies(run: Run, weight: float) -> None:
     train = _pair("train", [(e["epoch"], e["train_accuracy"]) for e in epochs], COLOURS[0], weight, dots=True)
     val = _pair("validation", [(e["epoch"], e["accuracy"]) for e in epochs], COLOURS[1], weight, dots=True)
     _chart([*train, *val], "accuracy", f"accuracy-{run.id}", f"Accuracy of run {run.id} over {len(epochs)} epochs")
+
+
+def epochs(run: Run) -> None:
+    """The numbers of each epoch, the last one first; on a stage, whose type a data frame does not take, of the last."""
+    keys = ("epoch", "train_loss", "valid_loss", "error_rate", "accuracy", "seconds")
+    lines = [{key: e[key] for key in keys} for e in reversed(run.of("epoch"))]
+    if not lines:
+        return
+    if show.presenting():
+        forms = {"epoch": "{}", "accuracy": "{:.1%}", "seconds": "{:.1f}"}
+        st.table([{k: forms.get(k, "{:.4f}").format(v) for k, v in one.items()} for one in lines[:LAST]])
+        return
+    four = st.column_config.NumberColumn(format="%.4f")
+    st.dataframe(
+        lines, hide_index=True, height=show.tall(len(lines), 6), alt="Epochs, the last one first",
+        column_config={
+            "train_loss": four, "valid_loss": four, "error_rate": four,
+            "accuracy": st.column_config.NumberColumn(format="percent"),
+            "seconds": st.column_config.NumberColumn(format="%.2f"),
+        },
+    )  # fmt: skip
 
 
 def compared(runs: Sequence[Run], key: str, what: str) -> None:
@@ -109,13 +131,19 @@ def _chart(
             **words,
         },
         "yAxis": {"type": "value", "name": what, "scale": True, **words},
-        "legend": {"top": 0, "show": len(lines) > 1, "textStyle": {"fontSize": size}},
+        "legend": {"top": 0, "show": len(lines) > 1, "data": _named(lines), "textStyle": {"fontSize": size}},
         "tooltip": {"trigger": "axis"},
-        "grid": {"left": 8, "right": 18, "top": 3.5 * size, "bottom": 2 * size},
+        "grid": {"left": 8, "right": 18, "top": 2.3 * size, "bottom": size / 4},
         "series": lines,
         "animation": False,
     }
     st.echarts_chart(spec, height=TALL if show.presenting() else HEIGHT, key=key, alt=alt)
+
+
+def _named(lines: Sequence[dict[str, Any]]) -> list[str]:
+    """The names in the legend: of a curve that is also there smoothed, the smoothed one alone."""
+    names = [line["name"] for line in lines]
+    return [name for name in names if f"{name}, smoothed" not in names]
 
 
 def _thin(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -32,8 +32,9 @@ def chosen(names: list[str]) -> str:
 
 
 def on_top(name: str) -> bool:
-    """Whether a run stands above the plan: one that trains, or did while this visit watched."""
-    if runs.busy(name):
+    """Whether a run stands above the plan: one that trains, or did while this visit watched, or that a link named."""
+    opened_by = st.session_state.setdefault("_run-linked", st.query_params.get("run", ""))
+    if runs.busy(name) or name == opened_by:
         st.session_state["_watched"] = name
     return bool(st.session_state.get("_watched") == name)
 
@@ -88,18 +89,7 @@ def live(name: str) -> None:
             curves.losses(now, weight)
         with right:
             curves.accuracies(now, weight)
-        if epochs := now.of("epoch"):
-            keys = ("epoch", "train_loss", "valid_loss", "error_rate", "accuracy", "seconds")
-            lines = [{key: e[key] for key in keys} for e in reversed(epochs)]
-            four = st.column_config.NumberColumn(format="%.4f")
-            st.dataframe(
-                lines, hide_index=True, height=show.tall(len(lines), 6), alt="Epochs, the last one first",
-                column_config={
-                    "train_loss": four, "valid_loss": four, "error_rate": four,
-                    "accuracy": st.column_config.NumberColumn(format="percent"),
-                    "seconds": st.column_config.NumberColumn(format="%.2f"),
-                },
-            )  # fmt: skip
+        curves.epochs(now)
 
     draw()
 
@@ -132,7 +122,9 @@ def status(now: Run) -> None:
                 runs.go_on(now.id)
                 st.rerun()
         if not runs.busy(now.id):
-            _filling(now)
+            _doors(now)
+            if not show.presenting():
+                _filling(now)
     if now.state == "queued":
         show.say("Another run has the device; this one begins when that one ends.")
     elif now.state == "running" and (not first or now.events[-1].get("event") == "prepare"):
@@ -164,6 +156,23 @@ def status(now: Run) -> None:
                 "Device": first["device"],
             }
         )
+
+
+def _doors(now: Run) -> None:
+    """Links to the pages that open the trained network, beside the state of its run."""
+    if not (now.folder / "best.safetensors").is_file():
+        return
+    there = {**current.view(), "model": f"run/{now.id}@best"}
+    for page, words, icon in (
+        ("class_activation", "Class activation", "local_fire_department"),
+        ("activations", "Activations", "apps"),
+        ("filters", "Filters", "texture"),
+    ):
+        if places.page(page).is_file():
+            st.page_link(
+                places.page(page), label=words, query_params=there, icon=f":material/{icon}:",
+                help="Opens the trained network",
+            )  # fmt: skip
 
 
 def best(now: Run) -> str:
@@ -210,17 +219,9 @@ def ended_badly(now: Run) -> str:
 def afterwards(name: str) -> None:
     """What the run's net got right and wrong, and the ways on."""
     one, key = runs.look(name), f"run/{name}@best"
-    if (one.folder / "best.safetensors").is_file():
+    if (one.folder / "best.safetensors").is_file() and not show.presenting():
         show.section("Trained network", key)
         with st.container(horizontal=True, vertical_alignment="center"):
-            for page, words, icon in (
-                ("activations", "Activations", "apps"),
-                ("class_activation", "Class activation", "local_fire_department"),
-                ("filters", "Filters", "texture"),
-            ):
-                if places.page(page).is_file():
-                    there = {**current.view(), "model": key}
-                    st.page_link(places.page(page), label=words, query_params=there, icon=f":material/{icon}:")
             st.download_button(
                 "Weights", (one.folder / "best.safetensors").read_bytes, f"{name}.safetensors", on_click="ignore",
                 icon=":material/download:", key="weights-out",
@@ -237,7 +238,7 @@ def afterwards(name: str) -> None:
                 "Plan", one.plan.json(), "plan.json", on_click="ignore", icon=":material/download:", key="plan-out"
             )
     results.draw(one)
-    if not one.active:
+    if not one.active and not show.presenting():
         with st.container(horizontal=True):
             _renaming(name)
             _deleting(one)
