@@ -163,8 +163,9 @@ function edges() {
   const main = document.querySelector("[data-testid=stMain]") ?? document.documentElement;
   const leaves = [...texts(), ...pictures(), ...targets()];
   const cut = leaves.filter((e) => e.top < innerHeight - 1 && e.bottom > innerHeight + 1).map((e) => e.what);
+  const above = main.scrollTop ? [] : leaves.filter((e) => e.top < -1 && e.bottom > 1).map((e) => e.what);
   const right = Math.max(main.scrollWidth - main.clientWidth, document.documentElement.scrollWidth - innerWidth);
-  return { cut: [...new Set(cut)], below: Math.max(0, main.scrollHeight - main.clientHeight), right };
+  return { cut: [...new Set(cut)], above: [...new Set(above)], below: Math.max(0, main.scrollHeight - main.clientHeight), right };
 }
 
 /** axe-core's violations, one a node. */

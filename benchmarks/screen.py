@@ -166,13 +166,14 @@ def fold(page: Page, name: str, view: View) -> dict[str, Any]:
 
 
 def presenter(page: Page) -> dict[str, Any]:
-    """The smallest type in px, and what the lower edge cuts."""
+    """The smallest type in px, and what the edges of the window cut."""
     sizes = [(text["size"], text["what"]) for text in page.evaluate("() => screenTools.texts()")]
     sizes += [(text["size"], text["what"]) for text in page.evaluate("() => screenTools.drawnTexts()")]
     edges = page.evaluate("() => screenTools.edges()")
     small = sorted({(round(size, 1), what) for size, what in sizes if size < 24})
     type_px = round(min((size for size, _ in sizes), default=0.0), 1)
-    return {"type": type_px, "small": small, "cut": edges["cut"], "below": edges["below"], "wider by": edges["right"]}
+    beyond = {"above": edges["above"], "below": edges["below"], "wider by": edges["right"]}
+    return {"type": type_px, "small": small, "cut": edges["cut"]} | beyond
 
 
 def _laid(page: Page, view: View) -> dict[str, Any]:

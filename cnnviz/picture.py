@@ -58,9 +58,12 @@ def diverging(values: np.ndarray, limit: float | None = None, colour_map: str = 
     return colourise(values / (2 * (reach or 1.0)) + np.float32(0.5), colour_map)
 
 
-def directions(angle: np.ndarray, strength: np.ndarray) -> np.ndarray:
-    """Colours of directions in degrees 0..180 (H, W), the darker the weaker, uint8 (H, W, 3)."""
-    light = np.asarray(strength, np.float32) / (strength.max() or 1.0)
+def directions(angle: np.ndarray, strength: np.ndarray, most: float = 0.0) -> np.ndarray:
+    """Colours of directions in degrees 0..180 (H, W), the darker the weaker, uint8 (H, W, 3).
+
+    The brightest have the strength `most`; 0 stands for the largest.
+    """
+    light = np.minimum(np.asarray(strength, np.float32) / (most or strength.max() or 1.0), 1.0)
     turn = colourise(np.asarray(angle, np.float32) / 180, DIRECTION)
     darkened: np.ndarray = np.rint(turn * light[..., None])
     return darkened.astype(np.uint8)

@@ -58,11 +58,11 @@ def layer() -> None:
     with st.container(horizontal=True, gap="small", key="lab-head"):
         heading()
         name = controls.pick(
-            "Image", "input", list(titles), "box", words=titles.__getitem__, label_visibility="collapsed", width=250
+            "Image", "input", list(titles), "box", words=titles.__getitem__, label_visibility="collapsed", width=290
         )
         if show.presenting():
             st.selectbox(
-                "Example", [example.title for example in examples.EXAMPLES], None, key="stage-example", width=260,
+                "Example", [example.title for example in examples.EXAMPLES], None, key="stage-example", width=290,
                 placeholder="Example", on_change=begin_named, label_visibility="collapsed",
             )  # fmt: skip
     if not show.presenting():

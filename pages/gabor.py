@@ -78,7 +78,7 @@ def one() -> None:
     shown = pictures.beside(photo, drawn=True)
     begun, at, looks, again = lab.begin
     aim = (target.title, target.fit) if target else None
-    now, which, seen = gaborlab(
+    now, which, seen, locked = gaborlab(
         shown, begun, picture=min(at, len(shown) - 1), view=looks, again=str(again), target=aim,
         big=show.presenting(),
     )  # fmt: skip
@@ -107,7 +107,9 @@ def one() -> None:
 
     show.take_away(
         "gabor",
-        picture=lambda: picture.directions(*numbers()) if directed else bank_drawn(numbers()[None, None]),
+        picture=lambda: (
+            picture.directions(*numbers(), locked) if directed else bank_drawn(numbers()[None, None], locked)
+        ),
         array=numbers,
         python=code.gabor_as_python(now, lines, directed, drawn),
         link=current.link("gabor", **stands),
@@ -154,10 +156,13 @@ def bank() -> None:
     )
 
 
-def bank_drawn(responses: np.ndarray) -> np.ndarray:
-    """The bank as it stands on the page, uint8: images (n) down, filters (F) across, one colour scale per filter."""
-    most = responses.max((0, 2, 3), keepdims=True)  # (n, F, S, S) -> (1, F, 1, 1)
-    scaled = responses / np.where(most > 0, most, 1)
+def bank_drawn(responses: np.ndarray, locked: float = 0.0) -> np.ndarray:
+    """The bank as it stands on the page, uint8: images (n) down, filters (F) across, one colour scale per filter.
+
+    The scale ends at `locked` where that is above 0.
+    """
+    most = locked or responses.max((0, 2, 3), keepdims=True)  # (n, F, S, S) -> (1, F, 1, 1)
+    scaled = np.minimum(responses / np.where(most > 0, most, 1), 1)
     painted = picture.colourise(scaled.reshape(-1, *scaled.shape[2:]), picture.HEAT)
     return picture.grid(painted, responses.shape[1])
 

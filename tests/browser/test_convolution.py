@@ -375,3 +375,18 @@ def test_the_film_of_the_window_downloads_as_a_gif(page: Page):
     with page.expect_download() as waiting:
         page.get_by_role("button", name="GIF").click()
     assert waiting.value.path().read_bytes()[:6] == b"GIF89a"
+
+
+def test_on_a_stage_the_whole_arithmetic_of_every_kernel_is_in_view(page: Page):
+    page.set_viewport_size({"width": 1280, "height": 720})
+    found = lab(page, "/convolution?input=box&lab=f.gaussian~p.2&present=true")
+    edit = found.locator(".rare")
+    for side in "3457":
+        edit.click()
+        found.locator("select[aria-label='Kernel size']").select_option(side)
+        assert page.evaluate("() => document.querySelector('[data-testid=stMain]').scrollWidth") <= 1280
+        edit.click()
+        settled(found)
+        total, numbers = found.locator(".total").bounding_box(), found.locator(".sum").bounding_box()
+        assert total["y"] + total["height"] < numbers["y"] + numbers["height"] <= 720, side
+        assert found.locator("canvas.in").bounding_box()["height"] >= 220

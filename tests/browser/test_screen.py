@@ -119,4 +119,6 @@ def test_a_page_keeps_to_the_bars(browser: Browser, address: str, name: str):
         assert hall["wider by"] == 0
         boxes = {part: screen._box(page, part) for part in ON_STAGE.get(name, ())}
         assert {part: box for part, box in boxes.items() if not visible.inside(box, width, height)} == {}
+        assert hall["above"] == []
+        assert hall["cut"] == far.get("cut", [])
     page.context.close()

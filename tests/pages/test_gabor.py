@@ -9,10 +9,12 @@ from urllib.parse import parse_qsl, urlsplit
 import numpy as np
 import pytest
 
+from cnnviz import picture
 from cnnviz.inference import first_layer
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo
 from cnnviz.signal import gabor, gaborfit, pictures
+from cnnviz.ui.widgets import show
 
 NET = "lecture/cats_gap"
 
@@ -120,6 +122,29 @@ def test_what_is_shown_is_what_is_taken_away_and_what_the_link_shows_again(visit
     (link,) = [code.value for code in at.code if code.value.startswith("http")]
     start = sent(visit("gabor", **dict(parse_qsl(urlsplit(link).query))))["start"]
     assert (start["frequency"], start["picture"], start["view"]) == (0.2, 2, "directions")
+
+
+@pytest.mark.parametrize("shows", ["response", "directions"])
+def test_a_locked_colour_scale_is_that_of_the_png_too(visit, monkeypatch, shows):
+    taken: list[np.ndarray] = []
+    monkeypatch.setattr(show, "take_away", lambda *args, **given: taken.append(np.asarray(given["picture"]())))
+    at = visit("gabor")
+    view = {"frequency": 0.2, "theta": 60, "sigma": 2, "gamma": 1, "phase": 0, "picture": 1, "view": shows}
+    gray = pictures.gray(pictures.square(Photo.sample("brick")))
+    response, found = (
+        gabor.response(gray, gabor.Gabor(0.2, 60.0, 2.0)),
+        gabor.orientations(gray, gabor.Gabor(0.2, 60.0, 2.0)),
+    )
+    most = float(response.max() if shows == "response" else found.strength.max())
+    for locked in (0.0, 2 * most, most / 2):
+        at.session_state["gaborlab"] = {"view": view | {"locked": locked, "stamp": sent(at)["start"]["stamp"]}}
+        at.run()
+        scale = locked or most
+        if shows == "response":
+            wanted = picture.colourise(np.minimum(response / scale, 1), picture.HEAT)
+        else:
+            wanted = picture.directions(found.angle, np.minimum(found.strength, scale), scale)
+        assert np.abs(taken[-1].astype(int) - wanted).max() <= 1
 
 
 def test_the_bank_s_link_shows_the_same_bank(visit):

@@ -135,7 +135,8 @@ def compass(table: dict[str, np.ndarray]) -> go.Figure:
     axes = {
         "bgcolor": "rgba(0,0,0,0)",  # the page's own colour, light or dark
         "angularaxis": {"direction": "clockwise", "rotation": 0, **line},  # as on the picture: x to the right, y down
-        "radialaxis": {"range": [0, 0.5], "nticks": 4, "angle": 45, **line},
+        "radialaxis": {"range": [0, 0.5], "nticks": 2 if show.presenting() else 4, "angle": 45, **line},
     }
-    margin = {"l": 30, "r": 30, "t": 24, "b": 24}
+    wide, high = (72, 44) if show.presenting() else (30, 24)  # px, room for the numbers around
+    margin = {"l": wide, "r": wide, "t": high, "b": high}
     return go.Figure(dots, {"polar": axes, "height": 330, "margin": margin, "showlegend": False})

@@ -88,7 +88,7 @@ export function fit(lab) {
   const { element, parts } = lab, left = (part) => part.getBoundingClientRect().left, tall = (part) => part.offsetHeight;
   const below = left(parts.sum) > left(parts.out) + 8 ? 0 : tall(parts.sum);
   const settings = left(parts.settings) < left(parts.out) ? tall(parts.settings) : 0;
-  const foot = element.classList.contains("big") ? 24 : FOOT;
+  const foot = element.classList.contains("big") ? 24 + (tall(parts.filters) && 28) : FOOT;
   lab.tall = room(parts.in, tall(parts.transport) + settings + below + tall(parts.filters) + foot);
 }
 

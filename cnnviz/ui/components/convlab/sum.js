@@ -39,14 +39,15 @@ function buildSum(lab) {
       : [titled(s.stage === "relu" ? "value" : "patch", grid("Patch", patch))];
     return make("div", { class: `row${k > 4 && !plain ? " large" : ""}` }, ...line);
   });
-  parts.pictures.classList.toggle("side", s.stage !== "conv" || k <= (channels > 1 ? 3 : 5)); // what is larger stands below
+  parts.pictures.classList.toggle("side", s.stage !== "conv" || k <= (channels > 1 ? 3 : 7)); // what is larger stands below
+  parts.pictures.classList.toggle("square", s.stage === "conv" && channels === 1 && k > (lab.element.classList.contains("big") ? 4 : 5) && k <= 7);
   parts.sum.classList.toggle("many", channels > 1);
   lab.total = make("output", { class: "total" });
   lab.lead = make("span", { class: "lead" });
-  lab.bias = s.stage === "conv" ? make("input", { class: "bias", type: "text", inputmode: "decimal", "aria-label": "Bias" }) : null;
+  lab.bias = s.stage === "conv" ? make("input", { class: "bias", type: "text", inputmode: "decimal", "aria-label": "Bias", title: "Bias" }) : null;
   parts.sum.replaceChildren(
     make("div", { class: "rows" }, ...rows),
-    make("div", { class: "result" }, lab.lead, lab.bias && make("label", {}, "bias ", lab.bias), make("span", { class: "led" }, sign("="), lab.total)));
+    make("div", { class: "result" }, lab.lead, lab.bias && lab.bias, make("span", { class: "led" }, sign("="), lab.total)));
 }
 
 const sign = (text) => make("span", { class: "sign", "aria-hidden": "true" }, text);
@@ -90,9 +91,9 @@ export function fillSum(lab) {
     });
     grids.sum.textContent = told(channel.sum);
   });
-  lab.lead.textContent =
-    s.stage === "relu" ? `max(0, ${told(n.channels[0].values[0])})` : s.stage === "pool" ? pooling(s, n.channels[0].values, told)
-    : `${n.channels.length > 1 ? CHANNELS.map((c) => `Σ${c}`).join(" + ") : "Σ products"} + bias = ${plus(n.channels.map((c) => told(c.sum)))} +`;
+  lab.lead.replaceChildren(
+    ...(s.stage === "relu" ? [`max(0, ${told(n.channels[0].values[0])})`] : s.stage === "pool" ? [pooling(s, n.channels[0].values, told)]
+    : [make("span", {}, `${n.channels.length > 1 ? CHANNELS.map((c) => `Σ${c}`).join(" + ") : "Σ products"} + bias `), `= ${plus(n.channels.map((c) => told(c.sum)))} +`]));
   if (lab.bias && lab.bias !== focus) lab.bias.value = told(n.bias);
   const colour = tint(lab)[level(n.total, s.look, lab.peak)];
   lab.total.textContent = told(n.total);

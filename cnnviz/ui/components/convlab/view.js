@@ -37,9 +37,9 @@ export const TEMPLATE = `
   </div>
   <div class="settings"></div>
   <div class="sum" role="group" aria-label="Patch times kernel, cell by cell"></div>
+  <details class="filters"></details>
 </div>
 <p class="told" role="status"></p>
-<details class="filters"></details>
 </div>`;
 
 export function request(lab) {

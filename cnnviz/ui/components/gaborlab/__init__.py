@@ -45,8 +45,10 @@ def gaborlab(
     target: tuple[str, Fit] | None = None,
     big: bool = False,
     key: str = "gaborlab",
-) -> tuple[Gabor, int, str]:
-    """The lab on pictures by name; returns the filter, the picture and the view it was left with.
+) -> tuple[Gabor, int, str, float]:
+    """The lab on pictures by name; returns the filter, the picture and the view it was left with, and the locked scale.
+
+    The scale is the response that is drawn brightest, 0 where it is the largest of the picture.
 
     Another `again` sets the filter to `begin` anew; `target` is a learned filter to be matched by hand: its name, and
     the fit that knows its plane (k, k) and where on it the wave's middle lies.
@@ -62,15 +64,17 @@ def gaborlab(
         on_view_change=lambda: None,
     )
     said = read(getattr(result, "view", None), len(pictures))
-    return said[:3] if said and said[3] == start["stamp"] else (begin, picture, view)
+    return said[:4] if said and said[4] == start["stamp"] else (begin, picture, view, 0.0)
 
 
-def read(view: Any, pictures: int) -> tuple[Gabor, int, str, str] | None:
+def read(view: Any, pictures: int) -> tuple[Gabor, int, str, float, str] | None:
     """What the browser says, if it is a state of the lab, else None."""
     try:
         gabor = Gabor(*(float(view[name]) for name in ("frequency", "theta", "sigma", "gamma", "phase")))
         shown = view["view"] if view["view"] in VIEWS else VIEWS[0]
-        return gabor, min(max(0, int(view["picture"])), pictures - 1), shown, str(view.get("stamp", ""))
+        locked = float(view.get("locked", 0))
+        at = min(max(0, int(view["picture"])), pictures - 1)
+        return gabor, at, shown, locked if 0 < locked < np.inf else 0.0, str(view.get("stamp", ""))
     except (TypeError, ValueError, KeyError, AttributeError, RequestError):
         return None
 

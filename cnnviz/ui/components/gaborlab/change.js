@@ -41,5 +41,5 @@ function respond(lab) {
 
 export function tell(lab) {
   clearTimeout(lab.timer);
-  lab.timer = setTimeout(() => lab.send("view", { ...lab.g, picture: lab.picture, view: lab.view, stamp: lab.stamp }), 250);
+  lab.timer = setTimeout(() => lab.send("view", { ...lab.g, picture: lab.picture, view: lab.view, locked: lab.parts.hold.checked ? lab.scale : 0, stamp: lab.stamp }), 250);
 }

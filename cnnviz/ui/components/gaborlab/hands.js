@@ -41,5 +41,5 @@ export function hands(lab) {
     turn(lab, change);
     tell(lab);
   });
-  parts.hold.addEventListener("change", () => turn(lab, {}));
+  parts.hold.addEventListener("change", () => (turn(lab, {}), tell(lab)));
 }

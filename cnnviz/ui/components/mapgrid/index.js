@@ -12,6 +12,7 @@ const SIZES = [34, 220];
 const GAP = 4;
 const PHOTO = 112; // px, the photo under the tiles
 const STAGE = 222; // px, the same on stage
+const LEAST = 48; // px, the smallest tile that is chosen for all channels to be in view on stage
 const FOOT = 505; // px of a window that are not the tiles': what stands above them, and the photo below
 
 export default function (args) {
@@ -140,15 +141,25 @@ function alike(grid) {
 function lay(grid) {
   const { data, scroll } = grid, twice = grid.parts.length, width = scroll.clientWidth;
   const wanted = Number(grid.size.value), ratio = data.shape[0] / data.shape[1];
-  grid.columns = Math.max(1, Math.min(data.count, Math.floor((width + GAP) / (wanted * twice + GAP))));
+  grid.columns = (data.big && whole(width, room(grid), data.count, twice, ratio))
+    || Math.max(1, Math.min(data.count, Math.floor((width + GAP) / (wanted * twice + GAP))));
   const fit = Math.floor((width - GAP * (grid.columns - 1)) / grid.columns);
   grid.wide = Math.min(fit, 320 * twice);
   grid.high = Math.max(8, Math.round((grid.wide / twice) * ratio));
-  const rows = Math.ceil(data.count / grid.columns), whole = rows * (grid.high + GAP) - GAP;
-  scroll.style.height = `${Math.min(whole, room(grid))}px`;
-  grid.space.style.height = `${Math.max(0, whole - scroll.clientHeight)}px`;
+  const all = Math.ceil(data.count / grid.columns) * (grid.high + GAP) - GAP;
+  scroll.style.height = `${Math.min(all, room(grid))}px`;
+  grid.space.style.height = `${Math.max(0, all - scroll.clientHeight)}px`;
   draw(grid);
   beside(grid);
+}
+
+/** The fewest tiles in a row with which all of them fit into width and height; 0 where they would be too small to read. */
+function whole(width, height, count, twice, ratio) {
+  for (let columns = 1; (width + GAP) / columns - GAP >= LEAST * twice; columns++) {
+    const high = Math.min(((width + GAP) / columns - GAP) / twice, 320) * ratio;
+    if (Math.ceil(count / columns) * (high + GAP) <= height) return columns;
+  }
+  return 0;
 }
 
 /** How high the tiles may stand, so that they and what belongs to them fit into the window. */

@@ -38,7 +38,9 @@ TITLES = {
 def chosen(stage: bool) -> str:
     """The experiment that is shown: a key of `TITLES`."""
     if stage:
-        return controls.pick("Experiment", "experiment", list(TITLES), "none", words=TITLES.__getitem__)
+        return controls.pick(
+            "Experiment", "experiment", list(TITLES), "none", words=(TITLES | {"none": "No experiment"}).__getitem__
+        )
     return controls.switch("Experiment", "experiment", list(TITLES), "none", words=TITLES.__getitem__)
 
 
