@@ -105,11 +105,16 @@ def one() -> None:
         found = gabor.orientations(gray, now)
         return np.stack([found.angle, found.strength])
 
+    def drawn_as_shown() -> np.ndarray:
+        """The same in colours, uint8 (S, S, 3), on the locked scale where there is one."""
+        if not directed:
+            return bank_drawn(numbers()[None, None], locked)
+        angle, strength = numbers()
+        return picture.directions(angle, strength, locked)
+
     show.take_away(
         "gabor",
-        picture=lambda: (
-            picture.directions(*numbers(), locked) if directed else bank_drawn(numbers()[None, None], locked)
-        ),
+        picture=drawn_as_shown,
         array=numbers,
         python=code.gabor_as_python(now, lines, directed, drawn),
         link=current.link("gabor", **stands),

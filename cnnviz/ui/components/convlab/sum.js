@@ -40,7 +40,7 @@ function buildSum(lab) {
     return make("div", { class: `row${k > 4 && !plain ? " large" : ""}` }, ...line);
   });
   parts.pictures.classList.toggle("side", s.stage !== "conv" || k <= (channels > 1 ? 3 : 7)); // what is larger stands below
-  parts.pictures.classList.toggle("square", s.stage === "conv" && channels === 1 && k > (lab.element.classList.contains("big") ? 4 : 5) && k <= 7);
+  parts.pictures.classList.toggle("square", s.stage === "conv" && channels === 1 && k > (lab.element.classList.contains("big") ? 3 : 5) && k <= 7);
   parts.sum.classList.toggle("many", channels > 1);
   lab.total = make("output", { class: "total" });
   lab.lead = make("span", { class: "lead" });
