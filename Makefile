@@ -6,7 +6,7 @@ STEPS := 2000
 SEED := 1 2 3
 
 .DEFAULT_GOAL := help
-.PHONY: help dev hooks test test-fast walk lint types js docs serve bench
+.PHONY: help dev hooks test test-fast journeys walk lint types js docs serve bench
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' Makefile
@@ -25,6 +25,9 @@ test:  ## every test; those that need Chromium, Node, a GPU or real weights skip
 
 test-fast:  ## without the browser and without whole training runs
 	$(PYTHON) -m pytest --ignore=tests/browser --ignore=tests/train -m "not e2e"
+
+journeys:  ## what a person does, in Chromium: every page, also those that `make test` leaves out for their time
+	$(PYTHON) -m pytest -m "long or not long" tests/journeys
 
 walk:  ## STEPS random steps over all pages from each SEED, every one held against the engine
 	$(PYTHON) -m tests.walk --steps $(STEPS) $(addprefix --seed ,$(SEED))

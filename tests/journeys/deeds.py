@@ -62,6 +62,15 @@ def toggle(key: str) -> Deed:
     return lambda page: at(page, key, "label").click()
 
 
+def against(page: Page) -> None:
+    """Turns "Evidence against" by the keyboard, in the popover that it is folded into, and shuts that."""
+    page.get_by_test_id("stMain").get_by_role("button", name="More settings").press("Enter")
+    page.locator(".st-key-against input").press("Space")
+    page.wait_for_timeout(400)  # the switch has told the page
+    page.keyboard.press("Escape")
+    page.locator(".st-key-against").wait_for(state="hidden")
+
+
 def turn(key: str, *keys: str) -> Deed:
     """Moves a slider by keys."""
 

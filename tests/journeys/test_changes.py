@@ -11,6 +11,7 @@ import pytest
 
 from tests.journeys.deeds import (
     Deed,
+    against,
     dark,
     inside,
     light,
@@ -48,6 +49,8 @@ CHANGES: dict[str, list[tuple[str, Deed]]] = {
         CLASS,
         ("another method", pick("method", 2)),
         ("another layer", pick("at", 1)),
+        ("evidence against", against),
+        ("evidence for", against),
         ("another view", inside("camcanvas", "input[type=radio][value=seen]")),
         ("another opacity", slide("camcanvas", "input[aria-label=Opacity]", 0.9)),
         ("another colour map", select("camcanvas", "select", "viridis")),
@@ -59,7 +62,10 @@ CHANGES: dict[str, list[tuple[str, Deed]]] = {
     "class_activation?proof=Down+to+the+numbers": [("another photo", photo("coffee")), CLASS],
     "class_activation?proof=Faithfulness": [("another photo", photo("coffee")), CLASS],
     "class_activation?proof=Sanity+dial": [("another photo", photo("coffee")), CLASS],
-    "class_activation?proof=Boxes": [("another photo", photo("coffee"))],
+    "class_activation?proof=Boxes": [
+        ("another photo", photo("coffee")),
+        ("another threshold", slide("camcanvas", "input[aria-label='Hide below']", 0.6)),
+    ],
     "filters?which=top+for+my+photo&many=4&auto-steps=8": [
         ("another photo", photo("coffee")),
         ("an image that begins with the photo", pick("auto-start", "photo")),
@@ -70,7 +76,7 @@ CHANGES: dict[str, list[tuple[str, Deed]]] = {
     "convolution?input=photo": [
         ("another photo", photo("coffee")),
         ("dark", dark),
-        ("another example", inside("examples", "button", 7)),
+        ("another example", inside("examples", "button:visible", 7)),
     ],
     "convolution?lab-view=Receptive+field": [
         ("another photo", photo("coffee")),
@@ -83,12 +89,16 @@ CHANGES: dict[str, list[tuple[str, Deed]]] = {
     "gabor?gabor-view=Filter+bank": [("another photo", photo("coffee"))],
     "data": [("another photo", photo("coffee")), ("dark", dark)],
 }
+# Every kind of change is among these; the other places are gone through by `make journeys`.
+ALWAYS = ("activations", "class_activation", "class_activation?proof=Boxes", "convolution?input=photo")
+ALWAYS += tuple(place for place in CHANGES if "filters" in place or "Receptive" in place)
 WHOLE = (
     "photo",
     "network",
     "image",
     "class",
     "threshold",
+    "against",
     "example",
 )  # changes of everything: held to the link at once
 
@@ -104,7 +114,9 @@ def same(shown: Seen, page: Page, other: Page, what: str) -> None:
     assert not off, f"{what}: {off[:12]}"
 
 
-@pytest.mark.parametrize("place", CHANGES)
+@pytest.mark.parametrize(
+    "place", [place if place in ALWAYS else pytest.param(place, marks=pytest.mark.long) for place in CHANGES]
+)
 def test_a_page_shows_after_each_change_what_its_link_shows_afresh(
     browser: Browser, page: Page, server: str, place: str
 ):

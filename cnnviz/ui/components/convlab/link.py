@@ -77,17 +77,19 @@ def from_link(word: str) -> dict[str, Any] | None:
 def _filter(f: Mapping[str, Any]) -> str:
     weights = np.array(f["weights"], np.float32)
     named = _TITLES.get(f["name"])
-    if named and f["bias"] == 0 and weights.shape[0] == 1 and np.array_equal(weights[0], named.weights):
-        return f"f.{named.name}"
+    if named and f["bias"] == 0 and all(np.array_equal(one, named.weights) for one in weights):
+        return f"f.{named.name}" + (f"!{len(weights)}" if len(weights) > 1 else "")
     numbers = "_".join(f"{v:.6g}" for v in [f["bias"], *weights.ravel()])
     return f"f.{weights.shape[0]}x{weights.shape[-1]}!{numbers}"
 
 
 def _read_filter(value: str) -> dict[str, Any]:
-    if value in KERNELS:
-        kernel = KERNELS[value]
-        return {"name": kernel.title, "weights": [kernel.weights.tolist()], "bias": 0.0}
     shape, _, numbers = value.partition("!")
+    if shape in KERNELS:
+        kernel, channels = KERNELS[shape], int(numbers or 1)
+        if not 0 < channels <= 3:
+            raise ValueError("a pixel has at most three channels")
+        return {"name": kernel.title, "weights": [kernel.weights.tolist()] * channels, "bias": 0.0}
     channels, k = (int(n) for n in shape.split("x"))
     bias, *weights = (float(n) for n in numbers.split("_"))
     return {"name": "Your own kernel", "weights": np.reshape(weights, (channels, k, k)).tolist(), "bias": bias}

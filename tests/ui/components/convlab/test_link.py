@@ -36,8 +36,29 @@ def test_own_kernels_and_all_settings_come_back(rng):
         assert set(word) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-~!")
 
 
+def test_a_kernel_keeps_its_name_also_where_it_is_one_for_each_colour():
+    view = convlab.begin(next(one for one in examples.EXAMPLES if one.colour))
+    (kernel,) = view["filters"]
+    view["filters"] = [{**kernel, "weights": kernel["weights"] * 3}]  # as the browser tells it
+    assert link.to_link(view).startswith("f.vertical_edge!3~")
+    again = link.from_link(link.to_link(view))
+    assert again is not None
+    assert again["filters"] == view["filters"]
+
+
 @pytest.mark.parametrize(
-    "word", ["", "f.", "f.nothing", "f.1x3!1", "x.3", "f.sobel_x~s.many", "f.1x3!" + "_".join("a" * 10)]
+    "word",
+    [
+        "",
+        "f.",
+        "f.nothing",
+        "f.sobel_x!4",
+        "f.sobel_x!many",
+        "f.1x3!1",
+        "x.3",
+        "f.sobel_x~s.many",
+        "f.1x3!" + "_".join("a" * 10),
+    ],
 )
 def test_a_word_that_describes_none_is_none(word):
     assert link.from_link(word) is None
