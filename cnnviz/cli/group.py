@@ -44,7 +44,7 @@ CROP = click.option(
     show_default=True,
     metavar="centre|0..1|pad|squash",
     callback=lambda context, _, value: parsed_crop(value),
-    help="What the network gets of a photo: the centre; a crop that far along the longer side; all of it.",
+    help="What of a photo the network gets: the centre; a crop that far along; all of it, padded or squashed.",
 )
 
 

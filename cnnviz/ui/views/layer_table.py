@@ -54,14 +54,9 @@ def counted(key: str) -> LayerTable:
 @functools.lru_cache(maxsize=32)
 def _without_weights(key: str) -> LayerTable:
     from cnnviz.inference import layers  # brings in torch, so only once somebody looks
-    from cnnviz.models.build import torchvision_net
-    from cnnviz.models.catalog import entry
-    from cnnviz.options import RequestError
+    from cnnviz.models.load import blueprint
 
-    net = entry(key)
-    if net is None:
-        raise RequestError(f"There is no network {key!r} without weights; choose another.")
-    return layers.table(torchvision_net(key), (3, net.side, net.side))
+    return layers.table(*blueprint(key))
 
 
 def table(

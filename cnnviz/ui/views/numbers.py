@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cnnviz.inference.activations import Activations
     from cnnviz.photo import Photo
     from cnnviz.runtime.engine import Engine
+    from cnnviz.signal.receptive import Field
 
 MOST = 16_000  # numbers of a map that can be pointed at one by one
 
@@ -185,11 +186,17 @@ def number(
     return place
 
 
+def receptive(engine: Engine, key: str, layer: str) -> Field | None:
+    """The receptive field of a layer; None where no formula tells."""
+    try:
+        return engine.receptive(key, layer)
+    except (RequestError, KeyError):
+        return None
+
+
 def field(engine: Engine, key: str, layer: str) -> tuple[int, int, float, bool]:
     """Size, jump, middle and wholeness of a layer's receptive field; where no formula tells, it sees everything."""
-    try:
-        found = engine.receptive(key, layer)
-    except (RequestError, KeyError):
+    if (found := receptive(engine, key, layer)) is None:
         return 1, 1, 0.0, True
     return found.size, found.jump, found.middle, found.whole
 

@@ -14,6 +14,7 @@ import streamlit as st
 from cnnviz import picture
 from cnnviz.script import PHOTO, Name, call, script
 from cnnviz.ui.session import current
+from cnnviz.ui.views import numbers
 from cnnviz.ui.views.activations.sides import file_name
 from cnnviz.ui.views.equation import decimals
 from cnnviz.ui.widgets import controls, show
@@ -164,7 +165,8 @@ def translation(engine: Engine, key: str, photo: Photo, layer: str, channel: int
         ["", "", *peaks],
         ["→", "", "→"],
     )
-    _shift_numbers(found, channel, shift, engine.receptive(key, layer).jump if _known(engine, key, layer) else 0)
+    known = numbers.receptive(engine, key, layer)
+    _shift_numbers(found, channel, shift, known.jump if known is not None else 0)
     _take(
         "shift", photo, key, [layer, f"channel-{channel}", f"{dx}-{dy}"], drawn,
         {"before": found.before.maps, "after": found.after.maps},
@@ -177,16 +179,6 @@ def translation(engine: Engine, key: str, photo: Photo, layer: str, channel: int
         ),
         {"dx": dx, "dy": dy, "border": border, "layer": layer, "channel": channel},
     )  # fmt: skip
-
-
-def _known(engine: Engine, key: str, layer: str) -> bool:
-    from cnnviz.options import RequestError
-
-    try:
-        engine.receptive(key, layer)
-    except (RequestError, KeyError):
-        return False
-    return True
 
 
 def _shift_numbers(found: Translation, channel: int, shift: Shift, jump: int) -> None:
