@@ -49,7 +49,7 @@ def home(shown: Shown, engine: Engine, photo: Photo) -> bool:
     net = shown.net
     pictures = shown.pictures()
     among(pictures, picture.fit(photo, 800), f"the photo {photo.name}", photo.name)
-    predictions(shown, engine.predict(net, photo, top=5))
+    predictions(shown, engine.predict(net, photo, top=3 if shown.presenting else 5))
     heat = engine.heatmap(net, photo)
     overlay = picture.overlay(photo, heat, picture.OPACITY, side=800, alpha="heat")
     among(pictures, np.asarray(overlay), f"the heat map of {heat.label}", heat.label)

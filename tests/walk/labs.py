@@ -177,14 +177,16 @@ def data(shown: Shown, engine: Engine, photo: Photo) -> bool:
     else:
         small = data_sets.batch(data_sets.data_set(name), "train", 3, turn, 192)[0][0]
         batch, _ = data_sets.batch(data_sets.data_set(name), str(shown.value("split")), 24, turn, 96)
-        shown.shows(picture.grid(batch[:8], 8) if len(batch) >= 8 else picture.grid(padded(batch), 8), "the batch")
+        for half in (batch[:4], batch[4:8]):
+            if len(half):
+                shown.shows(picture.grid(padded(half), 4), "the batch")
     near(values, data_sets.varied(small, wanted, int(shown.value("aug-seed"))), f"augmentation by {preset}")
     return True
 
 
 def padded(batch: np.ndarray) -> np.ndarray:
-    """A row filled up with grey tiles."""
-    return np.concatenate([batch, np.full((8 - len(batch), *batch.shape[1:]), picture.GAP, np.uint8)])
+    """Half a row filled up with grey tiles."""
+    return np.concatenate([batch, np.full((4 - len(batch), *batch.shape[1:]), picture.GAP, np.uint8)])
 
 
 def train(shown: Shown, engine: Engine, photo: Photo) -> bool:
