@@ -59,7 +59,7 @@ def test_batches_change_nothing():
 
 
 def test_a_map_of_nan_is_refused():
-    with pytest.raises(RequestError, match="diagnosis"):
+    with pytest.raises(RequestError, match="no finite values"):
         finish(faithfulness(corner, torch.ones(1, 3, 16, 16), Target(1), np.full((4, 4), np.nan), Probing()))
 
 

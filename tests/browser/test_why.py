@@ -111,8 +111,8 @@ def test_what_is_erased_is_predicted_again(page: Page):
 def test_sorting_changes_the_tiles_and_what_is_taken_away(page: Page):
     page.goto("/activations?photo=cat")
     page.locator(".maps .scroll").wait_for()
-    page.get_by_role("combobox", name="Sort by").click()
-    page.get_by_role("option", name="mean", exact=True).click()
+    page.get_by_role("combobox", name="Sort channels by").click()
+    page.get_by_role("option", name=re.compile("^mean")).click()
     page.wait_for_function("() => (" + FIND + ")('maps').dataset.drawn.startsWith('mean ')")
     page.wait_for_url(re.compile("sort=mean"))
     page.get_by_role("button", name="Copy as Python").click()
