@@ -67,18 +67,21 @@ def descent(image: np.ndarray, kernel: np.ndarray, target: np.ndarray, rate: flo
 
 
 def as_pytorch(image: np.ndarray, kernel: np.ndarray, goal: np.ndarray, rate: float, count: int) -> str:
-    """A script in which autograd computes the same: `grad`, then `kernel` and `loss` after `count` + 1 steps."""
+    """A script in which autograd computes the same: `gradient` of the last of `count` + 1 steps, and all `kernels`."""
     return script(
         f"x = torch.tensor({_literal(image)})[None, None]  # (1, 1, {image.shape[0]}, {image.shape[1]})",
         f"kernel = torch.tensor({_literal(kernel)})[None, None].requires_grad_()",
         f"target = F.conv2d(x, torch.tensor({_literal(goal)})[None, None])",
+        "kernels = [kernel.detach()[0, 0].clone()]",
         f"for step in range({count + 1}):",
         "    loss = F.mse_loss(F.conv2d(x, kernel), target)",
         "    (grad,) = torch.autograd.grad(loss, kernel)",
         "    with torch.no_grad():",
         f"        kernel -= {rate:g} * grad",
+        "    kernels.append(kernel.detach()[0, 0].clone())",
         "loss = F.mse_loss(F.conv2d(x, kernel), target)",
-        "print(grad[0, 0], kernel[0, 0], loss.item())",
+        f"gradient, kernels = grad[0, 0], torch.stack(kernels)  # (3, 3), ({count + 2}, 3, 3)",
+        "print(gradient, kernels[-1], loss.item())",
         imports=("import torch", "import torch.nn.functional as F"),
     )
 

@@ -19,8 +19,8 @@ def test_a_run_survives_leaving_reloading_and_kill_9_of_the_server_and_opens_on_
     bar = "document.querySelector('[data-testid=stMain] [data-testid=stProgress]')"
     page.goto("/data")
     open_adding(page)
-    page.get_by_label("Images per class").fill("60")
-    page.get_by_label("Images per class").press("Enter")
+    page.get_by_label("Images per class", exact=True).fill("60")
+    page.get_by_label("Images per class", exact=True).press("Enter")
     page.get_by_role("button", name="Generate").click()
     page.get_by_text("Another batch").wait_for()
 

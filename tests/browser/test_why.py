@@ -147,18 +147,6 @@ def test_the_ring_of_the_brush_goes_with_the_pointer(page: Page):
     assert page.evaluate(SUM) == bare
 
 
-def test_what_is_said_around_the_picture_grows_with_a_lecture_halls_type(page: Page):
-    parts = ".classpick label span, .classpick input, .cam .colourpick, .cam .check, .cam .say, .cam .setting"
-    sizes = "parts => parts.map(e => parseFloat(getComputedStyle(e).fontSize))"
-    opened(page, "/class_activation?photo=rocket")
-    alone = page.locator(parts).evaluate_all(sizes)
-    opened(page, "/class_activation?photo=rocket&present=true")
-    hall = page.locator(parts).evaluate_all(sizes)
-    assert len(hall) == len(alone) > 5
-    assert min(hall) >= 17
-    assert max(alone) <= 15
-
-
 def test_all_stages_are_large_enough_to_read_on_a_phone(page: Page):
     page.set_viewport_size({"width": 390, "height": 844})
     page.goto("/class_activation?photo=rocket&proof=All+stages")

@@ -124,11 +124,11 @@ def test_a_folder_of_ones_own_has_no_delete_and_says_where_it_lies(page: Page, s
 def test_a_drawn_set_is_deleted_into_the_trash_and_brought_back(page: Page, shelf: Path):
     own(shelf, "mine")
     page.goto("/data?set=mine")
-    page.get_by_label("Images per class").wait_for(state="attached")
-    if not page.get_by_label("Images per class").is_visible():
+    page.get_by_label("Images per class", exact=True).wait_for(state="attached")
+    if not page.get_by_label("Images per class", exact=True).is_visible():
         page.get_by_text("Add a data set", exact=True).click()
-    page.get_by_label("Images per class").fill("5")
-    page.get_by_label("Images per class").press("Enter")
+    page.get_by_label("Images per class", exact=True).fill("5")
+    page.get_by_label("Images per class", exact=True).press("Enter")
     at_rest(page)
     page.get_by_role("button", name="Generate").click()
     page.wait_for_url("**set=counting_1_5**")
@@ -201,8 +201,8 @@ def test_the_name_of_drawn_circles_follows_their_range_until_a_name_is_typed(pag
     name.fill("counting_2_6")
     name.press("Enter")
     at_rest(page)
-    page.get_by_label("Images per class").fill("4")
-    page.get_by_label("Images per class").press("Enter")
+    page.get_by_label("Images per class", exact=True).fill("4")
+    page.get_by_label("Images per class", exact=True).press("Enter")
     at_rest(page)
     page.get_by_role("button", name="Generate").click()
     page.get_by_text("The name counting_2_6 is for 2 to 6 circles").wait_for()

@@ -100,6 +100,13 @@ def test_a_learned_filter_is_taken_into_the_hand_and_put_into_the_net(visit, wor
     assert "by hand" not in words(at)
 
 
+def test_a_network_without_classes_has_its_filters_and_no_predictions(visit, words):
+    at = visit("gabor", model="lecture/mnist_base", **{"gabor-view": "Learned filters"})
+    assert not at.exception
+    assert "has feature maps and no classes" in words(at)
+    assert "filters replaced by Gabors" not in words(at)
+
+
 def test_a_return_to_the_page_or_the_view_finds_the_filter_as_it_was(visit):
     at = visit("gabor")
     view = {"frequency": 0.3, "theta": 60, "sigma": 2, "gamma": 1, "phase": 0, "picture": 1, "view": "response"}

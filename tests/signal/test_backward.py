@@ -59,6 +59,6 @@ def test_the_script_it_writes_gives_its_numbers():
     *_, last = backward.descent(image, KERNELS["box"].weights, backward.correlate(image, goal), 0.1, 3)
     scope: dict = {}
     exec(backward.as_pytorch(image, KERNELS["box"].weights, goal, 0.1, 3), scope)
-    np.testing.assert_allclose(scope["grad"][0, 0], last.d_kernel)
+    np.testing.assert_allclose(scope["gradient"], last.d_kernel)
     np.testing.assert_allclose(scope["kernel"].detach()[0, 0], last.after)
     assert scope["loss"].item() == pytest.approx(last.after_loss)

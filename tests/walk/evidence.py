@@ -71,7 +71,8 @@ def on_canvas(canvas: Mapping[str, Any], heat: Heatmap, photo: Photo, question: 
         raise Fault(f"the canvas is told of another photo or sign than {what} on {photo.name}")
     if not np.isclose(canvas["reach"], heat.reach, rtol=1e-3):
         raise Fault(f"colour bar: ends at {canvas['reach']}, the map of {what} at {heat.reach}")
-    if canvas["caption"] != regions.caption(heat):
+    drawn = heat.scaled(max(heat.reach, canvas["second"]["reach"])) if canvas.get("pair") else heat
+    if canvas["caption"] != regions.caption(drawn):
         raise Fault(f"caption: {canvas['caption']!r} is not of {what}")
 
 

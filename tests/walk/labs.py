@@ -128,7 +128,10 @@ def gabor(shown: Shown, engine: Engine, photo: Photo) -> bool:
         state = now(shown, "gaborlab", "gabor", lab["start"])
         filter = waves.Gabor(*(float(state[name]) for name in ("frequency", "theta", "sigma", "gamma", "phase")))
         if (values := taken(shown, "gabor")) is not None and values.ndim == 2:
-            gray = [*pictures.beside(photo, lab["side"], drawn=True).values()][min(state["picture"], 4)]
+            grays = [
+                *pictures.beside(photo, lab["side"], drawn=True).values()
+            ]  # one less where the photo is among them
+            gray = grays[min(state["picture"], len(grays) - 1)]
             near(values, waves.response(gray, filter), f"response of {filter}")
         return True
     if bank is not None:

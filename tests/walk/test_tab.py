@@ -70,6 +70,15 @@ def test_network_and_photo_are_there_again_after_presenting(visit):
     oracle.widgets_agree(tab)
 
 
+def test_what_is_a_list_on_a_stage_and_buttons_elsewhere_has_the_same_value_in_both(visit):
+    tab = visit("activations", "present=true")
+    for on in (False, True, False):
+        tab.change(actions.find(tab, "present"), bool_value=on)
+        oracle.widgets_agree(tab)
+        assert "experiment" not in tab.params
+    assert Shown(tab).value("experiment") == "No experiment"
+
+
 def test_the_link_to_copy_names_the_network_that_is_picked(visit):
     tab = visit("", "model=lecture/cats_gap")
     tab.open("gabor")

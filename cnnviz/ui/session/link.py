@@ -82,7 +82,8 @@ def called(key: str, words: str) -> None:
     """After `linked`, of a widget whose options have names: where the value is called otherwise than before, say so.
 
     The browser knows its choice by that name alone, shows it while it is told nothing else, and sends it at the next
-    change: by then it would be none of the options, and the default would be taken.
+    change: by then it would be none of the options, and the default would be taken. Another kind of widget under the
+    same key, as a list on a stage where there was a row of buttons, knows nothing of the choice until it is told.
     """
     marks, mark = this_visit().names, hash(words)  # the name itself may be of somebody's photo
     if marks.get(key, mark) != mark:

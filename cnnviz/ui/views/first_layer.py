@@ -105,6 +105,8 @@ def transplant(
     if mine:
         words += f", {len(mine)} of them by hand"
     said = show.asked("said", partial(current.engine().predict, model.key, photo, top=5))
+    if said is None:  # a network without classes
+        return grafted
     side_by_side(
         {"As learned": said, words: show.asked("grafted", partial(first_layer.answers, model, photo, first, grafted))}
     )

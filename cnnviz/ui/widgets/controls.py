@@ -51,6 +51,7 @@ def switch(
 ) -> str:
     """A few alternatives side by side, called by their `words`, linked; returns the one chosen."""
     link.linked(key, default, lambda value: value in options, str)
+    link.called(key, "")  # no name: the browser knows the place of its choice
     st.segmented_control(label, options, key=key, required=True, format_func=words, **how)
     link.note(key, default)
     chosen: str = st.session_state[key]

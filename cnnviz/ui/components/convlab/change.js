@@ -1,4 +1,5 @@
 // What follows a change: settings made legal, maps computed, a frame drawn; Python hears of it on release.
+import { afterwards } from "../shared/afterwards.js";
 import { compute, legalise, report } from "./model.js";
 import { request } from "./view.js";
 
@@ -12,8 +13,7 @@ export function rethink(lab, everything = true) {
 
 /** Tell Python, a moment after the last change. */
 export function tell(lab) {
-  clearTimeout(lab.timer);
-  lab.timer = setTimeout(() => lab.send("view", report(lab)), 250);
+  afterwards(lab.element, () => lab.send("view", report(lab)));
 }
 
 export function changed(lab, change, done = true) {

@@ -1,5 +1,6 @@
 // The receptive-field builder: stack layers, see on the photo what one unit can see, and what it does see.
 import { MOST_LAYERS, fields, legalised, profile } from "./receptive.js";
+import { afterwards } from "../shared/afterwards.js";
 import { bytes } from "../shared/bytes.js";
 import { Tile, sharp } from "../shared/canvas.js";
 import { palette } from "../shared/colour.js";
@@ -78,8 +79,7 @@ function edit(lab, change, report = true) {
   table(lab);
   later(lab);
   if (!report) return;
-  clearTimeout(lab.timer);
-  lab.timer = setTimeout(() => lab.send("layers", lab.layers), 250);
+  afterwards(lab.element, () => lab.send("layers", lab.layers));
 }
 
 function table(lab) {

@@ -1,6 +1,7 @@
 // What follows a change: the picture's answer at the next frame; Python hears of it on release.
 import { analysed, directions, gaborResponse, gaborSpectrum } from "./model.js";
 import { drawGabor } from "./view.js";
+import { afterwards } from "../shared/afterwards.js";
 import { peakOf } from "../shared/colour.js";
 
 /** Take new values, compute, and redraw at the next frame. */
@@ -40,6 +41,5 @@ function respond(lab) {
 }
 
 export function tell(lab) {
-  clearTimeout(lab.timer);
-  lab.timer = setTimeout(() => lab.send("view", { ...lab.g, picture: lab.picture, view: lab.view, locked: lab.parts.hold.checked ? lab.scale : 0, stamp: lab.stamp }), 250);
+  afterwards(lab.element, () => lab.send("view", { ...lab.g, picture: lab.picture, view: lab.view, locked: lab.parts.hold.checked ? lab.scale : 0, stamp: lab.stamp }));
 }

@@ -29,7 +29,7 @@ STYLE = Path(__file__).with_name("experiments.css")
 MAP = 240  # px, the side of a map
 LISTED = 6  # channels of the head that are listed
 TITLES = {
-    "none": "None",
+    "none": "No experiment",
     "skip": "Skip connection",
     "pooling": "Global average pooling",
     "shift": "Translation",
@@ -39,9 +39,7 @@ TITLES = {
 def chosen(stage: bool) -> str:
     """The experiment that is shown: a key of `TITLES`."""
     if stage:
-        return controls.pick(
-            "Experiment", "experiment", list(TITLES), "none", words=(TITLES | {"none": "No experiment"}).__getitem__
-        )
+        return controls.pick("Experiment", "experiment", list(TITLES), "none", words=TITLES.__getitem__)
     return controls.switch("Experiment", "experiment", list(TITLES), "none", words=TITLES.__getitem__)
 
 
