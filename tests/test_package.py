@@ -33,7 +33,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     place = tmp_path_factory.mktemp("built")
     found = {kind: build(kind, ROOT, place / kind) for kind in ("wheel", "sdist")}
     with tarfile.open(found["sdist"]) as packed:
-        packed.extractall(place / "tree", filter="data")
+        safe = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}  # from Python 3.11.4 on
+        packed.extractall(place / "tree", **safe)
     (found["tree"],) = (place / "tree").iterdir()
     return found
 

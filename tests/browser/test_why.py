@@ -115,7 +115,7 @@ def test_sorting_changes_the_tiles_and_what_is_taken_away(page: Page):
     page.get_by_role("option", name=re.compile("^mean")).click()
     page.wait_for_function("() => (" + FIND + ")('maps').dataset.drawn.startsWith('mean ')")
     page.wait_for_url(re.compile("sort=mean"))
-    page.get_by_role("button", name="Copy as Python").click()
+    page.get_by_role("button", name="Copy as Python").first.click()
     page.get_by_text("shown.order('mean')").wait_for()
 
 

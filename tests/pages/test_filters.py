@@ -333,6 +333,9 @@ def test_a_preview_ends_as_soon_as_the_whole_is_started(visit, monkeypatch):
     monkeypatch.setattr(start, "UNASKED", 20.0)
     monkeypatch.setattr(start, "SHORT", 2048)
     at = visit("filters", layer="conv4", which="list", channels="0-5", **{"auto-steps": "2048"})
+    end = time.monotonic() + 20
+    while not JOBS.running() and time.monotonic() < end:
+        time.sleep(0.05)
     (preview,) = JOBS.running()
     assert len(preview.name.channels) == 4
     next(button for button in at.button if button.label == "Start").click().run()
