@@ -14,6 +14,7 @@ from cnnviz.ui.views import backward_pass, first_layer, labs
 from cnnviz.ui.views import full_size as full_size_photo
 from cnnviz.ui.views import receptive_fields as nets
 from cnnviz.ui.widgets import controls, show
+from cnnviz.ui.widgets.file_name import file_name
 
 VIEWS = ["One layer", "Receptive field", "Backward pass", "Full-size photo"]
 SIDE = 224  # px of the photo under a stack
@@ -27,16 +28,6 @@ show.head(
 photo, lab = current.photo(), visit.this_visit().state(labs.ConvolutionLab)
 linked("lab-view", VIEWS[0], VIEWS.__contains__, str)
 view: str = st.session_state["lab-view"]
-
-
-def heading() -> None:
-    """The views of the lab, on the line that the fragment goes on with."""
-    if show.presenting():
-        controls.pick("Lab", "lab-view", VIEWS, VIEWS[0], label_visibility="collapsed", width=300)
-    else:
-        controls.switch("Lab", "lab-view", VIEWS, VIEWS[0], label_visibility="collapsed")
-    if st.session_state["lab-view"] != view:
-        st.rerun()
 
 
 def begin_named() -> None:
@@ -56,7 +47,7 @@ def layer() -> None:
     # ask
     titles = {"photo": "The photo", **{name: title for name, (title, _) in pictures.TEACHING.items()}}
     with st.container(horizontal=True, gap="small", key="lab-head"):
-        heading()
+        labs.heading("lab-view", VIEWS, view)
         name = controls.pick(
             "Image", "input", list(titles), "box", words=titles.__getitem__, label_visibility="collapsed", width=290
         )
@@ -88,7 +79,7 @@ def layer() -> None:
     with show.refusals():
         maps = made.maps(seen)
         chosen, one = now["selected"], made.applied[now["selected"]].sum(0)
-        file = labs.file_name("convolution", title, now["filters"][chosen]["name"], made.stage)
+        file = file_name("convolution", title, now["filters"][chosen]["name"], made.stage)
         with st.container(horizontal=True, gap="small"):
             if not show.presenting():
                 st.download_button(
@@ -116,7 +107,7 @@ def fields() -> None:
     """How far one unit sees: a stack to build, and the layers of the current net."""
     # ask
     with st.container(horizontal=True, key="lab-head"):
-        heading()
+        labs.heading("lab-view", VIEWS, view)
     first, _ = field.STACKS[field.FIRST]
     built = visit.this_visit().state(labs.FieldLab)
     if "fieldlab" not in st.session_state or built.begin is None:  # first sight, or back from another page
@@ -136,7 +127,7 @@ def fields() -> None:
             array=lambda: stack.seen(layers, SIDE),
             python=stack.as_python(layers),
             link=current.link("convolution", **{"lab-view": view, "stack": word}),
-            file=labs.file_name("effective-field", word, photo.name),
+            file=file_name("effective-field", word, photo.name),
         )
     if show.presenting():
         return
@@ -148,7 +139,7 @@ def fields() -> None:
 def full_size() -> None:
     """Today's layer on a photo of any size."""
     with st.container(horizontal=True, key="lab-head"):
-        heading()
+        labs.heading("lab-view", VIEWS, view)
     now = lab.last or link.from_link(st.query_params.get("lab", "")) or convlab.begin(examples.EXAMPLES[0])
     word = link.to_link(now)
     stand("lab", word, FIRST)
@@ -160,7 +151,7 @@ def full_size() -> None:
 def backward() -> None:
     """One step of gradient descent on one kernel, in numbers."""
     with st.container(horizontal=True, gap="small", key="lab-head"):
-        heading()
+        labs.heading("lab-view", VIEWS, view)
         backward_pass.settings()
     backward_pass.draw({"lab-view": view})
 

@@ -14,8 +14,9 @@ from cnnviz.ui.components.gaborlab import VIEWS, gaborbank, gaborlab
 from cnnviz.ui.session import current, visit
 from cnnviz.ui.session.link import linked, note, noted, stand
 from cnnviz.ui.views import first_layer as firstlayer
-from cnnviz.ui.views.labs import GaborLab, file_name
+from cnnviz.ui.views.labs import GaborLab, heading
 from cnnviz.ui.widgets import controls, show
+from cnnviz.ui.widgets.file_name import file_name
 
 # say
 show.head("Gabor lab", "A sine wave under a Gaussian: it responds where the image has that frequency and orientation.")
@@ -30,16 +31,6 @@ if lab.view is not None:  # a filter was chosen elsewhere: hold it
     st.session_state["gabor-view"], lab.view = lab.view, None
 linked("gabor-view", views[0], views.__contains__, str)
 view: str = st.session_state["gabor-view"]
-
-
-def heading() -> None:
-    """The views of the lab, on the line that the fragment goes on with."""
-    if show.presenting():
-        controls.pick("Lab", "gabor-view", views, views[0], label_visibility="collapsed", width=300)
-    else:
-        controls.switch("Lab", "gabor-view", views, views[0], label_visibility="collapsed")
-    if st.session_state["gabor-view"] != view:
-        st.rerun()
 
 
 def listed(word: str) -> list[float]:
@@ -63,7 +54,7 @@ def one() -> None:
     """The filter in the hand; Python hears of it on release."""
     # ask
     with st.container(horizontal=True, key="lab-head"):
-        heading()
+        heading("gabor-view", views, view)
     if "gaborlab" not in st.session_state or lab.begin is None:  # first sight, or back from another page
         word, on, shows = (st.query_params.get(name) for name in ("wave", "on", "shows"))
         wave, which, seen = lab.last
@@ -129,7 +120,7 @@ def bank() -> None:
     # ask
     asked = []
     with st.container(horizontal=True, key="lab-head"):
-        heading()
+        heading("gabor-view", views, view)
         if folded := show.presenting():  # on a stage the filters are chosen before
             fold = st.popover("Filters", icon=":material/tune:")
     for place, (label, key, offered, first) in zip([fold] * 3 if folded else st.columns(3), BANK, strict=True):
@@ -176,7 +167,7 @@ def bank_drawn(responses: np.ndarray, locked: float = 0.0) -> np.ndarray:
 @show.refusals()
 def first_layer() -> None:
     """A Gabor for every first-layer filter of the net; take one by hand, or put them all in its place."""
-    heading()
+    heading("gabor-view", views, view)
     layer = firstlayer.layer()
     if layer is None:
         return

@@ -59,8 +59,7 @@ def filters(
     model, layer, ascent = backend.model(key), layer or LOGITS, ascent or recipe(backend, key)
     if (ascent.start == "photo") != (photo is not None):
         raise RequestError("Give a photo together with start='photo', or neither.")
-    run = _run(model, layer)
-    side = ascent.size or asked_side(_field(backend, model, layer), min(model.input_size[1:]))
+    run, side = _run(model, layer), _side(backend, model, layer, ascent)
 
     def typical() -> Tensor:
         ident = (*ident_of(model), "spread", layer, side, ascent.objective)
@@ -86,8 +85,7 @@ def effort(
 ) -> Effort:
     """How many of the images that `filters` gives are still to be optimised, and about how long that takes."""
     model, layer, ascent = backend.model(key), layer or LOGITS, ascent or recipe(backend, key)
-    run = _run(model, layer)
-    side = ascent.size or asked_side(_field(backend, model, layer), min(model.input_size[1:]))
+    run, side = _run(model, layer), _side(backend, model, layer, ascent)
     memory = _Memory(backend, model, layer, side, ascent, photo)
     missing = sum(image is None for _, _, image in memory.look(channels))
     if not missing:
@@ -156,6 +154,11 @@ def filter_layers(backend: Backend, key: str) -> Mapping[str, int]:
     model, kinds = backend.model(key), {row.name: row.kind for row in backend.layers(key).layers}
     names = backend.map_layers(key)
     return backend.cache.get((*ident_of(model), "widths"), lambda: widths(model, names, kinds, backend.torch_device))
+
+
+def _side(backend: Backend, model: Model, layer: str, ascent: Ascent) -> int:
+    """The side of the images, px: what is asked for, else what a unit of the layer can see."""
+    return ascent.size or asked_side(_field(backend, model, layer), min(model.input_size[1:]))
 
 
 def _run(model: Model, layer: str) -> Callable[[Tensor], Tensor]:

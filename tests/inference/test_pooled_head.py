@@ -5,23 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-import torchvision
-from torch import Tensor, nn
 
 from cnnviz.inference.pooled_head import DIRECT, HIDDEN, LINEAR, OTHER, pooled_head
 from cnnviz.inference.tap import tap
 from cnnviz.models.lecture import LectureNet, build
+from tests.inference.untrained import built, noise
 
-
-@pytest.fixture(scope="module")
-def x() -> Tensor:
-    return torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-
-
-def built(name: str) -> nn.Module:
-    torch.manual_seed(0)
-    net: nn.Module = getattr(torchvision.models, name)(weights=None)
-    return net.eval().requires_grad_(False)
+x = pytest.fixture(scope="module")(noise)
 
 
 @pytest.mark.parametrize(("name", "layer"), [

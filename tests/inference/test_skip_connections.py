@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-import torchvision
 from torch import Tensor, nn
 
 from cnnviz.inference.skip_connections import PHOTO, skip_connection, skip_layers
 from cnnviz.inference.tap import LayerError, tap
+from tests.inference.untrained import built, noise
+
+x = pytest.fixture(scope="module")(noise)
 
 FOUND = [
     ("resnet18", "layer1.1", "layer1.1.bn2", "layer1.0", True, "ReLU"),
@@ -17,17 +19,6 @@ FOUND = [
     ("resnet50", "layer3.0", "layer3.0.bn3", "layer3.0.downsample", False, "ReLU"),
     ("mobilenet_v2", "features.3", "features.3.conv", "features.2.conv", True, ""),
 ]
-
-
-@pytest.fixture(scope="module")
-def x() -> Tensor:
-    return torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-
-
-def built(name: str) -> nn.Module:
-    torch.manual_seed(0)
-    net: nn.Module = getattr(torchvision.models, name)(weights=None)
-    return net.eval().requires_grad_(False)
 
 
 @pytest.mark.parametrize(("name", "layer", "branch", "skip", "identity", "activation"), FOUND)

@@ -35,6 +35,14 @@ def add_photos(page: Page, *files: tuple[str, bytes]) -> None:
     page.locator("section[data-testid=stSidebar] input[type=file]").first.set_input_files(payload)
 
 
+def jpeg(seed: int, side: int = 700, quality: int = 90) -> bytes:
+    """A photo like no other."""
+    file = io.BytesIO()
+    pixels = np.random.default_rng(seed).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(file, "JPEG", quality=quality)
+    return file.getvalue()
+
+
 def at_rest(page: Page, still: int = 600) -> None:
     """Waits until the page has run and nothing has changed for `still` milliseconds."""
     page.wait_for_function("() => document.querySelector('[data-test-script-state=notRunning]')", timeout=60_000)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from cnnviz.cli.serve import PUBLIC_UPLOAD
 from tests.dashboard import Dashboard
-from tests.journeys.steps import add_photos, at_rest
+from tests.journeys.steps import add_photos, at_rest, jpeg
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,19 +23,12 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
     running.end()
 
 
-def jpeg(side: int) -> bytes:
-    file = io.BytesIO()
-    pixels = np.random.default_rng(side).integers(0, 256, (side, side, 3), dtype=np.uint8)
-    Image.fromarray(pixels).save(file, "JPEG", quality=100)
-    return file.getvalue()
-
-
 def test_a_stranger_s_photos_arrive_or_one_sentence_says_why_not(page: Page):
     page.goto("/class_activation")
     page.locator(".cam canvas").wait_for()
     at_rest(page)
     sidebar = page.get_by_test_id("stSidebar")
-    add_photos(page, ("large.jpg", jpeg(1800)))
+    add_photos(page, ("large.jpg", jpeg(1800, 1800, quality=100)))
     sidebar.locator(".st-key-photo").get_by_text("large.jpg").wait_for(state="attached")
     page.get_by_role("img", name="large.jpg").or_(page.locator(".cam canvas")).first.wait_for()
     add_photos(page, ("huge.jpg", bytes((PUBLIC_UPLOAD << 20) + 1)))

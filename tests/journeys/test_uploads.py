@@ -7,24 +7,15 @@ import zipfile
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image
 
 from tests.browser.test_privacy import until
-from tests.journeys.steps import add_photos, at_rest, open_adding
+from tests.journeys.steps import add_photos, at_rest, jpeg, open_adding
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from conftest import Dashboard
     from playwright.sync_api import Page
-
-
-def jpeg(seed: int, side: int = 700) -> bytes:
-    """A photo like no other."""
-    file = io.BytesIO()
-    pixels = np.random.default_rng(seed).integers(0, 256, (side, side, 3), dtype=np.uint8)
-    Image.fromarray(pixels).save(file, "JPEG", quality=90)
-    return file.getvalue()
 
 
 def test_several_photos_added_while_a_job_runs_all_arrive(page: Page):

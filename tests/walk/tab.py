@@ -191,16 +191,7 @@ class Tab:
     def _send(self, msg: BackMsg) -> None:
         self.server.ask(lambda: self.server.runtime.handle_backmsg(self.session, msg))
 
-    def _rerun(
-        self,
-        *,
-        page: str | None = None,
-        name: str = "",
-        fragment: str = "",
-        trigger: WidgetState | None = None,
-        timer: bool = False,
-        history: bool = False,
-    ) -> None:
+    def _rerun(self, *, fragment: str = "", timer: bool = False, **how: Any) -> None:
         if fragment and not self.server.ask(lambda: self._app().has_fragment(fragment)):
             raise Fault("a control is shown whose part of the page is gone: using it does nothing")
         if not fragment:
@@ -208,7 +199,7 @@ class Tab:
         elif not timer:
             self.timers.pop(fragment, None)
         self.toasts = []
-        self._ask(page=page, name=name, fragment=fragment, trigger=trigger, timer=timer, history=history)
+        self._ask(fragment=fragment, timer=timer, **how)
         self._listen()
 
     def _ask(

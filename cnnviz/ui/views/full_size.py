@@ -15,8 +15,8 @@ from cnnviz.signal import examples, pictures, slide
 from cnnviz.signal.layer import ConvLayer
 from cnnviz.ui.components.convlab.link import layer_of
 from cnnviz.ui.session import uploads
-from cnnviz.ui.views import labs
 from cnnviz.ui.widgets import show
+from cnnviz.ui.widgets.file_name import file_name
 
 TALLEST = 520  # px of the image on the page
 
@@ -52,7 +52,7 @@ def draw(photo: Photo, now: Mapping[str, Any], link: str) -> None:
             array=lambda: filtered(one, opened())[0] * np.float32(one.scale),
             python=one.pytorch(examples.whole(large, file is not None)),
             link="" if file else link,
-            file=labs.file_name("whole", large.name, name, one.stage),
+            file=file_name("whole", large.name, name, one.stage),
         )
 
 

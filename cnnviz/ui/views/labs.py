@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+
+import streamlit as st
 
 from cnnviz.signal.gabor import FIRST, Gabor
 from cnnviz.signal.receptive import Window
@@ -13,11 +14,17 @@ from cnnviz.ui.components.convlab.field import FIRST as STACK
 from cnnviz.ui.components.convlab.field import STACKS
 from cnnviz.ui.components.gaborlab import VIEWS
 from cnnviz.ui.views.first_layer import LearnedFilter
+from cnnviz.ui.widgets import controls, show
 
 
-def file_name(*words: str) -> str:
-    """What a file about so many things is called, without its ending."""
-    return "_".join(re.sub(r"[^\w+]+", "-", word).strip("-")[:60] for word in words if word)
+def heading(key: str, views: Sequence[str], view: str) -> None:
+    """The views of a lab, on the line that its fragment goes on with; `view` is the one the page was drawn with."""
+    if show.presenting():
+        controls.pick("Lab", key, views, views[0], label_visibility="collapsed", width=300)
+    else:
+        controls.switch("Lab", key, views, views[0], label_visibility="collapsed")
+    if st.session_state[key] != view:
+        st.rerun()
 
 
 @dataclass

@@ -15,9 +15,9 @@ from cnnviz import picture
 from cnnviz.script import PHOTO, Name, call, script
 from cnnviz.ui.session import current
 from cnnviz.ui.views import numbers
-from cnnviz.ui.views.activations.sides import file_name
 from cnnviz.ui.views.equation import decimals
 from cnnviz.ui.widgets import controls, show
+from cnnviz.ui.widgets.file_name import KEYS, file_name
 
 if TYPE_CHECKING:
     from cnnviz.inference.pooled_head import PooledHead
@@ -256,7 +256,8 @@ def _take(
 
     read: dict[str, Callable[[], np.ndarray]] = {what: partial(_same, one) for what, one in arrays.items()}
     show.take_away(
-        name, picture=whole, array=read, python=lines, file=file_name(photo.name.rsplit(".", 1)[0], key, *words),
+        name, picture=whole, array=read, python=lines,
+        file=file_name(photo.name.rsplit(".", 1)[0], key, *words, keep=KEYS),
         link=current.link("activations", experiment=name, **view),
     )  # fmt: skip
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +14,7 @@ import streamlit as st
 from cnnviz.ui.session import current
 from cnnviz.ui.session.link import linked, note
 from cnnviz.ui.widgets import compare, show
+from cnnviz.ui.widgets.file_name import KEYS, file_name
 
 if TYPE_CHECKING:
     from cnnviz.inference.activations import Activations
@@ -40,7 +40,7 @@ class Side:
     @property
     def file(self) -> str:
         """What files of it are called: photo, network and layer."""
-        return file_name(self.photo.name.rsplit(".", 1)[0], self.key, self.shown.layer)
+        return file_name(self.photo.name.rsplit(".", 1)[0], self.key, self.shown.layer, keep=KEYS)
 
 
 def style() -> None:
@@ -56,15 +56,10 @@ def left_as(key: str, default: str, known: Sequence[str]) -> str:
     return value
 
 
-def file_name(*words: str) -> str:
-    """Words as the name of a file, without its ending."""
-    return "_".join(re.sub(r"[^\w.+@]+", "-", text).strip("-")[:60] for text in words if text)
-
-
 def both_file(sides: Sequence[Side], part: str = "") -> str:
     """What files of one side, or of two, are called; `part` is what of the first is shown."""
     first = sides[0].file + (f"_{part}" if part else "")
-    return "_and_".join([first, *(file_name(side.title) for side in sides[1:])])
+    return "_and_".join([first, *(file_name(side.title, keep=KEYS) for side in sides[1:])])
 
 
 def kinds(key: str, layer: str, names: tuple[str, ...]) -> dict[str, compare.Kind]:

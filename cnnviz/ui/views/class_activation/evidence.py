@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import io
 import json
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
@@ -21,6 +20,7 @@ from cnnviz.ui.components.camcanvas.look import Look, from_link, to_link, too_lo
 from cnnviz.ui.server import startup
 from cnnviz.ui.session import visit
 from cnnviz.ui.session.link import stand
+from cnnviz.ui.widgets import file_name as files
 from cnnviz.ui.widgets import show
 
 if TYPE_CHECKING:
@@ -96,8 +96,7 @@ def brightens(colours: str) -> bool:
 
 def file_name(photo: Photo, heat: Heatmap, part: str = "") -> str:
     """What a file about the map is called, without its ending: photo, question, method, and the `part` shown."""
-    words = (photo.name.rsplit(".", 1)[0], heat.subject, heat.method, part)
-    return "_".join(re.sub(r"[^\w+]+", "-", text).strip("-")[:60] for text in words if text)
+    return files.file_name(photo.name.rsplit(".", 1)[0], heat.subject, heat.method, part)
 
 
 def save(label: str, file: str, kind: str, make: Callable[[], bytes]) -> None:
