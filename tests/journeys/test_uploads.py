@@ -142,4 +142,5 @@ def test_many_photos_begins_with_those_that_were_added(page: Page):
     page.get_by_text("Many photos").first.click()
     gallery = page.locator(".photogrid button span")
     page.get_by_role("heading", name="2 of 2 photos").wait_for()
+    gallery.nth(1).wait_for()
     assert sorted(text.split()[0] for text in gallery.all_inner_texts()) == ["first.jpg", "second.jpg"]

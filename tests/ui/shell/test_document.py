@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Coroutine
 from typing import Any
+
+import pytest
 
 from cnnviz.ui.shell import document
 
 HTML = b"<html><body><div id=root></div></body></html>"
+
+
+def driven(answer: Coroutine[Any, Any, None]) -> None:
+    """Runs what waits for nothing, without an event loop: a test in a browser may have left one in this thread."""
+    with pytest.raises(StopIteration):
+        answer.send(None)
 
 
 def answered(path: str, kind: bytes, body: bytes, accept: bytes = b"text/html,*/*") -> tuple[dict[bytes, bytes], bytes]:
@@ -26,7 +34,7 @@ def answered(path: str, kind: bytes, body: bytes, accept: bytes = b"text/html,*/
 
     headers = [(b"accept", accept), (b"accept-encoding", b"gzip"), (b"if-none-match", b"old")]
     scope = {"type": "http", "method": "GET", "path": path, "headers": headers}
-    asyncio.run(document.Styled(app)(scope, None, send))  # type: ignore[arg-type]
+    driven(document.Styled(app)(scope, None, send))  # type: ignore[arg-type]
     return dict(told[0]["headers"]), b"".join(message["body"] for message in told[1:])
 
 
