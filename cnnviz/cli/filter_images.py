@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from cnnviz import picture, settings
+from cnnviz.cli.group import cropped
 from cnnviz.feature_vis import sheet
 from cnnviz.feature_vis.maximize import FilterImage
 from cnnviz.feature_vis.prepare import LOGITS
@@ -19,8 +20,10 @@ from cnnviz.inference.device import resolve
 from cnnviz.inference.tap import tap
 from cnnviz.models.weights import Progress
 from cnnviz.options import RequestError
-from cnnviz.photo import Photo
+from cnnviz.photo import Crop, Photo
 from cnnviz.runtime.engine import Engine
+
+USUAL = "0-15"  # channels of a layer, where none are asked for
 
 
 def grow(
@@ -30,8 +33,9 @@ def grow(
     tell: Callable[[str], object],
     *,
     layer: str,
-    channels: str,
+    channels: str | None,
     photo: Path | None,
+    photo_crop: Crop,
     recipe: str,
     device: str,
     devices: int,
@@ -44,29 +48,31 @@ def grow(
     """
     if out.is_file():
         raise RequestError(f"{out.name} is a file; name a folder for the images.")
+    if photo is None and photo_crop != "centre":
+        raise RequestError("--crop is what the network gets of --photo; name one, or use --random-crop for the steps.")
     rank, world, device = _place(devices) if devices > 1 else (0, 1, device)
     engine = Engine(device=device, cache_dir=settings.cache(), weights=weights)
     engine.model(key, progress)
     given = {name: value for name, value in knobs.items() if value is not None}
     ascent = replace(engine.recipe(key, recipe), **given)
-    opened = None if photo is None else Photo.open(photo)
+    opened = None if photo is None else Photo.open(photo).with_crop(photo_crop)
     start = opened if ascent.start == "photo" else None
     widths = engine.filter_layers(key)
     for name in [*widths][rank::world] if layer == "all" else (layer,):
         count = widths[name] if name in widths else _width(engine, key, name)
-        wanted: Iterable[int] = range(count)
-        if layer != "all":
-            wanted = sheet.channels(channels, count, ascent.seed, _answers(engine, key, name, opened))
-        events = engine.filters(key, None if name == LOGITS else name, wanted, ascent, start)
         try:
+            wanted: Iterable[int] = range(count)
+            if channels is not None or layer != "all":
+                wanted = sheet.channels(channels or USUAL, count, ascent.seed, _answers(engine, key, name, opened))
+            events = engine.filters(key, None if name == LOGITS else name, wanted, ascent, start)
             images = [event.image for event in events if event.image is not None]
-        except AscentError as error:
+        except (AscentError, sheet.ChannelsError) as error:
             if layer != "all":
                 raise
             tell(f"{name}: left out. {error}")
             continue
         write(images, out)
-        tell(f"{name}: {len(images)} filters of {len(images[0].picture)} px, in {out}")
+        tell(f"{name}: {len(images)} filters of {len(images[0].picture)} px{cropped(photo_crop)}, in {out}")
 
 
 def write(images: list[FilterImage], out: Path) -> None:

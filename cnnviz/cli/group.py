@@ -13,7 +13,7 @@ import click
 
 from cnnviz import __version__, settings
 from cnnviz.cli.output import progress
-from cnnviz.photo import Photo, parsed_crop
+from cnnviz.photo import Crop, Photo, parsed_crop
 
 if TYPE_CHECKING:
     from cnnviz.runtime.engine import Engine
@@ -38,13 +38,17 @@ MODEL = click.option("--model", "key", required=True, metavar="KEY", help="A key
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 NPY = click.option("--npy", is_flag=True, help="Also write the array, float32, beside the image.")
 PHOTO = click.Path(path_type=Path)
-CROP = click.option(
-    "--crop",
-    default="centre",
-    show_default=True,
-    metavar="centre|0..1|pad|squash",
-    callback=lambda context, _, value: parsed_crop(value),
-    help="What of a photo the network gets: the centre; a crop that far along; all of it, padded or squashed.",
+CROP, PHOTO_CROP = (  # the second for a command that has another crop among its knobs
+    click.option(
+        "--crop",
+        name,
+        default="centre",
+        show_default=True,
+        metavar="centre|0..1|pad|squash",
+        callback=lambda context, _, value: parsed_crop(value),
+        help="What of a photo the network gets: the centre; a crop that far along; all of it, padded or squashed.",
+    )
+    for name in ("crop", "photo_crop")
 )
 
 
@@ -74,6 +78,11 @@ def look_for(photos: Sequence[Path]) -> None:
 def shown(path: Path) -> str:
     """A path that can be printed whatever bytes its name has."""
     return click.format_filename(path)
+
+
+def cropped(crop: Crop) -> str:
+    """The words for a crop, where it is another than the network's own."""
+    return "" if crop == "centre" else f", crop {crop}"
 
 
 def _keep(context: click.Context, name: str, value: Path | str | None) -> None:

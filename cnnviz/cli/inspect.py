@@ -5,14 +5,21 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from cnnviz.cli.group import CROP, DEVICE, JSON, MODEL, PHOTO, command, engine_for, look_for, shown, weights_of
+from cnnviz.cli.group import CROP, DEVICE, JSON, MODEL, PHOTO, command, cropped, engine_for, look_for, shown, weights_of
 from cnnviz.cli.output import count, document, progress, table
 from cnnviz.models import catalog
 from cnnviz.photo import Crop, Photo
 from cnnviz.probability import percent
+from cnnviz.train import confusion
+
+if TYPE_CHECKING:
+    from cnnviz.runtime.evaluate import Evaluation
+
+WIDEST = 20  # classes of a confusion matrix that is printed whole
 
 
 @command
@@ -75,7 +82,7 @@ def predict(context: click.Context, photos: Sequence[Path], key: str, top: int, 
             [
                 {
                     "photo": str(path),
-                    **({"crop": crop} if crop != "centre" else {}),
+                    **_crop(crop),
                     "predictions": [{name: getattr(one, name) for name in kept} for one in answer],
                 }
                 for path, answer in zip(photos, answers, strict=True)
@@ -90,23 +97,41 @@ def predict(context: click.Context, photos: Sequence[Path], key: str, top: int, 
 @command
 @click.argument("data", type=click.Path(path_type=Path))
 @MODEL
+@CROP
 @JSON
 @DEVICE
 @click.pass_context
-def evaluate(context: click.Context, data: Path, key: str, as_json: bool) -> None:
+def evaluate(context: click.Context, data: Path, key: str, crop: Crop, as_json: bool) -> None:
     """Evaluate a network on a folder of photos with one subfolder per class (or on its val/)."""
     from cnnviz.runtime import evaluate as evaluation
 
     evaluation.class_folders(data)
-    found = evaluation.evaluate(engine_for(context, key), key, data, progress(f"{key} predicts", "photos", 1))
+    told = progress(f"{key} predicts", "photos", 1)
+    found = evaluation.evaluate(engine_for(context, key), key, data, told, crop)
     if found.skipped:
         click.echo(f"cnnviz: skipped {len(found.skipped)} unreadable files: {', '.join(found.skipped[:5])}", err=True)
     if as_json:
         listed = dataclasses.asdict(found)
         listed.pop("skipped")
-        return document(listed)
-    click.echo(f"{key}: {found.accuracy:.2%} of {found.images} photos correct, loss {found.loss:.4f}")
+        return document(listed | _crop(crop))
+    right = f"{found.accuracy:.2%} of {found.images} photos correct"
+    click.echo(f"{key}: {right}, loss {found.loss:.4f}{cropped(crop)}")
+    if len(found.classes) > WIDEST:
+        return _confused(found)
     head = ("true, predicted", *found.classes)
     table(
         head, [(name, *map(str, row)) for name, row in zip(found.classes, found.confusion, strict=True)], range(1, 999)
     )
+
+
+def _confused(found: Evaluation) -> None:
+    """Prints the pairs confused most, of a matrix too wide to be read."""
+    click.echo(f"{len(found.classes)} classes; the pairs confused most (--json prints the whole matrix):")
+    pairs = confusion.pairs(found.confusion, WIDEST)
+    lines = [(found.classes[true], found.classes[predicted], count(photos)) for true, predicted, photos in pairs]
+    table(("true", "predicted", "photos"), lines, right=(2,))
+
+
+def _crop(crop: Crop) -> dict[str, Crop]:
+    """A crop for a JSON document, where it is another than the network's own."""
+    return {} if crop == "centre" else {"crop": crop}

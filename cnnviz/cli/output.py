@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
@@ -55,17 +56,17 @@ def progress(what: str, unit: str, per: int) -> Callable[[int, int], None] | Non
 
 
 def knob_options(
-    kind: type[Options], *, defaults: bool = False, units: bool = True
+    kind: type[Options], *, defaults: bool = False, units: bool = True, flags: Mapping[str, str] = MappingProxyType({})
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """A decorator that gives a command one option for each field of `kind`, in their order.
 
     An option that is not given is None; with `defaults` it is the field's default, which the help shows. Without
-    `units` the help leaves out what a number counts.
+    `units` the help leaves out what a number counts. `flags` calls options otherwise than their fields.
     """
 
     def add(function: Callable[..., Any]) -> Callable[..., Any]:
         for k in reversed(knobs(kind)):
-            name = k.name.replace("_", "-")
+            name = flags.get(k.name, k.name).replace("_", "-")
             flag = f"--{name}/--no-{name}" if k.kind is bool else f"--{name}"
             unit = f", {k.unit}" if units and k.unit else ""
             function = click.option(

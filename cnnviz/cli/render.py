@@ -14,7 +14,9 @@ from cnnviz.cli.group import (
     MODEL,
     NPY,
     PHOTO,
+    PHOTO_CROP,
     command,
+    cropped,
     device_of,
     engine_for,
     look_for,
@@ -75,7 +77,7 @@ def heatmap(
         heat = engine.heatmap(key, photo, wanted, layer, method, given, versus=versus)
         drawn = picture.overlay(photo, heat, picture.OPACITY if alpha == "heat" else 0.5, alpha=alpha)
         write(target, drawn, heat.values if npy else None)
-        click.echo(f"{shown(path)}: {heat.label}, {heat.method} at {heat.layer}{_told(crop)}, in {shown(target)}")
+        click.echo(f"{shown(path)}: {heat.label}, {heat.method} at {heat.layer}{cropped(crop)}, in {shown(target)}")
 
 
 @command
@@ -96,24 +98,22 @@ def activations(context: click.Context, photo: Path, key: str, layer: str, crop:
 
     write(target, picture.mosaic(found.maps), found.maps if npy else None)
     click.echo(
-        f"{shown(photo)}: {' x '.join(map(str, found.maps.shape))} at {found.layer}{_told(crop)}, in {shown(target)}"
+        f"{shown(photo)}: {' x '.join(map(str, found.maps.shape))} at {found.layer}{cropped(crop)}, in {shown(target)}"
     )
-
-
-def _told(crop: Crop) -> str:
-    """The words for a crop, where it is another than the network's own."""
-    return "" if crop == "centre" else f", crop {crop}"
 
 
 @command
 @MODEL
 @click.option("--layer", required=True, metavar="NAME|all|logits", help="A layer; all of them; or the classes.")
-@click.option("--channels", default="0-15", show_default=True, metavar="0-63|top:9|random:6", help="Which channels.")
+@click.option(
+    "--channels", metavar="0-63|top:9|random:6", help="Which channels; without it 0-15, and of all layers all."
+)
 @click.option("--photo", type=PHOTO, help="The photo of top:N, or of --start photo.")
+@PHOTO_CROP
 @click.option("--recipe", default="auto", show_default=True, help="auto, lecture, post, or the name of a family.")
 @click.option("--devices", default=1, show_default=True, type=click.IntRange(1), help="Share all layers among devices.")
 @click.option("--out", required=True, type=PHOTO, help="A folder, for one PNG a filter and a contact sheet a layer.")
-@knob_options(Ascent, units=False)
+@knob_options(Ascent, units=False, flags={"crop": "random-crop"})  # --crop is what a photo takes
 @DEVICE
 @click.pass_context
 def filters(context: click.Context, /, key: str, **given: Any) -> None:

@@ -17,6 +17,10 @@ PLAIN = ("ReLU", "Pool", "Dropout", "Norm", "Hardswish", "SiLU", "Sigmoid", "Ide
 NUMBER = r"\d{1,18}"
 
 
+class ChannelsError(RequestError):
+    """A layer that does not have the channels asked for."""
+
+
 def channels(wanted: str, count: int, seed: int = 0, top: Callable[[], Sequence[int]] | None = None) -> tuple[int, ...]:
     """The channels that "0-63", "3,7,20-25", "random:6" or "top:9" stand for, of a layer that has `count`.
 
@@ -38,7 +42,7 @@ def channels(wanted: str, count: int, seed: int = 0, top: Callable[[], Sequence[
             raise RequestError(f"{wanted[:40]!r} names no channels; write for example 0-15, 3,7,20, random:6 or top:9.")
         first, last = int(match[1]), int(match[2] or match[1])
         if first > last or last >= count:
-            raise RequestError(f"{part} does not fit: the layer has channels 0 to {count - 1}.")
+            raise ChannelsError(f"{part} does not fit: the layer has channels 0 to {count - 1}.")
         chosen.update(dict.fromkeys(range(first, last + 1)))
     return tuple(chosen)
 

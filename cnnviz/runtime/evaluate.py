@@ -15,7 +15,7 @@ from cnnviz.data.folder import SPLITS, SUFFIXES, order
 from cnnviz.inference.predict import label, plain, probabilities, target
 from cnnviz.models.load import Model
 from cnnviz.options import RequestError
-from cnnviz.photo import Photo, PhotoError
+from cnnviz.photo import Crop, Photo, PhotoError, parsed_crop
 from cnnviz.runtime.backend import Backend
 
 BATCH = 32
@@ -44,12 +44,18 @@ class Evaluation:
 
 
 def evaluate(
-    backend: Backend, key: str, folder: Path, progress: Callable[[int, int], None] | None = None
+    backend: Backend,
+    key: str,
+    folder: Path,
+    progress: Callable[[int, int], None] | None = None,
+    crop: Crop = "centre",
 ) -> Evaluation:
     """A network evaluated on all photos of a folder (or of its val/); unreadable photos are skipped and named.
 
-    `progress` is called with (photos so far, photos in all). Raises `EvaluationError`.
+    `progress` is called with (photos so far, photos in all); `crop` is what the network gets of each (see
+    `photo.Photo.with_crop`). Raises `EvaluationError`, and `PhotoError` for a crop that is none.
     """
+    parsed_crop(crop)  # before the first photo is opened
     found = class_folders(folder)
     model = backend.model(key)
     if not model.labels:
@@ -62,7 +68,7 @@ def evaluate(
     loss, skipped = 0.0, list[str]()
     with ThreadPoolExecutor() as pool:  # decoding photos takes as long as the net
         for start in range(0, len(photos), BATCH):
-            for chances, true in _judged(model, photos[start : start + BATCH], skipped, pool):
+            for chances, true in _judged(model, photos[start : start + BATCH], crop, skipped, pool):
                 pairs.append((true, int(chances.argmax())))
                 loss -= float(np.log(max(float(chances[true]), 1e-12)))
             if progress:
@@ -128,11 +134,11 @@ def _forms(name: str) -> set[str]:
 
 
 def _judged(
-    model: Model, photos: Sequence[tuple[Path, int]], skipped: list[str], pool: ThreadPoolExecutor
+    model: Model, photos: Sequence[tuple[Path, int]], crop: Crop, skipped: list[str], pool: ThreadPoolExecutor
 ) -> Iterator[tuple[np.ndarray, int]]:
     """Probabilities (K,) and true class of each readable photo, all from one pass."""
     inputs, truth = [], []
-    for (path, true), x in zip(photos, pool.map(lambda photo: _input(model, photo[0]), photos), strict=True):
+    for (path, true), x in zip(photos, pool.map(lambda photo: _input(model, photo[0], crop), photos), strict=True):
         if x is None:
             skipped.append(path.name)
         else:
@@ -145,10 +151,10 @@ def _judged(
         yield from zip(chances, truth, strict=True)
 
 
-def _input(model: Model, path: Path) -> torch.Tensor | None:
+def _input(model: Model, path: Path, crop: Crop) -> torch.Tensor | None:
     """What the net takes of a photo (1, C, H, W); None where it cannot be read."""
     try:
-        return model.preprocess.tensor(model.preprocess.see(Photo.open(path)))
+        return model.preprocess.tensor(model.preprocess.see(Photo.open(path).with_crop(crop)))
     except PhotoError:
         return None
 

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from cnnviz.cli import inspect
 from cnnviz.inference.predict import Prediction
@@ -98,6 +99,34 @@ def test_evaluate_agrees_with_predict(document, data):
         best = document("predict", data / "train" / name / "0.png", "--model", KEY)[0]["predictions"][0]
         right += best["label"] == wanted
     assert table["accuracy"] == right / 2
+
+
+@pytest.mark.parametrize("crop", ["centre", "0.1", "pad", "squash"])
+def test_evaluate_takes_the_crop_that_predict_takes(document, told, tmp_path, rng, crop):
+    for name in ("cat", "dog"):
+        (tmp_path / name).mkdir()
+        for i in range(2):
+            wide = rng.integers(0, 256, (40, 200, 3), dtype=np.uint8)
+            Image.fromarray(wide).save(tmp_path / name / f"{i}.png")
+    photos = sorted(tmp_path.rglob("*.png"))
+    losses = []
+    for photo, one in zip(photos, document("predict", *photos, "--model", KEY, "--crop", crop), strict=True):
+        (chance,) = (p["probability"] for p in one["predictions"] if p["label"] == photo.parent.name)
+        losses.append(-np.log(chance))
+    found = document("evaluate", tmp_path, "--model", KEY, "--crop", crop)
+    assert found["loss"] == pytest.approx(np.mean(losses), abs=1e-6)
+    assert found.get("crop", "centre") == (float(crop) if crop == "0.1" else crop)
+    assert (f", crop {crop}" in told("evaluate", tmp_path, "--model", KEY, "--crop", crop)[1]) == (crop != "centre")
+
+
+def test_a_matrix_too_wide_to_be_read_is_printed_as_the_pairs_confused_most(told, document, data, monkeypatch):
+    monkeypatch.setattr(inspect, "WIDEST", 1)
+    counts = document("evaluate", data, "--model", KEY)["confusion"]
+    lines = told("evaluate", data, "--model", KEY)[1].splitlines()
+    assert lines[1].startswith("2 classes; the pairs confused most")
+    wrong = {("cat", "dog", str(counts[0][1])), ("dog", "cat", str(counts[1][0]))}
+    assert {tuple(line.split()) for line in lines[3:]} <= {pair for pair in wrong if pair[2] != "0"}
+    assert len(lines) == 4
 
 
 def test_evaluate_skips_what_is_no_photo_and_says_so(told, data):

@@ -6,21 +6,11 @@ from typing import Any
 
 import streamlit as st
 
+from cnnviz.train.confusion import f1, pairs
 from cnnviz.ui.widgets import show
 
 CORNER = "true ↓ predicted →"
 PAIRS = 5  # most confused ones that are listed
-
-
-def f1(recall: float, precision: float) -> float:
-    """The harmonic mean of recall and precision; 0 where both are."""
-    return 2 * recall * precision / (recall + precision) if recall + precision else 0.0
-
-
-def pairs(counts: list[list[int]], most: int = PAIRS) -> list[tuple[int, int, int]]:
-    """The pairs of classes confused most: (true, predicted, images), the most first."""
-    wrong = [(t, p, n) for t, row in enumerate(counts) for p, n in enumerate(row) if t != p and n]
-    return sorted(wrong, key=lambda pair: (-pair[2], pair[:2]))[:most]
 
 
 def shaded(classes: list[str], counts: list[list[int]]) -> Any:
@@ -66,7 +56,7 @@ def report(classes: list[str], found: dict[str, Any]) -> None:
         },
     )  # fmt: skip
     totals = [sum(row) for row in found["confusion"]]
-    if wrong := pairs(found["confusion"]):
+    if wrong := pairs(found["confusion"], PAIRS):
         show.section("Most confused")
         st.dataframe(
             [
