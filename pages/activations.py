@@ -16,8 +16,9 @@ from cnnviz.ui.components.mosaic import mosaic
 from cnnviz.ui.session import current
 from cnnviz.ui.session.link import linked, linked_of, note
 from cnnviz.ui.views import numbers
-from cnnviz.ui.views.activations import experiments, layer_grid, sides
+from cnnviz.ui.views.activations import layer_grid, sides
 from cnnviz.ui.views.activations.close_up import close_up
+from cnnviz.ui.views.activations.experiments import choice
 from cnnviz.ui.views.class_activation import evidence
 from cnnviz.ui.widgets import compare, controls, crop, show
 
@@ -60,7 +61,7 @@ def layer_of_maps() -> None:
         layer = controls.pick("Layer", "layer", names, stages[0], words=words)
         if stage:
             scope, other = sides.left_as("scale", "channel", list(sides.SCOPES)), None
-            which = experiments.chosen(stage)
+            which = choice.chosen(stage)
         else:
             scope = controls.switch(
                 "Colour scale shared by", "scale", list(sides.SCOPES), "channel", words=sides.SCOPES.__getitem__
@@ -92,8 +93,9 @@ def layer_of_maps() -> None:
         both.append(replace(second, channel=second_channel(second, first, channel)))
     unit = numbers.unit(of, first.shown.maps.shape)
     controls.linked_tick("over")
-    if stage and which != "none":
-        return experiments.experiment(which, engine, key, photo, layer, channel)
+    if stage and which != choice.NONE:
+        choice.experiment(which, engine, key, photo, layer, channel)
+        return None
     with strip:
         through_the_network(staged, layer)
     take = st.container(key="maps-take")
@@ -113,10 +115,12 @@ def layer_of_maps() -> None:
     if stage:
         layer_grid.sorted_as_before(both)
         return None
-    with take:
-        layer_grid.ordered(both, scope, most, asked, compare.in_link(other))
-    numbers.came_about(engine, key, photo, layer, channel, place)
-    return experiments.experiment(experiments.chosen(stage), engine, key, photo, layer, channel)
+    with st.container(key="maps-below"):
+        numbers.came_about(engine, key, photo, layer, channel, place)
+        experiment = choice.experiment(choice.chosen(stage), engine, key, photo, layer, channel)
+    with take:  # filled last, for its link says which experiment is shown
+        layer_grid.ordered(both, scope, most, asked, compare.in_link(other) | experiment)
+    return None
 
 
 def second_channel(second: sides.Side, first: sides.Side, channel: int) -> int:

@@ -22,6 +22,7 @@ class Family(NamedTuple):
     arguments   what torchvision's constructor has to be told
     auxiliary   how the tensors of its training-time heads begin, which no answer needs
     alike       how the names of people's own files begin that take its preset too
+    skips       whether its blocks add their input to their output
     """
 
     prefix: str
@@ -34,6 +35,7 @@ class Family(NamedTuple):
     arguments: Mapping[str, bool] = {}
     auxiliary: tuple[str, ...] = ()
     alike: str = ""
+    skips: bool = False
 
 
 def family(name: str) -> Family | None:
@@ -61,7 +63,9 @@ def marked(tensors: Mapping[str, object]) -> tuple[str, ...]:
 
 
 _INCEPTION = {"aux_logits": False, "init_weights": True, "transform_input": True}
-_RESNET = Family("resnet", "layer1.0.conv1.weight", "fc", {"": ("layer4",)}, "avgpool", recipe="resnet", alike="resne")
+_RESNET = Family(
+    "resnet", "layer1.0.conv1.weight", "fc", {"": ("layer4",)}, "avgpool", recipe="resnet", alike="resne", skips=True
+)
 FAMILIES: tuple[Family, ...] = (
     _RESNET,
     _RESNET._replace(prefix="resnext"),
@@ -80,11 +84,12 @@ FAMILIES: tuple[Family, ...] = (
     ),
     Family(
         "regnet", "trunk_output.block1.block1-0.f.a.0.weight", "fc", {"": ("trunk_output.block4",)}, "avgpool",
+        skips=True,
     ),
     Family("shufflenet", "stage2.0.branch2.0.weight", "fc", {"": ("stage4", "conv5")}),
     Family(
         "mnasnet", "layers.8.0.layers.0.weight", "classifier",
-        {"": ("layers.12", "layers.13", "layers.14", "layers.15")}, recipe="mobilenet",
+        {"": ("layers.12", "layers.13", "layers.14", "layers.15")}, recipe="mobilenet", skips=True,
     ),
     Family(
         "squeezenet", "features.3.squeeze.weight", "classifier.head",
@@ -96,21 +101,21 @@ FAMILIES: tuple[Family, ...] = (
     ),
     Family(
         "convnext", "features.1.0.layer_scale", "classifier.head", {"": ("features.6", "features.7")},
-        classifier=("norm", "flatten", "head"),
+        classifier=("norm", "flatten", "head"), skips=True,
     ),
     Family(
         "mobilenet_v2", "features.0.0.weight", "classifier", {"": ("features.17", "features.18")}, recipe="mobilenet",
-        alike="mobilenet",
+        alike="mobilenet", skips=True,
     ),
     Family(
         "mobilenet_v3", "features.0.0.weight", "classifier",
         {"mobilenet_v3_large": ("features.15", "features.16"), "mobilenet_v3_small": ("features.11", "features.12")},
-        "avgpool", recipe="mobilenet",
+        "avgpool", recipe="mobilenet", skips=True,
     ),
     Family(
         "efficientnet", "features.0.0.weight", "classifier",
         {"efficientnet_v2_s": ("features.6", "features.7"), "": ("features.7", "features.8")},
-        "avgpool", recipe="mobilenet",
+        "avgpool", recipe="mobilenet", skips=True,
     ),
     Family(
         "alexnet", "features.0.weight", "classifier", {"": ("features.6", "features.8", "features.10")}, "avgpool",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from torch import nn
 
+from cnnviz.inference.skip_connections import skip_layers
 from cnnviz.models import build, catalog, families
 
 
@@ -28,6 +29,7 @@ def test_a_row_says_what_torchvisions_net_is_made_of(prefix):
     assert row.marker in tensors
     assert prefix in families.marked(dict(net.state_dict()))
     assert set(families.last_block(name)) <= set(modules)
+    assert row.skips == bool(skip_layers(net.eval()))
     convolutions = [part for part, kind in modules.items() if isinstance(kind, nn.Conv2d)]
     if not row.classifier:
         assert row.head in modules

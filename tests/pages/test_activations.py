@@ -15,7 +15,8 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 
 from cnnviz import picture
 from cnnviz.inference.skip_connections import SkipConnection
-from cnnviz.inference.translation import Shift
+from cnnviz.inference.translation import MEAN, Shift
+from cnnviz.models import catalog
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo, samples
 from cnnviz.ui.components.mapgrid import BUDGET, SORTS, reduced
@@ -363,10 +364,6 @@ def test_the_first_layers_input_channels_are_red_green_and_blue(visit, words):
     assert "<em>red</em>" not in deeper
 
 
-def test_a_network_without_skip_connections_says_so_in_a_sentence(visit, words):
-    assert "This network has no skip connections" in words(visit("activations", experiment="skip"))
-
-
 def test_the_branch_plus_the_skip_connection_is_the_sum_of_a_residual_network(visit, engine, words, monkeypatch):
     found = SkipConnection(
         "block", "block.conv", "pool", True, "ReLU", *(np.full((8, 4, 4), value, np.float32) for value in (2, -3, -1))
@@ -437,6 +434,42 @@ def test_a_shifted_photo_is_told_in_numbers_and_its_python_gives_them(visit, eng
     (lines,) = [code.value for code in at.code if "translation" in code.value and "import" in code.value]
     exec(lines, {})
     assert str(found.cosine) in capsys.readouterr().out
-    (link,) = [code.value for code in at.code if code.value.startswith("http") and "dx=16" in code.value]
+    *_, link = [code.value for code in at.code if code.value.startswith("http") and "dx=16" in code.value]
     again = visit("activations", **{k: v[0] for k, v in parse_qs(urlsplit(link).query).items()})
     assert f"<dd>{found.cosine:.6f}</dd>" in words(again)
+
+
+SHOWN = [
+    {"experiment": "shift", "dx": "16", "dy": "-8", "border": MEAN},
+    {"experiment": "pooling", "head-class": "0"},
+    {"experiment": "skip"},
+]
+
+
+@pytest.mark.parametrize("shown", SHOWN, ids=lambda shown: shown["experiment"])
+def test_the_link_of_the_grid_holds_the_experiment_that_is_shown(visit, engine, monkeypatch, shown):
+    """A class is named where it is not the most likely one, which a link need not say."""
+    if "head-class" in shown:
+        shown = {**shown, "head-class": str(engine.predict(NET, Photo.sample("cat"))[-1].index)}
+    given = {}
+    monkeypatch.setattr(show, "take_away", lambda name, **what: given.setdefault(name, what))
+    at = visit("activations", layer="relu2", sort="max", **shown)
+    assert not at.exception
+    copied = {k: v[0] for k, v in parse_qs(urlsplit(given["activations"]["link"]).query).items()}
+    assert {name: copied.get(name) for name in shown} == shown
+    again = visit("activations", **copied)
+    assert {name: str(again.session_state[name]) for name in shown} == shown
+    assert not again.warning
+
+
+def test_a_network_without_skip_connections_shows_what_one_is_and_opens_another_on_the_same_photo(visit, words):
+    at = visit("activations", experiment="skip", photo="coffee", present="true")
+    assert not at.exception
+    text = words(at)
+    assert "y = F(x) + x" in text
+    assert "This network has no skip connections" in text
+    assert "mean of its channels" in text or "x: the photo" in text
+    links = [link.proto for link in at.get("page_link")]
+    there = next(parse_qs(link.query_string) for link in links if "experiment=skip" in link.query_string)
+    assert there["photo"] == ["coffee"]
+    assert there["model"][0] in {row.key for row in catalog.rows()}

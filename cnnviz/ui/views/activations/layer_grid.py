@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -75,7 +75,7 @@ def sorted_as_before(sides: list[Side]) -> None:
 
 @st.fragment
 @show.refusals()
-def ordered(sides: list[Side], scope: str, most: float, asked: bool, more: dict[str, str]) -> None:
+def ordered(sides: list[Side], scope: str, most: float, asked: bool, more: Mapping[str, object]) -> None:
     """The order of the tiles, and the tiles in that order to take away: alone, as nothing else changes with it."""
     one, two = st.columns([1, 2.6], vertical_alignment="bottom")
     with one:

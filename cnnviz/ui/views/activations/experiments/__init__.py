@@ -1,0 +1,1 @@
+"""Experiments of the lectures on the network and the photo at hand."""
