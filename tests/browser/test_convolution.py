@@ -381,16 +381,70 @@ def test_the_film_of_the_window_downloads_as_a_gif(page: Page):
     assert waiting.value.path().read_bytes()[:6] == b"GIF89a"
 
 
-def test_on_a_stage_the_whole_arithmetic_of_every_kernel_is_in_view(page: Page):
-    page.set_viewport_size({"width": 1280, "height": 720})
-    found = lab(page, "/convolution?input=box&lab=f.gaussian~p.2&present=true")
-    edit = found.locator(".rare")
-    for side in "3457":
-        edit.click()
-        found.locator("select[aria-label='Kernel size']").select_option(side)
-        assert page.evaluate("() => document.querySelector('[data-testid=stMain]').scrollWidth") <= 1280
-        edit.click()
+def in_view(page: Page, found: Locator) -> None:
+    """Holds both images, patch, kernel, products and sum to the window, and the images to a size that can be seen."""
+    wide, high = page.viewport_size["width"], page.viewport_size["height"]
+    for part in (
+        "canvas.in",
+        "canvas.out",
+        "[aria-label=Patch]",
+        "[aria-label=Kernel]",
+        "[aria-label=Products]",
+        ".total",
+    ):
+        for one in found.locator(part).all():
+            box = one.bounding_box()
+            assert box is not None, f"{part} is hidden"
+            assert box["x"] >= 0, part
+            assert box["y"] >= 0, part
+            assert box["x"] + box["width"] <= wide + 1, part
+            assert box["y"] + box["height"] <= high + 1, part
+    assert found.locator("canvas.in").bounding_box()["height"] >= 180
+    assert page.evaluate("() => document.querySelector('[data-testid=stMain]').scrollWidth") <= wide
+
+
+def own(channels: int, side: int) -> str:
+    """A kernel of one's own in a link: numbers with two digits behind the point."""
+    return f"f.{channels}x{side}!0_{'_'.join(str((i * 37 % 399 - 199) / 100) for i in range(channels * side * side))}"
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_images_and_the_whole_arithmetic_of_every_kernel_are_in_view(page: Page, channels):
+    """On a desk, and on two projectors with the settings shut and open."""
+    for side in (3, 5, 7):
+        word = f"{own(channels, side)}~c.{int(channels == 3)}~o.300"
+        page.set_viewport_size({"width": 1400, "height": 900})
+        found = lab(page, f"/convolution?input=street&lab={word}")
         settled(found)
-        total, numbers = found.locator(".total").bounding_box(), found.locator(".sum").bounding_box()
-        assert total["y"] + total["height"] < numbers["y"] + numbers["height"] <= 720, side
-        assert found.locator("canvas.in").bounding_box()["height"] >= 220
+        in_view(page, found)
+        found = lab(page, f"/convolution?input=street&lab={word}&present=true")
+        for width, height in ((1920, 1080), (1280, 720)):
+            page.set_viewport_size({"width": width, "height": height})
+            for _ in range(2):
+                settled(found)
+                page.wait_for_timeout(300)
+                in_view(page, found)
+                found.locator(".rare").click()
+
+
+def test_the_arithmetic_of_a_large_rgb_kernel_shows_the_channel_that_is_chosen(page: Page):
+    found = lab(page, f"/convolution?input=street&lab={own(3, 5)}~c.1~o.300")
+    planes = pictures.planes(pictures.TEACHING["street"][1]())[1:].astype(np.float32)
+    numbers = [(i * 37 % 399 - 199) / 100 for i in range(75)]
+    truth = patch_at(planes, np.array(numbers, np.float32).reshape(3, 5, 5), *divmod(300, 28), Sliding(), 0.0)
+    sums = found.locator(".channels output").all_inner_texts()
+    assert all(near(shown, true) for shown, true in zip(sums, truth.sums, strict=True))
+    for channel, name in enumerate("RGB"):
+        found.locator(".channels label").nth(channel).click()
+        settled(found)
+        assert found.locator(".sum .row .title").first.inner_text() == f"{name} patch"
+        typed = found.locator("input.weight").evaluate_all("cells => cells.map((c) => c.value)")
+        assert all(near(shown, true) for shown, true in zip(typed, numbers[25 * channel :], strict=False))
+        patch = found.locator("[aria-label=Patch] .cell").all_inner_texts()
+        assert all(near(shown, true) for shown, true in zip(patch, truth.values[channel].ravel(), strict=True))
+    found.locator("input.weight").first.fill("9")  # of blue: the others stay
+    found.locator(".channels label").first.click()
+    settled(found)
+    assert near(found.locator("input.weight").first.input_value(), numbers[0])
+    assert found.locator(".channels output").first.inner_text() == sums[0]
+    assert found.locator(".channels output").last.inner_text() != sums[2]

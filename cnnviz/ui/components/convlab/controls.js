@@ -90,7 +90,8 @@ function formula(lab) {
   const { s, input, parts } = lab, k = sizeOf(lab), text = parts.settings.querySelector(".formula");
   const map = lab.maps[s.selected];
   const side = (n) => `⌊(${n} + 2·${s.padding} − ${s.dilation}·(${k} − 1) − 1) / ${s.stride}⌋ + 1`;
-  const named = (size, { width, height }) => width === height ? [`Output size = ${size(width)} = ${lab.out.width}`]
+  const word = lab.element.classList.contains("big") ? "Output" : "Output size"; // for a hall, one line
+  const named = (size, { width, height }) => width === height ? [`${word} = ${size(width)} = ${lab.out.width}`]
     : [`Output width = ${size(width)} = ${lab.out.width}`, `Output height = ${size(height)} = ${lab.out.height}`];
   text.title = s.stage === "pool" ? "⌊(input − kernel) / stride⌋ + 1" : "⌊(input + 2·padding − dilation·(kernel − 1) − 1) / stride⌋ + 1";
   const lines = s.stage === "pool"

@@ -25,10 +25,16 @@ export function wire(lab) {
   parts.rare.addEventListener("click", () => {
     parts.extra.hidden = !parts.extra.hidden;
     parts.rare.setAttribute("aria-expanded", String(!parts.extra.hidden));
+    parts.rare.textContent = !parts.extra.hidden && lab.element.classList.contains("big") ? "Close" : "Display and edit";
     lab.refit = true;
     request(lab);
   });
   parts.filters.addEventListener("toggle", () => ((lab.refit = true), request(lab)));
+  parts.sum.addEventListener("change", ({ target }) => {
+    if (target.name !== "channel") return;
+    lab.channel = Number(target.value);
+    request(lab);
+  });
   parts.named.addEventListener("change", () => lab.choose(parts.named.value));
   const canvases = [parts.in, parts.out];
   const follow = (canvas, event) => {

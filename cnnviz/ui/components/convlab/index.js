@@ -25,7 +25,7 @@ function build(root) {
   element.innerHTML = TEMPLATE; // a constant
   root.append(element);
   const parts = Object.fromEntries([...element.querySelectorAll("[class]")].map((e) => [e.classList[e.classList.length - 1], e]));
-  const lab = { element, parts, tiles: { in: new Tile(), out: new Tile() }, draws: 0, speed: 40, tall: 300, show: showControls };
+  const lab = { element, parts, tiles: { in: new Tile(), out: new Tile() }, draws: 0, speed: 40, tall: 300, channel: 0, show: showControls };
   const redraw = () => lab.out && ((lab.refit = true), request(lab)), size = watched(element, redraw);
   document.fonts.addEventListener("loadingdone", redraw); // another font, other widths of numbers
   lab.watch = { disconnect: () => {
@@ -41,6 +41,7 @@ function update(lab, data) {
   lab.luts = { activation: palette(data.luts.activation), weight: palette(data.luts.weight) };
   lab.presets = data.presets;
   lab.element.classList.toggle("big", Boolean(data.big));
+  (data.big ? lab.parts.settings : lab.parts.pictures).before(lab.parts.extra); // on a stage the arithmetic keeps its height
   const fresh = lab.stamp !== data.start.stamp;
   if (lab.input?.stamp !== data.stamp) {
     const all = bytes(data.pixels), n = data.width * data.height;

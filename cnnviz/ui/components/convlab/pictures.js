@@ -87,9 +87,9 @@ function frame(context, x, y, side, colour) {
 export function fit(lab) {
   const { element, parts } = lab, left = (part) => part.getBoundingClientRect().left, tall = (part) => part.offsetHeight;
   const below = left(parts.sum) > left(parts.out) + 8 ? 0 : tall(parts.sum);
-  const settings = left(parts.settings) < left(parts.out) ? tall(parts.settings) : 0;
-  const foot = element.classList.contains("big") ? 24 + (tall(parts.filters) && 28) : FOOT;
-  lab.tall = room(parts.in, tall(parts.transport) + settings + below + tall(parts.filters) + foot);
+  const extra = parts.pictures.contains(parts.extra) ? tall(parts.extra) : 0, big = element.classList.contains("big");
+  const foot = big ? 24 + (tall(parts.filters) && 28) + (extra && 16) : FOOT;
+  lab.tall = room(parts.in, tall(parts.transport) + extra + tall(parts.settings) + below + tall(parts.filters) + foot, big ? 180 : 220);
 }
 
 /** One size of pixel for both pictures where they fit, so that a smaller map looks smaller. */

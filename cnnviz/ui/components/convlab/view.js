@@ -2,6 +2,7 @@
 import { scaleOf, walk } from "./model.js";
 import { drawInput, drawOutput, fit, measure } from "./pictures.js";
 import { fillSum } from "./sum.js";
+import { make } from "../shared/element.js";
 import { shown } from "../shared/number.js";
 
 export const TEMPLATE = `
@@ -65,7 +66,8 @@ function paint(lab) {
     ? `${lab.input.name}, ${lab.input.width} × ${lab.input.height}${s.padding ? `, padded ${w.width} × ${w.height}` : ""}`
     : `${s.stage === "relu" ? "Convolution" : "After ReLU"}, ${w.width} × ${w.height}`;
   const [low, high] = [lab.out.map.reduce((a, b) => Math.min(a, b), Infinity), lab.out.map.reduce((a, b) => Math.max(a, b), -Infinity)];
-  parts["out-name"].textContent = `Output, ${lab.out.width} × ${lab.out.height}, from ${shown(low * scaleOf(lab))} to ${shown(high * scaleOf(lab))}`;
+  parts["out-name"].replaceChildren(
+    make("span", {}, `Output, ${lab.out.width} × ${lab.out.height}`), make("span", {}, `, from ${shown(low * scaleOf(lab))} to ${shown(high * scaleOf(lab))}`));
   const here = `row ${row}, column ${column}`;
   parts.scrub.setAttribute("aria-valuetext", here);
   parts.in.setAttribute("aria-label", `${parts["in-name"].textContent}. Window for output ${here}. Arrow keys move it, Space plays, Enter pins.`);
