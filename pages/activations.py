@@ -88,9 +88,9 @@ def layer_of_maps() -> None:
     linked("tiles", TILE, SIZES.__contains__, int)
     note("tiles", TILE)
     channel = st.session_state["channel"]
-    both = [replace(first, channel=channel)]
+    both = [replace(first, chosen=channel)]
     if second is not None:
-        both.append(replace(second, channel=second_channel(second, first, channel)))
+        both.append(replace(second, chosen=second_channel(second, first, channel)))
     unit = numbers.unit(of, first.shown.maps.shape)
     controls.linked_tick("over")
     if stage and which != choice.NONE:

@@ -35,6 +35,9 @@ SEEN = {
     "ui/views/activations/experiments/translation": "pages/test_activations.py",
     "ui/views/activations/layer_grid": "pages/test_activations.py",
     "ui/views/activations/sides": "pages/test_activations.py",
+    "ui/views/class_activation/answer": "pages/test_class_activation.py",
+    "ui/views/class_activation/overlay": "pages/test_class_activation.py",
+    "ui/views/class_activation/question": "pages/test_class_activation.py",
     "ui/views/class_activation/beside": "pages/test_class_activation.py",
     "ui/views/class_activation/export": "pages/test_class_activation.py",
     "ui/views/backward_pass": "pages/test_convolution.py",
@@ -67,6 +70,7 @@ SEEN = {
     "ui/widgets/background": "pages/test_background.py",
     "ui/widgets/forgetting": "journeys/test_uploads.py",
     "ui/widgets/network": "pages/test_shell.py",
+    "ui/widgets/take_away": "pages/test_activations.py",
     "ui/widgets/show": "pages/test_activations.py",
 }
 # Tests of no single module: what holds for all of them, or for the repository.

@@ -21,6 +21,7 @@ from cnnviz.options import RequestError
 from cnnviz.photo import Photo, samples
 from cnnviz.ui.components.mapgrid import BUDGET, SORTS, reduced
 from cnnviz.ui.widgets import show
+from cnnviz.ui.widgets.take_away import encoded
 
 NET = "lecture/cats_gap"
 
@@ -167,7 +168,7 @@ def test_the_python_that_is_copied_draws_the_picture_that_is_downloaded(visit, e
     assert not visit("activations", layer="relu2", sort=sort, channel="5", photo="coffee").exception
     monkeypatch.chdir(tmp_path)
     exec(given["python"], {})
-    drawn = np.asarray(Image.open(io.BytesIO(show._png(given["picture"]()))))
+    drawn = np.asarray(Image.open(io.BytesIO(encoded(given["picture"]()))))
     assert np.array_equal(np.asarray(Image.open(tmp_path / "maps.png")), drawn)
     maps = engine.activations(NET, Photo.sample("coffee"), "relu2")
     order = maps.order(sort, 5)
@@ -335,7 +336,7 @@ def test_two_of_anything_stand_side_by_side_on_one_scale(visit, engine, beside, 
         assert told["reach"] == other["reach"] == pytest.approx(limit)
     monkeypatch.chdir(tmp_path)
     exec(given["activations"]["python"], {})
-    drawn = np.asarray(Image.open(io.BytesIO(show._png(given["activations"]["picture"]()))))
+    drawn = np.asarray(Image.open(io.BytesIO(encoded(given["activations"]["picture"]()))))
     assert np.array_equal(np.asarray(Image.open(tmp_path / "maps.png")), drawn)
     for name, ending in (("activations", ""), ("channel", "_channel-5")):
         assert given[name]["file"].startswith(f"cat_lecture-cats_gap_relu2{ending}_and_")

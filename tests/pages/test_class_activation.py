@@ -20,6 +20,7 @@ from cnnviz.probability import percent
 from cnnviz.ui.components.camcanvas.look import Look, to_link
 from cnnviz.ui.views.class_activation import beside, evidence
 from cnnviz.ui.widgets import show
+from cnnviz.ui.widgets.take_away import encoded
 
 NET = "lecture/cats_gap"
 
@@ -288,7 +289,7 @@ def test_the_python_that_is_copied_draws_the_picture_that_is_downloaded(visit, l
     assert not visit("class_activation", look=look, **link).exception
     monkeypatch.chdir(tmp_path)
     exec(given["python"], {})
-    drawn = np.asarray(Image.open(io.BytesIO(show._png(given["picture"]()))))
+    drawn = np.asarray(Image.open(io.BytesIO(encoded(given["picture"]()))))
     assert np.array_equal(np.asarray(Image.open(tmp_path / "heat.png")), drawn)
     assert ("boxes=True" in given["python"]) == (",01," in look or ",11," in look)
 
@@ -559,16 +560,12 @@ def test_a_contrast_goes_along_to_another_network_and_never_to_a_method_without_
         assert data["second"]["caption"].startswith("Heat map of dog: ")
 
 
-def test_a_second_network_of_the_same_classes_is_asked_for_the_class_and_not_for_its_namesake():
-    engine = SimpleNamespace(model=lambda key: SimpleNamespace(title=key, labels=LABELS[key]))
-    LABELS = {"one": ("crane", "dog", "crane"), "two": ("crane", "dog", "crane"), "three": ("dog", "crane"), "bare": ()}
-    same = partial(beside._same_class, engine)
-    assert [same("one", "two", i) for i in (0, 2, None)] == [0, 2, None]
-    assert [same("one", "three", i) for i in (0, 1, 2)] == [1, 0, 1]
-    assert same("bare", "bare", 7) == 7
-    for first, second in (("one", "bare"), ("bare", "one")):
-        with pytest.raises(RequestError, match="has no class"):
-            same(first, second, 1)
+def test_a_second_network_is_asked_at_its_default_layer_or_at_one_as_far_along():
+    layers = {"one": ("a", "features.12", "top"), "two": tuple(f"features.{i}" for i in range(31))}
+    default = {"one": "features.12", "two": "features.29"}
+    engine = SimpleNamespace(map_layers=layers.__getitem__, default_layer=default.__getitem__)
+    same = partial(beside._same_layer, engine, "one", "two")
+    assert [same("features.12"), same("a"), same("top")] == ["features.29", "features.0", "features.30"]
 
 
 def test_a_second_network_without_the_class_says_so_and_the_first_stays(visit, words):

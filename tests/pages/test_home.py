@@ -8,6 +8,7 @@ from PIL import Image
 
 from cnnviz.photo import Photo
 from cnnviz.ui.widgets import show
+from cnnviz.ui.widgets.take_away import encoded
 
 NET = "lecture/cats_gap"
 
@@ -136,7 +137,7 @@ def test_the_python_that_is_copied_draws_the_picture_that_is_downloaded(visit, t
     visit(photo=photo)
     monkeypatch.chdir(tmp_path)
     exec(given["python"], {})
-    drawn = np.asarray(Image.open(io.BytesIO(show._png(given["picture"]()))))
+    drawn = np.asarray(Image.open(io.BytesIO(encoded(given["picture"]()))))
     assert np.array_equal(np.asarray(Image.open(tmp_path / "heat.png")), drawn)
 
 

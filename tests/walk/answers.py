@@ -16,7 +16,7 @@ from cnnviz.runtime.engine import Engine
 from cnnviz.ui.components.mapgrid import BUDGET, reduced
 from cnnviz.ui.server import startup
 from cnnviz.ui.views.activations import sides
-from cnnviz.ui.widgets import show
+from cnnviz.ui.widgets import compare, show
 from cnnviz.ui.widgets.predictions import percent
 from tests.walk import photos
 from tests.walk.shown import Shown, among, at, distance, numbers, own_photo
@@ -82,7 +82,7 @@ def second(shown: Shown, engine: Engine, first: Side) -> Side | None:
         return Side(first.net, first.photo, str(value))
     net = next(row.key for row in startup.rows() if row.title == value)
     there = engine.map_layers(net)
-    return Side(net, first.photo, sides.counterpart(first.layer, engine.map_layers(first.net), there))
+    return Side(net, first.photo, compare.same_layer(first.layer, engine.map_layers(first.net), there))
 
 
 def activations(shown: Shown, engine: Engine, photo: Photo) -> bool:

@@ -74,6 +74,11 @@ def crop() -> Crop:
     return way if way in CROPS else "centre"
 
 
+def presenting() -> bool:
+    """Whether the view is for a lecture hall: big type, no sidebar, no prose."""
+    return bool(st.session_state.get("present", False))
+
+
 def choose(photo: Photo) -> None:
     """Make a photo the current one: a sample, or one that this visit brought to whichever page."""
     mine, photo = photos.photo_store(STORES[0]), photo.with_crop("centre")  # the crop is the visit's, not the photo's

@@ -1,4 +1,4 @@
-"""Two of anything side by side: what differs between them and its second value, asked the same on every page.
+"""Two of anything side by side: what differs between them, its second value, and what it has of the first's.
 
 found = compare.ask({"layer": compare.Kind("Layer", others), "photo": compare.photos()})
 second = engine.activations(compare.network(found, key), compare.photo(found), found.of("layer", layer))
@@ -9,16 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import streamlit as st
 
+from cnnviz.options import RequestError
 from cnnviz.photo import Photo, samples
 from cnnviz.ui.server import startup
 from cnnviz.ui.session import current, link
 from cnnviz.ui.session.photos import own_photos
 from cnnviz.ui.widgets import controls
 
+if TYPE_CHECKING:
+    from cnnviz.models.load import Model
+    from cnnviz.runtime.engine import Engine
+
+Shown = TypeVar("Shown")
+Chosen = TypeVar("Chosen")
 PHOTO, NETWORK, SNAPSHOT = "photo", "network", "snapshot"  # kinds that every page has
 AT_HAND = ("bundled", "run", "on disk", "untrained")  # networks that need no download
 
@@ -43,6 +50,18 @@ class Second:
     def of(self, what: str, first: Any) -> Any:
         """The second's value of a kind: its own where that differs, else the first's."""
         return self.value if self.what == what else first
+
+
+@dataclass(frozen=True)
+class Side(Generic[Shown, Chosen]):
+    """One of two: its network and photo, what is shown of them, what is chosen in it, its title beside the other."""
+
+    key: str
+    model: Model
+    photo: Photo
+    shown: Shown
+    chosen: Chosen
+    title: str = ""
 
 
 def ask(kinds: Mapping[str, Kind]) -> Second | None:
@@ -100,6 +119,25 @@ def snapshots(key: str) -> Kind:
 def network(found: Second | None, key: str) -> str:
     """The second's network: the present one, unless networks or snapshots differ."""
     return key if found is None or found.what not in (NETWORK, SNAPSHOT) else str(found.value)
+
+
+def same_layer(layer: str, names: Sequence[str], others: Sequence[str]) -> str:
+    """The layer of another network, which has the `others`: of the same name, or as far along."""
+    if layer in others:
+        return layer
+    share = names.index(layer) / max(1, len(names) - 1)
+    return others[round(share * (len(others) - 1))]
+
+
+def same_class(engine: Engine, first: str, key: str, index: int | None) -> int | None:
+    """The class of another network that is called as a class of the first; `RequestError` where none is."""
+    mine, labels = engine.model(first).labels, engine.model(key).labels
+    if index is None or mine == labels:  # where two classes share a name, the number tells them apart
+        return index
+    if index >= len(mine) or mine[index] not in labels:
+        name = mine[index] if index < len(mine) else index
+        raise RequestError(f"{engine.model(key).title} has no class {name!r}; compare another network.")
+    return labels.index(mine[index])
 
 
 def _step(which: str) -> str:

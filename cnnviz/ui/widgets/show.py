@@ -10,9 +10,7 @@ show.take_away("gabor", picture=lambda: pixels, array=lambda: response, python=l
 
 from __future__ import annotations
 
-import functools
 import html
-import io
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Literal
@@ -23,10 +21,8 @@ from streamlit.runtime.scriptrunner import StopException
 
 from cnnviz import picture
 from cnnviz.probability import percent as percent
-from cnnviz.script import opened
-from cnnviz.ui.components.copier import copier
 from cnnviz.ui.server import startup
-from cnnviz.ui.session import current
+from cnnviz.ui.session.current import presenting as presenting
 from cnnviz.ui.widgets import background
 from cnnviz.ui.widgets.feedback import ITSELF as ITSELF
 from cnnviz.ui.widgets.feedback import asked as asked
@@ -39,6 +35,9 @@ from cnnviz.ui.widgets.feedback import say as say
 from cnnviz.ui.widgets.network import net as net
 from cnnviz.ui.widgets.network import required_net as required_net
 from cnnviz.ui.widgets.predictions import bars as bars
+from cnnviz.ui.widgets.take_away import copied as copied
+from cnnviz.ui.widgets.take_away import opening as opening
+from cnnviz.ui.widgets.take_away import take_away as take_away
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -76,11 +75,6 @@ def waiting(place: DeltaGenerator, title: str, height: int) -> DeltaGenerator:
 def titled(model: Model) -> str:
     """The net's title; of one that has learned nothing, that its answers mean nothing."""
     return f"{model.title}, untrained: a guess" if model.key.startswith("lecture/") else model.title
-
-
-def presenting() -> bool:
-    """Whether the view is for a lecture hall: big type, no sidebar, no prose."""
-    return bool(st.session_state.get("present", False))
 
 
 def progress(doing: str) -> Callable[[float], None]:
@@ -181,71 +175,3 @@ def scale(low: float, high: float, colour_map: str, label: str) -> None:
         f'<span>{low:.3g}</span><i style="background:linear-gradient(90deg,{stops})"></i>'
         f"<span>{high:.3g}</span></figure>"
     )
-
-
-def take_away(
-    name: str,
-    *,
-    picture: Callable[[], np.ndarray | Image.Image | Photo] | None = None,
-    array: Callable[[], np.ndarray] | Mapping[str, Callable[[], np.ndarray]] | None = None,
-    python: str = "",
-    link: str = "",
-    file: str = "",
-    of: str = "",
-) -> None:
-    """A row to leave with: the picture as PNG, its numbers as .npy, the lines of Python and the link that show it.
-
-    `picture` and `array` (or several by what they are) are asked only when somebody downloads; the row belongs in the
-    fragment that made them. Files are called `file`, or `name`. Where the picture is a part of what is shown, its
-    button says `of` what.
-    """
-    if presenting():
-        return
-    with st.container(horizontal=True, key=f"take-{name}", gap="small"):
-        if picture is not None:
-            draw, label = picture, f"PNG of {of}" if of else "PNG"
-            st.download_button(
-                label, lambda: _png(draw()), f"{file or name}.png", "image/png", key=f"png-{name}",
-                icon=":material/download:", on_click="ignore", help="Download this image",
-            )  # fmt: skip
-        arrays = array if isinstance(array, Mapping) else {"": array} if array is not None else {}
-        for what, read in arrays.items():
-            tail = f"-{what.replace(' ', '-')}" if what else ""
-            st.download_button(
-                f"NPY, {what}" if what else "NPY", functools.partial(_npy_of, read), f"{file or name}{tail}.npy",
-                "application/octet-stream", key=f"npy-{name}{tail}", icon=":material/download:", on_click="ignore",
-                help=f"Download the array, {what or 'for numpy'}",
-            )  # fmt: skip
-        if python:
-            with st.popover("Copy as Python", icon=":material/code:"):
-                copied(f"copy-python-{name}", python, language="python")
-        if link:
-            with st.popover("Copy link", icon=":material/link:"):
-                copied(f"copy-link-{name}", link, wrap_lines=True)
-                if current.photo().personal:
-                    say("Your own photo is never part of a link; whoever opens it sees the first sample.")
-
-
-def copied(key: str, text: str, language: str | None = None, wrap_lines: bool = False) -> None:
-    """What a popover that says "Copy" holds: the text goes to the clipboard at the click that opens it."""
-    copier(key, text)
-    st.code(text, language=language, wrap_lines=wrap_lines)
-
-
-def opening(photo: Photo) -> str:
-    """The line of Python that opens a photo as this visit has it."""
-    return f"photo = cnnviz.{opened(photo)}"
-
-
-def _png(shown: np.ndarray | Image.Image | Photo) -> bytes:
-    return picture.encode(shown, "png")
-
-
-def _npy(values: np.ndarray) -> bytes:
-    file = io.BytesIO()
-    np.save(file, values, allow_pickle=False)
-    return file.getvalue()
-
-
-def _npy_of(read: Callable[[], np.ndarray]) -> bytes:
-    return _npy(read())

@@ -1,7 +1,13 @@
 """Side by side: what differs and its second value, in widgets and in the link."""
 
+from functools import partial
+from types import SimpleNamespace
+
 import pytest
 from streamlit.testing.v1 import AppTest
+
+from cnnviz.options import RequestError
+from cnnviz.ui.widgets import compare
 
 
 def page():
@@ -69,3 +75,22 @@ def test_a_second_photo_is_any_but_the_present_one(at):
     present, other = at.markdown[1].value.split()
     assert present != other
     assert present not in at.selectbox("second").options
+
+
+def test_a_second_network_of_the_same_classes_is_asked_for_the_class_and_not_for_its_namesake():
+    engine = SimpleNamespace(model=lambda key: SimpleNamespace(title=key, labels=LABELS[key]))
+    LABELS = {"one": ("crane", "dog", "crane"), "two": ("crane", "dog", "crane"), "three": ("dog", "crane"), "bare": ()}
+    same = partial(compare.same_class, engine)
+    assert [same("one", "two", i) for i in (0, 2, None)] == [0, 2, None]
+    assert [same("one", "three", i) for i in (0, 1, 2)] == [1, 0, 1]
+    assert same("bare", "bare", 7) == 7
+    for first, second in (("one", "bare"), ("bare", "one")):
+        with pytest.raises(RequestError, match="has no class"):
+            same(first, second, 1)
+
+
+def test_the_layer_of_a_second_network_has_the_same_name_or_lies_as_far_along():
+    assert compare.same_layer("conv2", ("conv1", "conv2"), ("x", "conv2", "y")) == "conv2"
+    others = ("a", "b", "c", "d", "e")
+    assert [compare.same_layer(one, ("p", "q", "r"), others) for one in "pqr"] == ["a", "c", "e"]
+    assert compare.same_layer("only", ("only",), others) == "a"

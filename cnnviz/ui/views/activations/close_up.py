@@ -21,10 +21,10 @@ Wanted = tuple[int | None, tuple[int, int] | None]
 
 def close_up(sides: list[Side], scope: str, most: float, unit: Wanted, asked: bool) -> tuple[int, int]:
     """The chosen channel of each side on one scale, its numbers; the row and column that are chosen in the first."""
-    first, channel = sides[0], sides[0].channel
+    first, channel = sides[0], sides[0].chosen
     values = first.shown.maps[channel]
-    channels = [side.channel for side in sides]
-    maps = [side.shown.maps[side.channel] for side in sides]
+    channels = [side.chosen for side in sides]
+    maps = [side.shown.maps[side.chosen] for side in sides]
     limit = _limit(sides, maps, scope, most)
     if show.presenting():
         return _on_stage(first, values, limit, unit)
@@ -56,11 +56,11 @@ def _on_stage(first: Side, values: np.ndarray, limit: float, unit: Wanted) -> tu
     """The map as large as the stage allows, and its numbers and the receptive field beside it."""
     one, two = st.columns([1.5, 1])
     with one:
-        place = numbers.number(f"number-{first.shown.layer}", first.channel, values, limit, unit)
+        place = numbers.number(f"number-{first.shown.layer}", first.chosen, values, limit, unit)
     with two:
-        show.section(f"Channel {first.channel}", "")
-        _facts(first, first.channel, "")
-        _photo(first, first.channel, values, limit, place)
+        show.section(f"Channel {first.chosen}", "")
+        _facts(first, first.chosen, "")
+        _photo(first, first.chosen, values, limit, place)
     return place
 
 

@@ -27,7 +27,7 @@ def grids(sides: list[Side], scope: str, most: float) -> None:
     def draw(key: str, of: Sequence[Side], scope: str, limit: float) -> None:
         mapgrid(
             key, [side.shown for side in of], [side.photo for side in of], [side.model for side in of],
-            visit.this_visit().pictures, chosen=of[0].channel, scope=scope, reach=limit,
+            visit.this_visit().pictures, chosen=of[0].chosen, scope=scope, reach=limit,
             field=numbers.field(engine, of[0].key, of[0].shown.layer), big=show.presenting(),
             tiles=st.session_state["tiles"], on_choose=choose if key == "maps" else choose_second,
             on_size=lambda size: st.session_state.update(tiles=size),
@@ -89,11 +89,11 @@ def ordered(sides: list[Side], scope: str, most: float, asked: bool, more: Mappi
         "layer": shown.layer,
         "sort": sort,
         "scale": scope,
-        "channel": sides[0].channel,
+        "channel": sides[0].chosen,
         "tiles": st.session_state["tiles"],
     }
     view |= {"unit": noted("unit") or "", "over": bool(noted("over")), **more}
-    view |= {} if alike(sides) else {"channel2": sides[1].channel}
+    view |= {} if alike(sides) else {"channel2": sides[1].chosen}
     with two:
         show.take_away(
             "activations", picture=lambda: tiles(sides, sort, scope, most), python=python(sides, sort, scope, most),
@@ -106,10 +106,10 @@ def tiles(sides: list[Side], sort: str, scope: str, most: float) -> np.ndarray:
     """The tiles as they stand in the grid, uint8 (H, W, 3)."""
     if alike(sides):
         both = np.concatenate([side.shown.maps for side in sides], axis=2)  # (C, H, W) -> (C, H, 2 W)
-        return picture.mosaic(both[sides[0].shown.order(sort, sides[0].channel)], **_laid(sides, scope, most))
+        return picture.mosaic(both[sides[0].shown.order(sort, sides[0].chosen)], **_laid(sides, scope, most))
     drawn = [
         picture.mosaic(
-            side.shown.maps[side.shown.order(sort, side.channel)], **_laid([side], "all layers", _both(sides))
+            side.shown.maps[side.shown.order(sort, side.chosen)], **_laid([side], "all layers", _both(sides))
         )
         for side in sides
     ]
@@ -129,7 +129,7 @@ def python(sides: list[Side], sort: str, scope: str, most: float) -> str:
         names.append(name)
 
     def sorted_by(name: str, side: Side) -> str:
-        like = {"like": side.channel} if sort == "similarity" else {}
+        like = {"like": side.chosen} if sort == "similarity" else {}
         return call(f"{name}.order", sort, **like)
 
     if alike(sides):

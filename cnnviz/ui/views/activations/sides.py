@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import streamlit as st
@@ -18,7 +17,6 @@ from cnnviz.ui.widgets.file_name import KEYS, file_name
 
 if TYPE_CHECKING:
     from cnnviz.inference.activations import Activations
-    from cnnviz.models.load import Model
     from cnnviz.photo import Photo
     from cnnviz.runtime.engine import Engine
 
@@ -26,21 +24,7 @@ STYLE = Path(__file__).with_name("activations.css")
 SCOPES = {"channel": "Each channel", "layer": "Layer", "all layers": "All layers"}
 
 
-@dataclass(frozen=True)
-class Side:
-    """One layer's maps for one photo, what they are called beside the other, and the channel that is shown close up."""
-
-    key: str
-    model: Model
-    photo: Photo
-    shown: Activations
-    title: str
-    channel: int = 0
-
-    @property
-    def file(self) -> str:
-        """What files of it are called: photo, network and layer."""
-        return file_name(self.photo.name.rsplit(".", 1)[0], self.key, self.shown.layer, keep=KEYS)
+Side: TypeAlias = "compare.Side[Activations, int]"  # a layer's maps, and the channel that is shown close up
 
 
 def style() -> None:
@@ -58,7 +42,8 @@ def left_as(key: str, default: str, known: Sequence[str]) -> str:
 
 def both_file(sides: Sequence[Side], part: str = "") -> str:
     """What files of one side, or of two, are called; `part` is what of the first is shown."""
-    first = sides[0].file + (f"_{part}" if part else "")
+    photo = sides[0].photo.name.rsplit(".", 1)[0]
+    first = file_name(photo, sides[0].key, sides[0].shown.layer, keep=KEYS) + (f"_{part}" if part else "")
     return "_and_".join([first, *(file_name(side.title, keep=KEYS) for side in sides[1:])])
 
 
@@ -81,20 +66,12 @@ def second(engine: Engine, key: str, layer: str, names: tuple[str, ...], found: 
     def ask() -> Side:
         where = found.of("layer", layer)
         if other != key:
-            where = counterpart(layer, names, engine.map_layers(other))
+            where = compare.same_layer(layer, names, engine.map_layers(other))
         shown = engine.activations(other, photo, where)
         title = found.title if found.what != "layer" else where
-        return Side(other, engine.model(other), photo, shown, title)
+        return compare.Side(other, engine.model(other), photo, shown, 0, title)
 
     return show.asked("beside", ask, "Running the network", of=(other, photo.digest, layer, found.what, found.value))
-
-
-def counterpart(layer: str, names: tuple[str, ...], others: tuple[str, ...]) -> str:
-    """The layer of another network: of the same name, or as far along."""
-    if layer in others:
-        return layer
-    share = names.index(layer) / max(1, len(names) - 1)
-    return others[round(share * (len(others) - 1))]
 
 
 def alike(sides: list[Side]) -> bool:
@@ -111,4 +88,4 @@ def reach(*shown: Activations) -> float:
 def present(engine: Engine, key: str, photo: Photo, layer: str) -> Side | None:
     """The side of the current photo and network."""
     shown = show.asked("activations", partial(engine.activations, key, photo, layer), "Running the network")
-    return None if shown is None else Side(key, engine.model(key), photo, shown, current.photo().name)
+    return None if shown is None else compare.Side(key, engine.model(key), photo, shown, 0, current.photo().name)

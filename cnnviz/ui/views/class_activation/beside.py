@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
-from cnnviz.options import Options, RequestError
-from cnnviz.ui.components import camcanvas
 from cnnviz.ui.server import startup
+from cnnviz.ui.views.class_activation.question import Question
 from cnnviz.ui.widgets import compare, controls
 from cnnviz.ui.widgets.background import patiently
 
@@ -21,32 +20,7 @@ if TYPE_CHECKING:
 ONE_SCALE = ("class", "photo", "snapshot")  # what differs between maps whose values can be compared
 
 
-@dataclass(frozen=True)
-class Question:
-    """What is asked: why this class (None: the most probable), seen from a layer by a method."""
-
-    target: int | None
-    layer: str
-    method: str
-    given: Options | None
-    versus: int | None
-    against: bool
-
-    def answered(self, heat: Heatmap, best: int) -> bool:
-        """Whether a map is the answer; `best` is the most probable class."""
-        asked = best if self.target is None else self.target, self.method, self.versus, self.against, self.given
-        said = heat.target, heat.method, heat.goal.versus, heat.goal.against, heat.options
-        return said == asked and heat.layer in ("input", self.layer)
-
-
-@dataclass(frozen=True)
-class Side:
-    """One of two: network, photo and map, and the question that the map is the answer to."""
-
-    key: str
-    photo: Photo
-    heat: Heatmap
-    asked: Question
+Side: TypeAlias = "compare.Side[Heatmap, Question]"  # a map, and the question that it is the answer to
 
 
 def ask(engine: Engine, key: str, label: Mapping[int, str], asked: Question) -> compare.Second | None:
@@ -96,51 +70,44 @@ def _side(
 ) -> Side:  # fmt: skip
     """A map with its question, which was put to the network `first`; of another one by the names of its classes."""
     if key != first:
-        layer = asked.layer if asked.layer in engine.map_layers(key) else engine.default_layer(key)
-        target, versus = (_same_class(engine, first, key, index) for index in (asked.target, asked.versus))
-        asked = replace(asked, target=target, versus=versus, layer=layer)
+        target, versus = (compare.same_class(engine, first, key, index) for index in (asked.target, asked.versus))
+        asked = replace(asked, target=target, versus=versus, layer=_same_layer(engine, first, key, asked.layer))
     heat = engine.heatmap(
         key, photo, asked.target, asked.layer, asked.method, asked.given, versus=asked.versus, against=asked.against,
         progress=progress,
     )  # fmt: skip
-    return Side(key, photo, heat, asked)
+    return compare.Side(key, engine.model(key), photo, heat, asked)
 
 
-def _same_class(engine: Engine, first: str, key: str, index: int | None) -> int | None:
-    """The class of another network that is called as a class of the first; `RequestError` where none is."""
-    mine, labels = engine.model(first).labels, engine.model(key).labels
-    if index is None or mine == labels:  # where two classes share a name, the number tells them apart
-        return index
-    if index >= len(mine) or mine[index] not in labels:
-        name = mine[index] if index < len(mine) else index
-        raise RequestError(f"{engine.model(key).title} has no class {name!r}; compare another network.")
-    return labels.index(mine[index])
+def _same_layer(engine: Engine, first: str, key: str, layer: str) -> str:
+    """The layer of another network: the default one of both, or of the same name, or as far along."""
+    if layer == engine.default_layer(first):
+        return engine.default_layer(key)
+    return compare.same_layer(layer, engine.map_layers(first), engine.map_layers(key))
 
 
 def scaled(sides: Sequence[Side]) -> list[Side]:
     """Maps on one scale: the larger of the largest values is heat 1 in all."""
-    top = max(one.heat.reach for one in sides)
-    return [replace(one, heat=one.heat.scaled(top)) for one in sides]
+    top = max(one.shown.reach for one in sides)
+    return [replace(one, shown=one.shown.scaled(top)) for one in sides]
 
 
-def canvas(other: Side, caption: str, titles: tuple[str, str], pair: bool) -> camcanvas.Beside:
-    """The second of two as the canvas takes it, which scales it by itself."""
-    return camcanvas.Beside(other.photo, other.heat, caption, titles, pair)
+def titled(first: Side, other: Side) -> list[Side]:
+    """Two with titles that say only what differs between them, the class in any case."""
+    return [replace(one, title=_title(one, beside)) for one, beside in ((first, other), (other, first))]
 
 
-def titles(engine: Engine, first: Side, other: Side) -> tuple[str, str]:
-    """What each of two is called: only what differs between them, the class in any case."""
-    return _title(engine, first, other), _title(engine, other, first)
-
-
-def _title(engine: Engine, one: Side, other: Side) -> str:
-    methods = startup.methods()
-    parts = [(side.heat.subject, methods[side.heat.method].title, side.heat.layer, _network(engine, side.key),
-              side.photo.name) for side in (one, other)]  # fmt: skip
-    mine, yours = parts
+def _title(one: Side, other: Side) -> str:
+    mine, yours = _parts(one), _parts(other)
     return ", ".join(part for i, part in enumerate(mine) if not i or part != yours[i])
 
 
-def _network(engine: Engine, key: str) -> str:
-    run, at, which = key.partition("@")
-    return engine.model(key).title + (f" {which}" if at and run else "")
+def _parts(side: Side) -> tuple[str, ...]:
+    """Class, method, layer, network and photo, in words."""
+    heat = side.shown
+    return heat.subject, startup.methods()[heat.method].title, heat.layer, _network(side), side.photo.name
+
+
+def _network(side: Side) -> str:
+    run, at, which = side.key.partition("@")
+    return side.model.title + (f" {which}" if at and run else "")

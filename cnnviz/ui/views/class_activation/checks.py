@@ -8,6 +8,7 @@ from cnnviz.ui.components.camcanvas.look import Look
 from cnnviz.ui.server import startup
 from cnnviz.ui.views import numbers
 from cnnviz.ui.views.class_activation import evidence, trust
+from cnnviz.ui.views.class_activation.question import Case
 from cnnviz.ui.views.class_activation.raw import raw
 from cnnviz.ui.widgets import controls, show
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from cnnviz.photo import Photo
     from cnnviz.runtime.engine import Engine
 
-SLOW = ("Faithfulness", "Sanity dial")
+SLOW = {"Faithfulness": trust.faithful, "Sanity dial": trust.sane}
 
 
 def choose() -> str:
@@ -27,19 +28,19 @@ def choose() -> str:
     )
 
 
-def quick(view: str, engine: Engine, key: str, photo: Photo, heat: Heatmap, look: Look, top: list[int]) -> None:
+def quick(view: str, case: Case, heat: Heatmap, look: Look) -> None:
     """A check that is there at once, or nearly; a sentence where the map's method has none."""
-    row = startup.methods()[heat.method]
+    engine, key, photo, row = case.engine, case.key, case.photo, startup.methods()[heat.method]
     if view == "Raw map":
         raw(engine, key, photo, heat)
     elif view == "Down to the numbers":
         contributions(engine, key, photo, heat)
     elif view == "All stages":
         if row.reads == "maps":
-            evidence.ladder(engine, key, photo, top, heat)
+            evidence.ladder(engine, key, photo, [p.index for p in case.said[:3]], heat)
         else:
             show.say(f"{row.title} is not computed for all layers; choose a method based on a layer's feature maps.")
-    else:
+    elif view == "Boxes":
         evidence.pieces(photo, heat, look)
 
 
@@ -52,9 +53,12 @@ def contributions(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None
         numbers.down(engine, key, photo, heat)
 
 
-def slow(view: str, engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
-    """A check that takes its time."""
-    if view == "Faithfulness":
-        trust.faithful(engine, key, photo, heat)
+def slow(view: str, case: Case, heat: Heatmap, waits: bool) -> None:
+    """A check that takes its time; while the map `waits`, only a word about it."""
+    if view not in SLOW:
+        return
+    check = SLOW[view]
+    if waits:
+        show.say("Computed after the map.")
     else:
-        trust.sane(engine, key, photo, heat)
+        check(case.engine, case.key, case.photo, heat)

@@ -11,44 +11,47 @@ from cnnviz.script import HEAT, PHOTO, Name, call, opened, script
 from cnnviz.ui.components.camcanvas.look import Look
 from cnnviz.ui.session import current
 from cnnviz.ui.session.link import noted
-from cnnviz.ui.views.class_activation.beside import Question, Side
+from cnnviz.ui.views.class_activation.beside import Side
 from cnnviz.ui.views.class_activation.evidence import file_name
+from cnnviz.ui.views.class_activation.question import Question
 from cnnviz.ui.widgets import show
 
 if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
 
-    from cnnviz.attribution.heatmap import Heatmap
 
 SIDE = 1600  # px: the longer side of a picture
 
 
-def take_away(
-    sides: Sequence[Side], titles: Sequence[str], look: Look, stands: str, erased: bool, view: Mapping[str, Any]
-) -> None:
-    """The row under the map: of one, or of two with their `titles`; `view` is what else stands in the link."""
+def take_away(sides: Sequence[Side], look: Look, stands: str, erased: bool, view: Mapping[str, Any]) -> None:
+    """The row under the map, or under two; `view` is what else stands in the link."""
     first = sides[0]
-    how = drawing(look)
+    how, titles = drawing(look), titles_of(sides)
 
     def drawn() -> Image.Image:
         from cnnviz.attribution import figure, overlay  # bring in torch, which is there by now
 
         made = [
-            overlay.overlay(one.photo, one.heat, look.opacity, look.colours, **_of(how, one, first)) for one in sides
+            overlay.overlay(one.photo, one.shown, look.opacity, look.colours, **_of(how, one, first)) for one in sides
         ]
-        return figure.figure(made, [one.heat for one in sides], look.colours, titles)
+        return figure.figure(made, [one.shown for one in sides], look.colours, titles)
 
-    heat = first.heat
+    heat = first.shown
     arrays: dict[str, Callable[[], np.ndarray]] = {"signed": lambda: heat.raw, "scaled 0 to 1": lambda: heat.values}
     if len(sides) > 1:
-        second = sides[1].heat
+        second = sides[1].shown
         arrays = {"signed": lambda: heat.raw, "second, signed": lambda: second.raw}
-    link = current.link("class_activation", **_in_link(first.asked, stands), **view)
+    link = current.link("class_activation", **_in_link(first.chosen, stands), **view)
     show.take_away(
-        "heatmap", picture=drawn, array=arrays, python=python(sides, titles, look, erased),
+        "heatmap", picture=drawn, array=arrays, python=python(sides, look, erased),
         link=link, file=file_name(first.photo, heat),
     )  # fmt: skip
+
+
+def titles_of(sides: Sequence[Side]) -> tuple[str, ...]:
+    """What two are called; one alone is named by class, method and layer."""
+    return tuple(one.title for one in sides) if len(sides) > 1 else ()
 
 
 def drawing(look: Look) -> dict[str, Any]:
@@ -58,7 +61,7 @@ def drawing(look: Look) -> dict[str, Any]:
     return {name: value for name, value in how.items() if value}
 
 
-def python(sides: Sequence[Side], titles: Sequence[str], look: Look, erased: bool) -> str:
+def python(sides: Sequence[Side], look: Look, erased: bool) -> str:
     """The lines that compute and draw the same again."""
     first, how, lines, named, made = sides[0], drawing(look), [], [], []
     for one, ending in zip(sides, ("", "_2"), strict=False):
@@ -67,17 +70,17 @@ def python(sides: Sequence[Side], titles: Sequence[str], look: Look, erased: boo
             photo = PHOTO
         elif ending:
             lines.append(f"{photo} = cnnviz.{opened(one.photo)}")
-        scaled = f".scaled({one.heat.top!r})" if one.heat.top else ""
-        lines.append(f"{heat} = {call('engine.heatmap', one.key, photo, **_named(one.asked))}{scaled}")
+        scaled = f".scaled({one.shown.top!r})" if one.shown.top else ""
+        lines.append(f"{heat} = {call('engine.heatmap', one.key, photo, **_named(one.chosen))}{scaled}")
         named.append(heat)
         made.append(call("overlay.overlay", photo, heat, look.opacity, look.colours, **_of(how, one, first)))
     lines += [f"{'drawn'}{'' if i == 0 else '_2'} = {one}" for i, one in enumerate(made)]
     drawn = [Name(f"drawn{'' if i == 0 else '_2'}") for i in range(len(made))]
-    words = {"titles": tuple(titles)} if len(sides) > 1 else {}
+    words = {"titles": titles} if (titles := titles_of(sides)) else {}
     lines.append(f"{call('figure.figure', drawn, named, look.colours, **words)}.save('heat.png')")
     if erased:
         strokes = [[list(dab) for dab in stroke] for stroke in look.strokes]
-        lines.append(call("engine.erase", first.key, PHOTO, strokes, first.heat.target))
+        lines.append(call("engine.erase", first.key, PHOTO, strokes, first.shown.target))
     imports = ["import cnnviz", "from cnnviz.attribution import figure, overlay"]
     return script(*lines, imports=imports, engine=True, opening=show.opening(first.photo))
 
@@ -101,11 +104,3 @@ def _in_link(asked: Question, stands: str) -> dict[str, Any]:
     view = {"class": -1 if asked.target is None else asked.target, "at": asked.layer, "method": asked.method}
     view |= {"against": asked.against, "versus": -1 if asked.versus is None else asked.versus, **knobs}
     return view | {"proof": st.session_state.get("proof", "Raw map"), "unit": noted("unit") or "", "look": stands}
-
-
-def question_of(heat: Heatmap, asked: Question, best: int) -> Question:
-    """The question that a map is the answer to: the one asked, or of a map from before its own."""
-    if asked.answered(heat, best):
-        return asked
-    layer = asked.layer if heat.layer == "input" else heat.layer
-    return Question(heat.target, layer, heat.method, heat.options, heat.goal.versus, heat.goal.against)

@@ -156,9 +156,8 @@ def second(
 
 def _other_network(engine: Engine, one: gallery.Request, key: str) -> gallery.Request:
     """The same with another network: at the layer of that name, or as far along, by that network's own preset."""
-    mine, widths = [*engine.filter_layers(one.model)], engine.filter_layers(key)
-    names, at = [*widths], mine.index(one.layer) / max(1, len(mine) - 1)
-    layer = one.layer if one.layer in widths else names[round(at * (len(names) - 1))]
+    widths = engine.filter_layers(key)
+    layer = compare.same_layer(one.layer, [*engine.filter_layers(one.model)], [*widths])
     ascent = replace(engine.recipe(key), seed=one.ascent.seed)
     channels = (min(one.channels[0], widths[layer] - 1),)
     return gallery.Request(key, engine.model(key).fingerprint, layer, channels, ascent)

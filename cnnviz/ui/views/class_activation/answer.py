@@ -1,0 +1,104 @@
+"""The answer to the page's question: predictions, the map, its checks, and what can be downloaded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import streamlit as st
+
+from cnnviz.ui.components.camcanvas.look import Look
+from cnnviz.ui.views.class_activation import beside, checks, evidence, export, overlay, trust
+from cnnviz.ui.views.class_activation.beside import Side
+from cnnviz.ui.views.class_activation.question import Case, answered_by
+from cnnviz.ui.widgets import compare, show
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
+    from cnnviz.attribution.heatmap import Heatmap
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the parts of the answer stand: the map and what is taken away, its checks, predictions and warnings."""
+
+    map: DeltaGenerator
+    checks: DeltaGenerator
+    bars: DeltaGenerator
+    warnings: DeltaGenerator
+
+
+def answer(case: Case, places: Places, heat: Heatmap | None, other: Side | None, waits: bool = False) -> None:
+    """All that is shown of a map, or of two; while one `waits`, of the one before."""
+    with places.bars:
+        predicted(case, heat)
+    if heat is None:
+        if waits:
+            places.map.skeleton(height=480)
+        return
+    if case.drilled:
+        with places.checks:
+            checks.contributions(case.engine, case.key, case.photo, heat)
+        return
+    mapped(case, places, sides_of(case, heat, other), waits)
+
+
+def predicted(case: Case, heat: Heatmap | None) -> None:
+    """The most probable classes, and the class of the map wherever it comes among them."""
+    marked = None if heat is None else heat.target
+    show.section("Prediction", show.titled(case.model))
+    show.bars([*case.said[:5], *(p for p in case.said[5:] if p.index == marked)], marked, case.model)
+
+
+def sides_of(case: Case, heat: Heatmap, other: Side | None) -> list[Side]:
+    """The map, or two with their titles, each with the question that it answers."""
+    asked = answered_by(heat, case.asked, case.said[0].index)
+    first = compare.Side(case.key, case.model, case.photo, heat, asked)
+    return [first] if other is None else beside.titled(first, other)
+
+
+def mapped(case: Case, places: Places, sides: Sequence[Side], waits: bool) -> None:
+    """The map on its canvas, then what is computed from it, the slowest last."""
+    offer = overlay.offered(case, sides[0].shown)
+    with places.map:
+        look, stands = overlay.overlay(case, sides, offer)
+        taken = st.container()
+    with places.warnings:
+        evidence.findings(case.engine, case.key, case.photo, sides[0].shown)
+    common = overlay.at_hand(case, sides[0].shown, offer)  # after the picture, which shall not wait for them
+    sides = as_drawn(case, sides, look, common)
+    erased = False
+    if look.strokes:
+        with taken.container() if show.presenting() else st.container():
+            erased = wiped(case, sides[0].shown, look)
+    if show.presenting():
+        return
+    with places.checks:
+        proof = checks.choose()
+        checks.quick(proof, case, sides[0].shown, look)
+    with taken:
+        export.take_away(sides, look, stands, erased, in_link(case))
+    with places.checks:  # the last of all: what stands above stays when it is stopped
+        checks.slow(proof, case, sides[0].shown, waits)
+
+
+def as_drawn(case: Case, sides: Sequence[Side], look: Look, common: float) -> Sequence[Side]:
+    """Maps on the scale that the canvas draws them on: of both, of all classes (`common`), or each its own."""
+    if len(sides) > 1:
+        return beside.scaled(sides) if case.pair else sides
+    heat, asked = sides[0].shown, case.asked
+    if look.shared and common > 0 and (heat.method, heat.layer) == (asked.method, asked.layer):
+        return [replace(sides[0], shown=heat.scaled(common))]
+    return sides
+
+
+def wiped(case: Case, heat: Heatmap, look: Look) -> bool:
+    """What the network answers without what was erased; whether it did."""
+    return trust.erased(case.engine, case.key, case.photo, heat, look.strokes) is not None
+
+
+def in_link(case: Case) -> dict[str, object]:
+    """What a link says of the second of two."""
+    return {**compare.in_link(case.found), **({} if case.found is None else {"one-scale": case.pair})}
