@@ -10,6 +10,7 @@ from cnnviz.options import knobs
 from cnnviz.ui.components.mosaic import mosaic
 from cnnviz.ui.server.jobs import JOBS, remaining
 from cnnviz.ui.session import current, link
+from cnnviz.ui.shell import activity
 from cnnviz.ui.views.filters import channel as closeup
 from cnnviz.ui.views.filters import details, gallery, start
 from cnnviz.ui.widgets import compare, controls, show
@@ -109,10 +110,6 @@ st.session_state["_gallery"] = request
 base = photo if request.photo else None
 with st.container(key="filters-start-place"):
     shown = start.gallery_shown(engine, request, base)
-before = st.session_state.get("_drawn")
-if before not in (None, shown) and (old := JOBS.get(before)) is not None and old.busy:
-    JOBS.drop(before)  # started, or a knob was turned: what is done is remembered, the rest is not wanted any more
-st.session_state["_drawn"] = shown
 if shown is None:
     gallery.only()
     st.stop()
@@ -156,9 +153,9 @@ def grown() -> None:
             bar, button = st.columns([5, 1], vertical_alignment="center")
         words = "Queued" if job.state == "queued" else "Optimising" + remaining(job.left())
         bar.progress(shelf.share(), words)
-        button.button("Stop", icon=":material/stop:", on_click=job.stop, width="stretch")
+        button.button("Stop", icon=":material/stop:", on_click=activity.stop, args=(what,), width="stretch")
     elif job.state == "stopped" and state.button("Resume", icon=":material/play_arrow:"):
-        JOBS.drop(what)  # what was finished is remembered
+        JOBS.clear(what)  # what was finished is remembered
         st.rerun()
     if shelf.begun:
         st.session_state["_gallery_good"] = what

@@ -22,6 +22,7 @@ from cnnviz.photo import Photo, samples
 from cnnviz.runtime.feature_vis import Effort
 from cnnviz.ui.server import startup
 from cnnviz.ui.server.jobs import JOBS
+from cnnviz.ui.session import visit as visits
 from cnnviz.ui.views.filters import channel, details, gallery, start
 from cnnviz.ui.widgets import compare
 
@@ -119,6 +120,31 @@ def test_turning_a_knob_drops_what_is_not_wanted_any_more(visit):
     assert old.state == "stopped"
     assert at.session_state["_gallery"].ascent.steps == 2
     finish(at)
+
+
+def test_what_two_visitors_wait_for_is_stopped_by_neither_alone(visit, monkeypatch):
+    """The same gallery: one turns a knob, presses Stop or goes on to another layer; the other's goes on."""
+    now = {"visit": "one"}
+    for module in (gallery, visits):
+        monkeypatch.setattr(module, "visit_id", lambda: now["visit"])
+    asked = {**FEW, "auto-steps": "500", "auto-seed": "7"}
+    one = visit("filters", **asked)
+    now["visit"] = "two"
+    two = visit("filters", **asked)
+    job = JOBS.get(two.session_state["_gallery"])
+    assert job is JOBS.get(one.session_state["_gallery"])
+    next(button for button in two.button if button.label == "Stop").click().run()
+    assert job.busy
+    assert "Another visitor" in two.toast[0].value
+    two.selectbox("layer").set_value("conv1").run()
+    assert job.busy
+    assert JOBS.get(job.name) is job
+    now["visit"] = "one"
+    assert not one.run().exception
+    one.selectbox("layer").set_value("conv1").run()
+    assert not job.busy
+    for left in JOBS.running():
+        JOBS.drop(left.name)
 
 
 def test_channels_that_are_not_there_are_refused_and_the_last_gallery_stays(visit, words):

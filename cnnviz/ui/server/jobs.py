@@ -1,7 +1,7 @@
 """Work that outlives a page: a thread drains a generator of events, anybody may look, anybody may stop it.
 
 A job's name is what was asked for. Who asks for the same finds the same job: after a reload, on another page, in
-another browser. Streamlit is not needed here.
+another browser. It is stopped only when no visit is left that waits for it. Streamlit is not needed here.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Job:
     """One piece of work. `state` is queued, running, finished, stopped or failed; `error` says why it failed.
 
     `owner` is the visit whose own photo it was made of; empty for all others. `number` tells it from all other jobs,
-    `view` is what a link to it holds.
+    `view` is what a link to it holds, `waiting` are the visits that asked for it and did not leave it.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Job:
         view: Mapping[str, str] | None = None,
     ) -> None:
         self.name, self.title, self.shelf, self.owner, self.view = name, title, shelf, owner, dict(view or {})
-        self.number = next(_NUMBERS)
+        self.number, self.waiting = next(_NUMBERS), set[str]()
         self.state, self.error = "queued", ""
         self.began, self.ended, self.seen = time.monotonic(), 0.0, time.monotonic()
         self._make, self._stop = make, threading.Event()
@@ -134,8 +134,12 @@ class Jobs:
         make: Callable[[], Generator[object]],
         owner: str = "",
         view: Mapping[str, str] | None = None,
+        visit: str = "",
     ) -> Job:
-        """The job of that name; started where there is none. One that was stopped stays so until `again`."""
+        """The job of that name, which `visit` waits for from now on; started where there is none.
+
+        One that was stopped stays so until it is dropped.
+        """
         with self._lock:
             if (job := self._jobs.get(name)) is None:
                 job = self._jobs[name] = Job(name, title, shelf(), make, owner, view)
@@ -144,6 +148,8 @@ class Jobs:
                     del self._jobs[old]
             self._jobs.move_to_end(name)
             job.seen = time.monotonic()
+            if visit:
+                job.waiting.add(visit)
             return job
 
     def get(self, name: Hashable) -> Job | None:
@@ -161,6 +167,29 @@ class Jobs:
             job = self._jobs.pop(name, None)
         if job is not None:
             job.stop()
+
+    def clear(self, name: Hashable) -> None:
+        """Forget a job that has ended; asked for again it starts anew, unless somebody was quicker."""
+        with self._lock:
+            if (job := self._jobs.get(name)) is not None and not job.busy:
+                del self._jobs[name]
+
+    def leave(self, name: Hashable, visit: str, here: Callable[[str], bool], keep: bool = False) -> bool:
+        """Whether a job that works ends with this visit's leaving it: no other that is still `here` waits for it.
+
+        It is forgotten, too, unless it is to be kept as one that was stopped.
+        """
+        with self._lock:
+            job = self._jobs.get(name)
+            if job is None or not job.busy:
+                return False
+            job.waiting.discard(visit)
+            if any(here(other) for other in job.waiting):
+                return False
+            if not keep:
+                del self._jobs[name]
+        job.stop()
+        return True
 
     def forget_personal(self, owner: str) -> None:
         """Stop and forget what was made of one visitor's own photos."""

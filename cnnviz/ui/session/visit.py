@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
 import streamlit as st
+from streamlit.runtime import get_instance
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 T = TypeVar("T")
@@ -82,6 +84,13 @@ def this_visit() -> Visit:
 def visit_id() -> str:
     """What tells this visit from all others."""
     return getattr(get_script_run_ctx(), "session_id", "")
+
+
+def connected(visit: str) -> bool:
+    """Whether the browser of a visit is connected; where Streamlit does not tell, it is."""
+    with contextlib.suppress(RuntimeError):
+        return bool(get_instance().is_active_session(visit))
+    return True
 
 
 def page() -> str:

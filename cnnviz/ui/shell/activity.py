@@ -10,6 +10,7 @@ import contextlib
 import json
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,12 @@ class Work:
 def asked(name: Hashable) -> None:
     """Remember that this visit wants the job of that name."""
     st.session_state.setdefault("_wanted", {})[name] = None
+
+
+def stop(name: Hashable) -> None:
+    """Stop the job of that name, unless somebody else waits for it: then it goes on, and a sentence says so."""
+    if not JOBS.leave(name, visit.visit_id(), visit.connected, keep=True) and (job := JOBS.get(name)) and job.busy:
+        st.toast("Another visitor waits for the same images, so they are still optimised.", icon=":material/group:")
 
 
 def draw(place: Any) -> bool:
@@ -95,7 +102,7 @@ def _galleries() -> list[Work]:
 def _gallery(job: Job) -> Work:
     share, left = job.look().share(), job.left()
     words = "Queued" if job.state == "queued" else f"{share:.0%}{remaining(left)}"
-    return Work(f"job-{job.number}", job.title, share, words, job.stop, "filters", job.view)
+    return Work(f"job-{job.number}", job.title, share, words, partial(stop, job.name), "filters", job.view)
 
 
 def _trainings() -> list[Work]:

@@ -127,6 +127,31 @@ def test_a_job_nobody_looks_at_ends(some, monkeypatch):
     assert job.state == "stopped"
 
 
+def test_a_job_ends_when_the_last_visit_that_waits_for_it_leaves(some):
+    def endless():
+        while True:
+            yield time.sleep(0.01)
+
+    def ask(visit):
+        return some.ask("a", "endless", lambda: Counter(10**9), endless, visit=visit)
+
+    here = {"one", "two", "three"}
+    job = ask("one")
+    assert ask("two") is ask("three") is job
+    assert not some.leave("a", "one", here.__contains__)
+    assert not some.leave("a", "one", here.__contains__)  # left already
+    assert some.get("a") is job
+    assert job.busy
+    here.remove("three")  # closed its tab
+    assert some.leave("a", "two", here.__contains__, keep=True)
+    assert (some.get("a") is job, job.state) == (True, "stopped")
+    some.clear("a")
+    assert ask("one") is not job
+    some.clear("a")  # works: it stays
+    assert some.leave("a", "one", here.__contains__)
+    assert some.get("a") is None
+
+
 def test_time_left_follows_from_the_share_done():
     shelf = Counter(32)
     job = Job("a", "count", shelf, lambda: iter_one(), "")

@@ -18,7 +18,7 @@ from cnnviz.feature_vis.recipes import Ascent, written
 from cnnviz.options import knobs
 from cnnviz.script import PHOTO, Name, call, script
 from cnnviz.ui.server.jobs import JOBS, Job
-from cnnviz.ui.session.visit import visit_id
+from cnnviz.ui.session.visit import connected, visit_id
 from cnnviz.ui.shell import activity
 from cnnviz.ui.widgets import controls
 
@@ -136,16 +136,16 @@ def job(engine: Engine, request: Request, photo: Photo | None, view: Mapping[str
         title = f"{what}, {model.title}"
     activity.asked(request)
     shelf = lambda: Gallery(request.channels, request.ascent.steps)  # noqa: E731
-    return JOBS.ask(request, title, shelf, make, request.owner, view)
+    return JOBS.ask(request, title, shelf, make, request.owner, view, visit_id())
 
 
 def only(*wanted: Request) -> None:
-    """Stop what the page showed before, beside another image too, and does not show now; what is done is remembered."""
+    """Leave what the page showed before, beside another image too, and not now; what is done is remembered."""
     before: tuple[Request, ...] = st.session_state.get("_gallery_shown", ())
     st.session_state["_gallery_shown"] = wanted
     for request in before:
-        if request not in wanted and (old := JOBS.get(request)) is not None and old.busy:
-            JOBS.drop(request)
+        if request not in wanted:
+            JOBS.leave(request, visit_id(), connected)
 
 
 def owner(photo: Photo | None) -> str:
