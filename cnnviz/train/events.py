@@ -18,16 +18,17 @@ BACK = 64  # bytes before the place read up to that have to be the same still
 Event = dict[str, Any]
 
 
-def read(path: Path) -> list[Event]:
+def read(path: Path, outline: bool = False) -> list[Event]:
     """All events of a file in the order written; empty without one.
 
+    `outline` leaves out, unparsed, those of single steps: nearly all of them, and nothing that a list of runs shows.
     A line that a crash left incomplete, or whose step is no number, is left out. Only what was appended since the last
     time is read.
     """
     with _LOCK:
         try:
             with path.open("rb") as file:
-                known = _READ.pop(str(path), None) or _Read()
+                known = _READ.pop((str(path), outline), None) or _Read()
                 file.seek(max(0, known.offset - BACK))
                 if file.read(min(BACK, known.offset)) != known.tail:  # another file by now
                     known = _Read()
@@ -36,11 +37,14 @@ def read(path: Path) -> list[Event]:
         except OSError:
             return []
         whole, _, rest = new.rpartition(b"\n")
-        found = [event for line in whole.split(b"\n") if (event := _event(line))]
+        lines = whole.split(b"\n")
+        if outline:  # the last one tells whether the run has ended
+            lines = [*(line for line in lines[:-1] if not line.startswith(_STEPS)), lines[-1]]
+        found = [event for line in lines if (event := _event(line))]
         known.events.extend(found)
         seen = known.tail + new[: len(new) - len(rest)]
         known.offset, known.tail = known.offset + len(new) - len(rest), seen[-BACK:]
-        _READ[str(path)] = known
+        _READ[str(path), outline] = known
         while len(_READ) > KEPT:
             _READ.popitem(last=False)
         last = _event(rest)
@@ -102,5 +106,6 @@ _CARRIED = {  # what events of a kind have to carry to be shown
     "warning": _keys("", "message"),
     "unreadable": _keys("", "message"),
 }
-_READ: OrderedDict[str, _Read] = OrderedDict()
+_STEPS = tuple(f'{{"event": "{kind}",'.encode() for kind in ("step", "snapshot", "rate"))  # how their lines begin
+_READ: OrderedDict[tuple[str, bool], _Read] = OrderedDict()
 _LOCK = threading.Lock()

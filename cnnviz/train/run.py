@@ -129,10 +129,10 @@ def _is_run(folder: Path) -> bool:
     return folder.name[0] != "." and (folder / PLAN).is_file() and not folder.is_symlink()
 
 
-def read(folder: Path) -> Run:
-    """A run as it stands. Raises `PlanError` where its plan cannot be read."""
+def read(folder: Path, outline: bool = False) -> Run:
+    """A run as it stands; as an `outline`, without the events of single steps. Raises `PlanError` for a broken plan."""
     plan = plans.read(folder / PLAN)
-    events = tuple(written.standing(events_of(folder)))
+    events = tuple(written.standing(written.read(folder / EVENTS, outline)))
     return Run(folder.name, folder, plan, _state(folder, events), events)
 
 

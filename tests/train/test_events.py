@@ -32,6 +32,22 @@ def test_only_what_was_appended_is_read_and_the_answer_is_that_of_reading_it_all
     assert events.read(path) == []
 
 
+def test_an_outline_parses_no_line_of_a_single_step_and_says_the_same_about_the_run(tmp_path, monkeypatch):
+    path, loads, parsed = tmp_path / "events.jsonl", json.loads, []
+    monkeypatch.setattr(events.json, "loads", lambda line: parsed.append(line) or loads(line))
+    epoch = {"event": "epoch", "epoch": 1, "step": 500}
+    steps = [STEP | {"step": n} for n in range(500)]
+    path.write_text(written({"event": "start", "step": 0}, *steps, {"event": "snapshot", "step": 4}, epoch))
+    assert [e["event"] for e in events.read(path, outline=True)] == ["start", "epoch"]
+    assert len(parsed) < 5
+    with path.open("a") as file:
+        file.write(written(*steps, {"event": "stopped"}))
+    assert [e["event"] for e in events.read(path, outline=True)] == ["start", "epoch", "stopped"]
+    assert len(events.read(path)) == 500 + 3 + 501
+    path.write_text(written(STEP, STEP))  # a run whose other lines were lost has begun all the same
+    assert events.read(path, outline=True) == [STEP]
+
+
 def test_a_last_line_without_its_end_is_read_and_not_twice(tmp_path):
     path = tmp_path / "events.jsonl"
     path.write_text(written(STEP).rstrip())

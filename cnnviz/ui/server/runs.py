@@ -40,13 +40,13 @@ def names() -> list[str]:
 
 
 def listing(most: int = MOST) -> list[Run]:
-    """The newest runs as they stand, the newest first; what cannot be read is left out."""
+    """The newest runs as they stand, in outline, the newest first; what cannot be read is left out."""
     found: list[Run] = []
     for folder in run.folders(settings.runs()):
         if len(found) == most:
             break
         with contextlib.suppress(RequestError):
-            found.append(look_at(folder))
+            found.append(look_at(folder, outline=True))
     return found
 
 
@@ -55,12 +55,12 @@ def look(name: str) -> Run:
     return look_at(run.find(name, settings.runs()))
 
 
-def look_at(folder: Path) -> Run:
-    """The run in a folder as it stands. Raises `RequestError`."""
+def look_at(folder: Path, outline: bool = False) -> Run:
+    """The run in a folder as it stands; in outline, it is read without its single steps. Raises `RequestError`."""
     if (ended := _sought.get(folder.name)) is not None:
         return ended
     name, stamp = folder.name, _size(folder)
-    found = _look(str(folder), stamp, run.alive(folder))
+    found = _look(str(folder), stamp, run.alive(folder), outline)
     if spawned(name) and stamp == _begun.get(name) and not found.active:
         return dataclasses.replace(found, state="starting")  # importing torch takes seconds
     return found
@@ -231,8 +231,8 @@ def _start(folder: Path, *extra: str) -> None:
 
 
 @functools.lru_cache(maxsize=256)
-def _look(folder: str, _size: int, _alive: bool) -> Run:
-    found = run.read(Path(folder))
+def _look(folder: str, _size: int, _alive: bool, outline: bool) -> Run:
+    found = run.read(Path(folder), outline)
     return dataclasses.replace(found, events=tuple(filter(events.complete, found.events)))
 
 

@@ -73,6 +73,8 @@ class Start:
             rehearse(self._engine)
         gc.collect()
         gc.freeze()  # torch's 400,000 objects are here to stay: no collection needs to walk them again
+        import pandas  # type: ignore[import-untyped]  # noqa: F401  # half a second that the first table would take
+
         with contextlib.suppress(Exception):  # five seconds that the first ImageNet net would take; told where needed
             import torchvision  # noqa: F401
         return gc.freeze()
