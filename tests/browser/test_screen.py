@@ -91,6 +91,16 @@ def address(dashboard: Dashboard) -> str:
     return dashboard.address
 
 
+def on_a_phone(page: Page, name: str) -> dict[str, Any]:
+    """Where the main picture of a page begins in a window as narrow as a phone, in windows, and what is too wide."""
+    phone = screen.View(390, 844)
+    page.set_viewport_size({"width": phone.width, "height": phone.height})
+    screen.at_rest(page, patience=60, still=0.5)
+    found = screen.fold(page, name, phone) | screen.presenter(page)
+    page.set_viewport_size({"width": screen.View().width, "height": screen.View().height})
+    return found
+
+
 def presented(page: Page, width: int, height: int) -> dict[str, Any]:
     page.set_viewport_size({"width": width, "height": height})
     screen.at_rest(page, patience=60, still=1)
@@ -99,7 +109,7 @@ def presented(page: Page, width: int, height: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", screen.PAGES)
 def test_a_page_keeps_to_the_bars(browser: Browser, address: str, name: str):
-    """One visit: light, then dark, then on two projectors."""
+    """One visit: light, as narrow as a phone, then dark, then on two projectors."""
     far = NOT_YET.get(name, {})
     page = screen.opened(browser, address, name, screen.View(), patience=60)
     found = screen.measured(page, name, screen.View())
@@ -109,6 +119,9 @@ def test_a_page_keeps_to_the_bars(browser: Browser, address: str, name: str):
     assert {*found["outside"]} <= {*far.get("outside", ())}
     assert found["tallest"] is None or found["tallest"] <= 1, found["tallest is"]
     assert found["wider by"] == 0
+    phone = on_a_phone(page, name)
+    assert (phone["picture at"] or 0) < 0.5, "the picture comes first"
+    assert phone["wider by"] == 0
     page.emulate_media(color_scheme="dark")
     screen.at_rest(page, patience=60, still=1)
     assert page.evaluate("() => getComputedStyle(document.querySelector('.stApp')).colorScheme") == "dark"

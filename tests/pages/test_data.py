@@ -82,6 +82,7 @@ def test_a_zip_becomes_a_data_set_and_a_hostile_one_a_sentence(visit, shelf, cir
     next(b for b in at.button if b.label == "Unpack").click()
     fine(at.run())
     assert at.selectbox(key="set").value == "pets"
+    assert f"Unpacked: {len([*circles.rglob('*.png')])} images in" in words(at)
     evil = io.BytesIO()
     with zipfile.ZipFile(evil, "w") as out:
         out.writestr("../evil.png", b"x")

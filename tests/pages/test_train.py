@@ -12,6 +12,8 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
+import pandas as pd
 import pytest
 import sklearn.metrics
 import torch
@@ -26,7 +28,7 @@ from cnnviz.train import run
 from cnnviz.train.loop import fit
 from cnnviz.train.plan import Plan
 from cnnviz.ui.server import runs
-from cnnviz.ui.views.train import confusion, plan_files, plan_form
+from cnnviz.ui.views.train import confusion, curves, plan_files, plan_form
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -88,6 +90,17 @@ def test_a_finished_run_shows_curves_table_confusion_and_losses(visit, trained, 
     assert words(at).count('alt="Heat map: ') == min(8, said["images"])
     assert "run/first@best" in words(at)
     fine(at.selectbox(key="model").set_value("run/first@best").run())
+
+
+def test_the_curves_are_smoothed_as_far_as_the_slider_says_with_the_raw_ones_beneath(visit, trained):
+    values = np.random.default_rng(0).normal(size=40)
+    np.testing.assert_allclose(curves.smooth(values, 0.9), pd.Series(values).ewm(alpha=0.1).mean())
+    at = fine(visit("train", run="first", smoothing="0.9"))
+    loss = next(chart.proto for chart in at.get("echarts_chart") if "Loss of run" in chart.proto.alt)
+    assert "train, smoothed" in str(loss)
+    fine(at.slider(key="smoothing").set_value(0.0).run())
+    assert at.query_params["smoothing"] == "0.0"
+    assert not any("smoothed" in str(chart.proto) for chart in at.get("echarts_chart"))
 
 
 def test_the_best_epoch_is_named_as_that_of_the_lowest_loss_and_is_a_dash_before_any(visit, trained, words):
