@@ -235,6 +235,16 @@ def test_every_state_of_the_page_comes_back_by_its_link_and_by_the_copied_one(vi
     assert {name: again.session_state[name] for name in wanted} == {name: at.session_state[name] for name in wanted}
 
 
+def test_a_stage_says_in_its_address_what_it_shows_though_its_controls_are_not_there(visit):
+    wanted = {"layer": "relu2", "sort": "max", "scale": "layer", "channel": "5", "unit": "5.2.3", "over": "true"}
+    at = visit("activations", **wanted)
+    at.query_params.clear()  # as on coming from another page
+    at.session_state["present"] = True
+    at.run()
+    assert not at.exception
+    assert {name: at.query_params.get(name) for name in wanted} == wanted
+
+
 def test_the_size_of_the_tiles_is_kept(visit):
     at = click(visit("activations"), "maps", tiles=120)
     assert at.query_params["tiles"] in ("120", ["120"])

@@ -65,7 +65,7 @@ def _canvas(data: dict[str, Any], tab: Tab, rng: Random) -> dict[str, Any] | Non
             {"contours": not now["contours"]},
             {"boxes": not now["boxes"]},
             {"shared": not now.get("shared", False)},
-            {"strokes": [[[rng.random(), rng.random(), 0.1]] * rng.randint(1, 3)]},
+            {"strokes": [[[round(rng.random(), 3), round(rng.random(), 3), 0.1]] * rng.randint(1, 3)]},
             {"strokes": []},
         ]
     )

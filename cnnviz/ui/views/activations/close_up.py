@@ -10,7 +10,7 @@ import streamlit as st
 from cnnviz import picture
 from cnnviz.script import PHOTO, call, script
 from cnnviz.ui.components.mosaic import mosaic
-from cnnviz.ui.session import current
+from cnnviz.ui.session import current, link
 from cnnviz.ui.views import numbers
 from cnnviz.ui.views.activations.layer_grid import LINK
 from cnnviz.ui.views.activations.sides import Side, both_file
@@ -122,6 +122,7 @@ def _photo(first: Side, channel: int, values: np.ndarray, limit: float, place: t
         words = f"Receptive field of row {place[0]}, column {place[1]} on the photo"
         show.image(numbers.framed(first.shown.seen, seen), words, tallest=300)
     if show.presenting():
+        link.note("over", False)
         return
     controls.tick("Overlay", "over", help="Activations above zero, over the network's input")
     show.say(f"Receptive field: {seen[2] - seen[0]} × {seen[3] - seen[1]} px")
