@@ -5,7 +5,7 @@ import time
 import numpy as np
 import streamlit as st
 
-from cnnviz.signal import examples, pictures, receptive, slide
+from cnnviz.signal import examples, pictures, receptive_figure, slide
 from cnnviz.ui.components import convlab
 from cnnviz.ui.components.convlab import field, link, stack
 from cnnviz.ui.session import current, visit
@@ -116,18 +116,18 @@ def fields() -> None:
     pixels = pictures.square(photo, SIDE)
 
     # compute and show
-    layers = built.last = field.fieldlab(pixels, *built.begin, big=show.presenting())
+    layers, shown = field.fieldlab(pixels, *built.begin, big=show.presenting())
+    built.last = layers
     word = stack.to_link(layers)
     stand("stack", word, stack.to_link(first))
     if stack.from_link(word, SIDE) is not None:
         show.take_away(
             "stack",
-            of="the effective field",
-            picture=lambda: receptive.drawn(stack.seen(layers, SIDE), pixels),
-            array=lambda: stack.seen(layers, SIDE),
+            picture=lambda: receptive_figure.figure(layers, pixels, photo.name, *shown),
+            array=lambda: receptive_figure.effective(layers, SIDE, shown.at),
             python=stack.as_python(layers),
             link=current.link("convolution", **{"lab-view": view, "stack": word}),
-            file=file_name("effective-field", word, photo.name),
+            file=file_name("receptive-field", word, photo.name),
         )
     if show.presenting():
         return

@@ -1,8 +1,11 @@
 """Gabor lab: one oriented filter in the hand, a bank of them, and those that nets learn by themselves."""
 
+from __future__ import annotations
+
 import json
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
@@ -17,6 +20,10 @@ from cnnviz.ui.views import first_layer as firstlayer
 from cnnviz.ui.views.labs import GaborLab, heading
 from cnnviz.ui.widgets import controls, show
 from cnnviz.ui.widgets.file_name import file_name
+
+if TYPE_CHECKING:
+    from cnnviz.models.load import Model
+    from cnnviz.signal.gaborfit import Fit
 
 # say
 show.head("Gabor lab", "A sine wave under a Gaussian: it responds where the image has that frequency and orientation.")
@@ -173,7 +180,27 @@ def first_layer() -> None:
         return
     model = current.engine().model(current.model())
     fits = firstlayer.fits(model.fingerprint, layer)
-    firstlayer.gallery(model, layer, fits)
+    mine = {i: wave for (net, i), wave in lab.grafts.items() if net == model.fingerprint}
+    wide, aside = st.columns([2, 1], gap="large")
+    with wide:
+        firstlayer.gallery(model, layer, fits)
+        at = one_of_them(model, fits)
+        grafted = firstlayer.transplant(model, layer, fits, mine, photo)
+        if mine:
+            st.button("Restore the learned filters", type="tertiary", on_click=lab.grafts.clear)
+    with aside:
+        firstlayer.compassed(fits)
+        show.take_away(
+            "first-layer",
+            picture=lambda: firstlayer.figure(model, layer, fits),
+            array=lambda: grafted,
+            link=current.link("gabor", **{"gabor-view": view, "filter": at, "least": noted("least")}),
+            file=file_name("first-layer", model.title, "with-gabors" if mine else ""),
+        )
+
+
+def one_of_them(model: Model, fits: Sequence[Fit]) -> int:
+    """Which filter is picked; it can be matched by hand, or its fit be loaded."""
     order = sorted(range(len(fits)), key=lambda i: -fits[i].r2)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         at = controls.pick("Filter", "filter", order, order[0], parse=int, words=lambda i: f"{i}, R² {fits[i].r2:.2f}")
@@ -181,14 +208,7 @@ def first_layer() -> None:
         by_hand = st.button("Match it by hand", icon=":material/back_hand:")
         if by_hand or st.button("Load this fit"):
             hold(gabor.Gabor() if by_hand else fits[at].gabor, target)
-
-    mine = {i: wave for (net, i), wave in lab.grafts.items() if net == model.fingerprint}
-    grafted = firstlayer.transplant(model, layer, fits, mine, photo)
-    if mine:
-        st.button("Restore the learned filters", type="tertiary", on_click=lab.grafts.clear)
-    link = current.link("gabor", **{"gabor-view": view, "filter": at, "least": noted("least")})
-    file = file_name("first-layer", model.title, "with-gabors" if mine else "")
-    show.take_away("first-layer", array=lambda: grafted, link=link, file=file)
+    return at
 
 
 {"One filter": one, "Filter bank": bank, "Learned filters": first_layer}[view]()

@@ -20,6 +20,8 @@ from cnnviz.models import catalog
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo, samples
 from cnnviz.ui.components.mapgrid import BUDGET, SORTS, reduced
+from cnnviz.ui.views.activations.close_up import _large
+from cnnviz.ui.views.numbers import framed
 from cnnviz.ui.widgets import show
 from cnnviz.ui.widgets.take_away import encoded
 
@@ -358,12 +360,24 @@ def test_the_maps_close_up_share_the_scale_of_the_tiles(visit, engine, monkeypat
     visit("activations", layer="conv2", channel="5", **{"with": "photo", "second": "coffee"})
     maps = [engine.activations(NET, Photo.sample(name), "conv2").maps[5] for name in ("cat", "coffee")]
     limit = max(float(np.abs(one).max()) for one in maps)
-    wanted = np.concatenate([show.pixelated(picture.diverging(one, limit), 420) for one in maps], axis=1)
-    drawn = given["channel"]["picture"]()
-    gap = drawn.shape[1] - wanted.shape[1]
-    half = wanted.shape[1] // 2
-    for found, expected in ((drawn[:, :half], wanted[:, :half]), (drawn[:, half + gap :], wanted[:, half:])):
-        assert np.abs(found.astype(int) - expected).max() <= 1
+    wanted = [_large(picture.diverging(one, limit)) for one in maps]
+    drawn = np.asarray(given["channel"]["picture"]()).astype(int)
+    high, wide = wanted[0].shape[:2]
+    assert drawn.shape[0] > high + 40  # title, scale and caption
+    for found, expected in zip((drawn[:high, :wide], drawn[:high, -wide:]), wanted, strict=True):
+        assert np.abs(found - expected).max() <= 1
+
+
+@pytest.mark.parametrize("over", ["false", "true"])
+def test_the_png_of_a_channel_has_the_photo_beside_it_as_the_page_has(visit, engine, monkeypatch, over):
+    given = {}
+    monkeypatch.setattr(show, "take_away", lambda name, **what: given.setdefault(name, what))
+    visit("activations", layer="relu2", channel="5", unit="5.9.30", photo="coffee", over=over)
+    shown = engine.activations(NET, Photo.sample("coffee"), "relu2")
+    drawn = np.asarray(given["channel"]["picture"]())
+    beside = framed(shown.seen, engine.field(NET, "relu2", (9, 30)))
+    alike = np.abs(drawn[:480, -480:].astype(int) - _large(beside)).mean() < 1
+    assert alike == (over == "false")
 
 
 def test_the_first_layers_input_channels_are_red_green_and_blue(visit, words):

@@ -163,14 +163,6 @@ def test_a_bad_stack_in_a_link_is_the_first_one_instead(visit, word):
     assert len(sent(at, "fieldlab")["start"]["layers"]) == len(field.STACKS[field.FIRST][0])
 
 
-def test_what_the_middle_unit_sees_is_the_effective_field_cut_by_the_photo():
-    layers, _ = field.STACKS["Three 3 × 3"]
-    seen, line = stack.seen(layers, 15), receptive.effective_stack(layers)
-    assert np.allclose(seen[4:11, 4:11], np.outer(line, line))
-    assert seen.sum() == pytest.approx(line.sum() ** 2, rel=1e-5)
-    assert stack.seen(layers, 3).shape == (3, 3)
-
-
 def test_the_full_size_view_has_a_link_that_brings_its_layer_and_python_that_gives_its_numbers(visit, pictures):
     parts = {"lab-view": "Full-size photo", "photo": "coffee", "lab": "f.sobel_y~f.sobel_x~p.1~n.1"}
     at = visit("convolution", **parts)

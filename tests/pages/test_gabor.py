@@ -14,6 +14,7 @@ from cnnviz.inference import first_layer
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo
 from cnnviz.signal import gabor, gaborfit, pictures
+from cnnviz.ui.views.first_layer import sheet
 from cnnviz.ui.widgets import show
 
 NET = "lecture/cats_gap"
@@ -75,6 +76,19 @@ def test_learned_filters_are_fitted_and_transplanted(visit, engine, words):
     assert [p.index for p in same] == [p.index for p in before]
     assert same[0].probability == pytest.approx(before[0].probability, abs=1e-5)
     assert np.array_equal(first_layer.first_layer(model.net).weights, layer.weights)  # the net is as it was
+
+
+def test_the_png_of_the_learned_filters_is_both_sheets_with_title_scale_and_caption(visit, engine, monkeypatch):
+    given = {}
+    monkeypatch.setattr(show, "take_away", lambda name, **what: given.update(what))
+    assert not visit("gabor", **{"gabor-view": "Learned filters"}).exception
+    drawn = np.asarray(given["picture"]())
+    fits = gaborfit.fit_gabors(first_layer.first_layer(engine.model(NET).net).weights)
+    learned, fitted = (sheet(planes, 96) for planes in ([f.plane for f in fits], [f.match for f in fits]))
+    high, wide = learned.shape[:2]
+    assert np.array_equal(drawn[:high, :wide], learned)
+    assert np.array_equal(drawn[:high, -wide:], fitted)
+    assert drawn.shape[0] > high + 40
 
 
 def press(at, label: str) -> None:

@@ -17,9 +17,9 @@ from cnnviz.options import RequestError, knobs
 from cnnviz.photo import Photo
 from cnnviz.runtime.engine import Engine
 from cnnviz.signal import gabor as waves
-from cnnviz.signal import gaborfit, pictures
+from cnnviz.signal import gaborfit, pictures, receptive_figure
 from cnnviz.signal.receptive import Window
-from cnnviz.ui.components.convlab import link, read, stack
+from cnnviz.ui.components.convlab import link, read
 from cnnviz.ui.server import data_sets
 from tests.walk.answers import predictions
 from tests.walk.shown import Shown, numbers
@@ -102,7 +102,7 @@ def receptive(shown: Shown, field: dict[str, Any], photo: Photo) -> bool:
     told = shown.tab.told_by("fieldlab").get("layers")
     layers = tuple(Window(**row) for row in (told or field["start"]["layers"]))
     if (values := taken(shown, "stack")) is not None:
-        near(values, stack.seen(layers, side), "receptive field")
+        near(values, receptive_figure.effective(layers, side), "receptive field")
     return True
 
 

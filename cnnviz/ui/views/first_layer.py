@@ -11,7 +11,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
-from cnnviz import picture
+from cnnviz import caption, picture
 from cnnviz.inference import first_layer
 from cnnviz.photo import Photo
 from cnnviz.signal import gaborfit
@@ -21,6 +21,8 @@ from cnnviz.ui.session import current
 from cnnviz.ui.widgets import controls, show
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from cnnviz.inference.predict import Prediction
     from cnnviz.models.load import Model
 
@@ -62,35 +64,53 @@ def fits(fingerprint: str, _layer: first_layer.FirstLayer) -> tuple[gaborfit.Fit
     return gaborfit.fit_gabors(_layer.weights)
 
 
-def sheet(planes: list[np.ndarray]) -> np.ndarray:
+def sheet(planes: Sequence[np.ndarray], tile: int = 44) -> np.ndarray:
     """Filters side by side, each on its own scale around zero, uint8 (H, W, 3)."""
-    return picture.mosaic(np.stack(planes), scope="channel", colour_map=picture.WEIGHT, tile=44, gap=3)
+    return picture.mosaic(np.stack(planes), scope="channel", colour_map=picture.WEIGHT, tile=tile, gap=3)
 
 
 def gallery(model: Model, first: first_layer.FirstLayer, found: Sequence[gaborfit.Fit]) -> None:
-    """The learned filters, their Gabors, and where these lie on the compass."""
-    table = first_layer.told(found)
+    """The learned filters and the Gabor fitted to each."""
     show.section(f"{len(found)} filters of {model.title}, {first.name}", f"{first.side} × {first.side} px")
     if first.side < 5:
         show.say(
             f"A {first.side} × {first.side} filter has {first.side**2} numbers, a Gabor eight: almost anything fits, "
             "so R² means little here. Networks with larger first kernels, as AlexNet or ResNet, tell more."
         )
-    learnt, fitted, compassed = st.columns(3, gap="large")
-    for place, words, planes in (
-        (learnt, "Learned, each along its strongest colour", [f.plane for f in found]),
-        (fitted, "The best Gabor fit of each", [f.match for f in found]),
-    ):
+    for place, (words, planes) in zip(st.columns(2, gap="medium"), _sheets(found), strict=True):
         with place:
             show.say(words)
             show.image(sheet(planes), words)
-    with compassed:
-        show.say("Orientation around, frequency outwards")
-        st.plotly_chart(
-            compass(table), key="compass", config={"displayModeBar": False}, alt="Orientation and frequency of each fit"
-        )
+
+
+def compassed(found: Sequence[gaborfit.Fit]) -> None:
+    """Where the fits lie in orientation and frequency, and all their numbers."""
+    table = first_layer.told(found)
+    show.say("Orientation around, frequency outwards")
+    st.plotly_chart(
+        compass(table), key="compass", config={"displayModeBar": False}, alt="Orientation and frequency of each fit"
+    )
     with st.expander("All fits"):
         st.dataframe({name: np.round(values, 3) for name, values in table.items()}, hide_index=True)
+
+
+def figure(model: Model, first: first_layer.FirstLayer, found: Sequence[gaborfit.Fit]) -> Image.Image:
+    """The learned filters beside their fits, as they are shown, with title, scale and caption."""
+    scale = caption.Bar("lowest", "highest, 0 in the middle, each filter on its own scale", picture.WEIGHT)
+    r2 = sorted(fit.r2 for fit in found)
+    of = f"{len(found)} filters of {first.side} × {first.side} px of {first.name}, {model.title}."
+    notes = of, f"{of} R²: median {r2[len(r2) // 2]:.2f}, from {r2[0]:.2f} to {r2[-1]:.2f}."
+    tile = max(96, 12 * first.side)
+    parts = [
+        caption.captioned(sheet(planes, tile), words, scale, note)
+        for (words, planes), note in zip(_sheets(found), notes, strict=True)
+    ]
+    return caption.beside(parts)
+
+
+def _sheets(found: Sequence[gaborfit.Fit]) -> tuple[tuple[str, list[np.ndarray]], ...]:
+    learned, fitted = [fit.plane for fit in found], [fit.match for fit in found]
+    return ("Learned, each along its strongest colour", learned), ("The best Gabor fit of each", fitted)
 
 
 def transplant(

@@ -36,7 +36,8 @@ function buildField(root) {
     lab.at = place(event, canvas).map((v) => Math.min(Math.max(v, 0), 1));
     later(lab);
   };
-  pinnable(lab, [canvas], follow, () => later(lab));
+  pinnable(lab, [canvas], follow, () => (later(lab), tell(lab)));
+  canvas.addEventListener("pointerleave", () => tell(lab));
   canvas.addEventListener("keydown", (event) => {
     const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
     if (!step) return;
@@ -44,9 +45,10 @@ function buildField(root) {
     lab.at = lab.at.map((v, i) => Math.min(Math.max(v + step[i] / n, 0), 0.999));
     event.preventDefault();
     later(lab);
+    tell(lab);
   });
   add.addEventListener("click", () => edit(lab, () => lab.layers.push({ kind: "conv", kernel: 3, stride: 1, padding: 1, dilation: 1 })));
-  effective.addEventListener("change", () => later(lab));
+  effective.addEventListener("change", () => (later(lab), tell(lab)));
   lab.watch = watched(element, () => lab.rows && later(lab));
   return lab;
 }
@@ -80,6 +82,14 @@ function edit(lab, change, report = true) {
   later(lab);
   if (!report) return;
   afterwards(lab.element, () => lab.send("layers", lab.layers));
+}
+
+/** The unit that is shown, for who takes the picture away: said once it stays. */
+function tell(lab) {
+  const shown = { at: lab.at, effective: lab.parts.effective.checked }, words = JSON.stringify(shown);
+  if (words === lab.shown) return;
+  lab.shown = words;
+  afterwards(lab.parts.canvas, () => lab.send("shown", shown));
 }
 
 function table(lab) {

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import streamlit as st
 
+from cnnviz.signal import receptive_figure
 from cnnviz.signal.receptive import Window
 from cnnviz.ui.components.convlab import HERE
 from cnnviz.ui.components.shared import joiner
@@ -40,6 +42,14 @@ STACKS: dict[str, tuple[tuple[Window, ...], str]] = {
 
 FIRST = "VGG16, first three blocks"
 
+
+class Shown(NamedTuple):
+    """The unit whose field is drawn, by its shares of the map across and down, and whether its effective field is."""
+
+    at: tuple[float, float] = receptive_figure.MIDDLE
+    effective: bool = True
+
+
 _lab = st.components.v2.component(
     "cnnviz_fieldlab",
     js=joiner.script(HERE / "field.js"),
@@ -54,8 +64,8 @@ def fieldlab(
     *,
     big: bool = False,
     key: str = "fieldlab",
-) -> tuple[Window, ...]:
-    """The builder on a square photo, uint8 (S, S, 3); returns the layers it was left with.
+) -> tuple[tuple[Window, ...], Shown]:
+    """The builder on a square photo, uint8 (S, S, 3); returns the layers it was left with, and what of them it shows.
 
     It begins with `layers`, and anew where `again` changes.
     """
@@ -74,9 +84,18 @@ def fieldlab(
             "big": big,
         },
         on_layers_change=lambda: None,
+        on_shown_change=lambda: None,
     )
     said = read(getattr(result, "layers", None))
-    return tuple(layers) if said is None else said
+    return tuple(layers) if said is None else said, read_shown(getattr(result, "shown", None))
+
+
+def read_shown(said: Any) -> Shown:
+    """Which unit the browser shows, and whether with its effective field; the middle one where it does not say."""
+    with contextlib.suppress(TypeError, ValueError, KeyError):
+        across, down = (min(max(float(share), 0.0), 0.999) for share in said["at"])
+        return Shown((across, down), bool(said["effective"]))
+    return Shown()
 
 
 def read(said: Any) -> tuple[Window, ...] | None:

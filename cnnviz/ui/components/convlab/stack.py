@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-import numpy as np
-
 from cnnviz.script import script
 from cnnviz.signal import receptive
 from cnnviz.signal.receptive import Window
@@ -30,16 +28,6 @@ def from_link(word: str, side: int) -> tuple[Window, ...] | None:
     if len(layers) < len(read) or len(layers) > MOST_LAYERS:
         return None
     return layers if receptive.sizes(side, layers)[-1] and receptive.stack(layers)[-1].size <= WIDEST else None
-
-
-def seen(layers: Sequence[Window], side: int) -> np.ndarray:
-    """How much each pixel of a photo moves the middle unit, float32 (side, side), largest 1."""
-    first, _ = receptive.stack(layers)[-1].span(receptive.sizes(side, layers)[-1] // 2)
-    profile = receptive.effective_stack(layers)
-    line = np.zeros(side, np.float32)
-    start, end = max(0, first), min(side, first + len(profile))
-    line[start:end] = profile[start - first : end - first]
-    return np.outer(line, line)
 
 
 def as_python(layers: Sequence[Window]) -> str:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import streamlit as st
 
-from cnnviz import picture
+from cnnviz import caption, picture
 from cnnviz.script import PHOTO, call, script
 from cnnviz.ui.components.mosaic import mosaic
 from cnnviz.ui.session import current, link
@@ -16,6 +17,11 @@ from cnnviz.ui.views.activations.layer_grid import LINK
 from cnnviz.ui.views.activations.sides import Side, both_file
 from cnnviz.ui.widgets import controls, show
 
+if TYPE_CHECKING:
+    from PIL import Image
+
+FIGURE = 480  # px: how high a picture of the PNG is
+Place = tuple[int, int]  # row and column
 Wanted = tuple[int | None, tuple[int, int] | None]
 
 
@@ -48,7 +54,7 @@ def close_up(sides: list[Side], scope: str, most: float, unit: Wanted, asked: bo
     if len(sides) == 1 and not show.presenting():
         show.histogram(values, label=f"Values of channel {channel}")
     if asked:
-        _take_away(sides, channels, maps, limit)
+        _take_away(sides, channels, maps, limit, place)
     return place
 
 
@@ -115,9 +121,9 @@ def _photo(first: Side, channel: int, values: np.ndarray, limit: float, place: t
     seen = numbers.sees(current.engine(), first.key, first.shown, place)
     over = controls.linked_tick("over")
     if over:
-        heat = np.maximum(values, 0) / max(limit, 1e-12)
-        drawn = show.pixelated(np.asarray(picture.overlay(first.shown.seen, heat, 0.6)), 420)
-        show.image(drawn, f"Channel {channel} of {first.shown.layer} over the photo", tallest=300)
+        show.image(
+            _overlay(first, values, limit), f"Channel {channel} of {first.shown.layer} over the photo", tallest=300
+        )
     else:
         words = f"Receptive field of row {place[0]}, column {place[1]} on the photo"
         show.image(numbers.framed(first.shown.seen, seen), words, tallest=300)
@@ -142,27 +148,52 @@ def _facts(side: Side, channel: int, title: str) -> None:
     )
 
 
-def _take_away(sides: list[Side], channels: list[int], maps: list[np.ndarray], limit: float) -> None:
-    """The map or the two maps as they are shown, and their numbers."""
-    rounded = float(f"{limit:.9g}")
-
-    def drawn() -> np.ndarray:
-        shown = [show.pixelated(picture.diverging(one, rounded), 420) for one in maps]
-        high = max(map(len, shown))
-        padded = [np.pad(one, ((0, high - len(one)), (0, 0), (0, 0)), constant_values=255) for one in shown]
-        gap = np.full((high, 12, 3), 255, np.uint8)
-        return padded[0] if len(padded) == 1 else np.concatenate([padded[0], gap, padded[1]], axis=1)
-
-    side, lines = sides[0], ""
+def _take_away(sides: list[Side], channels: list[int], maps: list[np.ndarray], limit: float, place: Place) -> None:
+    """The map or the two maps as they are shown, with title, scale and caption, and their numbers."""
+    rounded, side, lines = float(f"{limit:.9g}"), sides[0], ""
     if len(sides) == 1:
         lines = script(
             f"values = {call('engine.activations', side.key, PHOTO, side.shown.layer)}.maps[{channels[0]}]",
             f"pixels = cnnviz.picture.diverging(values, {rounded!r})  # uint8 {(*maps[0].shape, 3)}",
             engine=True, opening=show.opening(side.photo),
         )  # fmt: skip
-    file = both_file(sides, f"channel-{channels[0]}")
+    file, over = both_file(sides, f"channel-{channels[0]}"), bool(link.noted("over"))
     named = {"": maps[0]} if len(maps) == 1 else {"first": maps[0], "second": maps[1]}
     show.take_away(
-        "channel", picture=drawn, array={what: partial(np.asarray, one) for what, one in named.items()}, python=lines,
-        file=file,
+        "channel", picture=partial(_figure, sides, channels, rounded, place, over), python=lines, file=file,
+        array={what: partial(np.asarray, one) for what, one in named.items()},
     )  # fmt: skip
+
+
+def _figure(sides: list[Side], channels: list[int], limit: float, place: Place, over: bool) -> Image.Image:
+    """The map of each side with its title and scale; of one alone also the photo beside it, as it is shown."""
+    maps = [side.shown.maps[c] for side, c in zip(sides, channels, strict=True)]
+    scale = caption.bar(min(float(m.min()) for m in maps), max(float(m.max()) for m in maps), note=" activation")
+    parts = []
+    for side, c, values in zip(sides, channels, maps, strict=True):
+        title = f"Channel {c} of {side.shown.layer}, {side.model.title}"
+        words = f"{side.photo.name}. Minimum {values.min():.4g}, mean {values.mean():.4g}, maximum {values.max():.4g}."
+        parts.append(caption.captioned(_large(picture.diverging(values, limit)), title, scale, words))
+    if len(sides) > 1:
+        return caption.beside(parts)
+    first, values = sides[0], maps[0]
+    if over:
+        return caption.beside([*parts, caption.captioned(_overlay(first, values, limit), "Activations above 0")])
+    box = numbers.sees(current.engine(), first.key, first.shown, place)
+    title = f"Receptive field: {box[2] - box[0]} × {box[3] - box[1]} px"
+    words = f"Of row {place[0]}, column {place[1]}: {values[place]:.5g}."
+    return caption.beside(
+        [*parts, caption.captioned(_large(numbers.framed(first.shown.seen, box)), title, None, words)]
+    )
+
+
+def _large(pixels: np.ndarray) -> np.ndarray:
+    """An image uint8 (h, w, 3) at the height of a figure; values stay squares."""
+    big = show.pixelated(pixels, 2 * FIGURE)
+    return picture.resize(big, max(1, round(big.shape[1] * FIGURE / big.shape[0])), FIGURE)
+
+
+def _overlay(first: Side, values: np.ndarray, limit: float) -> np.ndarray:
+    """Activations above zero over the network's input, uint8 (h, w, 3)."""
+    heat = np.maximum(values, 0) / max(limit, 1e-12)
+    return _large(np.asarray(picture.overlay(first.shown.seen, heat, 0.6)))

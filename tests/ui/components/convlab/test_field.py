@@ -26,3 +26,12 @@ def test_numbers_beyond_the_bounds_are_brought_back_and_unknown_kinds_convolve()
 @pytest.mark.parametrize("said", [None, 3, "conv", [None], [{"kind": "conv"}], [{"kind": "conv", "kernel": "x"}], [[]]])
 def test_what_is_no_stack_is_nothing(said):
     assert field.read(said) is None
+
+
+@pytest.mark.parametrize("said", [None, 3, "at", {"at": [0.1]}, {"at": "ab", "effective": 1}, {"at": [0.1, None]}])
+def test_of_what_names_no_unit_the_middle_one_is_shown(said):
+    assert field.read_shown(said) == field.Shown()
+
+
+def test_a_unit_is_taken_within_the_map():
+    assert field.read_shown({"at": [0.25, 7], "effective": False}) == field.Shown((0.25, 0.999), False)
