@@ -140,6 +140,20 @@ def test_what_the_maps_at_hand_are_of_differs_with_all_that_changes_them(visit):
     assert canvas(visit("class_activation", against="true"), "shelf-camcanvas-all")["method"] == ""
 
 
+@pytest.mark.parametrize("slow", [{"method": "occlusion", "occlusion-stride": "32"}, {"versus": "4"}])
+def test_the_buttons_of_classes_and_methods_stay_where_no_map_is_at_hand(visit, slow):
+    plain = canvas(visit("class_activation", model="lecture/mnist_gap"))
+    at = visit("class_activation", model="lecture/mnist_gap", **slow)
+    told = canvas(at)
+    assert [one["title"] for one in told["methods"]] == [one["title"] for one in plain["methods"]]
+    numbers = [one["target"] for one in plain["classes"] if str(one["target"]) != slow.get("versus")]
+    assert [one["target"] for one in told["classes"]] == numbers
+    assert told["subject"] == ""  # so that the browser takes no map for theirs and waits for Python
+    at = chosen(at, "camcanvas", {"target": numbers[1], "method": told["method"]})
+    assert (canvas(at)["target"], canvas(at)["method"]) == (numbers[1], told["method"])
+    assert {**at.query_params}.items() >= {**slow, "class": str(numbers[1])}.items()
+
+
 @pytest.mark.parametrize("against", [False, True])
 def test_the_channels_that_add_most_to_the_map_are_named_with_their_share(visit, engine, words, against):
     photo = Photo.sample("cat")

@@ -95,7 +95,7 @@ def at_hand(
 ) -> None:
     """The maps that the browser shows by itself are those of the same question."""
     shelf = shown.told("shelf-camcanvas-maps")
-    if shelf is None or not canvas["classes"]:
+    if shelf is None or not canvas["subject"]:
         return
     if shelf["subject"] != canvas["subject"]:
         raise Fault("the maps at hand are of another question than the canvas")

@@ -149,7 +149,7 @@ function seen(cam) {
   for (const one of cam.panels) pictures(one, there.find((given) => given.stamp === one.data?.pictures), () => draw(cam));
 }
 
-/** A button for each class and method whose map is here already: the picture changes now, Python follows. */
+/** A button for each class and method: where its map is here already, the picture changes now, and Python follows. */
 function chips(cam) {
   const { data } = cam;
   const row = (name, list) => {

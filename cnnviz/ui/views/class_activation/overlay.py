@@ -27,7 +27,10 @@ CANVAS = "camcanvas"
 
 @dataclass(frozen=True)
 class Offer:
-    """The buttons of the canvas: classes (index -> label), methods (name -> title), and the key of all their maps."""
+    """The buttons of the canvas: classes (index -> label), methods (name -> title), and the key of all their maps.
+
+    Without a key no map is at hand, and the browser waits for Python.
+    """
 
     classes: Mapping[int, str]
     methods: Mapping[str, str]
@@ -35,14 +38,15 @@ class Offer:
 
 
 def offered(case: Case, heat: Heatmap) -> Offer:
-    """The most probable classes and the fast methods; none where a map takes its time or is a contrast of two."""
+    """The most probable classes and the fast methods; no map where one takes its time or is a contrast of two."""
     asked, methods = case.asked, startup.methods()
-    subject = camcanvas.subject_of(case.model, case.photo, asked.layer, asked.versus, asked.against, asked.given)
-    if methods[asked.method].reads != "maps" or asked.versus is not None:
-        return Offer({}, {}, subject)
     likely = dict.fromkeys([*(p.index for p in case.said[:5]), heat.target])
+    labels = {index: case.label[index] for index in likely if index != asked.versus}
     quick = {name: row.title for name, row in methods.items() if row.reads == "maps"}
-    return Offer({index: case.label[index] for index in likely}, quick, subject)
+    if methods[asked.method].reads != "maps" or asked.versus is not None:
+        return Offer(labels, quick, "")
+    subject = camcanvas.subject_of(case.model, case.photo, asked.layer, asked.versus, asked.against, asked.given)
+    return Offer(labels, quick, subject)
 
 
 def overlay(case: Case, sides: Sequence[Side], offer: Offer) -> tuple[Look, str]:
@@ -91,7 +95,7 @@ def tell(case: Case, heat: Heatmap, look: Look) -> None:
 
 def at_hand(case: Case, heat: Heatmap, offer: Offer) -> float:
     """Lay the maps of other classes and methods on the shelf of the canvas; the largest value among the classes."""
-    if not offer.classes:
+    if not offer.subject:
         return 0.0
     engine, key, photo, asked = case.engine, case.key, case.photo, case.asked
     of_method = partial(engine.heatmap, key, photo, heat.target, asked.layer, against=asked.against)
