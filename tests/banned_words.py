@@ -42,6 +42,7 @@ BANNED: dict[str, str] = {
     r"\bshortcuts?\b": "skip connection",
     r"\bfind a rate\b": "Learning rate finder",
     r"\bat rest\b": "non-trainable",
+    r"\bdraw them\b": "Generate and set up training",
     r"\bjudged? (?:on|a|again)\b|\bjudges\b": "evaluate, evaluated on",
     r"\bbegin with (?:the weights|:)": "Initial weights; Preset",
     r"\bmaps there and back\b": "Forward/backward pass",

@@ -60,7 +60,7 @@ def test_without_data_the_page_begins_with_circles_and_their_plan(visit, words, 
     at = fine(visit("train"))
     assert "no data set" in words(at)
     assert any("circles" in alt for alt in pictures(at))
-    next(b for b in at.button if b.label.startswith("Draw them")).click()
+    next(b for b in at.button if b.label == "Generate and set up training").click()
     fine(at.run())
     assert [p.name for p in (tmp_path / "shelf").iterdir()] == ["counting_1_5"]
     assert len(list((tmp_path / "shelf").rglob("*.png"))) == 5 * 4

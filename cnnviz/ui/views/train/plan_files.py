@@ -47,7 +47,7 @@ def first() -> None:
     some = [draw_circles(count, LESSON, rng) for count in range(LESSON.low, LESSON.high + 1)]
     drawn = picture.grid(np.stack([show.pixelated(one, 4 * LESSON.size) for one in some]), len(some))
     show.image(drawn, "Examples of 1, 2, 3, 4, 5 circles", width=drawn.shape[1])
-    if st.button("Draw them, and open their plan", type="primary", icon=":material/draw:"):
+    if st.button("Generate and set up training", type="primary", icon=":material/draw:"):
         with show.refusals():
             write(data_sets.place_for(PLAN), LESSON, show.counted("Drawing circles"))
             _open(lambda: plans.read(places.PLANS / f"{PLAN}.json"))
