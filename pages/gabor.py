@@ -14,7 +14,7 @@ from cnnviz import picture
 from cnnviz.photo import Photo
 from cnnviz.signal import code, gabor, pictures
 from cnnviz.ui.components.gaborlab import VIEWS, gaborbank, gaborlab
-from cnnviz.ui.session import current, visit
+from cnnviz.ui.session import address, current, visit
 from cnnviz.ui.session.link import linked, note, noted, stand
 from cnnviz.ui.views import first_layer as firstlayer
 from cnnviz.ui.views.labs import GaborLab, heading
@@ -50,7 +50,7 @@ def listed(word: str) -> list[float]:
 
 def hold(filter: gabor.Gabor, target: firstlayer.LearnedFilter | None = None) -> None:
     """Open the lab with this filter, beside a learned one where there is one."""
-    st.query_params["wave"] = gabor.to_link(filter)
+    address.write("wave", gabor.to_link(filter))
     lab.hold(target, views[0])
     st.rerun()
 

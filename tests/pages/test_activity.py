@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import time
+from types import SimpleNamespace
 from urllib.parse import parse_qsl
 
 import pytest
+from streamlit.runtime.scriptrunner_utils.script_run_context import ScriptRunContext
 
 from cnnviz.train import run
+from cnnviz.train.plan import Plan
+from cnnviz.ui.server import runs
 from cnnviz.ui.server.jobs import JOBS
 from cnnviz.ui.shell import activity
 
@@ -95,6 +99,21 @@ def test_its_line_leads_to_the_very_gallery_also_where_the_knobs_have_been_turne
     JOBS.drop(request)
 
 
+def test_what_has_ended_goes_before_the_page_is_drawn_anew(visit, job, monkeypatch):
+    made = job("a gallery")
+    at = visit("convolution")
+    assert list(stops(at)) == ["a gallery"]
+    JOBS.drop(made.name)
+    sent = []
+    enqueue = ScriptRunContext.enqueue
+    monkeypatch.setattr(ScriptRunContext, "enqueue", lambda self, msg: (sent.append(msg), enqueue(self, msg))[1])
+    at.run()
+    at_top = [i for i, msg in enumerate(sent) if list(msg.metadata.delta_path[:3]) == [1, 0, 0]]
+    assert sent[at_top[0]].delta.new_element.WhichOneof("type") == "empty"  # instead of what stood there
+    title = next(i for i, msg in enumerate(sent) if "cv-title" in msg.delta.new_element.html.body)
+    assert at_top[0] < title
+
+
 def test_an_idle_sidebar_asks_nothing_again(visit, monkeypatch):
     drawn = []
     monkeypatch.setattr(activity, "_drawn", drawn.append)
@@ -147,3 +166,15 @@ def test_a_training_run_tells_how_far_it_is_and_is_asked_to_stop(visit, training
 def test_runs_are_nothing_for_strangers(visit, training, monkeypatch):
     monkeypatch.setenv("CNNVIZ_PUBLIC", "1")
     assert stops(visit("convolution")) == {}
+
+
+def test_a_run_that_has_ended_is_listed_no_more_while_its_process_still_exits(tmp_path, monkeypatch):
+    monkeypatch.setenv("CNNVIZ_RUNS", str(tmp_path))
+    folder = run.create(Plan(data="data/circles", net="lecture/mnist_gap", epochs=4), tmp_path, "one")
+    monkeypatch.setitem(runs._processes, "one", SimpleNamespace(poll=lambda: None))
+    monkeypatch.setitem(runs._begun, "one", 0)
+    assert [work.title for work in activity._trainings()] == ["mnist_gap trains on circles"]  # it imports torch
+    with run.holding(folder):
+        run.Log(folder)("finished", step=4)
+    assert runs.spawned("one")
+    assert activity._trainings() == []

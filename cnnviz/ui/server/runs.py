@@ -78,9 +78,14 @@ def busy(name: str) -> bool:
 
 
 def spawned(name: str) -> bool:
-    """Whether a process that this server started for a run is there, also while it still imports torch."""
+    """Whether a process that this server started for a run is there, also while it still imports torch, or exits."""
     process = _processes.get(name)
     return process is not None and process.poll() is None
+
+
+def at_work(folder: Path) -> bool:
+    """Whether a process holds a run, or is about to; one that has let go of it takes seconds to exit."""
+    return run.alive(folder) or (spawned(folder.name) and _size(folder) == _begun.get(folder.name))
 
 
 def begin(plan: Plan, name: str = "") -> str:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Collection, Hashable
 from typing import Any, NamedTuple
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from cnnviz.ui.session import address
 from cnnviz.ui.session.visit import OWN, Choices, Strange, T, page, this_visit
 
 SHARED = ("model", "photo", "crop", "crop-at", "present", "set", "run")  # what is chosen for all pages at once
 
 
 class Note(NamedTuple):
-    """What a widget last had: its value, what the link said before that and when it changed; and where that was.
+    """What a widget last had: its value, and where that was.
 
     `stay` tells during which stay on a page it was drawn last, `entry` what was brought along to there: what a link to
     the page means that does not name it; else that means the default. `stood` says that the link did name it, `drawn`
@@ -24,8 +24,6 @@ class Note(NamedTuple):
     """
 
     value: Any = None
-    stale: str | None = None
-    stamp: float = 0.0
     stay: int = 0
     entry: Any = None
     stood: bool = False
@@ -38,6 +36,7 @@ def arrive() -> None:
     if here and mine.page != here:
         mine.page, mine.stay = here, mine.stay + 1
         mine.strange.clear()
+        address.turn()
 
 
 def linked(key: str, default: T, allowed: Callable[[T], bool], parse: Callable[[str], T]) -> None:
@@ -55,8 +54,7 @@ def linked(key: str, default: T, allowed: Callable[[T], bool], parse: Callable[[
     touched = key in st.session_state and (new or before is not None) and st.session_state[key] != before
     if not (stays or touched or key in SHARED):  # another page may have a widget of the same name
         before = value = mine.kept.get((mine.page, key), before)
-    # the browser had not heard of our last change yet
-    echo = stays and url == last.stale and time.monotonic() - last.stamp < 2
+    echo = address.echo() and stays
     if url is not None and not touched and not echo and url != _text(before):
         try:
             found = parse(url)
@@ -67,7 +65,7 @@ def linked(key: str, default: T, allowed: Callable[[T], bool], parse: Callable[[
             value = found
     else:
         good = True
-    if url is None and not touched and not echo and last.stood and stays and went_back():
+    if url is None and not touched and not echo and last.stood and stays and address.went_back():
         value = default if last.entry is None else last.entry
     if value is None or not allowed(value):
         value = default
@@ -89,11 +87,6 @@ def called(key: str, words: str) -> None:
     if marks.get(key, mark) != mark:
         st.session_state[key] = st.session_state[key]
     marks[key] = mark
-
-
-def went_back() -> bool:
-    """Whether this run is of an address that the browser went back or forward to."""
-    return bool(getattr(get_script_run_ctx(), "is_history_navigation", False))
 
 
 def strange_of(key: str) -> Strange | None:
@@ -134,22 +127,20 @@ def note(key: str, default: Any, secret: bool = False) -> None:
     """
     value, url, last = st.session_state[key], st.query_params.get(key), noted_of(key)
     wanted = OWN if secret else None if value == default else _text(value)
-    stale, stamp, entry, stay = last.stale, last.stamp, last.entry, this_visit().stay
-    if last.value != value or url != wanted:
-        stale, stamp = url, time.monotonic()
+    entry, stay = last.entry, this_visit().stay
     if last.stay != stay:
         entry = None if url is not None or not last.stay else value
     this_visit().kept[this_visit().page, key] = value
     this_visit().defaults[key] = None if default is None else _text(default)
     notes = st.session_state.setdefault("_notes", {})
-    notes[key] = Note(value, stale, stamp, stay, entry, wanted is not None, _drawn(key))
-    _write(key, wanted)
+    notes[key] = Note(value, stay, entry, wanted is not None, _drawn(key))
+    address.write(key, wanted)
 
 
 def stand(key: str, text: str, default: str) -> None:
     """Put what a component shows into the link, unless it is the default; a component keeps its own state."""
     this_visit().defaults[key] = default
-    _write(key, None if text == default else text)
+    address.write(key, None if text == default else text)
 
 
 def needless(key: str, value: Any) -> bool:
@@ -162,14 +153,6 @@ def _drawn(key: str) -> bool:
     with contextlib.suppress(AttributeError):
         return key in get_script_run_ctx().shared.widget_user_keys_this_run.snapshot()  # type: ignore[union-attr]
     return True
-
-
-def _write(key: str, wanted: str | None) -> None:
-    """Have the link say so, or say nothing of it."""
-    if wanted is None and key in st.query_params:
-        del st.query_params[key]
-    elif wanted is not None and st.query_params.get(key) != wanted:
-        st.query_params[key] = wanted
 
 
 def _text(value: Any) -> str:
@@ -201,5 +184,4 @@ def linked_of(key: str, of: Hashable, default: T, allowed: Callable[[T], bool], 
 def _followed(key: str) -> bool:
     """Whether the address has a value that is none of this visit's own: somebody follows a link."""
     url = st.query_params.get(key)
-    note = noted_of(key)
-    return url is not None and url not in (_text(note.value), note.stale)
+    return url not in (None, _text(noted_of(key).value)) and not address.echo()

@@ -55,13 +55,16 @@ def stop(name: Hashable) -> None:
         st.toast("Another visitor waits for the same images, so they are still optimised.", icon=":material/group:")
 
 
-def draw(place: Any) -> bool:
-    """Draw what runs at a place in the sidebar; whether anything does."""
+def draw(place: Any) -> Any:
+    """Draw what runs at a place in the sidebar; where nothing does, the place that is left for what a page begins.
+
+    What has ended goes at once that way: else the browser would show it until the page is drawn to its end.
+    """
     if not (now := works()):
-        return False
-    with place:
+        return place.empty()
+    with place.container():
         _drawn(len(now))
-    return True
+    return None
 
 
 @st.fragment(run_every=POLL)
@@ -112,7 +115,7 @@ def _trainings() -> list[Work]:
 
     found = []
     for folder in folders:
-        if run.alive(folder) or runs.spawned(folder.name):
+        if runs.at_work(folder):
             with contextlib.suppress(RequestError):
                 found.append(_training(folder))
     return found

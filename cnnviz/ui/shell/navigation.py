@@ -56,14 +56,14 @@ def run() -> None:
     with st.sidebar:
         top = st.container()
     unknown = st.empty()
-    drawn = activity.draw(top)
+    free = activity.draw(top)
     foot = sidebar.draw()
     try:
         with show.refusals():  # pages ask under this edge of their own accord, so that the rest of them stays
             page.run()
     finally:  # also where a page stops early: by now the engine is loaded and can name its device
-        if not drawn:  # what the page itself began
-            activity.draw(top)
+        if free is not None:  # what the page itself began
+            activity.draw(free)
         with foot:
             sidebar.foot()
         if told := link.strange(apart=("model", "photo")):

@@ -12,7 +12,7 @@ from cnnviz.options import RequestError
 from cnnviz.train import run as runfolder
 from cnnviz.train.run import Run
 from cnnviz.ui.server import jobs, runs
-from cnnviz.ui.session import current, link
+from cnnviz.ui.session import address, current, link
 from cnnviz.ui.views.train import curves, plan_form, results
 from cnnviz.ui.widgets import controls, show
 
@@ -267,7 +267,7 @@ def _deleting(one: Run) -> None:
         if st.button(f"Delete {one.id}", key="delete-run"):
             with show.refusals():
                 runfolder.delete(one.folder)
-                st.query_params.pop("run", None)
+                address.write("run", None)
                 st.session_state.pop("run", None)
                 st.rerun()
 
