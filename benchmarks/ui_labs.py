@@ -1,4 +1,7 @@
-"""Pictures a second in Chromium while a control of a lab is dragged; the server hears nothing until release."""
+"""Pictures a second in Chromium while a control of a lab is dragged; the server hears nothing until release.
+
+`python -m benchmarks.ui_labs 7a78853` measures an older commit and this tree in turn, and prints medians and ratios.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import contextlib
 import os
 import shutil
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -14,6 +18,8 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+import click
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 4.0
@@ -48,22 +54,22 @@ _DRAG = """async ([name, seconds]) => {
 }"""  # noqa: E501
 
 
-def gabor() -> dict[str, Any]:
+def gabor(root: Path = ROOT) -> dict[str, Any]:
     """The Gabor lab's frequency on a 256 x 256 photo: kernel, spectrum and response redrawn at every move."""
-    return drag("/gabor?photo=cat", ".gabor", "knob")
+    return drag("/gabor?photo=cat", ".gabor", "knob", root)
 
 
-def kernel() -> dict[str, Any]:
+def kernel(root: Path = ROOT) -> dict[str, Any]:
     """A cell of a 7 x 7 kernel on a 256 px photo: map, patch and products redrawn at every move."""
     weights = "_".join(["0", *(str(i % 5 - 2) for i in range(49))])
-    return drag(f"/convolution?input=photo&photo=astronaut&lab=f.1x7!{weights}~p.3~m.reflect", ".lab", "cell")
+    return drag(f"/convolution?input=photo&photo=astronaut&lab=f.1x7!{weights}~p.3~m.reflect", ".lab", "cell", root)
 
 
-def drag(path: str, lab: str, control: str) -> dict[str, Any]:
+def drag(path: str, lab: str, control: str, root: Path = ROOT) -> dict[str, Any]:
     """Frames a second over some seconds of dragging, the longest gap, and messages sent to the server meanwhile."""
     from playwright.sync_api import sync_playwright
 
-    with serving() as address, sync_playwright() as running:
+    with serving(root) as address, sync_playwright() as running:
         browser = running.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
         sent: list[float] = []
@@ -79,8 +85,8 @@ def drag(path: str, lab: str, control: str) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def serving(**more: str) -> Iterator[str]:
-    """The address of a dashboard of its own, with `more` in its environment, gone afterwards."""
+def serving(root: Path = ROOT, **more: str) -> Iterator[str]:
+    """The address of a dashboard of the tree at `root`, with `more` in its environment, gone afterwards."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -89,7 +95,7 @@ def serving(**more: str) -> Iterator[str]:
         environment = {**os.environ, "CNNVIZ_CACHE": places, "CNNVIZ_RUNS": places, **more}
         server = subprocess.Popen(
             [sys.executable, "-m", "cnnviz", "serve", "--port", str(port)],
-            cwd=ROOT,
+            cwd=root,
             env=environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -115,4 +121,39 @@ def chromium() -> str:
     return found
 
 
-MEASURES: dict[str, Callable[[], dict]] = {"ui/gabor/drag": gabor, "ui/convolution/drag": kernel}
+@contextlib.contextmanager
+def checked_out(commit: str) -> Iterator[Path]:
+    """A folder with the tree of a commit, gone afterwards."""
+    git = ["git", "-C", str(ROOT)]
+    with tempfile.TemporaryDirectory() as place:
+        tree = Path(place) / "tree"
+        subprocess.run([*git, "worktree", "add", "--detach", str(tree), commit], check=True, capture_output=True)
+        try:
+            yield tree
+        finally:
+            subprocess.run([*git, "worktree", "remove", "--force", str(tree)], check=True, capture_output=True)
+
+
+@click.command()
+@click.argument("commit")
+@click.option("--rounds", default=5, show_default=True, help="How often each tree is measured, in turn.")
+def main(commit: str, rounds: int) -> None:
+    """Drag the labs' controls in the tree of COMMIT and in this one, in turn."""
+    with checked_out(commit) as old:
+        for name, measure in MEASURES.items():
+            found: dict[str, list[float]] = {commit: [], "this tree": []}
+            for _ in range(rounds):
+                for tree, root in ((commit, old), ("this tree", ROOT)):
+                    result = measure(root)
+                    found[tree].append(1000 / result["frames_per_second"])
+                    click.echo(f"{name:<24} {tree:<10} {result}")
+            before, now = (statistics.median(times) for times in found.values())
+            click.echo(
+                f"{name}: ms a picture {before:.1f} -> {now:.1f} (medians of {rounds}), new / old {now / before:.2f}"
+            )
+
+
+MEASURES: dict[str, Callable[..., dict[str, Any]]] = {"ui/gabor/drag": gabor, "ui/convolution/drag": kernel}
+
+if __name__ == "__main__":
+    main()

@@ -139,3 +139,16 @@ def test_a_learned_filter_is_matched_by_hand_in_the_browser(page: Page):
     page.wait_for_timeout(200)
     turned = float(found.inner_text().removeprefix("R² ").replace("−", "-"))
     assert turned != fitted
+
+
+def test_on_a_projector_pictures_sliders_and_the_lock_fill_the_width(page: Page):
+    page.goto("/gabor?present=true")
+    page.locator(".gabor[data-draws]").wait_for()
+    for width, height in ((1920, 1080), (1280, 720)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_timeout(500)
+        parts = ("canvas.photo", "canvas.answer", ".hold", "[data-knob=phase]")
+        boxes = {part: page.locator(part).bounding_box() for part in parts}
+        assert all(box["y"] + box["height"] <= height for box in boxes.values()), boxes
+        assert boxes["canvas.photo"]["height"] >= 0.5 * height
+        assert width - 40 <= boxes["[data-knob=phase]"]["x"] + boxes["[data-knob=phase]"]["width"] <= width

@@ -8,7 +8,7 @@ import { make } from "../shared/element.js";
 import { shown } from "../shared/number.js";
 import { room } from "../shared/room.js";
 
-const NARROW = 640, GAP = 18; // px, as in the sheet
+const NARROW = 640, GAP = 18, ASIDE = 262; // px, as in the sheet
 
 export const TEMPLATE = `
 <div class="top"><div class="pick photos" role="radiogroup" aria-label="Image"></div><div class="pick views" role="radiogroup" aria-label="What is shown"></div>
@@ -40,9 +40,11 @@ function fit({ element, parts }) {
   const { panels, photo, real } = parts, big = element.classList.contains("big");
   panels.style.gridTemplateColumns = "";
   if (element.clientWidth <= NARROW) return { wide: photo.parentElement.clientWidth, small: real.parentElement.clientWidth };
-  const rest = element.getBoundingClientRect().bottom - panels.getBoundingClientRect().bottom + (big ? 16 : 72);
+  const beside = big && getComputedStyle(element).display === "grid"; // on a stage, what is set stands beside the pictures
+  const rest = beside ? 16 : element.getBoundingClientRect().bottom - panels.getBoundingClientRect().bottom + (big ? 16 : 72);
   const high = room(photo, rest), caption = photo.previousElementSibling.offsetHeight + 8;
-  const least = big ? 176 : 104, across = (middle) => Math.floor((panels.clientWidth - middle - 2 * GAP) / 2);
+  const width = beside ? element.clientWidth - ASIDE : panels.clientWidth;
+  const least = big ? 176 : 104, across = (middle) => Math.floor((width - middle - 2 * GAP) / 2);
   const wide = Math.min(high, across(Math.max(least, (high - 2 * caption) / 3)));
   const small = Math.floor((wide - 2 * caption - 6) / 3), middle = Math.max(least, small);
   panels.style.gridTemplateColumns = `${wide}px ${middle}px ${wide}px`;
