@@ -14,6 +14,7 @@ APART = {"pages", "browser", "journeys", "walk", "js", "docs"}  # tested as a wh
 # Modules that draw a page, or hold what is drawn; they are seen through that page instead.
 SEEN = {
     "ui/components/camcanvas": "pages/test_class_activation.py",
+    "ui/components/confusion": "pages/test_train.py",
     "ui/components/copier": "journeys/test_memory.py",
     "ui/components/growth": "pages/test_filters.py",
     "ui/components/mosaic": "pages/test_filters.py",

@@ -95,6 +95,29 @@ def test_a_run_is_stopped_resumed_and_continued_and_its_curves_are_on_the_screen
     while (second := run.folders(shelf)[0]) == folder or run.read(second).state != "finished":
         page.wait_for_timeout(200)
     assert run.read(second).plan.start == f"run/{folder.name}@best"
+    page.goto(f"/train?run={second.name}")
+    a_cell_is_chosen_and_the_results_can_be_read_on_a_stage(page)
+
+
+def a_cell_is_chosen_and_the_results_can_be_read_on_a_stage(page: Page) -> None:
+    """The confusion matrix by pointer and by arrow keys; on a stage no results in a canvas, none below 24 px."""
+    cell = page.get_by_role("button", name=re.compile("^true 1, predicted 1: "))
+    cell.click()
+    page.get_by_role("button", name=re.compile("^true 1, predicted 1: "), pressed=True).wait_for()
+    page.get_by_role("heading", name=re.compile("^1, predicted 1")).wait_for()
+    cell.press("ArrowDown")
+    page.keyboard.press("Enter")
+    page.get_by_role("heading", name=re.compile("^2, predicted 1")).wait_for()
+    page.locator(".st-key-present label").click()
+    page.locator("html.cv-presenting").wait_for(state="attached")
+    at_rest(page)
+    cell.wait_for()
+    main = page.get_by_test_id("stMain")
+    assert main.get_by_test_id("stDataFrame").count() == 0
+    results = main.locator(".confusion :is(th, button), .cv-table :is(th, td)")
+    sizes = results.evaluate_all("all => all.map((e) => parseFloat(getComputedStyle(e).fontSize))")
+    assert len(sizes) > 20
+    assert min(sizes) >= 24
 
 
 def test_a_field_with_a_number_that_cannot_be_turns_train_off(page: Page, shelf):

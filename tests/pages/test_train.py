@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import re
 import shutil
 import signal
 import time
@@ -49,6 +50,18 @@ def trained(circles, engine, monkeypatch):
     return folder
 
 
+def drawn_matrix(at):
+    """What the page tells the confusion matrix."""
+    return json.loads(at.get_by_key("confusion-val").proto.json)
+
+
+def drawn_table(at, alt):
+    """A table of the page as text: its head, and its rows."""
+    (body,) = (part.body for part in at.get("html") if f'aria-label="{alt}"' in part.body)
+    rows = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in re.findall(r"<tr>(.*?)</tr>", body)]
+    return rows[0], rows[1:]
+
+
 def fine(at):
     assert not at.exception
     return at
@@ -85,8 +98,7 @@ def test_a_finished_run_shows_curves_table_confusion_and_losses(visit, trained, 
     assert any("first" in table.to_string() for table in tables)
     assert any("train_loss" in table.columns and len(table) == 2 for table in tables)
     said = run.verdict(trained)["val"]
-    counts = next(t for t in tables if confusion.CORNER in t.columns)
-    assert counts[["1", "2"]].values.tolist() == said["confusion"]
+    assert drawn_matrix(at)["counts"] == said["confusion"]
     assert words(at).count('alt="Heat map: ') == min(8, said["images"])
     assert "run/first@best" in words(at)
     fine(at.selectbox(key="model").set_value("run/first@best").run())
@@ -142,7 +154,7 @@ def test_a_stopped_run_says_why_it_has_no_results_and_is_judged_as_the_end_would
     press(at, "Evaluate the best weights")
     assert run.verdict(trained) == said
     assert run.read(trained).state == "stopped"
-    assert any(confusion.CORNER in frame.value.columns for frame in at.dataframe)
+    assert drawn_matrix(at)["counts"] == said["val"]["confusion"]
     os.utime(trained / "best.safetensors")  # it went on, and got better: the verdict is on older weights
     assert "resume it, or evaluate it now" in words(fine(at.run()))
 
@@ -182,13 +194,18 @@ def test_a_cell_of_the_confusion_tells_how_many_it_has_and_how_many_are_shown(vi
     (trained / run.VERDICT).write_text(json.dumps(said))
     at = fine(visit("train", run="first"))
 
-    def chosen(row, column):
-        at.session_state["confusion-val"] = {"selection": {"cells": [(row, column)], "rows": [], "columns": []}}
+    def chosen(row, column, of=None):
+        told = {"subject": of or drawn_matrix(at)["subject"], "row": row, "column": column}
+        at.session_state["confusion-val"] = {"cell": told}
         return words(fine(at.run()))
 
-    assert "8 of 9" in chosen(0, "2")
-    assert "There are none." in chosen(0, "1")
-    assert "these are not among them" in chosen(1, "1")
+    assert "8 of 9" in chosen(0, 1)
+    assert drawn_matrix(at)["chosen"] == [0, 1]
+    assert "There are none." in chosen(0, 0)
+    assert "these are not among them" in chosen(1, 0)
+    for odd in ((0, 7), (0, "1"), (-1, 0)):
+        assert "Top losses" in chosen(*odd)
+    assert "Top losses" in chosen(0, 1, "of another run")
 
 
 def test_recall_precision_f1_and_the_most_confused_pairs_stand_beside_the_matrix_and_losses_under_images(
@@ -198,14 +215,36 @@ def test_recall_precision_f1_and_the_most_confused_pairs_stand_beside_the_matrix
     said["val"] |= {"confusion": [[3, 1], [2, 4]], "recall": [0.75, 2 / 3], "precision": [0.6, 0.8]}
     (trained / run.VERDICT).write_text(json.dumps(said))
     at = fine(visit("train", run="first"))
-    tables = [frame.value for frame in at.dataframe]
-    report = next(t for t in tables if "F1" in t.columns)
+    head, rows = drawn_table(at, "Recall, precision and F1 of each class")
+    report = {name: [row[i] for row in rows] for i, name in enumerate(head)}
     truth, guessed = [0] * 4 + [1] * 6, [0, 0, 0, 1, 0, 0, 1, 1, 1, 1]
     wanted = sklearn.metrics.precision_recall_fscore_support(truth, guessed)
-    for column, values in zip(("precision", "recall", "F1", "images"), wanted, strict=True):
-        assert report[column].tolist() == pytest.approx(values)
-    pairs = next(t for t in tables if "of the class" in t.columns)
-    assert pairs[["true", "predicted", "images"]].values.tolist() == [["2", "1", 2], ["1", "2", 1]]
+    forms = {"precision": "{:.1%}", "recall": "{:.1%}", "F1": "{:.3f}", "images": "{}"}
+    for (column, form), values in zip(forms.items(), wanted, strict=True):
+        assert report[column] == [form.format(value) for value in values]
+    head, rows = drawn_table(at, "Pairs of classes confused most")
+    assert rows == [["2", "1", "2", "33.3%"], ["1", "2", "1", "25.0%"]]
+    files = {button.label for button in at.get("download_button")}
+    assert {"Matrix as CSV", "Classes as CSV", "Pairs as CSV"} <= files
+
+
+def test_of_very_many_classes_the_matrix_has_those_with_the_most_errors_and_a_cell_leads_to_its_images(
+    visit, trained, words, monkeypatch
+):
+    said = run.verdict(trained)
+    path = said["val"]["pictures"][0]["path"]
+    one = {"path": path, "true": 2, "said": 1, "probability": 0.9, "loss": 2.0}
+    counts = [[9, 0, 0], [0, 5, 0], [0, 4, 5]]
+    said["classes"] = ["a", "b", "c"]
+    said["val"] |= {"confusion": counts, "recall": [1, 1, 0.5], "precision": [1, 0.5, 1], "pictures": [one]}
+    (trained / run.VERDICT).write_text(json.dumps(said))
+    monkeypatch.setattr(confusion, "WIDEST", 2)
+    at = fine(visit("train", run="first"))
+    drawn = drawn_matrix(at)
+    assert (drawn["classes"], drawn["counts"], drawn["totals"]) == (["b", "c"], [[5, 0], [4, 5]], [5, 9])
+    assert "the 2 of 3 classes with the most errors" in words(at)
+    at.session_state["confusion-val"] = {"cell": {"subject": drawn["subject"], "row": 1, "column": 0}}
+    assert "c, predicted b" in words(fine(at.run()))
     assert f"loss {said['val']['pictures'][0]['loss']:.2f}" in words(at)
 
 

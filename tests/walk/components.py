@@ -143,7 +143,14 @@ def _stack(data: dict[str, Any], tab: Tab, rng: Random) -> dict[str, Any] | None
     return {"state": {"layers": rows}}
 
 
+def _matrix(data: dict[str, Any], tab: Tab, rng: Random) -> dict[str, Any] | None:
+    count = len(data["classes"])
+    cell = {"subject": data["subject"], "row": rng.randrange(count), "column": rng.randrange(count)}
+    return {"state": {"cell": rng.choice([None, cell])}}
+
+
 TOUCHES = {
+    "cnnviz_confusion": _matrix,
     "cnnviz_mapgrid": _grid,
     "cnnviz_mosaic": _mosaic,
     "cnnviz_camcanvas": _canvas,

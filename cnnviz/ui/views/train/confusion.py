@@ -4,64 +4,68 @@ from __future__ import annotations
 
 from typing import Any
 
-import streamlit as st
+import numpy as np
 
 from cnnviz.train.confusion import f1, pairs
-from cnnviz.ui.widgets import show
+from cnnviz.ui.components.confusion import confusion
+from cnnviz.ui.widgets import show, tables
 
-CORNER = "true ↓ predicted →"
 PAIRS = 5  # most confused ones that are listed
+WIDEST, ON_STAGE = 24, 10  # classes of a matrix that is drawn whole
+HELPS = (
+    "", "Share of its images predicted as it", "Share of its predictions that are it",
+    "Harmonic mean of recall and precision",
+)  # fmt: skip
 
 
-def shaded(classes: list[str], counts: list[list[int]]) -> Any:
-    """The matrix as a styled table: the darker a cell, the more of the images of its true class are in it."""
-    import pandas as pd  # type: ignore[import-untyped]  # brought by Streamlit, which takes styles from nothing else
+def draw(name: str, classes: list[str], found: dict[str, Any], key: str) -> tuple[int, int] | None:
+    """Draws the matrix; the cell that is chosen in it, (true, predicted). Files are called `name`.
 
-    rows = [{CORNER: c} | dict(zip(classes, row, strict=True)) for c, row in zip(classes, counts, strict=True)]
-
-    def shades(row: Any) -> list[str]:
-        total = sum(row[c] for c in classes)
-        cells = (0.75 * row[c] / total if total else 0.0 for c in classes)
-        return ["", *(f"background-color: rgba(59, 125, 216, {share:.3f})" for share in cells)]
-
-    return pd.DataFrame(rows, columns=[CORNER, *classes]).style.apply(shades, axis=1)
-
-
-def draw(classes: list[str], found: dict[str, Any], key: str) -> tuple[int, str] | None:
-    """Draws the matrix; the cell that is chosen in it: row, and name of the column."""
-    show.section("Confusion matrix", f"{found['accuracy']:.2%} of {found['images']:,} correct; choose a cell")
-    cell = st.dataframe(
-        shaded(classes, found["confusion"]), hide_index=True, key=key, on_select="rerun", selection_mode="single-cell",
-        alt="Number of images by true class (rows) and predicted class (columns)",
-        column_config={CORNER: st.column_config.TextColumn(pinned=True)},
+    Of very many classes, those that errors are about most are drawn.
+    """
+    counts = found["confusion"]
+    some = most_confused(counts, ON_STAGE if show.presenting() else WIDEST)
+    note = f"{found['accuracy']:.2%} of {found['images']:,} correct"
+    if len(some) < len(classes):
+        note += f"; the {len(some)} of {len(classes):,} classes with the most errors"
+    show.section("Confusion matrix", note if show.presenting() else f"{note}; choose a cell")
+    cell = confusion(
+        key, [classes[i] for i in some], [[counts[t][p] for p in some] for t in some], [sum(counts[t]) for t in some],
+        "Number of images by true class (rows) and predicted class (columns)",
     )  # fmt: skip
-    cells = cell["selection"]["cells"]
-    return (int(cells[0][0]), str(cells[0][1])) if cells else None
+    named = [[c, *row] for c, row in zip(classes, counts, strict=True)]
+    tables.take_csv("Matrix as CSV", f"{name}-confusion", ["true, predicted", *classes], named)
+    return cell and (some[cell[0]], some[cell[1]])
 
 
-def report(classes: list[str], found: dict[str, Any]) -> None:
-    """Recall, precision and F1 of each class, and the pairs confused most."""
+def most_confused(counts: list[list[int]], most: int) -> list[int]:
+    """At most so many classes, those in the most errors, in their order."""
+    matrix = np.array(counts)
+    errors = matrix.sum(0) + matrix.sum(1) - 2 * matrix.diagonal()
+    return sorted(np.argsort(-errors, kind="stable")[:most].tolist())
+
+
+def report(name: str, classes: list[str], found: dict[str, Any]) -> None:
+    """Recall, precision and F1 of each class. Files are called `name`."""
     show.section("Each class")
-    percent = st.column_config.NumberColumn(format="percent")
-    st.dataframe(
-        [
-            {"class": c, "recall": r, "precision": p, "F1": f1(r, p), "images": sum(row)}
-            for c, r, p, row in zip(classes, found["recall"], found["precision"], found["confusion"], strict=True)
-        ],
-        hide_index=True, alt="Recall, precision and F1 of each class",
-        column_config={
-            "recall": st.column_config.NumberColumn(format="percent", help="Share of its images predicted as it"),
-            "precision": st.column_config.NumberColumn(format="percent", help="Share of its predictions that are it"),
-            "F1": st.column_config.NumberColumn(format="%.3f", help="Harmonic mean of recall and precision"),
-        },
-    )  # fmt: skip
+    each = [
+        (c, r, p, f1(r, p), sum(row))
+        for c, r, p, row in zip(classes, found["recall"], found["precision"], found["confusion"], strict=True)
+    ]
+    head = ("class", "recall", "precision", "F1", "images")
+    rows = [(c, f"{r:.1%}", f"{p:.1%}", f"{f:.3f}", f"{n:,}") for c, r, p, f, n in each]
+    tables.table(head, rows, "Recall, precision and F1 of each class", HELPS)
+    tables.take_csv("Classes as CSV", f"{name}-classes", head, each)
+
+
+def confused(name: str, classes: list[str], found: dict[str, Any]) -> None:
+    """The pairs of classes confused most; nothing where every answer is right. The file is called `name`."""
     totals = [sum(row) for row in found["confusion"]]
-    if wrong := pairs(found["confusion"], PAIRS):
-        show.section("Most confused")
-        st.dataframe(
-            [
-                {"true": classes[t], "predicted": classes[p], "images": n, "of the class": n / totals[t]}
-                for t, p, n in wrong
-            ],
-            hide_index=True, alt="Pairs of classes confused most", column_config={"of the class": percent},
-        )  # fmt: skip
+    if not (wrong := pairs(found["confusion"], PAIRS)):
+        return
+    show.section("Most confused")
+    head = ("true", "predicted", "images", "of the class")
+    listed = [(classes[t], classes[p], n, n / totals[t]) for t, p, n in wrong]
+    rows = [(t, p, f"{n:,}", f"{share:.1%}") for t, p, n, share in listed]
+    tables.table(head, rows, "Pairs of classes confused most", words=2)
+    tables.take_csv("Pairs as CSV", f"{name}-pairs", head, listed)

@@ -18,7 +18,7 @@ from cnnviz.ui.views.train import confusion
 from cnnviz.ui.widgets import controls, show
 
 MOST = 8  # pictures of a cell that are shown
-TILES = "grid-template-columns:repeat(auto-fill,minmax(104px,1fr));gap:0.6rem"
+TILES = "grid-template-columns:repeat(auto-fill,minmax(max(104px,11%),1fr));gap:0.6rem"
 
 
 def draw(one: Run) -> None:
@@ -41,15 +41,16 @@ def draw(one: Run) -> None:
 @st.fragment
 def judged(key: str, said: dict[str, Any], split: str) -> None:
     """Confusion matrix, report per class, and the pictures with the greatest loss."""
-    found, classes = said[split], said["classes"]
+    found, classes, name = said[split], said["classes"], f"{key[4:].removesuffix('@best')}-{split}"
     left, right = st.columns([1.2, 1], gap="large")
     with left:
-        cell = confusion.draw(classes, found, f"confusion-{split}")
+        cell = confusion.draw(name, classes, found, f"confusion-{split}")
     with right:
-        confusion.report(classes, found)
+        confusion.report(name, classes, found)
+        confusion.confused(name, classes, found)
     shown, title, count = found["pictures"], "Top losses", found["images"]
-    if cell and cell[1] in classes:
-        row, column = cell[0], classes.index(cell[1])
+    if cell:
+        row, column = cell
         shown = [p for p in shown if p["true"] == row and p["said"] == column]
         title, count = f"{classes[row]}, predicted {classes[column]}", found["confusion"][row][column]
     show.section(title, f"{min(len(shown), MOST)} of {count:,}" if count else "")
