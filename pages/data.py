@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,24 +9,22 @@ import streamlit as st
 
 from cnnviz import picture, places
 from cnnviz.data.archive import unpack
-from cnnviz.data.augment import PRESETS, Augment
 from cnnviz.data.counting import Counting, CountingError, draw, usual_name, write
 from cnnviz.data.downloads import CATALOG, fetch
 from cnnviz.options import RequestError
 from cnnviz.ui.server import data_sets, runs
-from cnnviz.ui.session import current, uploads
-from cnnviz.ui.session.link import linked, note, noted
-from cnnviz.ui.views import data_batch, data_folder
-from cnnviz.ui.views.train import plan_form
-from cnnviz.ui.widgets import controls, show
+from cnnviz.ui.session import uploads
+from cnnviz.ui.session.link import linked, note
+from cnnviz.ui.views import data_augmentation, data_batch, data_folder
+from cnnviz.ui.widgets import controls, show, tables
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
     from cnnviz.data.audit import Audit
 
-TILE = 96  # px
-ROWS, ON_STAGE = 3, 2  # of a batch
+TILE = 128  # px
+IMAGES, ON_STAGE = 12, 16  # of a batch
 FEW = 6  # classes whose images are counted on a stage
 VIEWS = ("Batch", "Augmentation")  # what presenter mode shows, one at a time
 
@@ -146,23 +143,35 @@ def batch(name: str, row: DeltaGenerator) -> None:
         counts = data.splits()[split].counts(len(data.classes))
         some = dict(zip(data.classes[:FEW], map("{:,}".format, counts), strict=False))
         show.facts({"Classes": len(data.classes), f"Images in {split}": f"{sum(counts):,}"} | some)
-    rows, side = (ON_STAGE, 2 * TILE) if stage else (ROWS, TILE)
-    data_batch.tiles(split, *data_sets.batch(data, split, rows * data_batch.COLUMNS, st.session_state["batch"], side))
+    count = ON_STAGE if stage else IMAGES
+    images, labels = data_sets.batch(data, split, count, st.session_state["batch"], 2 * TILE if stage else TILE)
+    data_batch.tiles(split, images, labels, halves=2 if stage else 1)
 
 
 def look(name: str) -> None:
-    """One data set: a batch of it, its classes, and what the audit finds."""
-    left, right = st.columns([1.9, 1], gap="large")
+    """One data set: a batch of it beside its augmentation, its classes, and what the audit finds."""
+    with st.container(key="data-views"):
+        left, right = st.columns(2, gap="large")
     with left:
+        show.section("Batch", "labelled images, drawn at random")
         batch(name, st.container(horizontal=True, vertical_alignment="bottom"))
+        door(name)
+        classes(name)
     with right:
-        data = data_sets.data_set(name)
-        show.facts({"Classes": len(data.classes)} | {k: f"{len(v):,}" for k, v in data.splits().items()})
-        counts = {k: v.counts(len(data.classes)) for k, v in data.splits().items()}
-        st.dataframe(
-            [{"class": c} | {k: n[i] for k, n in counts.items()} for i, c in enumerate(data.classes)],
-            hide_index=True, height=show.tall(len(data.classes), 9), alt="Images per class and split",
-        )  # fmt: skip
+        data_augmentation.draw(name, beside=True)
+
+
+def classes(name: str) -> None:
+    """The classes of a data set with their images in each split, and the check of every image."""
+    data = data_sets.data_set(name)
+    show.facts({"Classes": len(data.classes)} | {k: f"{len(v):,}" for k, v in data.splits().items()})
+    counts = {k: v.counts(len(data.classes)) for k, v in data.splits().items()}
+    rows = [(c, *(f"{n[i]:,}" for n in counts.values())) for i, c in enumerate(data.classes)]
+    tables.table(("class", *counts), rows, "Images per class and split")
+
+
+def checked(name: str) -> None:
+    """The audit of a data set, once it is asked for."""
     if st.session_state.get("_audited") == name or st.button("Check every image", icon=":material/fact_check:"):
         st.session_state["_audited"] = name
         with st.spinner("Reading every image once", show_time=True):
@@ -196,56 +205,12 @@ def findings(found: Audit) -> None:
         show.say(f"{one} and {other} {what}")
 
 
-@st.fragment
-def playground(name: str | None) -> None:
-    """One picture under many draws of the augmentation."""
-    if not stage:
-        show.section("Augmentation", "one image, augmented at random as in every epoch of training")
-    left, right = st.columns([1.4 if stage else 1.6, 1], gap="large")
-    with right:
-        preset = controls.switch("Preset", "preset", list(PRESETS), "photos")
-        wanted = controls.options(Augment, f"aug-{preset}", PRESETS[preset], columns=2)
-        seed = controls.number("Seed", "aug-seed", 0, 10_000, 0)
-    current.engine()  # by then PyTorch is loaded
-    with left, st.container(key="augmented"):
-        st.html("<style>.st-key-augmented .stImage { aspect-ratio: 4 / 3; }</style>")  # its place, before it loads
-        small = picked(name, noted("batch") or 0)
-        many = show.asked("augmented", partial(data_sets.varied, small, wanted, int(seed)))
-        if many is None:
-            return
-        show.image(picture.grid(many, 4), "The original image, then eleven augmented ones")
-        show.say("Top left: the original image.")
-        if name is not None and not stage:
-            st.page_link(
-                places.page("train"), label=f"Train a network on {name} with this augmentation",
-                query_params={"set": name, **plan_form.handed(wanted)}, icon=":material/model_training:",
-            )  # fmt: skip
-    lines = data_folder.varied_as_python(name, noted("batch") or 0, current.photo(), wanted, int(seed))
-    stands = ("set", "split", "batch", "preset", "aug-seed"), f"aug-{preset}-"
-    link = current.link(
-        "data", **{k: v for k, v in st.query_params.items() if k in stands[0] or k.startswith(stands[1])}
-    )
-    show.take_away("augmentation", picture=lambda: picture.grid(many, 4), array=lambda: many, python=lines, link=link)
-
-
-def picked(name: str | None, turn: int) -> np.ndarray:
-    """A picture of a data set, uint8 (192, 192, 3); without one, the current photo's middle.
-
-    Where the data set cannot be read any more, a sentence, and the picture that was shown before.
-    """
-    of, kept = st.session_state.get("_sample", ((None,), None))
-    if name is not None:
-        with show.refusals():
-            if of != (now := (name, turn, data_sets.stamp(name))):
-                some, _ = data_sets.batch(data_sets.data_set(name), "train", 3, turn, 192)
-                of, kept = st.session_state["_sample"] = now, some[0] if len(some) else None
-        if kept is not None and of[0] == name:
-            square: np.ndarray = kept
-            return square
-    pixels = current.photo().pixels
-    side = min(pixels.shape[:2])
-    top, west = (pixels.shape[0] - side) // 2, (pixels.shape[1] - side) // 2
-    return picture.resize(pixels[top : top + side, west : west + side], 192, 192)
+def door(name: str) -> None:
+    """The way to train a network on a data set."""
+    st.page_link(
+        places.page("train"), label=f"Train a network on {name}", query_params={"set": name},
+        icon=":material/model_training:",
+    )  # fmt: skip
 
 
 def add() -> None:
@@ -286,14 +251,12 @@ if chosen is not None and view == VIEWS[0]:
             batch(chosen, row)
             st.stop()
         look(chosen)
+        checked(chosen)
     except RequestError as error:
         st.error(show.plain(str(error)), icon=":material/error:")
         data_folder.draw(chosen)
-        chosen = None
+        data_augmentation.draw(None)
     else:
         data_folder.draw(chosen)
-        st.page_link(
-            places.page("train"), label=f"Train a network on {chosen}", query_params={"set": chosen},
-            icon=":material/model_training:",
-        )  # fmt: skip
-playground(chosen)
+else:
+    data_augmentation.draw(chosen)

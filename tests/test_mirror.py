@@ -50,6 +50,7 @@ SEEN = {
     "ui/views/filters/channel": "pages/test_filters.py",
     "ui/views/filters/gallery": "pages/test_filters.py",
     "ui/views/filters/start": "pages/test_filters.py",
+    "ui/views/data_augmentation": "pages/test_data.py",
     "ui/views/data_batch": "pages/test_data.py",
     "ui/views/data_folder": "pages/test_data.py",
     "ui/views/full_size": "pages/test_convolution.py",

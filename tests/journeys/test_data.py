@@ -90,6 +90,15 @@ def test_train_a_net_on_it_opens_the_set_just_unpacked_by_click_link_and_reload(
     page.get_by_text("Another batch").wait_for()
     link = page.get_by_role("link", name="Train a network on pets_of_mine", exact=True)
     link.wait_for()
+    page.wait_for_url("**/data?**set=pets_of_mine**")
+    page.reload()
+    link.wait_for()
+    at_rest(page)
+    assert shown_set(page) == "pets_of_mine"
+    for part in (link, page.locator(".st-key-batch img").last, page.locator(".st-key-augmented img")):
+        box = part.first.bounding_box()
+        assert box
+        assert box["y"] + box["height"] <= 900  # batch, augmentation and the way to Train on the first screen
     link.click()
     page.get_by_role("heading", name="Train", exact=True).wait_for()
     at_rest(page)

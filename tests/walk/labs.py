@@ -179,7 +179,7 @@ def data(shown: Shown, engine: Engine, photo: Photo) -> bool:
         small = pictures.square(photo, 192)
     else:
         small = data_sets.batch(data_sets.data_set(name), "train", 3, turn, 192)[0][0]
-        batch, _ = data_sets.batch(data_sets.data_set(name), str(shown.value("split")), 24, turn, 96)
+        batch, _ = data_sets.batch(data_sets.data_set(name), str(shown.value("split")), 12, turn, 128)
         for half in (batch[:4], batch[4:8]):
             if len(half):
                 shown.shows(picture.grid(padded(half), 4), "the batch")

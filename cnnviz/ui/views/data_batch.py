@@ -10,7 +10,7 @@ import streamlit as st
 from cnnviz import picture
 from cnnviz.ui.widgets import show
 
-COLUMNS = 8
+COLUMNS = 4  # of a row, or of half a row
 
 
 def padded(pictures: np.ndarray, columns: int) -> np.ndarray:
@@ -29,13 +29,13 @@ def under(names: list[str], columns: int) -> None:
     st.html(f'<div class="cv-note" style="{grid}" aria-hidden="true">{cells}</div>')
 
 
-def tiles(split: str, pictures: np.ndarray, labels: list[str]) -> None:
-    """A batch in rows of two halves, which stand below each other on a phone, with a name under each picture."""
-    half = COLUMNS // 2
+def tiles(split: str, pictures: np.ndarray, labels: list[str], halves: int) -> None:
+    """A batch in rows, or in rows of two `halves`, with a name under each picture."""
+    half = COLUMNS
     with st.container(key="batch"):
         st.html(f"<style>.st-key-batch .stImage {{ aspect-ratio: {half}; }}</style>")  # their place, before they load
-        for row in range(0, len(labels), COLUMNS):
-            for column, first in zip(st.columns(2, gap="xxsmall"), (row, row + half), strict=True):
+        for row in range(0, len(labels), halves * half):
+            for column, first in zip(st.columns(halves, gap="xxsmall"), (row, row + half), strict=False):
                 if named := labels[first : first + half]:
                     with column:
                         some = padded(pictures[first : first + half], half)
