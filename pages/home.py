@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # say
 side_head, side_add = st.columns([2, 1], gap="medium", vertical_alignment="bottom")
-with side_head:
+with side_head, st.container(key="home-head"):
     show.head(
         "cnnviz",
         "How a network reads your photo: its prediction, the evidence for it, and the feature maps on the way.",

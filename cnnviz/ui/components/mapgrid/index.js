@@ -81,6 +81,8 @@ function update(grid, told) {
   }
   lay(grid);
   if (fresh || old?.chosen !== data.chosen) show(grid);
+  const { host } = grid.element.getRootNode();
+  if (host) host.dataset.drawn = "";
   grid.element.dataset.drawn = `${data.sort} ${data.scope} ${grid.order[0]}`; // for who measures
 }
 
