@@ -37,6 +37,8 @@ key = show.required_net()
 @show.refusals()
 def one_photo() -> None:
     """The map over the photo, beside it predictions and controls, beneath it the checks."""
+    if current.photo().digest != photo.digest:
+        st.rerun()  # the whole page: the crop was moved, and what runs by itself here holds the photo from before
     said = show.asked("cam-said", partial(engine.predict, key, photo, top=1_000_000), "Running the network")
     if said is None:
         return

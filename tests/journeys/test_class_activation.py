@@ -9,9 +9,10 @@ import pytest
 from PIL import Image
 
 from cnnviz import picture
+from cnnviz.attribution.regions import caption
 from cnnviz.photo import Photo
 from cnnviz.runtime.engine import Engine
-from tests.journeys.steps import at_rest, pixels
+from tests.journeys.steps import at_rest, pixels, until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -60,7 +61,18 @@ def test_a_class_that_is_improbable_glows_less_on_one_scale_for_all_and_the_scal
     assert (taken[-1] == 255).all()
 
 
-def test_what_a_proof_shows_is_what_its_button_saves(page: Page, engine):
+def dragged(page: Page, share: float) -> None:
+    """Drags across the picture, by a share of its width."""
+    page.locator(".cam canvas").scroll_into_view_if_needed()
+    box = page.locator(".cam canvas").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + share * box["width"], y, steps=4)
+    page.mouse.up()
+
+
+def test_what_a_proof_shows_is_what_its_button_saves_and_a_dragged_crop_has_a_map_of_its_own(page: Page, engine):
     heat = engine.heatmap(NET, Photo.sample("cat"), 1, against=True)
     opened(page, f"/class_activation?photo=cat&model={NET}&class=1&against=true")
     with page.expect_download() as got:
@@ -73,3 +85,9 @@ def test_what_a_proof_shows_is_what_its_button_saves(page: Page, engine):
     with page.expect_download() as got:
         page.get_by_role("button", name="NPY, signed").click()
     np.testing.assert_array_equal(np.load(got.value.path()), heat.raw)
+    dragged(page, -0.1)
+    share = heat.box[2] / Photo.sample("cat").width
+    at = round(0.5 - 0.1 / (1 - share), 2)
+    page.wait_for_url(f"**crop-at={at}*")
+    moved = engine.heatmap(NET, Photo.sample("cat").with_crop(at), 1, against=True)
+    until(lambda: page.locator(".cam canvas").get_attribute("aria-label"), caption(moved))

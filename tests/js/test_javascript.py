@@ -17,6 +17,8 @@ import pytest
 from cnnviz.attribution.heatmap import Heatmap, spread
 from cnnviz.attribution.regions import Threshold, otsu, regions
 from cnnviz.inference.predict import Target
+from cnnviz.models.preprocess import Preprocess
+from cnnviz.photo import Photo
 from cnnviz.signal import gabor, gaborfit, receptive
 from cnnviz.signal.convolve import MODES, Sliding, border, convolve, extent, largest_padding, output_size
 from cnnviz.signal.gabor import Gabor
@@ -33,7 +35,7 @@ NODE = shutil.which("node")
 def numbers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A JSON file of what the engine computes, by the name of the test file that reads it."""
     rng = np.random.default_rng(0)
-    parts = {f.__name__.removeprefix("_"): f(rng) for f in (_convolution, _fft, _gabor, _heat, _receptive)}
+    parts = {f.__name__.removeprefix("_"): f(rng) for f in (_convolution, _crop, _fft, _gabor, _heat, _receptive)}
     path = tmp_path_factory.mktemp("engine") / "numbers.json"
     path.write_text(json.dumps(parts))
     return path
@@ -94,6 +96,21 @@ def _convolution(rng: np.random.Generator) -> dict[str, Any]:
         },
         "kernels": kernels,
     }  # fmt: skip
+
+
+def _crop(rng: np.random.Generator) -> dict[str, Any]:
+    def part(preprocess: Preprocess, photo: Photo) -> list[float]:
+        left, top, width, height = preprocess.box(photo)
+        return [left / photo.width, top / photo.height, width / photo.width, height / photo.height]
+
+    moved, whole = [], []
+    for width, height in ((400, 150), (150, 400), (301, 300), (900, 60)):
+        photo, usual = Photo.of(np.zeros((height, width, 3), np.uint8)), Preprocess()
+        of = {"size": [width, height], "centre": part(usual, photo), "half": 0.51 / usual.resize}
+        moved += [{**of, "at": at, "box": part(usual, photo.with_crop(at))} for at in (0.0, 0.13, 0.8, 1.0)]
+        whole += [{"size": [width, height], "box": part(usual, photo.with_crop(way))} for way in ("pad", "squash")]
+    moved.insert(1, next(one for one in moved if one["size"] == [150, 400]))
+    return {"moved": moved, "whole": whole}
 
 
 def _fft(rng: np.random.Generator) -> list[dict[str, Any]]:

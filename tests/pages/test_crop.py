@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
+from streamlit.proto.WidgetStates_pb2 import WidgetState
 
 from cnnviz.photo import Photo
 from cnnviz.ui.widgets import crop, show
 
 NET = "lecture/cats_gap"
+
+
+def told(at, key: str, event: str, value):
+    """The page after a component has told something once, as the browser does."""
+    ident = f"$$STREAMLIT_INTERNAL_KEY_{at.get_by_key(key).proto.id}__events"
+    states = at._tree.get_widget_states()
+    states.widgets.append(WidgetState(id=ident, json_trigger_value=json.dumps([{"event": event, "value": value}])))
+    return at._run(states)
 
 
 def pressed(at, key: str):
@@ -50,6 +61,24 @@ def test_the_crop_is_taken_up_from_the_sidebar_and_the_other_photo_of_two_has_it
     assert "was chosen for another photo" not in words(at)
 
 
+def test_a_crop_dragged_on_the_picture_is_the_one_of_the_sidebar_the_link_and_python(visit, engine, words):
+    at = visit("class_activation")
+    assert "The faded border is cropped away; drag to move the crop." in words(at)
+    told(at, "camcanvas", "crop", 0.2)
+    assert not at.exception
+    assert at.button_group("crop").value == "move"
+    assert at.slider("crop-at").value == 0.2
+    assert "crop=move" in (link := "\n".join(block.value for block in at.code))
+    assert "crop-at=0.2" in link
+    assert "cnnviz.Photo.sample('cat').with_crop(0.2)" in link
+    box = json.loads(at.get_by_key("camcanvas").proto.json)["box"]
+    left, _, width, _ = engine.model(NET).preprocess.box(photo := Photo.sample("cat").with_crop(0.2))
+    assert box[::2] == [left / photo.width, width / photo.width]
+    told(at, "camcanvas", "crop", "elsewhere")
+    told(at, "camcanvas", "crop", 7)
+    assert at.slider("crop-at").value == 0.2
+
+
 def test_a_panorama_says_how_little_the_input_is_of_it_and_a_click_shows_all(visit, engine, words, monkeypatch):
     panorama = Photo.of(np.full((60, 480, 3), 90, np.uint8), "cat", personal=False)
     monkeypatch.setattr(Photo, "sample", classmethod(lambda cls, name="cat": panorama))
@@ -65,7 +94,10 @@ def test_a_photo_of_usual_shape_needs_no_sentence(engine):
     model = engine.model(NET)
     for height, width in ((100, 100), (200, 300), (300, 101)):
         assert crop.input_of(model, Photo.of(np.zeros((height, width, 3), np.uint8))) == ""
+    for (height, width), what in (((100, 300), "panorama"), ((300, 100), "tall photo")):
+        three = Photo.of(np.zeros((height, width, 3), np.uint8))
+        assert crop.input_of(model, three) == f"The input of the network is the middle 33% of this {what}."
     tall = Photo.of(np.zeros((1000, 50, 3), np.uint8))
     assert crop.input_of(model, tall) == "The input of the network is the middle 5.0% of this tall photo."
-    assert crop.input_of(model, tall.with_crop(1)).endswith("of this tall photo, at its bottom end.")
-    assert crop.input_of(model, tall.with_crop(0.2)).endswith("of this tall photo, 20% of the way to its bottom end.")
+    assert crop.input_of(model, tall.with_crop(1)).endswith("of this tall photo, at the bottom.")
+    assert crop.input_of(model, tall.with_crop(0.2)).endswith("of this tall photo, 20% of the way to the bottom.")

@@ -52,6 +52,9 @@ def _canvas(data: dict[str, Any], tab: Tab, rng: Random) -> dict[str, Any] | Non
     if ways and rng.random() < 0.5:
         one = rng.choice(ways)
         return {"once": {"choice": {"target": one["target"], "method": one["method"]}}}
+    (width, height), box = data["size"], data["box"]
+    if box[2 if width >= height else 3] < 1 and rng.random() < 0.1:
+        return {"once": {"crop": rng.randint(0, 20) / 20}}
     at = tab.states.get("look") or {}
     begin = {name: value for name, value in data["begin"].items() if name != "stamp"}
     now = {**begin, **at} if at.get("stamp") == data["begin"]["stamp"] else begin

@@ -29,6 +29,11 @@ def control() -> None:
         )
 
 
+def move(at: float) -> None:
+    """Crop elsewhere: so far along the longer side of the photo, 0 to 1; in a callback."""
+    st.session_state.update({"crop": "move", "crop-at": at})
+
+
 def notice(model: Model, photo: Photo) -> None:
     """What the network's input is of the photo, where it is not what one expects; beside it what shows all of it."""
     if not (words := input_of(model, photo)):
@@ -42,10 +47,9 @@ def notice(model: Model, photo: Photo) -> None:
 
 def input_of(model: Model, photo: Photo) -> str:
     """The sentence about a photo that is padded, squashed, cropped elsewhere, or very long; else nothing."""
-    own = model.preprocess.of(photo)
+    own, lying, long = model.preprocess.of(photo), photo.width >= photo.height, is_long(photo)
     _, height, width = own.size
     _, _, across, down = own.box(photo)
-    lying = photo.width >= photo.height
     share = min(1.0, across / photo.width if lying else down / photo.height)
     if own.fit == "pad":
         left, top, right, bottom = own.padding(photo)
@@ -57,21 +61,23 @@ def input_of(model: Model, photo: Photo) -> str:
         sizes = f"from {photo.width} × {photo.height} to {width} × {height}"
         return f"The input of the network is the whole photo, squashed {sizes}."
     part = f"{share:.0%}" if share >= 0.1 else f"{share:.1%}"
-    long = max(photo.width, photo.height) > LONG * min(photo.width, photo.height)
     what = ("panorama" if lying else "tall photo") if long else "photo"
     if own.at != 0.5:
         ends = ("left", "right") if lying else ("top", "bottom")
-        where = (
-            f"at its {ends[round(own.at)]} end" if own.at in (0, 1) else f"{own.at:.0%} of the way to its {ends[1]} end"
-        )
-        return f"The input of the network is {part} of this {what}, {where}."
+        where = f"at the {ends[round(own.at)]}" if own.at in (0, 1) else f"{own.at:.0%} of the way to the {ends[1]}"
+        return f"The input is {part} of this {what}, {where}."
     return f"The input of the network is the middle {part} of this {what}." if long and share < 1 else ""
 
 
+def is_long(photo: Photo) -> bool:
+    """Whether a photo is so long or tall that a crop shows little of it."""
+    return max(photo.width, photo.height) >= LONG * min(photo.width, photo.height)
+
+
 def _others(model: Model, photo: Photo) -> tuple[str, ...]:
-    """The ways to show more of a cropped photo, or another part of it."""
+    """The ways to show more of a long photo that is cropped, or another part of it."""
     own = model.preprocess.of(photo)
-    if own.fit != "crop":
+    if own.fit != "crop" or not is_long(photo):
         return ()
     return ("move", "pad", "squash") if own.at == 0.5 else ("pad", "squash")
 

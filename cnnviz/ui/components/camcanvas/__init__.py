@@ -141,6 +141,7 @@ def camcanvas(
     methods: Mapping[str, str],
     subject: str = "",
     on_choose: Callable[[int, str], None] = lambda target, method: None,
+    on_crop: Callable[[float], None] = lambda at: None,
     beside: Beside | None = None,
     big: bool = False,
     key: str,
@@ -150,7 +151,8 @@ def camcanvas(
     A new photo takes the strokes away; another `begin` sets the look anew. There is a button for each of the `classes`
     (index -> label) and `methods` (name -> title): where its map is `at_hand` of the same `subject` the browser shows
     it by itself; then `on_choose` hears which class, and which method's name. What is `beside` it has a canvas of its
-    own, with the same look; `pictures` lays its photo on the shelf under "KEY second".
+    own, with the same look; `pictures` lays its photo on the shelf under "KEY second". Where a hand moved the crop,
+    `on_crop` hears how far along the photo it lies now, 0 to 1.
     """
     chips = [{"target": target, "method": heat.method, "title": label} for target, label in classes.items()]
     ways = [{"target": heat.target, "method": name, "title": title} for name, title in methods.items()]
@@ -173,7 +175,12 @@ def camcanvas(
         if any((said.get("target"), said.get("method")) == (one["target"], one["method"]) for one in (*chips, *ways)):
             on_choose(said["target"], said["method"])
 
-    result = _canvas(key=key, data=data, on_look_change=lambda: None, on_choice_change=chosen)
+    def cropped() -> None:
+        at = st.session_state[key].get("crop")
+        if isinstance(at, (int, float)) and 0 <= at <= 1:
+            on_crop(round(float(at), 2))
+
+    result = _canvas(key=key, data=data, on_look_change=lambda: None, on_choice_change=chosen, on_crop_change=cropped)
     said = getattr(result, "look", None)
     fresh = isinstance(said, dict) and said.get("stamp") == str(begin)
     return read(said, photo.digest) if fresh else begin
@@ -188,6 +195,7 @@ def _map(photo: Photo, heat: Heatmap, caption: str) -> dict[str, Any]:
         "size": [photo.width, photo.height],
         "box": [left / photo.width, top / photo.height, width / photo.width, height / photo.height],
         "padding": list(heat.padding),
+        "crop": 0.5 if photo.crop == "centre" else photo.crop if isinstance(photo.crop, float) else None,
         "heat": encode.text(np.rint(heat.values * 255)),
         "shape": list(heat.seen.shape[:2]),
         "raw": encode.floats(heat.raw) if heat.raw.size <= SMALL else "",

@@ -1,4 +1,5 @@
 // What is painted on the canvases: the photo, the heat over it, contours, boxes, and what was wiped away.
+import { gripped, wanted } from "./crop.js";
 import { controls } from "./look.js";
 import { contour, onPhoto, otsu, pieces, shades } from "./model.js";
 import { frame } from "./panel.js";
@@ -39,15 +40,8 @@ function paint(cam, one, wide, most) {
   one.at = [x, y, w, h];
   context.imageSmoothingEnabled = true;
   if (image) context.drawImage(image, ...whole);
-  if (look.view === "photo" && (w < whole[2] - 1 || h < whole[3] - 1)) {
-    context.save();
-    context.beginPath();
-    context.rect(...whole);
-    context.rect(x, y, w, h);
-    context.fillStyle = FADED;
-    context.fill("evenodd");
-    context.restore();
-  }
+  const { part } = frame({ view: look.view, box: wanted(cam, one), width, height, zoom: cam.zoom });
+  if (look.view === "photo" && (w < whole[2] - 1 || h < whole[3] - 1)) fade(context, whole, part);
   if (look.mode !== "blink" || cam.blinkOn) warm(cam, one, context, x, y, w, h);
   if (look.contours) outline(one, context, x, y, w, h);
   const strokes = data.stamp === cam.photoStamp ? [...cam.strokes, ...(cam.stroke ? [cam.stroke] : [])] : [];
@@ -62,6 +56,18 @@ function paint(cam, one, wide, most) {
   if (cam.brush.checked && cam.ring) ring(context, x + u * w, y + v * h, Number(cam.radius.value) * Math.min(w, h));
   else if (cam.panels.length > 1 && cam.hover) ring(context, x + cam.hover[0] * w, y + cam.hover[1] * h, 7);
   one.canvas.setAttribute("aria-label", one.caption);
+  gripped(cam, one, part);
+}
+
+/** A veil over what is not the network's input. */
+function fade(context, whole, part) {
+  context.save();
+  context.beginPath();
+  context.rect(...whole);
+  context.rect(...part);
+  context.fillStyle = FADED;
+  context.fill("evenodd");
+  context.restore();
 }
 
 /** A circle that is seen on light and on dark. */

@@ -1,4 +1,5 @@
-// Hands on the canvases: brush, split, blink, zoom, and what lies under the pointer; what one does holds for both.
+// Hands on the canvases: brush, split, blink, zoom, crop, what lies under the pointer; what one does holds for both.
+import { handle } from "./crop.js";
 import { draw } from "./draw.js";
 import { read, tell } from "./look.js";
 
@@ -13,6 +14,7 @@ export function zoomed(cam, factor, at = cam.zoom.at) {
 
 export function hands(cam, one) {
   const { canvas } = one;
+  handle(cam, one, draw);
   const spot = (event) => {
     const box = canvas.getBoundingClientRect(), [x, y, w, h] = one.at;
     return [(event.clientX - box.left - x) / w, (event.clientY - box.top - y) / h];
@@ -26,9 +28,11 @@ export function hands(cam, one) {
     else if (cam.look.mode === "split") cam.look.split = Math.min(1, Math.max(0, spot(event)[0]));
     else if (cam.zoom.times > 1) cam.held = spot(event);
     else if (cam.look.mode === "blink") cam.blinkOn = !cam.blinkOn;
+    else one.slide.begin(event);
     draw(cam);
   });
   canvas.addEventListener("pointermove", (event) => {
+    if (cam.slide) { cam.hover = null; one.slide.move(event); return; }
     const at = spot(event);
     cam.hover = inside(at) ? at : null;
     if (inside(at)) cam.cursor = at;
@@ -48,6 +52,7 @@ export function hands(cam, one) {
   }, { passive: false });
   const finish = () => {
     cam.held = null;
+    one.slide.end();
     if (!cam.stroke) return cam.look.mode === "split" && tell(cam, 300);
     cam.strokes = [...cam.strokes, cam.stroke];
     cam.stroke = null;
@@ -62,7 +67,9 @@ export function hands(cam, one) {
     const step = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
     const factor = { "+": 1.25, "=": 1.25, "-": 0.8, 0: 1 / MOST }[event.key];
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    if (step) {
+    if (step && event.shiftKey) {
+      if (!one.slide.step((step[0] + step[1]) * 0.02)) return;
+    } else if (step) {
       if (cam.look.mode === "split" && !cam.brush.checked) cam.look.split = Math.min(1, Math.max(0, cam.look.split + step[0] * 0.02));
       if (cam.look.mode === "split") tell(cam, 600);
       cam.cursor = [0, 1].map((i) => Math.min(0.999, Math.max(0, cam.cursor[i] + step[i] * 0.02)));

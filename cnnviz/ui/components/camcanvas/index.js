@@ -1,4 +1,5 @@
 // The photo under its heat. Everything but the answer to an erased photo is drawn here, at once.
+import { arrived } from "./crop.js";
 import { draw } from "./draw.js";
 import { hands, zoomed } from "./hands.js";
 import { same, tell } from "./look.js";
@@ -100,6 +101,7 @@ function rare(pick, range, check, cam) {
 
 function update(cam, data) {
   cam.data = data;
+  arrived(cam, data);
   if (same(cam.pending, data)) cam.pending = null;
   cam.theme = theme(cam.element);
   cam.element.classList.toggle("big", Boolean(data.big));

@@ -1,4 +1,5 @@
 // How the heat lies over the photo: what the controls show, what is said, and what Python hears of it.
+import { movable } from "./crop.js";
 import { bar } from "./scale.js";
 
 /** Whether two choices are of the same class and method. */
@@ -9,6 +10,9 @@ export function tell(cam, later) {
   clearTimeout(cam.timer);
   cam.timer = setTimeout(() => cam.send("look", { ...cam.look, strokes: cam.strokes, photo: cam.photoStamp, stamp: cam.stamp }), later);
 }
+
+/** Whether a hand on the picture moves the crop. */
+const slides = (cam, one) => cam.look.mode === "overlay" && movable(cam, one) >= 0;
 
 export function controls(cam) {
   const { look } = cam;
@@ -27,7 +31,7 @@ export function controls(cam) {
   cam.sharedCheck.disabled = two || (!cam.all && !look.shared);
   for (const one of cam.panels) {
     one.title.textContent = two ? one.data.title : "";
-    one.canvas.style.cursor = look.mode === "split" && !cam.brush.checked ? "ew-resize" : cam.zoom.times > 1 && !cam.brush.checked ? "grab" : "crosshair";
+    one.canvas.style.cursor = look.mode === "split" && !cam.brush.checked ? "ew-resize" : (cam.zoom.times > 1 || slides(cam, one)) && !cam.brush.checked ? "grab" : "crosshair";
     one.canvas.style.touchAction = cam.brush.checked || look.mode === "split" || cam.zoom.times > 1 ? "none" : "pan-y"; // a finger scrolls the page
     bar(cam, one);
   }
@@ -41,7 +45,8 @@ export function controls(cam) {
 export function read(cam) {
   const { hover, panels } = cam, two = panels.length > 1;
   const named = (one, words) => (two ? `${one.data.title}: ${words}` : words);
-  if (hover) cam.say.textContent = panels.map((one) => named(one, under(one, hover))).join(" · ");
+  if (cam.slide || cam.cropTimer) cam.say.textContent = `Crop: ${panels[0].grip.getAttribute("aria-valuetext")}`;
+  else if (hover) cam.say.textContent = panels.map((one) => named(one, under(one, hover))).join(" · ");
   else if (cam.look.boxes) cam.say.textContent = panels.map((one) => named(one, listed(one))).join(" · ");
   else cam.say.textContent = panels.map((one) => one.caption).join(" ");
 }

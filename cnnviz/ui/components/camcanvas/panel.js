@@ -1,4 +1,5 @@
 // One picture of the component: a photo with its map. Two of them stand side by side where something is compared.
+import { grip } from "./crop.js";
 import { scaleRow } from "./scale.js";
 import { bytes, floats } from "../shared/bytes.js";
 import { Tile } from "../shared/canvas.js";
@@ -6,9 +7,9 @@ import { make } from "../shared/element.js";
 
 export function panel() {
   const canvas = make("canvas", { tabindex: 0, role: "img" });
-  const title = make("figcaption", {}), scale = scaleRow();
-  const element = make("figure", { class: "campanel" }, title, canvas, scale.row);
-  return { element, canvas, title, scale, tile: new Tile(), images: {}, pictured: "" };
+  const title = make("figcaption", {}), scale = scaleRow(), handle = grip();
+  const element = make("figure", { class: "campanel" }, title, make("div", { class: "campicture" }, canvas, handle), scale.row);
+  return { element, canvas, title, scale, grip: handle, tile: new Tile(), images: {}, pictured: "" };
 }
 
 /** Take the map of `data`, and what it is of. */

@@ -73,8 +73,8 @@ def caption(heat: Heatmap) -> str:
     return regions.caption(heat)
 
 
-def told(heat: Heatmap, photo: Photo, look: Look) -> str:
-    """How to read the picture as it is drawn, in a sentence."""
+def told(heat: Heatmap, photo: Photo, look: Look, placed: str = "") -> str:
+    """How to read the picture as it is drawn, in a sentence, and where its crop was `placed`, in another."""
     _, _, width, height = heat.box
     whole = look.view != "photo" or (width >= photo.width - 1 and height >= photo.height - 1)
     row = startup.methods()[heat.method]
@@ -84,7 +84,9 @@ def told(heat: Heatmap, photo: Photo, look: Look) -> str:
     elif not row.whole:  # its values have no sign
         more = f"changes the score of {heat.label}, up or down"
     scale = "The brighter a place" if brightens(look.colours) else "The nearer a colour to the right end of the scale"
-    return f"{scale}, the more it {more}." + ("" if whole else " The faded border is cropped away.")
+    moves = width < photo.width - 1 if photo.width >= photo.height else height < photo.height - 1
+    cut = " The faded border is cropped away" + ("; drag to move the crop." if moves else ".")
+    return f"{scale}, the more it {more}." + (f" {placed}" if placed else "" if whole else cut)
 
 
 @cache

@@ -62,6 +62,7 @@ def overlay(case: Case, sides: Sequence[Side], offer: Offer) -> tuple[Look, str]
         case.photo, heat, captions[0], begin, classes=offer.classes, methods=offer.methods, subject=offer.subject,
         beside=second(case, sides, captions) if len(sides) > 1 else None, big=show.presenting(), key=CANVAS,
         on_choose=lambda target, name: st.session_state.update({"class": target, "method": name}),
+        on_crop=crop.move,
     )  # fmt: skip
     with told.container(key="offstage-told"):
         tell(case, heat, look)
@@ -82,8 +83,10 @@ def second(case: Case, sides: Sequence[Side], captions: Sequence[str]) -> camcan
 
 def tell(case: Case, heat: Heatmap, look: Look) -> None:
     """How the photo was cropped, how to read the map, and where its class was chosen for another photo."""
-    crop.notice(case.model, case.photo)
-    show.say(evidence.told(heat, case.photo, look))
+    placed = isinstance(case.photo.crop, float) and not crop.is_long(case.photo)
+    if not placed:
+        crop.notice(case.model, case.photo)
+    show.say(evidence.told(heat, case.photo, look, crop.input_of(case.model, case.photo) if placed else ""))
     if not evidence.from_another_photo(case.asked.target, case.photo):
         return
     kept = next(p for p in case.said if p.index == case.asked.target)
