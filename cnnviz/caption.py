@@ -5,19 +5,18 @@ captioned(pixels, "Channel 9 of relu1", Bar("0", "6.18", picture.ACTIVATION, (0.
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from cnnviz import picture
+from cnnviz.lettering import NOTE, complete, length, wrapped, write
 
-GROUND, INK = (255, 255, 255), (34, 38, 43)
+GROUND = (255, 255, 255)
 GAP = 0.02  # of the width of a picture: around what is written, and between pictures
 LEAST = 14  # px: the smallest type
-_PLAIN = str.maketrans({"×": "x", "²": "2", "−": "-", "→": "to", "·": ","})  # what Pillow's own font lacks
 
 
 @dataclass(frozen=True)
@@ -50,25 +49,26 @@ def captioned(
     """A picture with its title, colour bar, legend (a colour and what it stands for, each) and caption below."""
     above = Image.fromarray(drawn) if isinstance(drawn, np.ndarray) else drawn
     size = max(LEAST, above.width // 52)
-    font, gap, row = ImageFont.load_default(size), max(4, round(GAP * above.width)), round(1.45 * size)
-    per_line = max(16, int((above.width - 2 * gap) / (0.5 * size)))
-    titles, captions = (textwrap.wrap(text.translate(_PLAIN), per_line) for text in (title, words))
+    gap, row = max(4, round(GAP * above.width)), round(1.45 * size)
+    wide = max(8 * size, above.width - 2 * gap)
+    noted = words if complete([title, words, *(line for _, line in legend)]) else f"{words} {NOTE}"
+    titles, captions = (wrapped(text, wide, size) for text in (title, noted))
     rows = len(titles) + (scale is not None) + len(legend) + len(captions)
     whole = Image.new("RGB", (above.width, above.height + 2 * gap + rows * row), GROUND)
     whole.paste(above)
     pen, y = ImageDraw.Draw(whole), above.height + gap
     for line in titles:
-        pen.text((gap, y), line, INK, font)
+        write(pen, (gap, y), line, size)
         y += row
     if scale is not None:
-        _draw_bar(whole, pen, scale, (gap, y), font)
+        _draw_bar(whole, pen, scale, (gap, y), size)
         y += row
     for colour, line in legend:
         pen.rectangle((gap, y + size // 4, gap + size, y + size), colour)
-        pen.text((gap + round(1.6 * size), y), line.translate(_PLAIN), INK, font)
+        write(pen, (gap + round(1.6 * size), y), line, size)
         y += row
     for line in captions:
-        pen.text((gap, y), line, INK, font)
+        write(pen, (gap, y), line, size)
         y += row
     return whole
 
@@ -84,16 +84,11 @@ def beside(parts: Sequence[Image.Image]) -> Image.Image:
     return whole
 
 
-def _draw_bar(
-    whole: Image.Image, pen: ImageDraw.ImageDraw, scale: Bar, at: tuple[int, int],
-    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
-) -> None:  # fmt: skip
+def _draw_bar(whole: Image.Image, pen: ImageDraw.ImageDraw, scale: Bar, at: tuple[int, int], size: int) -> None:
     (x, y), width, height = at, max(24, whole.width // 4), max(6, whole.width // 70)
-    least = f"{scale.low} "
-    begin = round(x + pen.textlength(least, font))
+    begin = round(x + length(scale.low, size)) + 6
     stops = np.linspace(*scale.ends, width, dtype=np.float32)[None]
     colours = picture.colourise(stops, scale.colour_map).repeat(height, 0)
-    size = int(pen.textbbox((0, 0), "0", font)[3])
-    whole.paste(Image.fromarray(colours), (begin, y + max(0, (size - height) // 2 + 2)))
-    pen.text((x, y), least, INK, font)
-    pen.text((begin + width + 6, y), scale.high, INK, font)
+    whole.paste(Image.fromarray(colours), (begin, y + max(0, (size - height) // 2)))
+    write(pen, (x, y), scale.low, size)
+    write(pen, (begin + width + 6, y), scale.high, size)

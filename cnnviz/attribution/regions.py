@@ -127,6 +127,7 @@ def caption(heat: Heatmap) -> str:
     place = _WORDS[3 * y // values.shape[0]][3 * x // values.shape[1]]
     hot = float((values >= 0.5).mean())
     told = f"strongest {place}, {_times(1 / level)} the mean; {hot:.0%} of the image has heat above 0.5"
+    told += f" on one scale (up to {heat.top:.3g})" if heat.top > 0 else ""
     return f"Heat map of {about}: {told}."
 
 

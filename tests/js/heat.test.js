@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { contour, onPhoto, otsu, pieces, shades, spread } from "../../cnnviz/ui/components/camcanvas/model.js";
+import { onScale } from "../../cnnviz/ui/components/camcanvas/scale.js";
 import { engine, near } from "./engine.js";
 
 const numbers = engine("heat");
@@ -56,4 +57,10 @@ test("a contour of a ramp stands where the ramp has that height", () => {
   const lines = contour(heat, height, width, 100);
   assert.equal(lines.length, height - 1);
   for (const [x0, , x1] of lines) near([x0, x1], [(100 / 30 + 0.5) / width, (100 / 30 + 0.5) / width], 1e-9);
+});
+
+test("how much of the photo is hot is counted without its border", () => {
+  const heat = Uint8Array.of(255, 255, 255, 255, 200, 10, 255, 128, 0);
+  assert.equal(onScale(heat, [3, 3], [0, 0, 0, 0]), 78);
+  assert.equal(onScale(heat, [3, 3], [1, 1, 0, 0]), 50);
 });

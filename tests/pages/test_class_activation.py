@@ -638,7 +638,9 @@ def opened_tile(at, ident: str):
     return at._run(states)
 
 
-@pytest.mark.parametrize("proof", ["Raw map", "Down to the numbers", "All stages", "Sanity dial", "Boxes"])
+@pytest.mark.parametrize(
+    "proof", ["Raw map", "Down to the numbers", "All stages", "Sanity dial", "Boxes", "Faithfulness"]
+)
 def test_every_check_can_be_taken_away_as_a_picture(visit, proof):
     at = visit("class_activation", proof=proof, model="bundled/cats_dogs")
     assert not at.exception

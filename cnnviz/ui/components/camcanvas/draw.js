@@ -3,7 +3,7 @@ import { gripped, wanted } from "./crop.js";
 import { controls } from "./look.js";
 import { contour, onPhoto, otsu, pieces, shades } from "./model.js";
 import { frame } from "./panel.js";
-import { scaled } from "./scale.js";
+import { scaled, told } from "./scale.js";
 import { sharp } from "../shared/canvas.js";
 import { calm } from "../shared/theme.js";
 
@@ -55,7 +55,7 @@ function paint(cam, one, wide, most) {
   const [u, v] = cam.cursor;
   if (cam.brush.checked && cam.ring) ring(context, x + u * w, y + v * h, Number(cam.radius.value) * Math.min(w, h));
   else if (cam.panels.length > 1 && cam.hover) ring(context, x + cam.hover[0] * w, y + cam.hover[1] * h, 7);
-  one.canvas.setAttribute("aria-label", one.caption);
+  one.canvas.setAttribute("aria-label", told(cam, one));
   gripped(cam, one, part);
 }
 

@@ -1,6 +1,6 @@
 // How the heat lies over the photo: what the controls show, what is said, and what Python hears of it.
 import { movable } from "./crop.js";
-import { bar } from "./scale.js";
+import { bar, told } from "./scale.js";
 
 /** Whether two choices are of the same class and method. */
 export const same = (a, b) => a != null && a.target === b.target && a.method === b.method;
@@ -48,7 +48,7 @@ export function read(cam) {
   if (cam.slide || cam.cropTimer) cam.say.textContent = `Crop: ${panels[0].grip.getAttribute("aria-valuetext")}`;
   else if (hover) cam.say.textContent = panels.map((one) => named(one, under(one, hover))).join(" · ");
   else if (cam.look.boxes) cam.say.textContent = panels.map((one) => named(one, listed(one))).join(" · ");
-  else cam.say.textContent = panels.map((one) => one.caption).join(" ");
+  else cam.say.textContent = panels.map((one) => told(cam, one)).join(" ");
 }
 
 /** The numbers of a map at a place. */

@@ -29,6 +29,23 @@ export function scaled(cam) {
   }
 }
 
+const HOT = /\d+% of the image has heat above 0\.5/;
+
+/** What a map shows, in words, on the scale that it is drawn on; of two, Python's words are on theirs. */
+export function told(cam, one) {
+  if (!cam.common || cam.panels.length > 1) return one.caption;
+  const hot = onScale(one.heat, one.data.shape, one.data.padding);
+  const words = one.caption.replace(HOT, `${hot}% of the image has heat above 0.5`).replace(/\.$/, "");
+  return `${words} on one scale for all classes (up to ${cam.common.toPrecision(3)}).`;
+}
+
+/** How many of a hundred pixels of the photo, without its border, have heat (0..255) above the half. */
+export function onScale(heat, [height, width], [left, top, right, bottom]) {
+  let hot = 0;
+  for (let y = top; y < height - bottom; y++) for (let x = left; x < width - right; x++) hot += heat[y * width + x] >= 127.5;
+  return Math.round((100 * hot) / ((height - top - bottom) * (width - left - right)));
+}
+
 /** The colours beside their numbers, and what they are scaled to. */
 export function bar(cam, one) {
   const { look } = cam, { row, line, top, words } = one.scale, most = cam.common || one.reach;

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from cnnviz import picture
+from cnnviz.ui.server import startup
 from cnnviz.ui.views.class_activation.evidence import THUMB, file_name, img, save, tiles
 from cnnviz.ui.widgets import show
 from cnnviz.ui.widgets.background import patiently
@@ -70,12 +71,31 @@ def faithful(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
     table = {"share": own.shares, "deletion": own.deletion, "insertion": own.insertion}
     table |= {"baseline_deletion": chance.deletion, "baseline_insertion": chance.insertion}
     lines_of = [",".join(table), *(",".join(f"{n:.6g}" for n in row) for row in zip(*table.values(), strict=True))]
-    written = "\n".join([*lines_of, ""]).encode()
-    save("CSV of the curves", f"{file_name(photo, heat, 'faithfulness')}.csv", "text/csv", lambda: written)
+    written, file = "\n".join([*lines_of, ""]).encode(), file_name(photo, heat, "faithfulness")
+    with st.container(horizontal=True, gap="small"):
+        save("PNG of the curves", f"{file}.png", "image/png", lambda: _charted(heat, own, chance))
+        save("CSV of the curves", f"{file}.csv", "text/csv", lambda: written)
     show.say(
         "With a faithful map the probability falls early as its highest pixels are deleted, and rises early as they "
         "are inserted into a blurred photo."
     )
+
+
+def _charted(heat: Heatmap, own: Faithfulness, chance: Faithfulness) -> bytes:
+    """The curves as PNG, with axes, areas and what they are of."""
+    from cnnviz.attribution.chart import Plot, chart
+
+    plots = []
+    for name, done in (("deletion", "deleted"), ("insertion", "inserted")):
+        lines = {
+            f"{which}, area under the curve {getattr(one, f'{name}_area'):.3f}": (one.shares, getattr(one, name))
+            for which, one in (("this map", own), ("baseline: centred Gaussian", chance))
+        }
+        plots.append(Plot(name.capitalize(), f"pixels {done}, the highest first", "probability", lines))
+    layer = "" if heat.layer == "input" else f", {heat.layer}"
+    title = f"Faithfulness of {heat.subject}, {startup.methods()[heat.method].title}{layer}"
+    words = f"{chance_of(heat)}. Insertion minus deletion: {own.gain:+.3f}, of the baseline {chance.gain:+.3f}."
+    return picture.encode(chart(title, plots, words), "png")
 
 
 def _both_curves(
