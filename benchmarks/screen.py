@@ -96,7 +96,7 @@ class View:
 VIEWS = (View(), View(390, 844), View(1920, 1080, presenting=True), View(1280, 720, presenting=True))
 
 
-def opened(browser: Browser, address: str, path: str, view: View, patience: float = 180) -> Page:
+def opened(browser: Browser, address: str, path: str, view: View, patience: float = 180, still: float = 2.5) -> Page:
     """A page in a window of its own, at rest."""
     size = {"width": view.width, "height": view.height}
     context = browser.new_context(viewport=size, color_scheme=view.theme)  # type: ignore[arg-type]
@@ -106,7 +106,7 @@ def opened(browser: Browser, address: str, path: str, view: View, patience: floa
     name, _, asked = path.partition("?")
     asked = "&".join(filter(None, [asked, "present=true" * view.presenting]))
     page.goto(f"{address}/{'' if name == 'home' else name}?{asked}")
-    at_rest(page, patience)
+    at_rest(page, patience, still)
     return page
 
 

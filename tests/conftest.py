@@ -20,9 +20,11 @@ from cnnviz.photo import Photo
 from cnnviz.train import run
 from cnnviz.train.plan import Plan
 from tests.dashboard import browser as browser
+from tests.dashboard import common as common
 from tests.dashboard import dashboard as dashboard
 from tests.dashboard import page as page
 from tests.dashboard import server as server
+from tests.dashboard import tab as tab
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKERS = 2  # processes; each has the engine, and torch, in memory

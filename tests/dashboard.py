@@ -1,4 +1,4 @@
-"""A real server and a real browser: one of each for the whole session, a fresh page for each test."""
+"""A real server and a real browser, each for as many tests as can share it: starting them is what takes the time."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, BrowserContext, Page, Request, ViewportSize
 
 ROOT = Path(__file__).resolve().parents[1]
+VIEWPORT: ViewportSize = {"width": 1400, "height": 900}
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = [
     "--no-sandbox",
@@ -29,6 +30,22 @@ FLAGS = [
     "--disable-sync",
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
+
+
+# What the page sends and is sent, and when: `steps.at_rest` waits until it has been silent.
+WIRE = """(() => {
+  globalThis.wire = { sent: 0, heard: 0 };
+  globalThis.WebSocket = class extends WebSocket {
+    constructor(...given) {
+      super(...given);
+      this.addEventListener("message", () => (wire.heard = performance.now()));
+    }
+    send(data) {
+      wire.sent = performance.now();
+      super.send(data);
+    }
+  };
+})();"""
 
 
 class Dashboard:
@@ -82,10 +99,22 @@ class Dashboard:
             self.kill()
 
 
+@pytest.fixture(scope="session")
+def common(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+    """The dashboard of all files whose tests leave nothing on it."""
+    running = Dashboard(tmp_path_factory.mktemp("common"))
+    yield running
+    running.end()
+
+
 @pytest.fixture(scope="module")
-def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
-    """The dashboard of this file of tests: no other file's data sets, runs and jobs are on it."""
-    running = Dashboard(tmp_path_factory.mktemp("server"))
+def dashboard(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
+    """The dashboard of this file of tests; where it is marked, no other file's data sets, runs and jobs are on it."""
+    own = request.node.get_closest_marker("own_server")
+    if own is None:
+        yield request.getfixturevalue("common")
+        return
+    running = Dashboard(tmp_path_factory.mktemp("server"), *own.args)
     yield running
     running.end()
 
@@ -109,16 +138,40 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
-def page(browser: Browser, server: str) -> Iterator[Page]:
-    """A fresh page, 1400 x 900, that must never ask anyone but our own server."""
-    context = browser.new_context(viewport={"width": 1400, "height": 900}, base_url=server)
+def window(browser: Browser, server: str, **options: Any) -> BrowserContext:
+    """A window of its own, with nothing in it that another one has kept."""
+    context = browser.new_context(**{"viewport": VIEWPORT, "base_url": server} | options)
     context.set_default_timeout(60_000)
-    page = context.new_page()
-    outside: list[str] = []
-    page.on(
-        "request", lambda r: outside.append(r.url) if not r.url.startswith((server, "ws", "data:", "blob:")) else None
-    )
-    yield page
+    context.add_init_script(WIRE)
+    return context
+
+
+@pytest.fixture(scope="module")
+def tab(browser: Browser, server: str) -> Iterator[Page]:
+    """The tab in which the tests of a file open their pages, one after another: what it has compiled is at hand."""
+    context = window(browser, server)
+    yield context.new_page()
     context.close()
+
+
+@pytest.fixture
+def page(tab: Page, server: str) -> Iterator[Page]:
+    """A fresh visit, 1400 x 900, that must never ask anyone but our own server."""
+    outside: list[str] = []
+
+    def hear(request: Request) -> None:
+        if not request.url.startswith((server, "ws", "data:", "blob:")):
+            outside.append(request.url)
+
+    tab.on("request", hear)
+    yield tab
+    tab.remove_listener("request", hear)
+    for other in tab.context.pages:
+        if other is not tab:
+            other.close()
+    tab.goto("/_stcore/health")  # the visit is over
+    tab.evaluate("() => [localStorage, sessionStorage].forEach((kept) => kept.clear())")
+    tab.mouse.move(0, 0)
+    tab.set_viewport_size(VIEWPORT)
+    tab.emulate_media(color_scheme="light")
     assert outside == []

@@ -13,6 +13,7 @@ from cnnviz import picture
 from cnnviz.photo import Photo
 from cnnviz.signal import gabor as g
 from cnnviz.signal import pictures
+from tests.journeys.steps import at_rest
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -93,9 +94,9 @@ def test_the_sliders_the_spot_and_the_keys_turn_the_filter(page: Page):
 
 def test_dragging_is_silent_until_release(page: Page):
     sent: list[int] = []
-    page.on("websocket", lambda socket: socket.on("framesent", lambda data: sent.append(1)))
+    page.once("websocket", lambda socket: socket.on("framesent", lambda data: sent.append(1)))
     found = lab(page, g.Gabor(0.1, 0.0, 3.0))
-    page.wait_for_timeout(3000)
+    at_rest(page)
     frames, before = len(sent), int(found.get_attribute("data-draws"))
     box = found.get_by_role("slider", name="Sigma σ").bounding_box()
     page.mouse.move(box["x"] + box["width"] * 0.33, box["y"] + box["height"] / 2)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from conftest import Dashboard
     from playwright.sync_api import Browser, Page
 
+pytestmark = pytest.mark.own_server
+
 SECRETS = ("SECRETCAMERA", "SECRETPLACE", "private-holiday")
 NAME = "private-holiday.jpg"
 

@@ -13,6 +13,8 @@ from tests.dashboard import Dashboard
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+pytestmark = pytest.mark.own_server
+
 # How far each page is from a bar that it does not reach yet; whoever owns the page shrinks it, down to nothing.
 NOT_YET: dict[str, dict[str, Any]] = {
     "filters": {"shift": 0.15},  # 0.001 to 0.02, on a very busy machine more
@@ -116,11 +118,11 @@ def presented(page: Page, width: int, height: int) -> dict[str, Any]:
 def test_a_page_keeps_to_the_bars(browser: Browser, address: str, name: str):
     """One visit: on a phone, at a desk, light and dark, then on two projectors."""
     far = NOT_YET.get(name, {})
-    page = screen.opened(browser, address, name, PHONE, patience=60)
+    page = screen.opened(browser, address, name, PHONE, patience=60, still=1)
     keeps_to_a_phone(page, name)
     page.set_viewport_size({"width": screen.View().width, "height": screen.View().height})
     page.reload()
-    screen.at_rest(page, patience=60)
+    screen.at_rest(page, patience=60, still=1)
     found = screen.measured(page, name, screen.View())
     assert found["shift"] < far.get("shift", 0.1), found["shifting"]
     assert found["contrast"] >= far.get("contrast", 4.5), found["faint"]

@@ -12,6 +12,8 @@ from tests.journeys.steps import open_adding
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
+pytestmark = pytest.mark.own_server
+
 
 @pytest.mark.timeout(300)
 def test_a_run_survives_leaving_reloading_and_kill_9_of_the_server_and_opens_on_activations(page: Page, dashboard):

@@ -7,6 +7,8 @@ import statistics
 
 from playwright.sync_api import Page
 
+from tests.journeys.steps import at_rest
+
 # Finds an element inside the components' shadow roots.
 FIND = """(name) => { const find = (root) => { for (const e of root.querySelectorAll('*')) {
   if (e.classList.contains(name)) return e;
@@ -26,7 +28,7 @@ def opened(page: Page, link: str) -> None:
     page.goto(link)
     page.locator(".cam canvas").wait_for()
     page.get_by_text("strongest").first.wait_for()
-    page.wait_for_timeout(500)
+    at_rest(page)
 
 
 def test_another_class_and_opacity_are_there_within_150_ms(page: Page):
@@ -69,7 +71,7 @@ def test_another_class_and_opacity_are_there_within_150_ms(page: Page):
 
 def test_any_class_of_the_list_is_there_within_150_ms_and_python_follows(page: Page):
     opened(page, "/class_activation?photo=cat&model=lecture/mnist_gap")
-    page.wait_for_timeout(1000)  # until the maps at hand are
+    at_rest(page, 800)  # until the maps at hand are
     times = []
     for digit in ("7", "3", "0", "5"):
         box = page.get_by_role("combobox", name="Class")
@@ -123,7 +125,7 @@ def test_the_grid_answers_to_hover_click_and_keys(page: Page):
     page.goto("/activations?photo=cat")
     grid = page.locator(".maps .scroll")
     grid.wait_for()
-    page.wait_for_timeout(500)
+    at_rest(page)
     box = grid.bounding_box()
     page.mouse.move(box["x"] + 30, box["y"] + 30)
     page.get_by_text(re.compile(r"about .* at row \d+, column \d+")).wait_for()

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tests.journeys.steps import at_rest
+
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
@@ -96,14 +98,14 @@ def seen(page: Page) -> Seen:
 def settled(page: Page, seconds: float = 60) -> Seen:
     """What a page shows once it has run and two looks at it are alike."""
     end = time.monotonic() + seconds
-    page.wait_for_function("() => document.querySelector('[data-test-script-state=notRunning]')", timeout=60_000)
+    at_rest(page)
     page.locator(".maps .scroll").evaluate_all("all => all.forEach((e) => (e.scrollTop = 0))")  # no link says it
     before = seen(page)
     while time.monotonic() < end:
-        page.wait_for_timeout(350)
+        page.wait_for_timeout(100)
         now = seen(page)
-        at_rest = page.locator("[data-test-script-state=notRunning]").count()
-        if at_rest and not before.off(now) and not any(name == "loading" for name, _ in now.pictures):
+        if not before.off(now) and not any(name == "loading" for name, _ in now.pictures):
             return now
         before = now
+        at_rest(page, 100)
     return before

@@ -43,11 +43,17 @@ def jpeg(seed: int, side: int = 700, quality: int = 90) -> bytes:
     return file.getvalue()
 
 
-def at_rest(page: Page, still: int = 600) -> None:
-    """Waits until the page has run and nothing has changed for `still` milliseconds."""
-    page.wait_for_function("() => document.querySelector('[data-test-script-state=notRunning]')", timeout=60_000)
-    page.wait_for_timeout(still)
-    page.wait_for_function("() => document.querySelector('[data-test-script-state=notRunning]')", timeout=60_000)
+REST = """([still, began]) => {
+  const { sent, heard } = wire, now = performance.now();
+  const silent = (sent < heard || now - sent > 3000) && now - Math.max(began, sent, heard) >= still;
+  return silent && document.querySelector("[data-test-script-state=notRunning]");
+}"""
+
+
+def at_rest(page: Page, still: int = 400) -> None:
+    """Waits until the page has run, every word to the server is answered, and both were silent for `still` ms."""
+    began = page.evaluate("() => performance.now()")
+    page.wait_for_function(REST, arg=[still, began], timeout=60_000)
 
 
 def open_adding(page: Page) -> None:

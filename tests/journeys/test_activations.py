@@ -7,7 +7,6 @@ import re
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from cnnviz import picture
@@ -19,12 +18,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 NET, OTHER = "bundled/cats_dogs", "lecture/cats_gap"
-
-
-@pytest.fixture(scope="module")
-def engine() -> Engine:
-    """The oracle, in this process."""
-    return Engine(device="cpu")
 
 
 def jpeg(values: np.ndarray) -> bytes:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Locator, Page
 
+pytestmark = pytest.mark.own_server
+
 
 class Acts:
     """A person's hands, counted."""

@@ -27,7 +27,7 @@ from tests.journeys.deeds import (
 from tests.journeys.seen import Seen, settled
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
 
 CLASS = ("another class", inside("camcanvas", ".chip", 1))
 # Where one begins: what is done there, one after another. Each is (its name, the deed).
@@ -117,27 +117,19 @@ def same(shown: Seen, page: Page, other: Page, what: str) -> None:
 @pytest.mark.parametrize(
     "place", [place if place in ALWAYS else pytest.param(place, marks=pytest.mark.long) for place in CHANGES]
 )
-def test_a_page_shows_after_each_change_what_its_link_shows_afresh(
-    browser: Browser, page: Page, server: str, place: str
-):
-    context = browser.new_context(viewport={"width": 1400, "height": 900}, base_url=server)
-    context.set_default_timeout(60_000)
-    other = context.new_page()
+def test_a_page_shows_after_each_change_what_its_link_shows_afresh(page: Page, place: str):
+    other = page.context.new_page()
     page.goto(f"/{place}")
     page.locator(".st-key-photo button").first.wait_for()
-    page.wait_for_timeout(500)
     before = settled(page)
     for step, (name, do) in enumerate(CHANGES[place], 1):
         do(page)
         if do in (dark, light):
             do(other)
-        page.wait_for_timeout(400)
         after = settled(page)
         assert before.off(after) or do in (dark, light), f"{name} changes nothing"
         if name.endswith(WHOLE) or step == len(CHANGES[place]):
             other.goto(page.url)
             other.locator(".st-key-photo button").first.wait_for()
-            other.wait_for_timeout(400)
             same(after, page, other, name)
         before = after
-    context.close()

@@ -11,18 +11,12 @@ from PIL import Image
 from cnnviz import picture
 from cnnviz.attribution.regions import caption
 from cnnviz.photo import Photo
-from cnnviz.runtime.engine import Engine
 from tests.journeys.steps import at_rest, pixels, until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 NET = "bundled/cats_dogs"
-
-
-@pytest.fixture(scope="module")
-def engine() -> Engine:
-    return Engine(device="cpu")
 
 
 def opened(page: Page, link: str) -> None:

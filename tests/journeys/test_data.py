@@ -21,6 +21,8 @@ from tests.journeys.steps import at_rest, until
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
+pytestmark = pytest.mark.own_server
+
 
 @pytest.fixture
 def shelf(dashboard) -> Path:

@@ -43,11 +43,6 @@ FILES: dict[str, list[tuple[str, str, float]]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def engine() -> Engine:
-    return Engine(device="cpu")
-
-
 def small(image: np.ndarray) -> np.ndarray:
     shrunk = Image.fromarray(np.ascontiguousarray(image[..., :3])).resize((24, 24), Image.Resampling.BOX)
     return np.asarray(shrunk).astype(float)
@@ -119,7 +114,6 @@ def test_each_proof_s_files_are_what_it_shows(page: Page, engine: Engine):
 
     def view(name: str) -> None:
         page.locator(".st-key-proof").get_by_role("radio", name=re.compile(name)).click()
-        page.wait_for_timeout(400)
         settled(page)
 
     for name, css in (("All", ".cv-ladder img"), ("Sanity", ".cv-dial img")):

@@ -17,7 +17,7 @@ from tests.journeys.test_memory import go
 
 if TYPE_CHECKING:
     from conftest import Dashboard
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
 
 PLACES = ("home", "activations", "class_activation", "filters", "convolution", "gabor", "data")
 # What has to be chosen before a page shows the photo.
@@ -51,9 +51,7 @@ def mine() -> bytes:
 
 
 @pytest.mark.timeout(300)
-def test_a_forgotten_photo_is_on_no_page_in_no_address_and_in_no_memory(
-    browser: Browser, page: Page, server: str, dashboard: Dashboard
-):
+def test_a_forgotten_photo_is_on_no_page_in_no_address_and_in_no_memory(page: Page, server: str, dashboard: Dashboard):
     page.goto("/")
     page.locator(".st-key-photo button").first.wait_for()
     at_rest(page)
@@ -76,9 +74,7 @@ def test_a_forgotten_photo_is_on_no_page_in_no_address_and_in_no_memory(
     page.get_by_role("button", name="Forget my photos").click()
     page.get_by_role("button", name="Forget my photos").wait_for(state="hidden")
     assert until(dashboard.places, lambda now: now["bytes"] == now["photos"] == now["files"] == 0)["bytes"] == 0
-    context = browser.new_context(viewport={"width": 1400, "height": 900}, base_url=server)
-    context.set_default_timeout(60_000)
-    other, fresh = context.new_page(), set()
+    other, fresh = page.context.new_page(), set()
     for name in reversed(PLACES):
         go(page, name)
         now = settled(page)
@@ -88,7 +84,6 @@ def test_a_forgotten_photo_is_on_no_page_in_no_address_and_in_no_memory(
         assert now.off(settled(other)) == [], name
         fresh |= set(other.evaluate(SOURCES))
         assert not (set(page.evaluate(SOURCES)) - fresh) & sources, name
-    context.close()
     gone = [address for address in served if address not in fresh]
     assert gone
     assert [address for address in gone if page.request.get(address).status != 404] == []

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.dashboard import window
 from tests.journeys.steps import at_rest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from playwright.sync_api import Page
+    from playwright.sync_api import Browser, Page
 
 TITLES = {
     "home": "Home",
@@ -163,7 +164,9 @@ def clipboard(page: Page) -> str:
 
 
 @pytest.mark.parametrize("secure", [True, False])
-def test_copy_copies(page: Page, secure: bool):
+def test_copy_copies(browser: Browser, server: str, secure: bool):
+    context = window(browser, server)
+    page = context.new_page()
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     if not secure:  # a page that came without https has no clipboard of its own
         page.add_init_script("navigator.clipboard.writeText = () => Promise.reject(new Error('not secure'))")
@@ -183,6 +186,7 @@ def test_copy_copies(page: Page, secure: bool):
         page.keyboard.press("Escape")
         page.get_by_text("Copied.").wait_for(state="detached")
     assert "model=" not in clipboard(page)  # the first one is shown without being told
+    context.close()
 
 
 def title(page: Page) -> str:

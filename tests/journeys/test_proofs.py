@@ -26,15 +26,9 @@ if TYPE_CHECKING:
 NET = "bundled/cats_dogs"
 
 
-@pytest.fixture(scope="module")
-def engine() -> Engine:
-    return Engine(device="cpu")
-
-
 def view(page: Page, name: str) -> str:
     """Every word of the page, once the view of that name is looked at."""
     page.locator(".st-key-proof").get_by_role("radio", name=re.compile(name)).click()
-    page.wait_for_timeout(400)
     return " ".join(settled(page).words)
 
 
@@ -95,7 +89,6 @@ def test_the_sentence_fits_the_colours_and_a_class_kept_for_another_photo_is_sai
     at_rest(page)
     assert "The brighter" in " ".join(settled(page).words)
     select("camcanvas", "select", "turbo")(page)
-    page.wait_for_timeout(600)
     assert "The brighter" not in " ".join(settled(page).words)
     photo("coffee")(page)
     page.get_by_text("was chosen for another photo").wait_for()

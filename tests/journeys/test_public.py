@@ -7,20 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cnnviz.cli.serve import PUBLIC_UPLOAD
-from tests.dashboard import Dashboard
 from tests.journeys.steps import add_photos, at_rest, jpeg
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from playwright.sync_api import Page
 
-
-@pytest.fixture(scope="module")
-def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
-    running = Dashboard(tmp_path_factory.mktemp("public"), "--public")
-    yield running
-    running.end()
+pytestmark = pytest.mark.own_server("--public")
 
 
 def test_a_stranger_s_photos_arrive_or_one_sentence_says_why_not(page: Page):

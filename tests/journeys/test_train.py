@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Locator, Page
 
+pytestmark = pytest.mark.own_server
+
 NET = "lecture/mnist_gap"
 
 

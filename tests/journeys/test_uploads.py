@@ -7,6 +7,7 @@ import zipfile
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
 
 from tests.browser.test_privacy import until
 from tests.journeys.steps import add_photos, at_rest, jpeg, open_adding
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from conftest import Dashboard
     from playwright.sync_api import Page
+
+pytestmark = pytest.mark.own_server
 
 
 def test_several_photos_added_while_a_job_runs_all_arrive(page: Page):

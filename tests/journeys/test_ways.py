@@ -109,7 +109,6 @@ def test_each_control_has_its_effect_after_every_way_to_its_page(page: Page, nam
         at_rest(page)
         way(page, name)
         page.locator(".st-key-photo button").first.wait_for()
-        page.wait_for_timeout(400)
         before = settled(page)
         for control, *deeds in CONTROLS[name]:
             deeds[turn % 2](page)
