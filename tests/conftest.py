@@ -28,6 +28,7 @@ from tests.dashboard import tab as tab
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKERS = 2  # processes; each has the engine, and torch, in memory
+LONG = ("browser", "journeys", "walk", "docs", "train", "pages")  # rooms, by how long their files take
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist makes its plan
@@ -36,7 +37,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     option = config.option
     free = getattr(option, "numprocesses", 0) is None and option.dist == "no"  # nobody has said how
     if free and not hasattr(config, "workerinput") and not option.usepdb and not one_file(config.args):
-        option.numprocesses, option.dist = WORKERS, "loadfile"
+        option.numprocesses, option.dist, option.loadscopereorder = WORKERS, "loadfile", False
 
 
 def one_file(named: list[str]) -> bool:
@@ -46,11 +47,15 @@ def one_file(named: list[str]) -> bool:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Every test of these two folders drives a browser; one that fails has a second chance, and pytest says so."""
+    """Every test of these two folders drives a browser; one that fails has a second chance, and pytest says so.
+
+    Long files come first: no process is left with one when the other has nothing more to do.
+    """
     for item in items:
         if {"browser", "journeys"} & {*item.path.relative_to(ROOT).parts}:
             item.add_marker(pytest.mark.e2e)
             item.add_marker(pytest.mark.flaky(reruns=1))
+    items.sort(key=lambda item: LONG.index(room) if (room := item.path.parent.name) in LONG else len(LONG))
 
 
 @pytest.fixture(scope="session")

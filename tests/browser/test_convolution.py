@@ -14,7 +14,7 @@ from cnnviz.signal import pictures
 from cnnviz.signal.convolve import MODES, Sliding, convolve, output_size, patch_at
 from cnnviz.signal.kernels import KERNELS
 from cnnviz.signal.slide import gray_levels
-from tests.journeys.steps import at_rest
+from tests.journeys.steps import at_rest, frames
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -37,15 +37,10 @@ def lab(page: Page, address: str) -> Locator:
     return found
 
 
-def settled(found: Locator) -> None:
-    """A few frames later: the pointer has arrived, and what it asked for has been drawn."""
-    found.evaluate("async () => { for (let i = 0; i < 4; i++) await new Promise((r) => requestAnimationFrame(r)); }")
-
-
 def hover(page: Page, found: Locator, canvas: str, row: int, column: int, rows: int, columns: int) -> None:
     box = found.locator(canvas).bounding_box()
     page.mouse.move(box["x"] + (column + 0.5) * box["width"] / columns, box["y"] + (row + 0.5) * box["height"] / rows)
-    settled(found)
+    frames(found)
 
 
 def told(found: Locator, words: str) -> None:
@@ -121,7 +116,7 @@ def test_the_output_canvas_is_the_engines_map_to_one_grey_level(page: Page, look
     found.locator(".rare").click()
     for mode in MODES:
         found.get_by_label("Padding mode", exact=True).select_option(mode)
-        settled(found)
+        frames(found)
         sliding = Sliding(padding=1, mode=mode)
         answer = convolve(pictures.digit().astype(np.float32), KERNELS["emboss"].weights, sliding)
         shown = levels(found, *answer.shape).astype(int)
@@ -132,7 +127,7 @@ def test_the_output_canvas_is_the_engines_map_to_one_grey_level(page: Page, look
 def test_the_signed_output_has_the_colours_of_activations(page: Page):
     found = lab(page, "/convolution?input=shirt&lab=f.sobel_y~p.1~g.1")
     answer = convolve(pictures.shirt().astype(np.float32), KERNELS["sobel_y"].weights, Sliding(padding=1))
-    settled(found)
+    frames(found)
     shown = levels(found, *answer.shape).astype(int)
     colours = picture.colourise(np.linspace(0, 1, 256, dtype=np.float32)[None], picture.ACTIVATION)[0].astype(int)
     wanted = gray_levels(answer, "signed", 1.0).astype(int)
@@ -200,7 +195,7 @@ def test_keys_alone_reach_everything(page: Page):
     found.locator("canvas.in").focus()
     for key in ("Home", "ArrowDown", "ArrowDown", "ArrowRight"):
         page.keyboard.press(key)
-    settled(found)
+    frames(found)
     told(found, "row 3, column 2")
     page.keyboard.press(" ")
     assert found.locator(".play").get_attribute("aria-label") == "Pause"
@@ -222,15 +217,15 @@ def test_playing_fills_the_output_and_stops_at_its_end(page: Page):
     half = int(found.locator(".scrub").input_value())
     assert 0 < half < 675
     found.locator(".play").click()
-    settled(found)
+    frames(found)
     at = int(found.locator(".scrub").input_value())
     shown = levels(found, 26, 26)
     assert len(np.unique(shown[-1].reshape(-1, 3), axis=0)) == 1  # not yet filled
     found.locator(".step").click()
-    settled(found)
+    frames(found)
     assert int(found.locator(".scrub").input_value()) == at + 1
     found.locator(".scrub").fill("675")
-    settled(found)
+    frames(found)
     told(found, "row 26, column 26")
 
 
@@ -249,7 +244,7 @@ def test_illegal_combinations_cannot_be_reached(page: Page, rng):
             low, high = (int(control.get_attribute(name)) for name in ("min", "max"))
             if control.is_enabled():
                 control.fill(str(rng.integers(low, high + 1)))
-        settled(found)
+        frames(found)
         k = int(found.get_by_label("Kernel size", exact=True).input_value())
         s, p, d = (int(found.get_by_label(n, exact=True).input_value()) for n in ("Stride", "Padding", "Dilation"))
         mode = found.get_by_label("Padding mode", exact=True).input_value()
@@ -267,18 +262,18 @@ def test_dragging_a_cell_redraws_at_once_and_the_server_hears_of_it_on_release(p
     found = lab(page, "/convolution?input=photo&photo=cat&lab=f.identity~l.picture")
     at_rest(page)
     cell = found.locator("input.weight").nth(4).bounding_box()
-    before, frames = int(found.get_attribute("data-draws")), len(sent)
+    before, so_far = int(found.get_attribute("data-draws")), len(sent)
     page.mouse.move(cell["x"] + 5, cell["y"] + 10)
     page.mouse.down()
     for step in range(12):
         page.mouse.move(cell["x"] + 5 + 6 * step, cell["y"] + 10)
-        settled(found)
+        frames(found)
     assert int(found.get_attribute("data-draws")) - before >= 10
-    assert len(sent) == frames
+    assert len(sent) == so_far
     assert number(found.locator("input.weight").nth(4).input_value()) > 3
     page.mouse.up()
     page.wait_for_function("() => decodeURIComponent(location.href).includes('1x3!')")
-    assert len(sent) > frames
+    assert len(sent) > so_far
 
 
 @pytest.mark.parametrize(("k", "weight"), [(3, "-2549.75"), (4, "9999"), (7, "9999"), (7, "-0.125")])
@@ -292,7 +287,7 @@ def test_every_number_fits_its_cell_and_no_sign_stands_alone_at_the_end_of_a_lin
 
 def numbers_fit(found: Locator, product: float) -> None:
     """Each number lies in its cell, and each sign beside the grid it leads to; the last product is this one."""
-    settled(found)
+    frames(found)
     cut = "all => all.filter((e) => e.scrollWidth > e.clientWidth).map((e) => e.value ?? e.textContent)"
     assert found.locator(".cell").evaluate_all(cut) == []
     shown = found.locator("[aria-label=Products] .cell").last
@@ -315,7 +310,7 @@ def test_numbers_fit_their_cells_in_a_font_with_wider_figures(page: Page):
     found = lab(page, f"/convolution?lab=f.1x7!0_{'_'.join(['9999'] * 49)}~o.200")
     found.evaluate("e => { e.style.fontFamily = \"'DejaVu Sans', Verdana, sans-serif\"; }")
     found.locator(".step").click()
-    settled(found)
+    frames(found)
     cut = "all => all.filter((e) => e.scrollWidth > e.clientWidth).map((e) => e.value ?? e.textContent)"
     assert found.locator(".cell").evaluate_all(cut) == []
 
@@ -370,7 +365,7 @@ def test_a_finger_moves_the_window_and_reduced_motion_goes_row_by_row(browser, s
         box = found.locator("canvas.out").bounding_box()
         assert box["x"] + box["width"] <= 390
         page.touchscreen.tap(box["x"] + box["width"] * 10.5 / 28, box["y"] + box["height"] * 6.5 / 28)
-        settled(found)
+        frames(found)
         told(found, "row 7, column 11: 765")
         found.locator(".scrub").fill("0")
         found.locator(".play").tap()
@@ -424,14 +419,13 @@ def test_images_and_the_whole_arithmetic_of_every_kernel_are_in_view(page: Page,
         word = f"{own(channels, side)}~c.{int(channels == 3)}~o.300"
         page.set_viewport_size({"width": 1400, "height": 900})
         found = lab(page, f"/convolution?input=street&lab={word}")
-        settled(found)
+        frames(found)
         in_view(page, found)
         found = lab(page, f"/convolution?input=street&lab={word}&present=true")
         for width, height in ((1920, 1080), (1280, 720)):
             page.set_viewport_size({"width": width, "height": height})
             for _ in range(2):
-                settled(found)
-                page.wait_for_timeout(300)
+                at_rest(page)
                 in_view(page, found)
                 found.locator(".rare").click()
 
@@ -445,7 +439,7 @@ def test_the_arithmetic_of_a_large_rgb_kernel_shows_the_channel_that_is_chosen(p
     assert all(near(shown, true) for shown, true in zip(sums, truth.sums, strict=True))
     for channel, name in enumerate("RGB"):
         found.locator(".channels label").nth(channel).click()
-        settled(found)
+        frames(found)
         assert found.locator(".sum .row .title").first.inner_text() == f"{name} patch"
         typed = found.locator("input.weight").evaluate_all("cells => cells.map((c) => c.value)")
         assert all(near(shown, true) for shown, true in zip(typed, numbers[25 * channel :], strict=False))
@@ -453,7 +447,7 @@ def test_the_arithmetic_of_a_large_rgb_kernel_shows_the_channel_that_is_chosen(p
         assert all(near(shown, true) for shown, true in zip(patch, truth.values[channel].ravel(), strict=True))
     found.locator("input.weight").first.fill("9")  # of blue: the others stay
     found.locator(".channels label").first.click()
-    settled(found)
+    frames(found)
     assert near(found.locator("input.weight").first.input_value(), numbers[0])
     assert found.locator(".channels output").first.inner_text() == sums[0]
     assert found.locator(".channels output").last.inner_text() != sums[2]

@@ -13,7 +13,7 @@ from cnnviz import picture
 from cnnviz.photo import Photo
 from cnnviz.signal import gabor as g
 from cnnviz.signal import pictures
-from tests.journeys.steps import at_rest
+from tests.journeys.steps import at_rest, frames
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -25,12 +25,8 @@ def lab(page: Page, gabor: g.Gabor, photo: str = "cat") -> Locator:
     page.goto(f"/gabor?photo={photo}&wave={g.to_link(gabor)}")
     found = page.locator(".gabor")
     found.locator(".say b").wait_for()
-    settled(found)
+    frames(found)
     return found
-
-
-def settled(found: Locator) -> None:
-    found.evaluate("async () => { for (let i = 0; i < 4; i++) await new Promise((r) => requestAnimationFrame(r)); }")
 
 
 @pytest.mark.parametrize("gabor", FILTERS, ids=g.to_link)
@@ -42,7 +38,7 @@ def test_ten_places_show_the_engines_response_and_the_canvas_its_colours(page: P
     for _ in range(10):
         row, column = (int(v) for v in rng.integers(0, 256, 2))
         page.mouse.move(box["x"] + (column + 0.5) / 256 * box["width"], box["y"] + (row + 0.5) / 256 * box["height"])
-        settled(found)
+        frames(found)
         said = found.locator(".say").inner_text()
         assert f"Row {row}, column {column}:" in said
         assert abs(float(found.locator(".say b").inner_text()) - truth[row, column]) <= 0.5001e-4 + 1e-6
@@ -71,14 +67,14 @@ def test_the_sliders_the_spot_and_the_keys_turn_the_filter(page: Page):
     direction = found.get_by_role("slider", name="Orientation θ")
     direction.focus()
     page.keyboard.press("ArrowRight")
-    settled(found)
+    frames(found)
     assert direction.input_value() == "1"
     assert found.locator(".answer-name").inner_text() != before
     box = found.locator("canvas.spectrum").bounding_box()
     page.mouse.move(box["x"] + box["width"] / 2 + 5, box["y"] + box["height"] / 2)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + box["height"] * 0.7)
-    settled(found)
+    frames(found)
     page.mouse.up()
     assert float(found.get_by_role("slider", name="Frequency").input_value()) == pytest.approx(
         0.2 * math.sqrt(2), abs=0.012
@@ -97,15 +93,15 @@ def test_dragging_is_silent_until_release(page: Page):
     page.once("websocket", lambda socket: socket.on("framesent", lambda data: sent.append(1)))
     found = lab(page, g.Gabor(0.1, 0.0, 3.0))
     at_rest(page)
-    frames, before = len(sent), int(found.get_attribute("data-draws"))
+    so_far, before = len(sent), int(found.get_attribute("data-draws"))
     box = found.get_by_role("slider", name="Sigma σ").bounding_box()
     page.mouse.move(box["x"] + box["width"] * 0.33, box["y"] + box["height"] / 2)
     page.mouse.down()
     for step in range(12):
         page.mouse.move(box["x"] + box["width"] * (0.33 + step / 24), box["y"] + box["height"] / 2)
-        settled(found)
+        frames(found)
     assert int(found.get_attribute("data-draws")) - before >= 10
-    assert len(sent) == frames
+    assert len(sent) == so_far
     page.mouse.up()
     page.wait_for_function("() => location.href.includes('wave=')")
 
@@ -137,7 +133,7 @@ def test_a_learned_filter_is_matched_by_hand_in_the_browser(page: Page):
     found.wait_for()
     fitted = float(found.inner_text().removeprefix("R² ").replace("−", "-"))
     page.locator(".gabor").get_by_role("slider", name="Orientation θ").press("PageUp")
-    page.wait_for_timeout(200)
+    frames(found)
     turned = float(found.inner_text().removeprefix("R² ").replace("−", "-"))
     assert turned != fitted
 

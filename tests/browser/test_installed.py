@@ -14,7 +14,7 @@ import tomllib
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -85,48 +85,54 @@ def drawn(page: Page) -> bool:
     return False
 
 
-def looked_at(browser: Browser, address: str, page: str, scheme: str) -> None:
-    """Opens a page by its link and holds it to its title, to the theme, and to having a picture to show."""
-    context = browser.new_context(viewport={"width": 1400, "height": 900}, color_scheme=scheme)
+def looked_at(browser: Browser, address: str, *pages: str) -> None:
+    """Opens pages by their links and holds each to its title, to the theme, and to having a picture to show."""
+    context = browser.new_context(viewport={"width": 1400, "height": 900})
     context.set_default_timeout(PATIENCE * 1000)
     try:
         visit = context.new_page()
-        visit.goto(f"{address}/{'' if page == 'home' else page}")
-        visit.get_by_role("heading", name=title_of(page), exact=True).first.wait_for()
-        visit.locator(PICTURES).first.wait_for()
-        until = time.monotonic() + PATIENCE
-        while not drawn(visit):
-            assert time.monotonic() < until, f"the pictures of {page} are blank"
-            time.sleep(0.1)
-        assert visit.get_by_test_id("stSidebarNavLink").count() == len(PAGES)
-        assert visit.get_by_test_id("stException").count() == 0
-        assert visit.get_by_test_id("stAppDeployButton").count() == 0  # the shipped options hold, not only the colours
-        colour = "e => getComputedStyle(e).backgroundColor"
-        for part, wanted in (("stApp", THEME[scheme]), ("stSidebar", THEME[scheme]["sidebar"])):
-            red, green, blue = bytes.fromhex(wanted["backgroundColor"][1:])
-            assert visit.get_by_test_id(part).evaluate(colour) == f"rgb({red}, {green}, {blue})"
+        for page in pages:
+            scheme = "light" if PAGES.index(page) % 2 else "dark"
+            visit.emulate_media(color_scheme=scheme)
+            visit.goto(f"{address}/{'' if page == 'home' else page}")
+            held_to(visit, page, THEME[scheme])
     finally:
         context.close()
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_a_fresh_server_in_an_empty_folder_answers_a_link_to_the_page_first(
-    page: str, installed: Path, browser: Browser, tmp_path: Path
+def held_to(visit: Page, page: str, theme: dict[str, Any]) -> None:
+    visit.get_by_role("heading", name=title_of(page), exact=True).first.wait_for()
+    visit.locator(PICTURES).first.wait_for()
+    until = time.monotonic() + PATIENCE
+    while not drawn(visit):
+        assert time.monotonic() < until, f"the pictures of {page} are blank"
+        time.sleep(0.1)
+    assert visit.get_by_test_id("stSidebarNavLink").count() == len(PAGES)
+    assert visit.get_by_test_id("stException").count() == 0
+    assert visit.get_by_test_id("stAppDeployButton").count() == 0  # the shipped options hold, not only the colours
+    colour = "e => getComputedStyle(e).backgroundColor"
+    for part, wanted in (("stApp", theme), ("stSidebar", theme["sidebar"])):
+        red, green, blue = bytes.fromhex(wanted["backgroundColor"][1:])
+        assert visit.get_by_test_id(part).evaluate(colour) == f"rgb({red}, {green}, {blue})"
+
+
+@pytest.mark.parametrize("pages", [PAGES[start::3] for start in range(3)], ids="-".join)
+def test_a_fresh_server_in_an_empty_folder_answers_a_link_to_a_page_first_and_to_the_others(
+    pages: list[str], installed: Path, browser: Browser, tmp_path: Path
 ):
     empty, home = tmp_path / "empty", tmp_path / "home"
     empty.mkdir()
     home.mkdir()
     command = [str(installed / "bin" / "cnnviz"), "serve", "--port", "{port}"]
-    scheme = "light" if PAGES.index(page) % 2 else "dark"
     with serving(command, empty, home, PYTHONPATH=str(installed)) as address:
-        looked_at(browser, address, page, scheme)
+        looked_at(browser, address, *pages)
     assert list(empty.iterdir()) == []
 
 
 def test_a_fresh_server_of_a_clone_does_so_too(browser: Browser, tmp_path: Path):
     command = [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", "{port}"]
     with serving(command, ROOT, tmp_path) as address:
-        looked_at(browser, address, "gabor", "light")
+        looked_at(browser, address, "gabor")
 
 
 def test_the_package_that_is_served_is_the_installed_one(installed: Path, tmp_path: Path):

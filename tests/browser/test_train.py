@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cnnviz.train import run
-from tests.journeys.steps import open_adding
+from tests.journeys.steps import at_rest, open_adding
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -29,7 +29,7 @@ def test_a_run_survives_leaving_reloading_and_kill_9_of_the_server_and_opens_on_
     page.goto("/train?set=counting_1_5&net=lecture/mnist_gap")
     page.get_by_label("Epochs", exact=True).fill("1000")
     page.get_by_label("Epochs", exact=True).press("Enter")
-    page.wait_for_timeout(1500)
+    at_rest(page)
     page.get_by_role("button", name="Train", exact=True).click()
     main.get_by_role("button", name="Stop").wait_for()
     page.wait_for_url("**run=**")

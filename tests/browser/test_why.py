@@ -7,7 +7,7 @@ import statistics
 
 from playwright.sync_api import Page
 
-from tests.journeys.steps import at_rest
+from tests.journeys.steps import at_rest, frames
 
 # Finds an element inside the components' shadow roots.
 FIND = """(name) => { const find = (root) => { for (const e of root.querySelectorAll('*')) {
@@ -105,7 +105,7 @@ def test_what_is_erased_is_predicted_again(page: Page):
     page.mouse.move(x + 60, y, steps=6)
     page.mouse.up()
     page.get_by_role("heading", name=re.compile("Without what you erased")).wait_for()
-    assert "look=" in page.url
+    page.wait_for_url(re.compile("look="))
     page.get_by_role("button", name="Clear").click()
     page.get_by_role("heading", name=re.compile("Without what you erased")).wait_for(state="hidden")
 
@@ -145,7 +145,7 @@ def test_the_ring_of_the_brush_goes_with_the_pointer(page: Page):
     page.locator(".cam canvas").hover()
     assert page.evaluate(SUM) != bare
     page.mouse.move(5, 5)
-    page.wait_for_timeout(200)
+    frames(page.locator(".cam"))
     assert page.evaluate(SUM) == bare
 
 
@@ -170,7 +170,7 @@ def test_streamlits_stop_leaves_the_picture_and_a_click_overtakes_slow_work(page
     page.get_by_role("progressbar").wait_for()
     page.locator("[data-testid=stStatusWidget] button").click()
     page.get_by_text("Stopped: Occlusion on rocket.").wait_for()
-    assert page.get_by_role("progressbar").count() == 0
+    page.get_by_role("progressbar").wait_for(state="detached")
     assert page.locator(".cam canvas").is_visible()
     assert page.locator(".cv-bars").is_visible()
     choose("HiResCAM")

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
+from tests.journeys.steps import at_rest
+
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
@@ -23,7 +25,7 @@ def at(page: Page, key: str, css: str) -> Locator:
         if found.is_visible():
             break
         found.locator("xpath=ancestor::*[@data-testid='stExpander'][1]").locator("summary").click()
-        page.wait_for_timeout(400)
+        page.wait_for_timeout(200)
     return found
 
 
@@ -66,7 +68,7 @@ def against(page: Page) -> None:
     """Turns "Evidence against" by the keyboard, in the popover that it is folded into, and shuts that."""
     page.get_by_test_id("stMain").get_by_role("button", name="More settings").press("Enter")
     page.locator(".st-key-against input").press("Space")
-    page.wait_for_timeout(400)  # the switch has told the page
+    at_rest(page)  # the switch has told the page
     page.keyboard.press("Escape")
     page.locator(".st-key-against").wait_for(state="hidden")
 

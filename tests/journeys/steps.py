@@ -56,6 +56,11 @@ def at_rest(page: Page, still: int = 400) -> None:
     page.wait_for_function(REST, arg=[still, began], timeout=60_000)
 
 
+def frames(found: Locator) -> None:
+    """Waits a few frames: the pointer has arrived, and what it asked for has been drawn."""
+    found.evaluate("async () => { for (let i = 0; i < 4; i++) await new Promise((r) => requestAnimationFrame(r)); }")
+
+
 def open_adding(page: Page) -> None:
     """Opens "Add a data set" on Data, which is shut where the server has data sets already."""
     adding = page.get_by_text("Add a data set", exact=True)

@@ -12,7 +12,7 @@ from PIL import Image
 from cnnviz import picture
 from cnnviz.photo import Photo
 from cnnviz.runtime.engine import Engine
-from tests.journeys.steps import add_photos, at_rest, pixels
+from tests.journeys.steps import add_photos, at_rest, frames, pixels
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -57,7 +57,7 @@ def assert_grid(page: Page, engine: Engine, key: str, layer: str, *photos: Photo
     scroll, canvas = grid.locator(".scroll"), grid.locator("canvas.tiles-canvas")
     scroll.evaluate("e => (e.scrollTop = 0)")
     page.mouse.move(2, 2)
-    page.wait_for_timeout(300)
+    frames(grid)
     assert re.search(r"Channels of (\S+)\.", scroll.get_attribute("aria-label"))[1] == layer
     size = float(grid.locator("input[type=range]").input_value())
     box = scroll.bounding_box()
@@ -81,7 +81,7 @@ def assert_grid(page: Page, engine: Engine, key: str, layer: str, *photos: Photo
             if not (values <= 0).all():  # a dead channel has a cross
                 assert far(drawn[cut], wanted[inset]) < 6, f"channel {channel} of photo {part}"
             page.mouse.move(box["x"] + left + wide / len(photos) * 0.4, box["y"] + high * 0.6)
-            page.wait_for_timeout(150)
+            frames(grid)
             said = grid.locator(".say").inner_text()
             found = re.search(r"Channel (\d+).*?(?:about|value) (\S+) at row (\d+), column (\d+)", said)
             assert found is not None, said
@@ -95,7 +95,7 @@ def assert_grid(page: Page, engine: Engine, key: str, layer: str, *photos: Photo
             aria = grid.locator("canvas.photo").get_attribute("aria-label")
             assert aria.endswith(photos[part].name), aria
     page.mouse.move(2, 2)
-    page.wait_for_timeout(150)
+    frames(grid)
     assert far(pixels(grid.locator("canvas.photo")), every[0].seen) < 6
 
 
@@ -160,7 +160,7 @@ def test_a_forgotten_photo_is_nowhere_on_the_page(page: Page, engine: Engine):
     before = [pixels(c) for c in (grid.locator("canvas.photo"), grid.locator("canvas.tiles-canvas"))]
     urls = set(re.findall(r"data:image/[^\"')\s]+", everything(page)))
     page.get_by_role("button", name="Forget my photos").click()
-    at_rest(page, 1500)
+    at_rest(page)
     assert_grid(page, engine, NET, layer, Photo.sample("cat"))
     text = everything(page)
     assert "secretface" not in text

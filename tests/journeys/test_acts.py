@@ -134,7 +134,7 @@ def test_a_folder_becomes_a_network_and_what_it_attends_to_in_seven_acts(page: P
     at_rest(page)
     acts.click(link)
     page.locator(".cam canvas").wait_for()
-    assert "model=run" in page.url
+    page.wait_for_url(re.compile("model=run"))
     acts.at_most(7)
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 
 from cnnviz.data import folder
 from cnnviz.data.augment import PRESETS
-from tests.journeys.steps import at_rest, until
+from tests.journeys.steps import at_rest, open_adding, until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -47,9 +47,7 @@ def archive(*names: str) -> bytes:
 
 def unpack(page: Page, name: str, data: bytes) -> None:
     """Gives the Data page, which is open, a zip, and has it unpacked."""
-    add = page.get_by_text("Add a data set", exact=True)
-    if not page.get_by_role("tab", name="Upload a zip").is_visible():
-        add.click()
+    open_adding(page)
     page.get_by_role("tab", name="Upload a zip").click()
     file = {"name": name, "mimeType": "application/zip", "buffer": data}
     page.get_by_test_id("stMain").locator("input[type=file]").first.set_input_files(file)
@@ -135,9 +133,7 @@ def test_a_folder_of_ones_own_has_no_delete_and_says_where_it_lies(page: Page, s
 def test_a_drawn_set_is_deleted_into_the_trash_and_brought_back(page: Page, shelf: Path):
     own(shelf, "mine")
     page.goto("/data?set=mine")
-    page.get_by_label("Images per class", exact=True).wait_for(state="attached")
-    if not page.get_by_label("Images per class", exact=True).is_visible():
-        page.get_by_text("Add a data set", exact=True).click()
+    open_adding(page)
     page.get_by_label("Images per class", exact=True).fill("5")
     page.get_by_label("Images per class", exact=True).press("Enter")
     at_rest(page)
@@ -203,10 +199,9 @@ def drag(page: Page, name: str, keys: list[str]) -> None:
 def test_the_name_of_drawn_circles_follows_their_range_until_a_name_is_typed(page: Page, shelf: Path):
     own(shelf, "mine")
     page.goto("/data?set=mine")
-    page.get_by_text("Another batch").wait_for()
-    page.get_by_text("Add a data set", exact=True).click()
+    open_adding(page)
     name = page.get_by_label("Name", exact=True).first
-    assert name.input_value() == "counting_1_5"
+    until(name.input_value, "counting_1_5")
     drag(page, "Circles", ["ArrowRight", "ArrowRight"])
     until(name.input_value, "counting_3_7")
     name.fill("counting_2_6")

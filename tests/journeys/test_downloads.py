@@ -16,7 +16,7 @@ from PIL import Image
 from cnnviz.photo import Photo
 from cnnviz.runtime.engine import Engine
 from tests.journeys.seen import settled
-from tests.journeys.steps import at_rest, pixels
+from tests.journeys.steps import at_rest, frames, pixels
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -81,7 +81,7 @@ def test_a_picture_that_is_downloaded_is_the_one_that_is_shown(page: Page, place
         page.locator(f".st-key-{key} button").first.wait_for()
         settled(page)
         page.mouse.move(2, 2)
-        page.wait_for_timeout(200)
+        frames(page.get_by_test_id("stMain"))
         shown = pixels(page.get_by_test_id("stMain").locator(css).first)
         saved = decoded(taken(page, key))
         if key in ("png-heatmap", "png-stack"):  # title, colours and caption stand below the picture

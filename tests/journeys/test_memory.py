@@ -132,7 +132,7 @@ def left(page: Page, name: str) -> list[str]:
     CHANGES[name](page)
     after = state(page)
     assert after != before
-    page.wait_for_timeout(2100)  # the browser has heard of every change by then
+    at_rest(page, 800)  # the browser has heard of every change by then
     return after
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from cnnviz.data.counting import Counting, write
 from cnnviz.train import run
-from tests.journeys.steps import at_rest
+from tests.journeys.steps import at_rest, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -51,11 +51,11 @@ def test_a_rate_is_looked_for_in_its_real_process_shown_and_taken_over_with_a_cl
     button = page.get_by_role("button", name=re.compile(r"^Use \d"))
     button.or_(page.get_by_test_id("stAlert")).first.wait_for(timeout=120_000)
     assert page.get_by_test_id("stAlert").count() == 0
-    assert page.locator("[data-testid=stMain] canvas").first.is_visible()
+    page.locator("[data-testid=stMain] canvas").first.wait_for()
     suggestion = float(button.inner_text().split()[-1])
     button.click()
     page.get_by_role("button", name=re.compile("^Uses ")).wait_for()
-    assert float(page.get_by_label("Learning rate", exact=True).input_value()) == suggestion
+    until(lambda: float(page.get_by_label("Learning rate", exact=True).input_value()), suggestion)
     for _ in range(100):  # torch takes its time to end
         page.wait_for_timeout(100 if (left := list(shelf.glob(".trial-*"))) else 0)
     assert not left  # nothing stays behind
@@ -71,9 +71,8 @@ def test_a_run_is_stopped_resumed_and_continued_and_its_curves_are_on_the_screen
     page.get_by_text("Images per second").wait_for(timeout=120_000)
     charts = main.locator("canvas")
     charts.nth(1).wait_for()
-    page.wait_for_timeout(1500)
-    assert inside(page, charts.nth(0))
-    assert inside(page, charts.nth(1))
+    for chart in (charts.nth(0), charts.nth(1)):
+        until(lambda chart=chart: inside(page, chart), True)
     folder = run.folders(shelf)[0]
     while not run.read(folder).of("saved"):
         page.wait_for_timeout(200)
@@ -93,7 +92,6 @@ def test_a_run_is_stopped_resumed_and_continued_and_its_curves_are_on_the_screen
     assert f"begin=run/{folder.name}@best" in page.url.replace("%2F", "/").replace("%40", "@")
     number(page, "Epochs", 1)
     page.get_by_role("button", name="Train", exact=True).click()
-    page.wait_for_timeout(3000)
     while (second := run.folders(shelf)[0]) == folder or run.read(second).state != "finished":
         page.wait_for_timeout(200)
     assert run.read(second).plan.start == f"run/{folder.name}@best"

@@ -92,10 +92,11 @@ def test_why_a_file_is_refused_can_be_read_without_a_hover(page: Page):
     heic = b"\0\0\0\x18ftypheic" + bytes(3000)
     add_photos(page, ("IMG_1.heic", heic), ("notes.pdf", b"%PDF-1.4"), ("right.jpg", jpeg(1)))
     box = page.locator("[data-testid=stSidebar] [data-testid=stAlert]")
+    page.locator(".st-key-photo").get_by_text("right.jpg").wait_for(state="attached")
     box.wait_for()
+    at_rest(page)
     assert "IMG_1.heic is a HEIC photo" in box.inner_text()
     assert "notes.pdf" in box.inner_text()
-    assert page.locator(".st-key-photo").get_by_text("right.jpg").count() == 1
     assert page.locator("[data-testid=stToast]").count() == 0
     add_photos(page, ("huge.jpg", bytes((32 << 20) + 1)))
     why = page.locator("[data-testid=stSidebar] [data-testid=stFileChip] [role=alert]")

@@ -17,7 +17,7 @@ from tests.walk.shown import Shown, at
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-STEPS, BUDGET = 14, 30.0  # steps, and the seconds after which no more is begun
+STEPS, BUDGET = 10, 20.0  # steps, and the seconds after which no more is begun
 HANDY = {"page", "choose", "tick", "type", "back", "forward", "reload"}
 PAGES = {"", "activations", "class_activation", "convolution", "gabor"}
 
