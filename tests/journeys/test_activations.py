@@ -12,7 +12,7 @@ from PIL import Image
 from cnnviz import picture
 from cnnviz.photo import Photo
 from cnnviz.runtime.engine import Engine
-from tests.journeys.steps import add_photos, at_rest, frames, pixels
+from tests.journeys.steps import at_rest, frames, pixels
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -123,60 +123,3 @@ def test_the_grid_follows_photo_neighbour_layer_and_network(page: Page, engine: 
     other = page.get_by_role("heading", name=re.compile(r"All \d+ channels of")).inner_text()
     layer = re.search(r"channels of (\S+)", other)[1]
     assert_grid(page, engine, OTHER, layer, rocket)
-
-
-def everything(page: Page) -> str:
-    """All text, names, links and addresses on the page, in shadow trees too."""
-    return page.evaluate(
-        """() => {
-          const out = [];
-          const walk = (node) => {
-            if (node.nodeType === 3) out.push(node.data);
-            if (node.attributes) for (const a of node.attributes) out.push(a.value);
-            if (node.shadowRoot) walk(node.shadowRoot);
-            for (const child of node.childNodes) if (!["STYLE", "SCRIPT"].includes(child.nodeName)) walk(child);
-          };
-          walk(document.documentElement);
-          for (const [name, data] of globalThis.cnnvizShelf ?? []) out.push(name, JSON.stringify(data));
-          return out.join("\\n");
-        }"""
-    )
-
-
-def test_a_forgotten_photo_is_nowhere_on_the_page(page: Page, engine: Engine):
-    red = np.zeros((300, 300, 3), np.uint8)
-    red[..., 0], red[100:200, 100:200, 1] = 230, 200
-    data = jpeg(red)
-    page.goto("/activations")
-    page.locator(".maps[data-drawn]").wait_for()
-    add_photos(page, ("secretface.jpg", data))
-    at_rest(page)
-    layer = engine.map_layers(NET)[0]
-    heading = page.get_by_role("heading", name=re.compile(r"All \d+ channels of")).inner_text()
-    layer = re.search(r"channels of (\S+)", heading)[1]
-    mine = Photo.open(data, name="secretface.jpg")
-    assert_grid(page, engine, NET, layer, mine)
-    grid = page.locator(".maps").first
-    before = [pixels(c) for c in (grid.locator("canvas.photo"), grid.locator("canvas.tiles-canvas"))]
-    urls = set(re.findall(r"data:image/[^\"')\s]+", everything(page)))
-    page.get_by_role("button", name="Forget my photos").click()
-    at_rest(page)
-    assert_grid(page, engine, NET, layer, Photo.sample("cat"))
-    text = everything(page)
-    assert "secretface" not in text
-    kept = urls & set(re.findall(r"data:image/[^\"')\s]+", text))
-    assert not [u[:60] for u in kept if len(u) > 2000 and reddish(u)]
-    after = [pixels(c) for c in (grid.locator("canvas.photo"), grid.locator("canvas.tiles-canvas"))]
-    for old, new in zip(before, after, strict=True):
-        assert old.shape != new.shape or far(old, new) > 5
-    for picture_shown in page.locator("img:visible").all():
-        shown = pixels(picture_shown)
-        assert far(shown, np.dstack([red, np.full((300, 300), 255, np.uint8)])) > 20
-
-
-def reddish(url: str) -> bool:
-    """Whether a picture is mostly of the red that only the forgotten photo has."""
-    import base64
-
-    shown = np.asarray(Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))).convert("RGB")).astype(int)
-    return bool(((shown[..., 0] > 180) & (shown[..., 2] < 60)).mean() > 0.5)

@@ -90,7 +90,7 @@ CHANGES: dict[str, list[tuple[str, Deed]]] = {
     "data": [("another photo", photo("coffee")), ("dark", dark)],
 }
 # Every kind of change is among these; the other places are gone through by `make journeys`.
-ALWAYS = ("activations", "class_activation", "class_activation?proof=Boxes", "convolution?input=photo")
+ALWAYS = ("activations", "class_activation", "convolution?input=photo")
 ALWAYS += tuple(place for place in CHANGES if "filters" in place or "Receptive" in place)
 WHOLE = (
     "photo",

@@ -251,6 +251,8 @@ def test_in_presenter_mode_arrows_belong_to_what_has_the_focus(page: Page, addre
             page.keyboard.press(key)
         at_rest(page)
         assert re.search(address.partition("?")[0], page.url), (where, page.url)
+    page.keyboard.press("PageDown")  # which a remote sends, goes on from there
+    page.wait_for_function("(here) => !here.startsWith(location.pathname)", arg=address)
 
 
 def test_pooling_steps_apart_from_its_window_and_pixels_may_be_read_as_0_to_1(page: Page):

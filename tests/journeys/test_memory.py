@@ -226,17 +226,3 @@ def test_a_presenter_s_keys(page: Page):
     at_rest(page)
     assert "/train" in page.url
     assert "present" not in page.url
-
-
-@pytest.mark.parametrize("name", ["convolution", "gabor"])
-def test_arrows_belong_to_the_canvas_that_has_the_focus(page: Page, name: str):
-    page.goto(f"/{name}?present=true")
-    canvas = page.locator("canvas[tabindex]").first
-    canvas.wait_for()
-    at_rest(page)
-    canvas.focus()
-    page.keyboard.press("ArrowRight")
-    at_rest(page)
-    assert f"/{name}" in page.url
-    page.keyboard.press("PageDown")
-    page.wait_for_function(f"() => !location.pathname.endsWith('/{name}')")

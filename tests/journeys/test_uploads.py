@@ -26,7 +26,7 @@ def test_several_photos_added_while_a_job_runs_all_arrive(page: Page):
     page.goto("/filters?model=lecture/cats_gap")
     page.locator("[data-testid=stSidebar] [data-testid=stFileUploader]").first.wait_for()
     page.wait_for_timeout(1500)
-    for turn in range(5):
+    for turn in range(3):
         add_photos(page, *((f"turn{turn}-{i}.jpg", jpeg(10 * turn + i)) for i in range(4)))
         for i in range(4):
             on_strip = page.locator(".st-key-photo").get_by_text(f"turn{turn}-{i}.jpg")
@@ -86,6 +86,11 @@ def test_a_zip_of_200_mb_becomes_a_data_set(page: Page, dashboard: Dashboard, tm
     assert len(images) == 6
 
 
+def predicted(page: Page) -> list[str]:
+    """What the predictions on the page say."""
+    return page.get_by_role("list", name="Predictions").last.get_by_role("listitem").all_inner_texts()
+
+
 def test_why_a_file_is_refused_can_be_read_without_a_hover(page: Page):
     page.goto("/class_activation?model=lecture/cats_gap")
     at_rest(page)
@@ -98,6 +103,13 @@ def test_why_a_file_is_refused_can_be_read_without_a_hover(page: Page):
     assert "IMG_1.heic is a HEIC photo" in box.inner_text()
     assert "notes.pdf" in box.inner_text()
     assert page.locator("[data-testid=stToast]").count() == 0
+    shown = predicted(page)
+    add_photos(page, ("half.jpg", jpeg(1)[:4000]), ("text.jpg", b"This is no photo."))
+    for name in ("half.jpg", "text.jpg"):
+        page.locator("[data-testid=stSidebar] [data-testid=stAlert]", has_text=name).wait_for()
+    at_rest(page)
+    assert predicted(page) == shown != []  # the photo before is still there
+    assert "Traceback" not in page.inner_text("body")
     add_photos(page, ("huge.jpg", bytes((32 << 20) + 1)))
     why = page.locator("[data-testid=stSidebar] [data-testid=stFileChip] [role=alert]")
     why.wait_for()
