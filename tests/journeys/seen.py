@@ -96,15 +96,16 @@ def seen(page: Page) -> Seen:
 
 
 def settled(page: Page, seconds: float = 60) -> Seen:
-    """What a page shows once it has run and two looks at it are alike."""
+    """What a page shows once it has run, waits for no work, and two looks at it are alike."""
     end = time.monotonic() + seconds
     at_rest(page)
     page.locator(".maps .scroll").evaluate_all("all => all.forEach((e) => (e.scrollTop = 0))")  # no link says it
-    before = seen(page)
+    before, work = seen(page), page.get_by_test_id("stMain").get_by_role("progressbar")
     while time.monotonic() < end:
         page.wait_for_timeout(100)
         now = seen(page)
-        if not before.off(now) and not any(name == "loading" for name, _ in now.pictures):
+        loading = any(name == "loading" for name, _ in now.pictures) or work.count()
+        if not loading and not before.off(now):
             return now
         before = now
         at_rest(page, 100)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +15,7 @@ from tests.journeys.steps import at_rest
 from tests.journeys.test_memory import go
 
 if TYPE_CHECKING:
+    from _pytest.mark import ParameterSet
     from playwright.sync_api import Page
 
 OPACITY = "input[aria-label=Opacity]"
@@ -95,16 +96,25 @@ def keys(page: Page, name: str) -> None:
     page.get_by_test_id("stSidebar").wait_for()
 
 
-WAYS: tuple[Callable[[Page, str], None], ...] = (link, reload, sidebar, back, keys)
+Way = Callable[[Page, str], None]
+WAYS: tuple[Way, ...] = (reload, back, keys)
+MORE: tuple[Way, ...] = (link, sidebar)  # a reload opens a link, and test_memory.py comes by the sidebar
+
+
+def cases() -> Iterator[ParameterSet]:
+    """Each page with ways to it, and whether it waits for `make journeys`."""
+    for name in CONTROLS:
+        for ways in (WAYS, MORE):
+            often = name in ALWAYS and ways is WAYS
+            by = "-".join(way.__name__ for way in ways)
+            yield pytest.param(name, ways, id=f"{name}-{by}", marks=() if often else pytest.mark.long)
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize(
-    "name", [name if name in ALWAYS else pytest.param(name, marks=pytest.mark.long) for name in CONTROLS]
-)
-def test_each_control_has_its_effect_after_every_way_to_its_page(page: Page, name: str):
+@pytest.mark.parametrize(("name", "ways"), cases())
+def test_each_control_has_its_effect_after_every_way_to_its_page(page: Page, name: str, ways: tuple[Way, ...]):
     page.goto(f"/{name}" + "?many=1&auto-steps=8" * (name == "filters"))
-    for turn, way in enumerate(WAYS):
+    for turn, way in enumerate(ways):
         page.locator(".st-key-photo button").first.wait_for()
         at_rest(page)
         way(page, name)
