@@ -40,8 +40,10 @@ def names(page: Page, css: str = "img") -> list[str]:
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize(
     ("link", "question"),
-    [("&against=true", {"against": True}), ("&versus=0", {"versus": 0})],
-    ids=["evidence against", "contrast"],
+    [
+        pytest.param("&against=true", {"against": True}, id="evidence against"),
+        pytest.param("&versus=0", {"versus": 0}, id="contrast", marks=pytest.mark.long),  # pages/ has both
+    ],
 )
 def test_every_proof_is_of_the_question_of_the_map(page: Page, engine: Engine, link: str, question: dict[str, Any]):
     cat = Photo.sample("cat")

@@ -96,7 +96,7 @@ def keys(page: Page, name: str) -> None:
     page.get_by_test_id("stSidebar").wait_for()
 
 
-Way = Callable[[Page, str], None]
+Way = Callable[["Page", str], None]
 WAYS: tuple[Way, ...] = (reload, back, keys)
 MORE: tuple[Way, ...] = (link, sidebar)  # a reload opens a link, and test_memory.py comes by the sidebar
 

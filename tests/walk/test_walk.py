@@ -12,7 +12,7 @@ from tests.walk import walk
 from tests.walk.actions import Action
 from tests.walk.server import Server, serving
 
-STEPS, BUDGET = 60, 14.0  # of each seed, and the seconds after which it ends all the same
+STEPS, BUDGET = 45, 10.0  # of each seed, and the seconds after which it ends all the same
 
 
 @pytest.fixture(scope="module")
