@@ -124,12 +124,12 @@ def run(copy: Path, *command: str) -> str:
     return done.stdout
 
 
-def passes(copy: Path, place: str, test: str, *more: str) -> str:
-    """What pytest says of the copy: of a test written here, as a file at that place, and of some that were there."""
-    path = copy / place
-    path.write_text(WAITING + dedent(test))
+def passes(copy: Path, tests: dict[str, str], *more: str) -> str:
+    """What pytest says of the copy: of tests written here, as files at these places, and of some that were there."""
+    for place, test in tests.items():
+        (copy / place).write_text(WAITING + dedent(test))
     how = ("-n", "0", "-p", "no:cacheprovider", f"--basetemp={copy.parent / 'temp'}")
-    return run(copy, "pytest", *how, place, *more)
+    return run(copy, "pytest", *how, *tests, *more)
 
 
 @pytest.fixture
@@ -168,35 +168,6 @@ def test_a_recipe_is_short_and_each_of_its_blocks_is_followed(title):
     assert sum(bool(line.strip()) for step in steps for line in step.code.splitlines()) <= LONGEST
 
 
-def test_a_cam_method_is_added_by_its_recipe(copy):
-    steps = recipe("Add a CAM method")
-    follow(steps, copy)
-    is_tidy(copy, steps)
-    out = passes(
-        copy,
-        "tests/pages/test_recipe.py",
-        """
-        from cnnviz.attribution.methods import METHODS
-        from cnnviz.photo import Photo
-
-
-        def test_engine_and_page_have_it(visit, engine):
-            assert list(METHODS)[-1] == "xgradcam"
-            heat = engine.heatmap("lecture/cats_gap", Photo.sample("cat"), method="xgradcam")
-            assert heat.method == "xgradcam" and heat.values.max() == 1
-            at = visit("class_activation", method="xgradcam")
-            chosen = next(box for box in at.selectbox if box.label == "Method")
-            assert "XGrad-CAM" in chosen.options
-            assert chosen.value == "xgradcam" and not at.exception
-        """,
-        "tests/attribution/test_cam.py",
-        "tests/attribution/test_methods.py",
-        "-k",
-        "xgradcam or engine_and_page",
-    )
-    assert "7 passed" in out  # four places of the grad-cam package, the engine, its parts, the page
-
-
 def test_a_network_family_is_added_by_its_recipe(copy):
     steps = recipe("Add a network family")
     assert [step.table for step in steps] == ["FAMILIES", "TORCHVISION"]
@@ -207,8 +178,8 @@ def test_a_network_family_is_added_by_its_recipe(copy):
     is_tidy(copy, steps)
     passes(
         copy,
-        "tests/models/test_recipe.py",
-        """
+        {
+            "tests/models/test_recipe.py": """
         import os
         from pathlib import Path
 
@@ -237,18 +208,28 @@ def test_a_network_family_is_added_by_its_recipe(copy):
             heat = engine.heatmap("file/mine", Photo.sample("cat"), 3)
             assert heat.layer.startswith("conv5") and heat.raw.shape == (7, 7) and np.isfinite(heat.raw).all()
             assert engine.stages("file/mine")
-        """,
+        """
+        },
     )
 
 
-def test_a_kernel_is_added_by_its_recipe(copy):
-    steps = recipe("Add a kernel")
-    follow(steps, copy)
-    is_tidy(copy, steps)
-    passes(
-        copy,
-        "tests/pages/test_recipe.py",
-        """
+# What holds of a copy in which the recipes were followed.
+PROMISES = {
+    "method": """
+        from cnnviz.attribution.methods import METHODS
+        from cnnviz.photo import Photo
+
+
+        def test_engine_and_page_have_it(visit, engine):
+            assert list(METHODS)[-1] == "xgradcam"
+            heat = engine.heatmap("lecture/cats_gap", Photo.sample("cat"), method="xgradcam")
+            assert heat.method == "xgradcam" and heat.values.max() == 1
+            at = visit("class_activation", method="xgradcam")
+            chosen = next(box for box in at.selectbox if box.label == "Method")
+            assert "XGrad-CAM" in chosen.options
+            assert chosen.value == "xgradcam" and not at.exception
+    """,
+    "kernel": """
         import json
 
         from cnnviz.signal import kernels
@@ -262,19 +243,8 @@ def test_a_kernel_is_added_by_its_recipe(copy):
             sent = json.loads(at.get_by_key("convlab").proto.json)
             assert sent["presets"][-1]["name"] == "kirsch_north"
             assert sent["start"]["filters"][0]["weights"] == [rows] and not at.exception
-        """,
-        "tests/signal/test_kernels.py",
-    )
-
-
-def test_a_data_set_is_added_by_its_recipe(copy):
-    steps = recipe("Add a data set")
-    follow(steps, copy)
-    is_tidy(copy, steps)
-    passes(
-        copy,
-        "tests/pages/test_recipe.py",
-        """
+    """,
+    "data_set": """
         import gzip
         import hashlib
         import struct
@@ -312,21 +282,8 @@ def test_a_data_set_is_added_by_its_recipe(copy):
             at = visit("data")
             offered = next(box for box in at.selectbox if box.key == "catalog").options
             assert offered[-1].startswith("Kuzushiji-MNIST") and not at.exception
-        """,
-        "tests/data/test_downloads.py",
-        "-k",
-        "kmnist or page_offers",
-    )
-
-
-def test_a_page_is_added_by_its_recipe(copy):
-    steps = recipe("Add a page")
-    follow(steps, copy)
-    is_tidy(copy, steps)
-    passes(
-        copy,
-        "tests/pages/test_recipe.py",
-        """
+    """,
+    "page": """
         from cnnviz.ui.shell.navigation import PAGES
 
 
@@ -336,8 +293,27 @@ def test_a_page_is_added_by_its_recipe(copy):
             assert "How often each brightness occurs" in words(at)
             assert next(s for s in at.slider if s.label == "Bins").value == 16
             assert "brightness" in [page[0] for page in PAGES["Labs"]]
-        """,
-        "tests/test_imports.py",
-        "-k",
-        "brightness or list_of_pages",
-    )
+    """,
+}
+# Tests of the tables that the recipes add to, by a word in the names of those that are about what was added.
+KNOWN = {
+    "xgradcam": ("tests/attribution/test_cam.py", "tests/attribution/test_methods.py"),
+    "test_kernels": ("tests/signal/test_kernels.py",),
+    "kmnist": ("tests/data/test_downloads.py",),
+    "brightness": ("tests/test_imports.py",),
+}
+
+
+def test_a_cam_method_a_kernel_a_data_set_and_a_page_are_added_by_their_recipes(copy):
+    """On one copy, one after another; what they promise is looked at in one run."""
+    steps = [step for title in TITLES if title != "Add a network family" for step in recipe(title)]
+    follow(steps, copy)
+    is_tidy(copy, steps)
+    promised = {f"tests/pages/test_recipe_{name}.py": test for name, test in PROMISES.items()}
+    known = [place for places in KNOWN.values() for place in places]
+    out = passes(copy, promised, *known, "-rp", "-k", " or ".join(["test_recipe", *KNOWN]))
+    for place in promised:
+        assert f"PASSED {place}" in out
+    for word, places in KNOWN.items():
+        assert all(re.search(f"PASSED {place}.*{word}|PASSED .*{word}.py::", out) for place in places), word
+    assert len(re.findall("PASSED .*xgradcam", out)) == 6  # four places of the grad-cam package, the engine, its parts
