@@ -9,7 +9,6 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
-from streamlit.proto.ClientState_pb2 import ClientState
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from streamlit.runtime.uploaded_file_manager import UploadedFileRec
@@ -17,8 +16,8 @@ from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 from tests.walk.server import Server
 from tests.walk.tree import Node, Page
 from tests.walk.widgets import first_value, ident, key, widget
+from tests.walk.wire import brought, file_wanted, rerun, stated
 
-WHERE = "http://localhost:8501"
 PATIENCE = 240  # seconds without a word until a run of the page counts as hung
 SOON = 5.0  # seconds without a word until what works is stopped
 _FILES = itertools.count(1)
@@ -54,8 +53,6 @@ class Tab:
 
     def client(self, *_: Any) -> Any:
         """Nothing: the server asks for no more of this client."""
-
-    # where it is
 
     @property
     def address(self) -> tuple[str, str]:
@@ -94,8 +91,8 @@ class Tab:
 
     def follow(self, link: Node) -> None:
         """A link on the page."""
-        one = link.sent.page_link
-        where = next((name for name, ident in self.pages.items() if ident == one.page_script_hash), None)
+        one, pages = link.sent.page_link, self.pages.items()
+        where = next((name for name, ident in pages if ident == one.page_script_hash), None)
         if where is None:
             raise Fault(f"the link {one.label!r} leads nowhere")
         self.open(where, one.query_string)
@@ -116,8 +113,6 @@ class Tab:
         sidebar = (self.page.root.children or {}).get(1)
         return sidebar is not None and any(one is node for one in sidebar.walk())
 
-    # what is done
-
     def change(self, node: Node, **value: Any) -> None:
         """A widget gets another value: the fragment around it runs, or the page."""
         self.values[ident(node)] = stated(ident(node), **value)
@@ -134,14 +129,11 @@ class Tab:
 
     def upload(self, node: Node, *files: tuple[str, str, bytes]) -> None:
         """Files (name, type, content) for an uploader or a camera."""
-        state = WidgetState(id=ident(node))
+        there = []
         for name, kind, data in files:
-            number = f"file-{next(_FILES)}"
-            self.server.files.add_file(self.session, UploadedFileRec(number, name, kind, data))
-            info = state.file_uploader_state_value.uploaded_file_info.add()
-            info.name, info.size, info.file_id = name, len(data), number
-            info.file_urls.file_id = number
-        self.values[ident(node)] = state
+            there.append((f"file-{next(_FILES)}", name, len(data)))
+            self.server.files.add_file(self.session, UploadedFileRec(there[-1][0], name, kind, data))
+        self.values[ident(node)] = brought(ident(node), there)
         self._rerun(fragment=node.fragment)
 
     def tick(self) -> bool:
@@ -158,11 +150,7 @@ class Tab:
         proto = node.sent.download_button
         url = proto.url
         if proto.deferred_file_id:
-            msg = BackMsg()
-            ask = msg.backend_operation_request
-            ask.request_id, ask.session_id = f"ask-{next(_FILES)}", self.session
-            ask.deferred_file.file_id = proto.deferred_file_id
-            self._send(msg)
+            self._send(file_wanted(proto.deferred_file_id, self.session, f"ask-{next(_FILES)}"))
             url = self._response().deferred_file.url
         return self.media(url)
 
@@ -182,8 +170,6 @@ class Tab:
             return {name: known[name].serializer(state[name]) for name in self.values if name in known}
 
         return self.server.ask(values)
-
-    # the wire
 
     def _app(self) -> Any:
         return self.server.runtime.get_app_session(self.session)
@@ -212,27 +198,13 @@ class Tab:
         timer: bool = False,
         history: bool = False,
     ) -> None:
-        state = ClientState(
-            query_string=self.address[1],
-            page_script_hash=self.script if page is None else page,
-            page_name=name,
-            fragment_id=fragment,
-            is_auto_rerun=timer,
-            is_history_navigation=history,
-        )
-        where, query = self.address
-        state.context_info.url = f"{WHERE}/{where}" + f"?{query}" * bool(query)
-        state.context_info.color_scheme = "light"
-        sent = self.values
-        if page is not None:  # what stands on every page
-            everywhere = {ident(node) for node in self._widgets() if node.script == self.main}
-            sent = {name: value for name, value in sent.items() if name in everywhere}
-        state.widget_states.widgets.extend(sent.values())
-        if trigger is not None:
-            state.widget_states.widgets.append(trigger)
-        msg = BackMsg()
-        msg.rerun_script.CopyFrom(state)
-        self._send(msg)
+        everywhere = {ident(node) for node in self._widgets() if node.script == self.main}
+        # another page hears of what stands on both
+        values = [value for name, value in self.values.items() if page is None or name in everywhere]
+        values += [] if trigger is None else [trigger]
+        script = self.script if page is None else page
+        how = {"fragment_id": fragment, "is_auto_rerun": timer, "is_history_navigation": history}
+        self._send(rerun(self.address, values, page_script_hash=script, page_name=name, **how))
 
     def _response(self) -> Any:
         while True:
@@ -288,9 +260,9 @@ class Tab:
                 self.script = msg.new_session.page_script_hash
         elif kind == "navigation":
             self.script = msg.navigation.page_script_hash
-            found = {("" if p.is_default else p.url_pathname): p.page_script_hash for p in msg.navigation.app_pages}
-            self.pages = found
-            here = next(name for name, ident in found.items() if ident == self.script)
+            there = msg.navigation.app_pages
+            self.pages = {("" if p.is_default else p.url_pathname): p.page_script_hash for p in there}
+            here = next(name for name, ident in self.pages.items() if ident == self.script)
             if here != self.address[0]:
                 self._push(here, self.address[1])
         elif kind == "page_info_changed":
@@ -322,18 +294,3 @@ class Tab:
 
     def _widgets(self) -> list[Node]:
         return [node for node in self.page.nodes() if widget(node)]
-
-
-def stated(ident: str, **value: Any) -> WidgetState:
-    """The state of a widget as it travels: bool_value=True, string_array_value=["a"]..."""
-    state = WidgetState(id=ident)
-    for name, given in value.items():
-        if name.endswith("_array_value"):
-            getattr(state, name).data.extend(given)
-        elif name == "json_value":
-            state.json_value = json.dumps(given)
-        elif name == "json_trigger_value":
-            state.json_trigger_value = json.dumps(given)
-        elif given is not None:
-            setattr(state, name, given)
-    return state
