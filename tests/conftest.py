@@ -28,7 +28,7 @@ from tests.dashboard import tab as tab
 
 ROOT = Path(__file__).resolve().parent.parent
 WORKERS = 2  # processes; each has the engine, and torch, in memory
-LONG = ("browser", "journeys", "walk", "docs", "train", "pages")  # rooms, by how long their files take
+LONG = ("browser", "journeys", "docs", "train", "pages")  # rooms, by how long their files take
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist makes its plan
