@@ -10,6 +10,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from cnnviz.ui.shell import main
+from cnnviz.ui.views.filters import start
 
 ROOT = Path(__file__).resolve().parents[2]
 NET = "lecture/cats_gap"
@@ -26,6 +27,12 @@ class Visit(AppTest):
 def one_thread() -> None:
     """The engine is shared by all tests of the pages; more threads would only fight."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch):
+    """Every gallery of filter images begins by itself, however busy the machine is."""
+    monkeypatch.setattr(start, "UNASKED", 1e9)
 
 
 @pytest.fixture

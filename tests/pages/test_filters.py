@@ -29,12 +29,6 @@ from cnnviz.ui.widgets import compare
 NET = "lecture/cats_gap"
 
 
-@pytest.fixture(autouse=True)
-def at_once(monkeypatch):
-    """Every gallery begins by itself, however busy the machine is."""
-    monkeypatch.setattr(start, "UNASKED", 1e9)
-
-
 FEW = {"layer": "conv2", "which": "list", "channels": "1,5", "auto-steps": "3"}
 
 
