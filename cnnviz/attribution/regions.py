@@ -122,11 +122,11 @@ def caption(heat: Heatmap) -> str:
     values, _ = heat.lying
     if values.max() <= 0:
         return f"Heat map of {about}: nothing above 0."
-    level = float(values.mean())
+    above = float(values.max() / values.mean())
     y, x = (int(i) for i in np.unravel_index(int(values.argmax()), values.shape))
     place = _WORDS[3 * y // values.shape[0]][3 * x // values.shape[1]]
     hot = float((values >= 0.5).mean())
-    told = f"strongest {place}, {_times(1 / level)} the mean; {hot:.0%} of the image has heat above 0.5"
+    told = f"strongest {place}, {_times(above)} the mean; {hot:.0%} of the image has heat above 0.5"
     told += f" on one scale (up to {heat.top:.3g})" if heat.top > 0 else ""
     return f"Heat map of {about}: {told}."
 

@@ -87,6 +87,7 @@ def test_captions_say_where_and_how_strong():
     values = np.full((30, 30), 0.2)
     values[2:5, 2:5] = 1
     assert "strongest upper left, five times the mean" in caption(heat_of(values))
+    assert "five times the mean" in caption(heat_of(values).scaled(2 * heat_of(values).reach))  # on any scale
     values = np.full((30, 30), 0.6)
     values[14, 27] = 1
     assert "strongest on the right, two times the mean" in caption(heat_of(values))

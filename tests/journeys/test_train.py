@@ -1,4 +1,4 @@
-"""Training as a person does it: a rate is looked for, a run begun, stopped, and unfrozen."""
+"""Training as a person does it: a rate is looked for, a run begun, stopped, resumed, and unfrozen."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_rate_is_looked_for_in_its_real_process_shown_and_taken_over_with_a_cl
 
 
 @pytest.mark.timeout(240)
-def test_a_run_is_stopped_and_continued_and_its_curves_are_on_the_screen(page: Page, shelf):
+def test_a_run_is_stopped_resumed_and_continued_and_its_curves_are_on_the_screen(page: Page, shelf):
     main = page.get_by_test_id("stMain")
     page.goto(f"/train?set=circles&net={NET}")
     number(page, "Epochs", 3000)
@@ -76,6 +76,14 @@ def test_a_run_is_stopped_and_continued_and_its_curves_are_on_the_screen(page: P
     folder = run.folders(shelf)[0]
     while not run.read(folder).of("saved"):
         page.wait_for_timeout(200)
+    main.get_by_role("button", name="Stop").click()
+    page.get_by_role("button", name="Resume").wait_for()
+    at = run.read(folder).last("step")["step"]
+    page.get_by_role("button", name="Resume").click()
+    main.get_by_role("button", name="Stop").wait_for()
+    while run.read(folder).last("step").get("step", 0) <= at:
+        page.wait_for_timeout(200)
+    assert run.read(folder).last("resume")["step"] == at
     main.get_by_role("button", name="Stop").click()
     page.get_by_role("button", name="Resume").wait_for()
     page.get_by_role("button", name="Continue in a new run").click()
