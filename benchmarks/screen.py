@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from benchmarks import visible
-from benchmarks.ui_labs import chromium, serving
+from benchmarks.dashboard import chromium, serving
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

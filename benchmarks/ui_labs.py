@@ -5,23 +5,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import shutil
-import socket
-import statistics
-import subprocess
-import sys
-import tempfile
 import time
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-ROOT = Path(__file__).resolve().parent.parent
+from benchmarks.dashboard import ROOT, browsing, checked_out, compared, serving
+
 SECONDS = 4.0
 
 # Moves a pointer at every frame from inside the page, as a hand does, and counts the lab's redraws.
@@ -67,10 +59,7 @@ def kernel(root: Path = ROOT) -> dict[str, Any]:
 
 def drag(path: str, lab: str, control: str, root: Path = ROOT) -> dict[str, Any]:
     """Frames a second over some seconds of dragging, the longest gap, and messages sent to the server meanwhile."""
-    from playwright.sync_api import sync_playwright
-
-    with serving(root) as address, sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"])
+    with serving(root) as address, browsing() as browser:
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
         sent: list[float] = []
         page.on("websocket", lambda s: s.on("framesent", lambda _: sent.append(time.monotonic())))
@@ -80,58 +69,7 @@ def drag(path: str, lab: str, control: str, root: Path = ROOT) -> dict[str, Any]
         before = len(sent)
         result = page.evaluate(_DRAG, [control, SECONDS])
         heard = len(sent) - before
-        browser.close()
     return {**{name: round(value, 1) for name, value in result.items()}, "messages_to_server": heard}
-
-
-@contextlib.contextmanager
-def serving(root: Path = ROOT, **more: str) -> Iterator[str]:
-    """The address of a dashboard of the tree at `root`, with `more` in its environment, gone afterwards."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    address = f"http://127.0.0.1:{port}"
-    with tempfile.TemporaryDirectory() as places:
-        environment = {**os.environ, "CNNVIZ_CACHE": places, "CNNVIZ_RUNS": places, **more}
-        server = subprocess.Popen(
-            [sys.executable, "-m", "cnnviz", "serve", "--port", str(port)],
-            cwd=root,
-            env=environment,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        try:
-            for _ in range(300):
-                with contextlib.suppress(OSError):
-                    urllib.request.urlopen(f"{address}/_stcore/health", timeout=1).close()
-                    break
-                time.sleep(0.2)
-            yield address
-        finally:
-            server.terminate()
-            server.wait(15)
-
-
-def chromium() -> str:
-    """Where Chromium is. Raises `FileNotFoundError` where there is none."""
-    names = ("chromium", "chromium-browser", "google-chrome")
-    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
-    if found is None:
-        raise FileNotFoundError("this measure needs Chromium; set CHROMIUM to its path")
-    return found
-
-
-@contextlib.contextmanager
-def checked_out(commit: str) -> Iterator[Path]:
-    """A folder with the tree of a commit, gone afterwards."""
-    git = ["git", "-C", str(ROOT)]
-    with tempfile.TemporaryDirectory() as place:
-        tree = Path(place) / "tree"
-        subprocess.run([*git, "worktree", "add", "--detach", str(tree), commit], check=True, capture_output=True)
-        try:
-            yield tree
-        finally:
-            subprocess.run([*git, "worktree", "remove", "--force", str(tree)], check=True, capture_output=True)
 
 
 @click.command()
@@ -147,10 +85,7 @@ def main(commit: str, rounds: int) -> None:
                     result = measure(root)
                     found[tree].append(1000 / result["frames_per_second"])
                     click.echo(f"{name:<24} {tree:<10} {result}")
-            before, now = (statistics.median(times) for times in found.values())
-            click.echo(
-                f"{name}: ms a picture {before:.1f} -> {now:.1f} (medians of {rounds}), new / old {now / before:.2f}"
-            )
+            click.echo(f"{name}: ms a picture {compared(*found.values())}")
 
 
 MEASURES: dict[str, Callable[..., dict[str, Any]]] = {"ui/gabor/drag": gabor, "ui/convolution/drag": kernel}

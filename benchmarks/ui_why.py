@@ -1,6 +1,8 @@
 """How soon Chromium shows another class, method or opacity of a heat map, and how a layer of 2,048 channels scrolls.
 
 Each is timed from the key or the click in the page to the frame in which the canvas has drawn it.
+
+`python -m benchmarks.ui_why 7a78853` measures an older commit and this tree in turn: `benchmarks.changes`.
 """
 
 from __future__ import annotations
@@ -14,8 +16,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.dashboard import browsing, serving
 from benchmarks.gradcam import weights
-from benchmarks.ui_labs import chromium, serving
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -43,15 +45,11 @@ _TOOLS = """() => {
 @contextlib.contextmanager
 def visiting(nets: tuple[str, ...]) -> Iterator[tuple[Page, str]]:
     """A page of Chromium, and the address of a dashboard that has these nets, with random weights."""
-    from playwright.sync_api import sync_playwright
-
     with tempfile.TemporaryDirectory() as folder:
         for name in nets:
             (Path(folder) / f"{name}.pth").symlink_to(weights(name) / f"{name}.pth")
-        with serving(CNNVIZ_WEIGHTS=folder) as address, sync_playwright() as running:
-            browser = running.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"])
+        with serving(CNNVIZ_WEIGHTS=folder) as address, browsing() as browser:
             yield browser.new_page(viewport={"width": 1400, "height": 1000}), address
-            browser.close()
 
 
 def opened(page: Page, address: str, net: str) -> None:
@@ -180,3 +178,8 @@ MEASURES: dict[str, Callable[[], dict]] = {
         "opacity": lambda page, _: opacity(page),
     }.items()
 } | {"ui/activations/scroll": scrolling, "ui/activations/sort": sorting}
+
+if __name__ == "__main__":
+    from benchmarks.changes import main
+
+    main()
