@@ -108,10 +108,15 @@ def test_what_has_ended_goes_before_the_page_is_drawn_anew(visit, job, monkeypat
     enqueue = ScriptRunContext.enqueue
     monkeypatch.setattr(ScriptRunContext, "enqueue", lambda self, msg: (sent.append(msg), enqueue(self, msg))[1])
     at.run()
-    at_top = [i for i, msg in enumerate(sent) if list(msg.metadata.delta_path[:3]) == [1, 0, 0]]
+    at_top = [i for i, msg in enumerate(sent) if list(msg.metadata.delta_path[:2]) == [1, 0]]
     assert sent[at_top[0]].delta.new_element.WhichOneof("type") == "empty"  # instead of what stood there
     title = next(i for i, msg in enumerate(sent) if "cv-title" in msg.delta.new_element.html.body)
     assert at_top[0] < title
+
+
+def test_an_idle_sidebar_has_no_gap_at_its_top(visit):
+    at = visit("convolution")
+    assert {block.type for block in at.sidebar.children.values() if not list(block)} <= {"empty", "unknown"}
 
 
 def test_an_idle_sidebar_asks_nothing_again(visit, monkeypatch):

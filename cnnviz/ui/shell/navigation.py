@@ -54,7 +54,7 @@ def run() -> None:
     if presenting:
         _stage([p for group in pages.values() for p in group], page)
     with st.sidebar:
-        top = st.container()
+        top = st.empty()  # takes no room, not even a gap, while nothing runs
     unknown = st.empty()
     free = activity.draw(top)
     foot = sidebar.draw()
