@@ -203,7 +203,10 @@ def one_of_them(model: Model, fits: Sequence[Fit]) -> int:
     """Which filter is picked; it can be matched by hand, or its fit be loaded."""
     order = sorted(range(len(fits)), key=lambda i: -fits[i].r2)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        at = controls.pick("Filter", "filter", order, order[0], parse=int, words=lambda i: f"{i}, R² {fits[i].r2:.2f}")
+        at = controls.pick(
+            "Filter", "filter", order, order[0], parse=int, words=lambda i: f"Filter {i}, R² {fits[i].r2:.2f}",
+            label_visibility="collapsed",
+        )  # fmt: skip
         target = firstlayer.LearnedFilter(f"Filter {at} of {model.title}", fits[at], model.key, model.fingerprint, at)
         by_hand = st.button("Match it by hand", icon=":material/back_hand:")
         if by_hand or st.button("Load this fit"):

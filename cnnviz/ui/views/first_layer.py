@@ -72,7 +72,7 @@ def sheet(planes: Sequence[np.ndarray], tile: int = 44) -> np.ndarray:
 def gallery(model: Model, first: first_layer.FirstLayer, found: Sequence[gaborfit.Fit]) -> None:
     """The learned filters and the Gabor fitted to each."""
     show.section(f"{len(found)} filters of {model.title}, {first.name}", f"{first.side} × {first.side} px")
-    if first.side < 5:
+    if first.side < 5 and not show.presenting():
         show.say(
             f"A {first.side} × {first.side} filter has {first.side**2} numbers, a Gabor eight: almost anything fits, "
             "so R² means little here. Networks with larger first kernels, as AlexNet or ResNet, tell more."
@@ -110,7 +110,7 @@ def figure(model: Model, first: first_layer.FirstLayer, found: Sequence[gaborfit
 
 def _sheets(found: Sequence[gaborfit.Fit]) -> tuple[tuple[str, list[np.ndarray]], ...]:
     learned, fitted = [fit.plane for fit in found], [fit.match for fit in found]
-    return ("Learned, each along its strongest colour", learned), ("The best Gabor fit of each", fitted)
+    return ("Learned, along the strongest colour", learned), ("The best Gabor fit of each", fitted)
 
 
 def transplant(

@@ -32,9 +32,8 @@ def close_up(track: gallery.Track, layer: str, channel: int, title: str) -> None
         return
     values = [track.image.before, *track.values[:-1], track.image.value]  # at the ends that of the picture as it lies
     growth("growth", track.whole(), [0, *track.steps], values, alt=f"Filter image of {title} of {layer}")
-    show.facts(
-        {"Objective": f"{track.image.before:.3g} to {track.image.value:.3g}", "Size": f"{len(track.picture)} px"}
-    )
+    objective = f"{track.image.before:.3g} to {track.image.value:.3g}".replace("-", "−")
+    show.facts({"Objective": objective, "Size": f"{len(track.picture)} px"})
 
 
 def file_name(request: gallery.Request, part: str) -> str:
