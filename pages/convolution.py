@@ -140,10 +140,11 @@ def full_size() -> None:
     """Today's layer on a photo of any size."""
     with st.container(horizontal=True, key="lab-head"):
         labs.heading("lab-view", VIEWS, view)
+        file = full_size_photo.another()
     now = lab.last or link.from_link(st.query_params.get("lab", "")) or convlab.begin(examples.EXAMPLES[0])
     word = link.to_link(now)
     stand("lab", word, FIRST)
-    full_size_photo.draw(photo, now, current.link("convolution", **{"lab-view": view, "lab": word}))
+    full_size_photo.draw(photo, file, now, current.link("convolution", **{"lab-view": view, "lab": word}))
 
 
 @st.fragment

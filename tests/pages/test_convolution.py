@@ -110,7 +110,7 @@ def test_the_copied_pytorch_of_a_photo_runs_in_colour(visit):
 def test_the_full_size_view_filters_the_whole_photo(visit, pictures):
     at = visit("convolution", **{"lab-view": "Full-size photo", "photo": "coffee"})
     assert not at.exception
-    assert "Horizontal edge over the whole photo coffee" in pictures(at)
+    assert {"The whole photo coffee", "Horizontal edge over the whole photo coffee"} <= set(pictures(at))
 
 
 def test_the_receptive_fields_of_the_current_net_are_told(visit, words):
@@ -118,6 +118,7 @@ def test_the_receptive_fields_of_the_current_net_are_told(visit, words):
     assert not at.exception
     assert sent(at, "fieldlab")["start"]["layers"][0]["kernel"] == 3
     assert "Receptive field" in words(at)
+    assert {"png-field", "npy-field"} <= {button.key for button in at.get("download_button")}
     assert field.read([{"kind": "max", "kernel": 2, "stride": 2, "padding": 0, "dilation": 1}])[0].kernel == 2
     assert field.read([{"kind": "max"}]) is None
     assert field.read("conv") is None

@@ -21,10 +21,14 @@ from cnnviz.ui.widgets.file_name import file_name
 TALLEST = 520  # px of the image on the page
 
 
-def draw(photo: Photo, now: Mapping[str, Any], link: str) -> None:
-    """The lab's selected filter on the photo, or on one that is given here; `link` brings the page back."""
-    with st.expander("Another photo, up to 50 megapixels", icon=":material/upload:"):
-        file = st.file_uploader("A large photo, up to 50 megapixels", max_upload_size=uploads.limit("photo"))
+def another() -> Any:
+    """A file to use instead of the current photo; None where there is none."""
+    with st.popover("Another photo", icon=":material/upload:"):
+        return st.file_uploader("A large photo, up to 50 megapixels", max_upload_size=uploads.limit("photo"))
+
+
+def draw(photo: Photo, file: Any, now: Mapping[str, Any], link: str) -> None:
+    """The photo, or that in the file, beside the output of the lab's selected filter; `link` brings the page back."""
     made = layer_of(now)
     one = replace(made, weights=made.weights[[now["selected"]]], bias=made.bias[[now["selected"]]])
 
@@ -35,12 +39,18 @@ def draw(photo: Photo, now: Mapping[str, Any], link: str) -> None:
     with show.refusals(), st.spinner("Filtering"):
         large = opened()
         whole, most = filtered(one, large)
-        taken = f"{time.perf_counter() - began:.2f} s"
-        sizes = {"Photo": f"{large.width} × {large.height}", "Output": f"{whole.shape[1]} × {whole.shape[0]}"}
+        taken = time.perf_counter() - began
         ends = {} if now["look"] == "picture" else {"Colours end at": f"±{most / 2 ** now['gain'] * one.scale:.4g}"}
-        show.facts({"Filter": name, **sizes, **ends, "Read and filtered in": taken})
         small = slide.painted(slide.smaller(whole, show.WIDEST), now["look"], now["gain"], most)
-        show.image(small, f"{name} over the whole photo {large.name}", width=_wide(small))
+        tallest = None if show.presenting() else TALLEST
+        side_in, side_out = st.columns(2, gap="small")
+        with side_in:
+            show.section("The photo", f"{large.width} × {large.height}")
+            show.image(large, f"The whole photo {large.name}", tallest=tallest)
+        with side_out:
+            show.section("Output", f"{whole.shape[1]} × {whole.shape[0]}")
+            show.image(small, f"{name} over the whole photo {large.name}", tallest=tallest)
+        show.facts({"Filter": name, **ends, "Read and filtered in": _time(taken)})
 
         def painted() -> np.ndarray:
             values, ends = filtered(one, opened())
@@ -67,7 +77,5 @@ def filtered(one: ConvLayer, photo: Photo) -> tuple[np.ndarray, float]:
     return plain if one.stage == "conv" else one.maps(planes)[0], float(np.abs(inner).max()) or 1.0
 
 
-def _wide(shown: np.ndarray) -> int:
-    """The width at which an image fits the window."""
-    height, width = (int(n) for n in shown.shape[:2])
-    return max(1, round(width * min(1.0, TALLEST / height)))
+def _time(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds >= 1 else f"{1000 * seconds:.0f} ms"

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import streamlit as st
 
+from cnnviz.caption import captioned
 from cnnviz.inference import receptive_field
 from cnnviz.photo import Photo
 from cnnviz.signal import receptive
 from cnnviz.ui.session import current
 from cnnviz.ui.widgets import controls, show
+from cnnviz.ui.widgets.file_name import file_name
 
 if TYPE_CHECKING:
     from cnnviz.models.load import Model
@@ -42,6 +44,14 @@ def of_current_net(photo: Photo) -> None:
     if heat is not None:
         show.image(
             receptive.drawn(heat, seen), f"Effective receptive field of {at} on the photo {photo.name}", width=420
+        )
+        words = f"Receptive field by formula: {words}. The photo {photo.name}, {model.title}."
+        title = f"Effective receptive field of the middle unit of {at}"
+        show.take_away(
+            "field",
+            picture=lambda: captioned(show.pixelated(receptive.drawn(heat, seen), 672), title, words=words),
+            array=lambda: heat,
+            file=file_name("effective-field", at, photo.name, model.key),
         )
         half = int((heat > 0.5 * heat.max()).any(1).sum())
         show.say(
