@@ -17,7 +17,6 @@ pytestmark = pytest.mark.own_server
 
 # How far each page is from a bar that it does not reach yet; whoever owns the page shrinks it, down to nothing.
 NOT_YET: dict[str, dict[str, Any]] = {
-    "filters": {"shift": 0.15},  # 0.001 to 0.02, on a very busy machine more
     "data": {"phone shift": 0.3, "target": 15},  # 0.0 to 0.21: sliders grow as they load; a number field's "Clear"
 }
 
