@@ -8,7 +8,7 @@ import { ruler } from "../shared/text.js";
 
 const CHANNELS = ["R", "G", "B"];
 const SMALLEST = 9.2, STAGE = 24; // px: print that can still be read, from nearby and in a lecture hall
-const FULL = 0.82; // of a cell's width that its number takes at most
+const FULL = 0.82, STAGE_FULL = 0.94; // of a cell's width that its number takes at most, there too
 
 /** The grids of the arithmetic; built when their shape changes, filled at every step. Of a large kernel for colour, one channel. */
 function buildSum(lab) {
@@ -79,10 +79,10 @@ export function fillSum(lab) {
   buildSum(lab);
   const n = numbers(lab, lab.position), { s } = lab, scale = scaleOf(lab), told = (value) => shown(value * scale);
   const widest = lab.s.stage === "conv" ? peakOf(filterOf(lab).weights.flat(2)) : 1;
-  const smallest = lab.element.classList.contains("big") ? STAGE : SMALLEST;
-  const ems = ruler(getComputedStyle(lab.element).fontFamily), room = FULL * lab.grids[0].patch[0].clientWidth;
+  const [smallest, full] = lab.element.classList.contains("big") ? [STAGE, STAGE_FULL] : [SMALLEST, FULL];
+  const ems = ruler(getComputedStyle(lab.element).fontFamily), room = full * lab.grids[0].patch[0].clientWidth;
   const fits = (text) => ems(text) * smallest <= room;
-  const sized = (cell, text) => cell.style.setProperty("--fit", FULL / ems(text));
+  const sized = (cell, text) => cell.style.setProperty("--fit", full / ems(text));
   const put = (cell, value, colour) => {
     const text = brief(value, fits);
     if (cell.textContent !== text) (cell.textContent = text), (cell.title = text === shown(value) ? "" : shown(value));
