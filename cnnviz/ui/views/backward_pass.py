@@ -32,7 +32,8 @@ STYLE = """<style>
 @media (max-width: 640px) { .cv-pass td { width: 2.7rem; height: 1.5rem; font-size: 0.76rem; } }
 .cv-hall .cv-pass td { width: 2.65em; height: 1.45em; }
 .cv-hall .cv-pass { gap: 0.3rem 0.6rem; }
-.cv-hall .cv-pass :is(td, figcaption, .cv-sign, b), .cv-hall .cv-pass { font-size: max(24px, 1rem); }
+.cv-hall { font-size: clamp(24px, min(1.9vw, 3.3vh), 44px); }
+.cv-hall .cv-pass :is(td, figcaption, .cv-sign, b) { font-size: 1em; }
 </style>"""
 
 
