@@ -22,7 +22,6 @@ from cnnviz.ui.widgets import controls, show
 from cnnviz.ui.widgets.file_name import file_name
 
 if TYPE_CHECKING:
-    from cnnviz.models.load import Model
     from cnnviz.signal.gaborfit import Fit
 
 # say
@@ -51,6 +50,7 @@ def listed(word: str) -> list[float]:
 def hold(filter: gabor.Gabor, target: firstlayer.LearnedFilter | None = None) -> None:
     """Open the lab with this filter, beside a learned one where there is one."""
     address.write("wave", gabor.to_link(filter))
+    address.write("match", str(target.index) if target else None)
     lab.hold(target, views[0])
     st.rerun()
 
@@ -67,6 +67,8 @@ def one() -> None:
         wave, which, seen = lab.last
         which, seen = int(on) if on in ("1", "2", "3", "4") else which, shows if shows in VIEWS else seen
         lab.begin = (gabor.from_link(word) if word else wave, which, seen, time.time_ns())
+        if lab.target is None and (matched := st.query_params.get("match", "")).isdecimal():
+            lab.target = firstlayer.learned(int(matched[:6]))
     target = lab.target
     if target and target.model != current.model_picked():
         show.say(f"{target.title} waits until its network is chosen again.")
@@ -81,14 +83,15 @@ def one() -> None:
         big=show.presenting(),
     )  # fmt: skip
     lab.last = now, which, seen
-    stands = {"wave": gabor.to_link(now), "on": str(which), "shows": seen}
-    for name, default in (("wave", gabor.to_link(gabor.FIRST)), ("on", "0"), ("shows", VIEWS[0])):
+    stands = {"wave": gabor.to_link(now), "on": str(which), "shows": seen, "match": str(target.index) if target else ""}
+    for name, default in (("wave", gabor.to_link(gabor.FIRST)), ("on", "0"), ("shows", VIEWS[0]), ("match", "")):
         stand(name, stands[name], default)
     if target:
         with st.container(horizontal=True):
             if st.button("Replace the learned filter in the network"):
                 lab.grafts[target.fingerprint, target.index] = now
                 lab.target, lab.view = None, views[2]
+                address.write("match", None)
                 st.rerun()
             st.button("Close", type="tertiary", on_click=lab.put_away)
     name, gray = list(shown.items())[which]
@@ -184,7 +187,7 @@ def first_layer() -> None:
     wide, aside = st.columns([2, 1], gap="large")
     with wide:
         firstlayer.gallery(model, layer, fits)
-        at = one_of_them(model, fits)
+        at = one_of_them(fits)
         grafted = firstlayer.transplant(model, layer, fits, mine, photo)
         if mine:
             st.button("Restore the learned filters", type="tertiary", on_click=lab.grafts.clear)
@@ -199,7 +202,7 @@ def first_layer() -> None:
         )
 
 
-def one_of_them(model: Model, fits: Sequence[Fit]) -> int:
+def one_of_them(fits: Sequence[Fit]) -> int:
     """Which filter is picked; it can be matched by hand, or its fit be loaded."""
     order = sorted(range(len(fits)), key=lambda i: -fits[i].r2)
     with st.container(horizontal=True, vertical_alignment="bottom"):
@@ -207,10 +210,9 @@ def one_of_them(model: Model, fits: Sequence[Fit]) -> int:
             "Filter", "filter", order, order[0], parse=int, words=lambda i: f"Filter {i}, R² {fits[i].r2:.2f}",
             label_visibility="collapsed",
         )  # fmt: skip
-        target = firstlayer.LearnedFilter(f"Filter {at} of {model.title}", fits[at], model.key, model.fingerprint, at)
         by_hand = st.button("Match it by hand", icon=":material/back_hand:")
         if by_hand or st.button("Load this fit"):
-            hold(gabor.Gabor() if by_hand else fits[at].gabor, target)
+            hold(gabor.Gabor() if by_hand else fits[at].gabor, firstlayer.learned(at))
     return at
 
 

@@ -132,6 +132,16 @@ def test_a_folder_of_ones_own_has_no_delete_also_where_it_cannot_be_read(visit, 
     assert "delete-data" not in {b.key for b in at.button}
 
 
+def test_a_control_that_a_stage_left_out_comes_back_with_its_value_in_the_browser(visit, circles):
+    at = visit("data", set=circles, preset="circles")
+    for presenting in (True, False):
+        at.session_state["present"] = presenting
+        at.run()
+    (preset,) = (group.proto for group in at.button_group if group.proto.id.endswith("-preset"))
+    assert preset.set_value  # else the browser, which has forgotten it meanwhile, would show none chosen
+    assert list(preset.raw_values) == ["circles"]
+
+
 def test_every_knob_of_the_augmentation_changes_the_variants(visit, circles, pictures):
     at = fine(visit("data", set="circles", preset="none"))
     alt = "The original image, then eleven augmented ones"

@@ -103,6 +103,8 @@ def test_a_learned_filter_is_taken_into_the_hand_and_put_into_the_net(visit, wor
     assert target["name"].startswith("Filter ")
     assert np.shape(target["plane"]) == (3, 3)
     assert np.shape(target["middle"]) == (2,)
+    link = {name: one[0] if isinstance(one, list) else one for name, one in at.query_params.items()}
+    assert sent(visit("gabor", **link))["target"] == target  # the address holds what is matched
     at.sidebar.selectbox(key="model").set_value("bundled/cats_dogs").run()  # another net has another filter there
     assert sent(at)["target"] is None
     assert "waits until its network is chosen again" in words(at)
@@ -112,6 +114,7 @@ def test_a_learned_filter_is_taken_into_the_hand_and_put_into_the_net(visit, wor
     assert "1 of them by hand" in words(at)
     press(at, "Restore the learned filters")
     assert "by hand" not in words(at)
+    assert sent(visit("gabor", match="9999", wave=link["wave"]))["target"] is None
 
 
 def test_a_network_without_classes_has_its_filters_and_no_predictions(visit, words):

@@ -14,20 +14,22 @@ from cnnviz.ui.session.visit import OWN, Choices, Strange, T, page, this_visit
 
 SHARED = ("model", "photo", "crop", "crop-at", "present", "set", "run")  # what is chosen for all pages at once
 
+NEVER = -2  # before any run
+
 
 class Note(NamedTuple):
     """What a widget last had: its value, and where that was.
 
     `stay` tells during which stay on a page it was drawn last, `entry` what was brought along to there: what a link to
-    the page means that does not name it; else that means the default. `stood` says that the link did name it, `drawn`
-    that the widget was there at all.
+    the page means that does not name it; else that means the default. `stood` says that the link did name it, `run`
+    by which run of the whole script, or since which, the widget was drawn.
     """
 
     value: Any = None
     stay: int = 0
     entry: Any = None
     stood: bool = False
-    drawn: bool = False
+    run: int = NEVER
 
 
 def arrive() -> None:
@@ -70,7 +72,7 @@ def linked(key: str, default: T, allowed: Callable[[T], bool], parse: Callable[[
     if value is None or not allowed(value):
         value = default
     # a widget that is drawn again takes its first value in the browser, unless it is told another in the same run
-    if not (stays and last.drawn) or key not in st.session_state or st.session_state[key] != value:
+    if not (stays and _on_the_page(last)) or key not in st.session_state or st.session_state[key] != value:
         st.session_state[key] = value
     if not good and url:
         mine.strange[key] = Strange(url, value)
@@ -133,7 +135,7 @@ def note(key: str, default: Any, secret: bool = False) -> None:
     this_visit().kept[this_visit().page, key] = value
     this_visit().defaults[key] = None if default is None else _text(default)
     notes = st.session_state.setdefault("_notes", {})
-    notes[key] = Note(value, stay, entry, wanted is not None, _drawn(key))
+    notes[key] = Note(value, stay, entry, wanted is not None, this_visit().runs if _drawn(key) else NEVER)
     address.write(key, wanted)
 
 
@@ -146,6 +148,12 @@ def stand(key: str, text: str, default: str) -> None:
 def needless(key: str, value: Any) -> bool:
     """Whether a link can leave a value out, because the page shows it without being told."""
     return value is None or _text(value) == this_visit().defaults.get(key)
+
+
+def _on_the_page(last: Note) -> bool:
+    """Whether a widget stood there when this run began: drawn by the last run of the whole script, or since."""
+    alone = bool(getattr(get_script_run_ctx(), "fragment_ids_this_run", None))  # a fragment runs again by itself
+    return last.run >= this_visit().runs - (not alone)
 
 
 def _drawn(key: str) -> bool:

@@ -53,6 +53,7 @@ class Visit:
     kept: dict[tuple[str, str], Any] = field(default_factory=dict)  # by page and widget: what it had there last
     page: str = field(default="", compare=False)  # where the last run was
     stay: int = field(default=0, compare=False)  # how many stays on a page there were until then, with the present one
+    runs: int = field(default=0, compare=False)  # how often its script has been run as a whole, with the present one
     states: dict[tuple[type, str], Any] = field(default_factory=dict)  # by type and place; free of photos
 
     def state(self, kind: type[T], place: str = "") -> T:
@@ -72,7 +73,7 @@ class Visit:
 
     def forget(self) -> None:
         """Forget all."""
-        vars(self).update({**vars(Visit()), "page": self.page, "stay": self.stay})
+        vars(self).update({**vars(Visit()), "page": self.page, "stay": self.stay, "runs": self.runs})
 
 
 def this_visit() -> Visit:

@@ -64,6 +64,17 @@ def fits(fingerprint: str, _layer: first_layer.FirstLayer) -> tuple[gaborfit.Fit
     return gaborfit.fit_gabors(_layer.weights)
 
 
+def learned(at: int) -> LearnedFilter | None:
+    """The filter of that number of the current net, fitted; None where there is none."""
+    if (first := layer()) is None:
+        return None
+    model = current.engine().model(current.model())
+    found = fits(model.fingerprint, first)
+    if not 0 <= at < len(found):
+        return None
+    return LearnedFilter(f"Filter {at} of {model.title}", found[at], model.key, model.fingerprint, at)
+
+
 def sheet(planes: Sequence[np.ndarray], tile: int = 44) -> np.ndarray:
     """Filters side by side, each on its own scale around zero, uint8 (H, W, 3)."""
     return picture.mosaic(np.stack(planes), scope="channel", colour_map=picture.WEIGHT, tile=tile, gap=3)

@@ -46,7 +46,7 @@ def full(photo: Photo) -> Visit:
     mine.defaults["layer"] = "conv1"
     mine.names["layer"] = hash("conv1 · 8 × 8")
     mine.kept["page", "layer"] = "conv2"
-    mine.page, mine.stay = "page", 2
+    mine.page, mine.stay, mine.runs = "page", 2, 3
     mine.state(GaborLab).view = "One filter"
     return mine
 
@@ -90,7 +90,7 @@ def test_forgetting_all_leaves_a_visit_as_new_under_the_same_name(session, own):
 def test_two_visits_share_nothing():
     one, other = Visit(), Visit()
     for field in dataclasses.fields(Visit):
-        if field.default is dataclasses.MISSING:  # the rest are a name and a number
+        if field.default is dataclasses.MISSING:  # the rest are a name and numbers
             assert getattr(one, field.name) is not getattr(other, field.name)
 
 
