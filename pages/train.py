@@ -14,21 +14,27 @@ if runs.public():
     st.stop()
 
 
-# a run that trains stands on top
+# a run that trains stands on top; on a stage any run does, with its results
+stage = show.presenting()
 names, above, listed = runs.names(), False, runs.listing()
 if listed:
     with show.refusals():
         chosen = run_view.chosen([listed[0].id, *names])
-        if above := run_view.on_top(chosen) or show.presenting():
-            show.section("Run", chosen)
+        if above := run_view.on_top(chosen) or stage:
+            if stage and len(names) > 1:
+                controls.pick("Run", "run", names, listed[0].id, always=True)
+            else:
+                show.section("Run", chosen)
             run_view.live(chosen)
+        if stage and not runs.busy(chosen):
+            run_view.afterwards(chosen)
 
 # ask
 sets = data_sets.data_sets()
 if sets:
     wanted = plan_form.ask(sets)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = "" if show.presenting() else plan_form.name()
+        name = "" if stage else plan_form.name()
         if st.button("Train", type="primary", icon=":material/play_arrow:", disabled=wanted is None) and wanted:
             with show.refusals():
                 st.session_state["run"] = runs.begin(wanted, name)
@@ -36,12 +42,12 @@ if sets:
         if st.button("Learning rate finder", icon=":material/query_stats:", disabled=wanted is None) and wanted:
             with show.refusals():
                 rate_finder.begin(wanted)
-        if wanted is not None and not show.presenting():
+        if wanted is not None and not stage:
             st.download_button(
                 "Plan file", wanted.json(), "plan.json", on_click="ignore", icon=":material/download:", key="plan-file",
                 help="python -m cnnviz train plan.json does the same on any machine",
             )  # fmt: skip
-        if not show.presenting():
+        if not stage:
             plan_files.draw()
     rate_finder.draw()
     if wanted is not None:
@@ -51,15 +57,14 @@ else:
     st.page_link(places.page("data"), label="Add a data set of your own", icon=":material/photo_library:")
 
 # show
-if listed:
-    if not show.presenting():
-        run_view.table(listed, len(names))
-        run_view.compare(listed)
+if listed and not stage:
+    run_view.table(listed, len(names))
+    run_view.compare(listed)
     with show.refusals():
         controls.pick("Run", "run", names, listed[0].id, always=True)
         if not above:
             run_view.live(chosen)
         if not runs.busy(chosen):
             run_view.afterwards(chosen)
-elif sets:
+elif sets and not listed:
     show.say("No runs yet: choose a data set and a network, then train.")

@@ -139,6 +139,13 @@ def test_the_time_left_is_said_in_minutes_where_it_is_long(visit, circles):
     assert "Step 2 of 2,002, 33 min left" in {bar.proto.text for bar in at.get("progress")}
 
 
+def test_on_a_stage_the_results_follow_the_curves_and_the_plan_comes_last(visit, trained):
+    at = fine(visit("train", run="first", present="true"))
+    keys = [key for one in at.main if (key := getattr(one, "key", None)) in ("confusion-val", "net")]
+    assert keys == ["confusion-val", "net"]
+    assert not any(one.key == "judged" for one in at.button_group)  # there is one split
+
+
 def stopped(folder):
     """Makes a run that came to its end one that was stopped before."""
     lines = (folder / run.EVENTS).read_text().splitlines()

@@ -82,7 +82,7 @@ def _pair(
         return [_line(name, _thin(raw), colour, 2, dots=dots)]
     soft = list(zip([x for x, _ in raw], smooth([y for _, y in raw], weight), strict=True))
     return [
-        _line(name, _thin(raw), colour, 1, 0.4, dots),
+        _line(name, _thin(raw), colour, 1.5, 0.5, dots),
         _line(f"{name}, smoothed", _thin(soft), colour, 2.5),
     ]
 
@@ -110,7 +110,7 @@ def _line(
         "name": name,
         "data": [[round(x, 8), round(y, 6)] for x, y in points if math.isfinite(y)],
         "showSymbol": dots,
-        "lineStyle": {"width": width, "opacity": opacity, "color": colour},
+        "lineStyle": {"width": width * (1.6 if show.presenting() else 1), "opacity": opacity, "color": colour},
         "itemStyle": {"color": colour},
         "animation": False,
     }

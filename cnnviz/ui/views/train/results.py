@@ -18,13 +18,15 @@ from cnnviz.ui.views.train import confusion
 from cnnviz.ui.widgets import controls, show
 
 MOST = 8  # pictures of a cell that are shown
-TILES = "grid-template-columns:repeat(auto-fill,minmax(max(104px,11%),1fr));gap:0.6rem"
+TILES = "grid-template-columns:repeat(auto-fill,minmax(max(104px,11%,var(--tile,0px)),1fr));gap:0.6rem"
+WHOLE = "aspect-ratio:1;object-fit:contain;object-position:bottom"  # captions in one line below
 
 
 def draw(one: Run) -> None:
     """The verdict on a run; for one that did not get to its end, why there is none, and a button that makes it."""
     if said := runs.verdict(one):
-        split = controls.switch("Evaluated on", "judged", [k for k in ("val", "test") if k in said], "val")
+        splits = [k for k in ("val", "test") if k in said]
+        split = controls.switch("Evaluated on", "judged", splits, "val") if len(splits) > 1 else splits[0]
         judged(f"run/{one.id}@best", said, split)
     elif not one.of("best"):
         show.say("There are no results yet, for no epoch has ended: resume the run to get some.")
@@ -55,7 +57,10 @@ def judged(key: str, said: dict[str, Any], split: str) -> None:
         title, count = f"{classes[row]}, predicted {classes[column]}", found["confusion"][row][column]
     show.section(title, f"{min(len(shown), MOST)} of {count:,}" if count else "")
     if shown:
-        show.say("Under each image: its true class, the predicted class with its probability, and the loss.")
+        show.say(
+            f"Images of {split}, each under the heat map of its predicted class; below it the true class, the "
+            "predicted class with its probability, and the loss."
+        )
         gallery(key, said, shown[:MOST])
     elif count:
         show.say("Only images of the greatest losses are kept one by one; these are not among them.")
@@ -76,7 +81,8 @@ def gallery(key: str, said: dict[str, Any], shown: list[dict[str, Any]]) -> None
             small = picture.resize(drawn, 220, round(220 * drawn.shape[0] / drawn.shape[1]))
             words = html.escape(label)
             tiles.append(
-                f'<figure style="margin:0"><img alt="Heat map: {words}" src="{picture.address(small, 90)}">'
+                f'<figure style="margin:0"><img style="{WHOLE}" alt="Heat map: {words}" '
+                f'src="{picture.address(small, 90)}">'
                 f'<figcaption class="cv-note">{words}</figcaption></figure>'
             )
             place.html(f'<div class="cv-strip" style="{TILES}">{"".join(tiles)}</div>')
