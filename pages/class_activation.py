@@ -81,13 +81,13 @@ def mapped(asked: Question, draw: Callable[[Heatmap | None], None]) -> Heatmap |
     return patiently("cam", ask, f"{startup.methods()[asked.method].title} on {photo.name}", of, draw)
 
 
-drilled = False
-if show.presenting():
-    with how_many:
-        view = controls.switch("View", "stage-view", ON_STAGE, ON_STAGE[0], label_visibility="collapsed")
-        drilled = view != ON_STAGE[0]
+drilled, views = False, how_many.container()
 with how_many.container(key="offstage-photos"):
     mode = controls.switch("Photos", "how-many", [gallery.ONE, gallery.MODE], gallery.ONE, label_visibility="collapsed")
+if stage and mode == gallery.ONE:
+    with views:
+        view = controls.switch("View", "stage-view", ON_STAGE, ON_STAGE[0], label_visibility="collapsed")
+        drilled = view != ON_STAGE[0]
 if mode == gallery.ONE:
     one_photo()
 else:

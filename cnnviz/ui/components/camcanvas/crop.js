@@ -93,7 +93,7 @@ export function handle(cam, one, draw) {
 }
 
 /** The handle, a slider on the picture itself. */
-export const grip = () => make("div", { class: "camgrip", role: "slider", tabindex: 0, "aria-label": "Crop", title: "Move the crop: drag, or Shift and arrow keys", "aria-valuemin": 0, "aria-valuemax": 100 });
+export const grip = () => make("div", { class: "camgrip", role: "slider", tabindex: 0, "aria-label": "Crop", title: "Move the crop: drag, or Shift and arrow keys", "aria-valuemin": 0, "aria-valuemax": 100 }, make("span", {}));
 
 /** The handle at the edge of the part, where it can be moved. */
 export function gripped(cam, one, [x, y, w, h]) {
@@ -101,7 +101,7 @@ export function gripped(cam, one, [x, y, w, h]) {
   grip.hidden = along < 0;
   if (along < 0) return;
   const percent = Math.round(now(cam, one, along) * 100);
-  grip.textContent = along ? "↕" : "↔";
+  grip.firstChild.textContent = along ? "↕" : "↔";
   grip.setAttribute("aria-orientation", along ? "vertical" : "horizontal");
   grip.setAttribute("aria-valuenow", percent);
   grip.setAttribute("aria-valuetext", `${percent}% of the way to the ${along ? "bottom" : "right"}`);

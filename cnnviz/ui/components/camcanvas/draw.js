@@ -10,7 +10,7 @@ import { calm } from "../shared/theme.js";
 const FADED = "rgb(128 128 128 / .55)";
 const AROUND = 468; // px of a window that the title, the controls and the downloads around a picture take
 const STAGE = 292; // the same in presenter mode
-const GAP = 12;
+export const GAP = 12; // px between two pictures
 
 /** How high a picture may be: what stands around it stays in the window with it. */
 function tallest(cam) {
@@ -18,10 +18,13 @@ function tallest(cam) {
   return Math.max(200, narrow ? innerHeight * 0.6 : innerHeight - (cam.data.big ? STAGE : AROUND));
 }
 
+/** How wide each of some pictures side by side may be, in whole pixels; `all` need not be whole. */
+export const room = (all, count) => Math.floor((all - GAP * (count - 1)) / count);
+
 export function draw(cam) {
   scaled(cam);
-  const all = cam.element.clientWidth, beside = cam.panels.length > 1 && all >= 560;
-  const wide = beside ? Math.floor((all - GAP) / 2) : all;
+  const all = cam.element.getBoundingClientRect().width, beside = cam.panels.length > 1 && all >= 560;
+  const wide = room(all, beside ? 2 : 1);
   const most = tallest(cam) / (beside || cam.panels.length === 1 ? 1 : 1.6);
   for (const one of cam.panels) paint(cam, one, wide, most);
   controls(cam);

@@ -154,9 +154,12 @@ function seen(cam) {
 /** A button for each class and method: where its map is here already, the picture changes now, and Python follows. */
 function chips(cam) {
   const { data } = cam;
-  const row = (name, list) => {
+  const rowOf = (name, list) => {
     const buttons = list.map((one) => make("button", { type: "button", class: "chip", "data-target": one.target, "data-method": one.method, onclick: () => choose(cam, one) }, one.title));
-    return list.length > 1 ? make("div", { role: "group", "aria-label": name }, ...buttons) : null;
+    if (!list.length) return null;
+    const row = make("div", { role: "group", "aria-label": name }, ...buttons);
+    if (list.length === 1) row.style.visibility = "hidden"; // nothing to choose, and yet the picture stays where it is
+    return row;
   };
-  cam.chips.replaceChildren(...[row("Other classes", data.classes), ...(data.big ? [] : [row("Other methods", data.methods)])].filter(Boolean));
+  cam.chips.replaceChildren(...[rowOf("Other classes", data.classes), ...(data.big ? [] : [rowOf("Other methods", data.methods)])].filter(Boolean));
 }

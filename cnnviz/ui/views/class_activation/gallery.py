@@ -63,13 +63,14 @@ def gallery(engine: Engine, key: str) -> None:
             return
         show.say("Click a photo to open it.")
         photogrid("many-grid", [_tile(case) for case in kept], partial(_open, {p.digest: p for p in photos}))
-        st.download_button(
-            "Zip", lambda: _zip(engine, key, kept), "heat-maps.zip", "application/zip", key="zip-many",
-            icon=":material/folder_zip:", on_click="ignore",
-            help="A PNG and the numbers of each map, a table of predictions, and what is needed to repeat them",
-        )  # fmt: skip
         view = {"how-many": MODE, "many-method": method, "many-sure": sure, "many-class": chosen}
-        show.take_away("many", link=current.link("class_activation", **view))
+        with st.container(horizontal=True, gap="small"):
+            st.download_button(
+                "Zip", lambda: _zip(engine, key, kept), "heat-maps.zip", "application/zip", key="zip-many",
+                icon=":material/folder_zip:", on_click="ignore",
+                help="A PNG and the numbers of each map, a table of predictions, and what is needed to repeat them",
+            )  # fmt: skip
+            show.take_away("many", link=current.link("class_activation", **view))
 
 
 def _cases(
