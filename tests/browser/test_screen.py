@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.own_server
 
 # How far each page is from a bar that it does not reach yet; whoever owns the page shrinks it, down to nothing.
-NOT_YET: dict[str, dict[str, Any]] = {
-    "data": {"phone shift": 0.3, "target": 15},  # 0.0 to 0.21: sliders grow as they load; a number field's "Clear"
-}
+NOT_YET: dict[str, dict[str, Any]] = {}
 
 # What each of these pages is for on a stage: it lies on a projector's screen as a whole.
 ON_STAGE: dict[str, tuple[str, ...]] = {

@@ -39,7 +39,7 @@ function build(root) {
   };
   const mark = (place) => {
     self.place = place ?? -1; // before the first: the right arrow goes there
-    frame.style.visibility = place == null ? "hidden" : "visible";
+    frame.style.visibility = place == null ? "hidden" : "inherit";
     if (place != null) lay(frame, place);
     root.setAttribute("aria-label", place == null ? self.data.alt : `${self.data.alt}. Chosen: ${self.data.names[place]}`);
   };
@@ -56,7 +56,7 @@ function build(root) {
     over(place, event.clientX - root.getBoundingClientRect().left, event.clientY - root.getBoundingClientRect().top);
   });
   const over = (place, x, y) => {
-    hover.style.visibility = name.style.visibility = place < 0 ? "hidden" : "visible";
+    hover.style.visibility = name.style.visibility = place < 0 ? "hidden" : "inherit";
     if (place < 0) return;
     lay(hover, place);
     name.textContent = self.data.names[place];
