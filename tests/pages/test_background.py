@@ -128,7 +128,25 @@ def test_work_that_nobody_looks_at_ends(monkeypatch):
 
     task = background.Task("this", ask)
     assert task.done.wait(5)
-    assert isinstance(task.error, InterruptedError)
+    assert isinstance(task.error, background.Left)
+    assert not isinstance(task.error, Exception)  # which would reach others who asked for the same
+
+
+def test_work_that_was_given_up_is_begun_anew_for_a_page_that_comes_back_to_it(visit, monkeypatch):
+    class Late(background.Task):
+        given_up = 0
+
+        def _work(self) -> None:
+            if Late.given_up:
+                return super()._work()
+            Late.given_up, self.error = 1, background.Left()
+            self.done.set()
+
+    monkeypatch.setattr(background, "Task", Late)
+    at = visit("class_activation", method="occlusion")
+    assert Late.given_up
+    assert not at.exception
+    assert canvas(at)["heat"]
 
 
 def test_the_same_question_is_not_begun_twice_by_a_click_elsewhere(visit, engine, monkeypatch, meanwhile, fragment):

@@ -30,6 +30,10 @@ TICK = 0.1  # seconds between two looks
 UNWATCHED = 3.0  # seconds after which work that nobody looks at is stopped
 
 
+class Left(BaseException):
+    """Nobody waits for this work any more. No `Exception`: others who asked for the same compute it themselves."""
+
+
 class Overtaken(StopException):
     """A newer click inside the fragment waits: its run ends here, and the click's begins."""
 
@@ -80,7 +84,7 @@ class Task:
 
     def _alive(self) -> None:
         if self._stopped or time.monotonic() - self.seen > UNWATCHED:
-            raise InterruptedError("nobody waits for this any more")
+            raise Left
 
 
 def patiently(
@@ -117,6 +121,8 @@ def patiently(
             st.rerun(scope="fragment" if getattr(get_script_run_ctx(), "fragment_ids_this_run", None) else "app")
         spot.empty()
     mine.tasks.pop(place, None)
+    if isinstance(task.error, Left):  # the page was busy elsewhere for too long, and is here again
+        return patiently(place, ask, doing, of, meanwhile)
     with feedback.refusals():
         if task.error is not None:
             raise task.error
