@@ -113,7 +113,7 @@ def _lab(data: dict[str, Any], tab: Tab, rng: Random) -> dict[str, Any] | None:
     at = tab.states.get("lab") or {}
     now = dict(at if at.get("stamp") == start["stamp"] else start)
     side = min(data["width"], data["height"])
-    channels = len(now["filters"][0]["weights"])
+    channels = 3 if now["colour"] else len(now["filters"][0]["weights"])  # the browser has a kernel for each
     kernel = rng.choice([one for one in kernels.KERNELS.values() if len(one.weights) <= side])
     one = {"name": kernel.title, "weights": [kernel.weights.tolist()] * channels, "bias": 0.0}
     part: dict[str, Any] = rng.choice(
