@@ -11,6 +11,7 @@ os.environ.setdefault(
     "OMP_NUM_THREADS", "1"
 )  # before torch: on two cores, threads that wait by spinning cost more than they bring
 
+import hypothesis
 import numpy as np
 import pytest
 from PIL import Image
@@ -26,6 +27,11 @@ from tests.dashboard import page as page
 from tests.dashboard import server as server
 from tests.dashboard import tab as tab
 
+# on a busy machine, how long an example takes says nothing
+hypothesis.settings.register_profile(
+    "any machine", suppress_health_check=[hypothesis.HealthCheck.too_slow], deadline=None
+)
+hypothesis.settings.load_profile("any machine")
 ROOT = Path(__file__).resolve().parent.parent
 WORKERS = 2  # processes; each has the engine, and torch, in memory
 LONG = ("browser", "journeys", "docs", "train", "pages")  # rooms, by how long their files take
