@@ -30,7 +30,7 @@ def one_thread() -> None:
 
 
 @pytest.fixture(autouse=True)
-def at_once(monkeypatch):
+def galleries_begin(monkeypatch):
     """Every gallery of filter images begins by itself, however busy the machine is."""
     monkeypatch.setattr(start, "UNASKED", 1e9)
 

@@ -525,7 +525,7 @@ def test_a_full_disk_and_a_run_gone_and_too_large_a_batch_are_one_sentence_each(
 def test_kill_9_of_the_training_process_is_one_sentence_and_resuming_loses_at_most_what_was_not_saved(visit, circles):
     at = visit("train")
     at.selectbox(key="net").set_value("lecture/mnist_gap")
-    at.number_input(key="plan-epochs").set_value(10_000)
+    at.number_input(key="plan-epochs").set_value(1000)
     fine(at.run())
     press(at, "Train")
     name = at.selectbox(key="run").value
