@@ -29,9 +29,9 @@ export const TEMPLATE = `
   <figure><figcaption class="out-name"></figcaption>
     <canvas class="out" tabindex="0" role="img"></canvas></figure>
   <div class="transport" role="group" aria-label="Slide the window">
-  <button type="button" class="back" aria-label="One step back" title="One step back (Left)">◂</button>
+  <button type="button" class="back" aria-label="One step back" title="One step back (Left)">❚◀</button>
   <button type="button" class="play" aria-label="Play" title="Play or pause (Space)">▶</button>
-  <button type="button" class="step" aria-label="One step forward" title="One step forward (Right)">▸</button>
+  <button type="button" class="step" aria-label="One step forward" title="One step forward (Right)">▶❚</button>
   <button type="button" class="pin" aria-pressed="false" title="Pin the window: a click on an image, or Enter; again or Escape releases it">Pin</button>
   <input type="range" class="scrub" min="0" step="1" aria-label="Position of the window">
   <label class="pace"><span>Speed</span><input type="range" class="speed" min="0" max="100" step="1" aria-label="Speed"></label>
