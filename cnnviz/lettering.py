@@ -6,7 +6,6 @@ A letter that no font here has is written as its code point, such as U+732B, and
 from __future__ import annotations
 
 import functools
-import os
 import sys
 import unicodedata
 from collections.abc import Sequence
@@ -119,9 +118,9 @@ def _font(place: int, size: int) -> Font:
 @functools.cache
 def _files() -> tuple[str, ...]:
     """Fonts of this machine, those with many letters first."""
-    home, windows = Path.home(), Path(os.environ.get("WINDIR", "C:/Windows"))
+    home = Path.home()
     if sys.platform == "win32":
-        folders = [windows / "Fonts"]
+        folders = [Path("C:/Windows/Fonts"), home / "AppData/Local/Microsoft/Windows/Fonts"]
     elif sys.platform == "darwin":
         folders = [Path("/System/Library/Fonts"), Path("/Library/Fonts"), home / "Library/Fonts"]
     else:

@@ -99,9 +99,9 @@ export const grip = () => make("div", { class: "camgrip", role: "slider", tabind
 export function gripped(cam, one, [x, y, w, h]) {
   const along = movable(cam, one), { grip } = one;
   grip.hidden = along < 0;
+  grip.firstChild.textContent = ["", "↔", "↕"][along + 1];
   if (along < 0) return;
   const percent = Math.round(now(cam, one, along) * 100);
-  grip.firstChild.textContent = along ? "↕" : "↔";
   grip.setAttribute("aria-orientation", along ? "vertical" : "horizontal");
   grip.setAttribute("aria-valuenow", percent);
   grip.setAttribute("aria-valuetext", `${percent}% of the way to the ${along ? "bottom" : "right"}`);
