@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from cnnviz import picture
-from cnnviz.lettering import NOTE, complete, length, wrapped, write
+from cnnviz.lettering import length, noted, wrapped, write
 
 GROUND = (255, 255, 255)
 GAP = 0.02  # of the width of a picture: around what is written, and between pictures
@@ -51,8 +51,8 @@ def captioned(
     size = max(LEAST, above.width // 52)
     gap, row = max(4, round(GAP * above.width)), round(1.45 * size)
     wide = max(8 * size, above.width - 2 * gap)
-    noted = words if complete([title, words, *(line for _, line in legend)]) else f"{words} {NOTE}"
-    titles, captions = (wrapped(text, wide, size) for text in (title, noted))
+    below = noted(words, [title, words, *(line for _, line in legend)])
+    titles, captions = (wrapped(text, wide, size) for text in (title, below))
     rows = len(titles) + (scale is not None) + len(legend) + len(captions)
     whole = Image.new("RGB", (above.width, above.height + 2 * gap + rows * row), GROUND)
     whole.paste(above)

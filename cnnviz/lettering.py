@@ -35,6 +35,11 @@ def complete(texts: Sequence[str]) -> bool:
     return all(_at(char) is not None for text in texts for char in "".join(map(_bare, _plain(text))))
 
 
+def noted(words: str, texts: Sequence[str]) -> str:
+    """The words below a picture with these texts; where a letter has no font, with what stands for it."""
+    return words if complete(texts) else f"{words} {NOTE}"
+
+
 def length(text: str, size: int) -> float:
     """How wide a line is, in px."""
     return sum(font.getlength(run) for font, run in _runs(legible(text), size))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
-from cnnviz.lettering import INK, NOTE, complete, length, wrapped, write
+from cnnviz.lettering import INK, length, noted, wrapped, write
 
 WIDTH, HEIGHT = 760, 560  # px of one plot with its axes
 LEFT, RIGHT, TOP, BELOW = 90, 44, 56, 84  # px around the axes
@@ -33,7 +33,7 @@ def chart(title: str, plots: Sequence[Plot], caption: str) -> Image.Image:
     width, legend = WIDTH * len(plots), max(len(plot.lines) for plot in plots)
     texts = [title, caption, *(name for plot in plots for name in plot.lines)]
     above = wrapped(title, width - 48, SIZE)
-    below = wrapped(caption if complete(texts) else f"{caption} {NOTE}", width - 48, SMALL)
+    below = wrapped(noted(caption, texts), width - 48, SMALL)
     begin = 20 + ROW * len(above)
     whole = Image.new("RGB", (width, begin + HEIGHT + ROW * (legend + len(below)) + 24), GROUND)
     pen = ImageDraw.Draw(whole)

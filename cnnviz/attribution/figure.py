@@ -28,12 +28,13 @@ def figure(
     parts = []
     for i, (one, heat) in enumerate(zip(drawn, heats, strict=True)):
         sized = one.resize((max(1, round(one.width * height / one.height)), height), Image.Resampling.LANCZOS)
-        title = (titles[i] if titles else "") or _title(heat)
-        parts.append(captioned(sized if len(drawn) > 1 else one, title, _bar(heat, colour_map), caption(heat)))
+        named = (titles[i] if titles else "") or title(heat)
+        parts.append(captioned(sized if len(drawn) > 1 else one, named, _bar(heat, colour_map), caption(heat)))
     return beside(parts)
 
 
-def _title(heat: Heatmap) -> str:
+def title(heat: Heatmap) -> str:
+    """What a map is of: class, method, and the layer where it has one."""
     method = methods.method(heat.method).title
     return ", ".join([heat.subject, method, *([] if heat.layer == "input" else [heat.layer])])
 

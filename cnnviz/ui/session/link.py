@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from cnnviz.ui.session import address
-from cnnviz.ui.session.visit import OWN, Choices, Strange, T, page, this_visit
+from cnnviz.ui.session.visit import OWN, Choices, Strange, T, alone, page, this_visit
 
 SHARED = ("model", "photo", "crop", "crop-at", "present", "set", "run")  # what is chosen for all pages at once
 
@@ -152,8 +152,7 @@ def needless(key: str, value: Any) -> bool:
 
 def _on_the_page(last: Note) -> bool:
     """Whether a widget stood there when this run began: drawn by the last run of the whole script, or since."""
-    alone = bool(getattr(get_script_run_ctx(), "fragment_ids_this_run", None))  # a fragment runs again by itself
-    return last.run >= this_visit().runs - (not alone)
+    return last.run >= this_visit().runs - (not alone())
 
 
 def _drawn(key: str) -> bool:

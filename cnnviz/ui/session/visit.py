@@ -94,6 +94,11 @@ def connected(visit: str) -> bool:
     return True
 
 
+def alone() -> bool:
+    """Whether a fragment of the page runs by itself, and not the whole script."""
+    return bool(getattr(get_script_run_ctx(), "fragment_ids_this_run", None))
+
+
 def page() -> str:
     """What tells the current page from the others."""
     return getattr(get_script_run_ctx(), "page_script_hash", "")

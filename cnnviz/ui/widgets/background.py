@@ -118,7 +118,7 @@ def patiently(
             last_words(partial(spot.caption, words))
             raise
         if again:
-            st.rerun(scope="fragment" if getattr(get_script_run_ctx(), "fragment_ids_this_run", None) else "app")
+            st.rerun(scope="fragment" if visit.alone() else "app")
         spot.empty()
     mine.tasks.pop(place, None)
     if isinstance(task.error, Left):  # the page was busy elsewhere for too long, and is here again

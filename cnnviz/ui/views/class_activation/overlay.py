@@ -71,8 +71,9 @@ def overlay(case: Case, sides: Sequence[Side], offer: Offer) -> tuple[Look, str]
 
 def headed(heat: Heatmap) -> None:
     """What the map is of: class, method, and the layer where it has one."""
-    layer = "" if heat.layer == "input" else f", {heat.layer}"
-    show.section("Overlay", f"{heat.subject}, {startup.methods()[heat.method].title}{layer}")
+    from cnnviz.attribution import figure
+
+    show.section("Overlay", figure.title(heat))
 
 
 def second(case: Case, sides: Sequence[Side], captions: Sequence[str]) -> camcanvas.Beside:

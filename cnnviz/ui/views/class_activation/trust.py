@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from cnnviz import picture
-from cnnviz.ui.server import startup
 from cnnviz.ui.views.class_activation.evidence import THUMB, file_name, img, save, tiles
 from cnnviz.ui.widgets import show
 from cnnviz.ui.widgets.background import patiently
@@ -83,6 +82,7 @@ def faithful(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
 
 def _charted(heat: Heatmap, own: Faithfulness, chance: Faithfulness) -> bytes:
     """The curves as PNG, with axes, areas and what they are of."""
+    from cnnviz.attribution import figure
     from cnnviz.attribution.chart import Plot, chart
 
     plots = []
@@ -92,8 +92,7 @@ def _charted(heat: Heatmap, own: Faithfulness, chance: Faithfulness) -> bytes:
             for which, one in (("this map", own), ("baseline: centred Gaussian", chance))
         }
         plots.append(Plot(name.capitalize(), f"pixels {done}, the highest first", "probability", lines))
-    layer = "" if heat.layer == "input" else f", {heat.layer}"
-    title = f"Faithfulness of {heat.subject}, {startup.methods()[heat.method].title}{layer}"
+    title = f"Faithfulness of {figure.title(heat)}"
     words = f"{chance_of(heat)}. Insertion minus deletion: {own.gain:+.3f}, of the baseline {chance.gain:+.3f}."
     return picture.encode(chart(title, plots, words), "png")
 
