@@ -45,7 +45,9 @@ def rows(weights: Path | str | None = None, runs: Path | str | None = None) -> t
     Raises `WeightsError` where the weights folder does not exist.
     """
     paths = shelf.checkpoints(shelf.folder(weights))
-    return (*_bundled(), *_runs(settings.runs(runs)), *_files(paths), *_torchvision(paths), *_lecture())
+    cached = shelf.checkpoints(shelf.cache() if shelf.cache().is_dir() else None)
+    found = _on_disk(paths, cached, tuple(map(_stamp, paths)), tuple(map(_stamp, cached)))
+    return (*_bundled(), *_runs(settings.runs(runs)), *found, *_lecture())
 
 
 def spare(runs: Path | str | None = None) -> tuple[ModelInfo, ...]:
@@ -156,6 +158,14 @@ def _described(
     return ModelInfo(key, title, shelf.count(tensors), size[0] if size else 0, where)
 
 
+@functools.lru_cache(maxsize=32)  # a page asks several times a run, and each time every file would be opened
+def _on_disk(
+    paths: tuple[Path, ...], cached: tuple[Path, ...], _sizes: tuple[object, ...], _cached_sizes: tuple[object, ...]
+) -> tuple[ModelInfo, ...]:
+    """The checkpoint files and torchvision's networks, kept as long as the files' sizes and times are the same."""
+    return (*_files(paths), *_torchvision(paths, cached))
+
+
 def _files(paths: Iterable[Path]) -> list[ModelInfo]:
     return [
         ModelInfo(f"file/{name}", path.name, shelf.count(path), path.stat().st_size, "on disk")
@@ -164,8 +174,8 @@ def _files(paths: Iterable[Path]) -> list[ModelInfo]:
     ]
 
 
-def _torchvision(paths: Iterable[Path]) -> list[ModelInfo]:
-    listed, cached = [], shelf.checkpoints(shelf.cache() if shelf.cache().is_dir() else None)
+def _torchvision(paths: Iterable[Path], cached: Iterable[Path]) -> list[ModelInfo]:
+    listed = []
     for net in TORCHVISION:
         here = shelf.pick(net.name, net.file, paths) or next((path for path in cached if path.stem == net.file), None)
         size = here.stat().st_size if here else round(net.mebibytes * 2**20)

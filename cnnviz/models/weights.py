@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import http.client
 import json
@@ -73,12 +74,19 @@ def checkpoints(place: Path | None) -> tuple[Path, ...]:
 
 def ending(path: Path) -> str:
     """Which of SUFFIXES a file's name ends with; "" for none."""
-    return next((suffix for suffix in SUFFIXES if path.name.lower().endswith(suffix)), "")
+    return _cut(path.name)[1]
 
 
 def stem(path: Path) -> str:
     """A checkpoint's name without that ending."""
-    return path.name[: -len(ending(path))] if ending(path) else path.stem
+    return _cut(path.name)[0]
+
+
+@functools.lru_cache(maxsize=4096)  # every file is held against every network of the list
+def _cut(name: str) -> tuple[str, str]:
+    """A file's name in two: before its ending among SUFFIXES, and that ending as it is listed there."""
+    suffix = next((suffix for suffix in SUFFIXES if name.lower().endswith(suffix)), "")
+    return (name[: -len(suffix)] if suffix else Path(name).stem), suffix
 
 
 def kind(head: bytes, size: int) -> str:
