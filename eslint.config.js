@@ -1,9 +1,9 @@
 // Few rules, all obeyed: every name is imported, declared, or one of the browser's that stand here.
 
 const BROWSER = [
-  "CustomEvent", "Image", "ResizeObserver", "addEventListener", "atob", "cancelAnimationFrame", "clearTimeout",
-  "dispatchEvent", "document", "getComputedStyle", "innerHeight", "matchMedia", "performance", "removeEventListener",
-  "requestAnimationFrame", "setTimeout", "window",
+  "CustomEvent", "Image", "MutationObserver", "ResizeObserver", "addEventListener", "atob", "cancelAnimationFrame",
+  "clearTimeout", "dispatchEvent", "document", "getComputedStyle", "innerHeight", "matchMedia", "performance",
+  "removeEventListener", "requestAnimationFrame", "setTimeout", "window",
 ];
 const MEASURING = ["CanvasRenderingContext2D", "Node", "PerformanceObserver", "SVGElement", "ShadowRoot", "innerWidth"];
 

@@ -95,6 +95,33 @@ def test_any_class_of_the_list_is_there_within_150_ms_and_python_follows(page: P
     page.get_by_role("heading", name=re.compile("Overlay.*5, Grad-CAM")).wait_for()  # Python has followed
 
 
+def test_a_method_of_the_list_is_there_before_python_heard_of_it(page: Page):
+    opened(page, "/class_activation?photo=cat")
+    at_rest(page, 800)  # until the maps at hand are
+    before, drawn = page.evaluate(SUM), "() => (" + FIND + ")('cam').dataset.drawn"
+    page.evaluate(
+        """() => { const send = WebSocket.prototype.send, held = [];
+        WebSocket.prototype.send = function (data) { held.push([this, data]); };
+        window.release = () => {
+          WebSocket.prototype.send = send; for (const [socket, data] of held) socket.send(data); }; }"""
+    )
+    box = page.get_by_role("combobox", name="Method")
+    box.click()
+    box.fill("Eigen-CAM")  # the name in full is not yet a choice
+    page.get_by_role("option", name="Eigen-CAM").wait_for()
+    frames(box)
+    assert "gradcam" in page.evaluate(drawn)
+    assert page.evaluate(SUM) == before
+    page.keyboard.press("Enter")
+    page.wait_for_function(f"() => ({drawn})().includes('eigencam')")
+    assert page.evaluate(SUM) != before
+    assert page.get_by_role("heading", name=re.compile("Overlay.*Grad-CAM")).count() == 1
+    page.evaluate("() => window.release()")
+    page.get_by_role("heading", name=re.compile("Overlay.*Eigen-CAM")).wait_for()
+    at_rest(page)
+    assert "eigencam" in page.evaluate(drawn)
+
+
 def test_what_is_erased_is_predicted_again(page: Page):
     opened(page, "/class_activation?photo=cat")
     page.get_by_role("checkbox", name="Brush: erase and predict").check()

@@ -51,9 +51,11 @@ def asked(place: str, ask: Callable[[], T], waiting: str = "", of: Hashable = No
     A visit remembers its last good question and not the answer, which the engine's bounded memory has, or gives again:
     so `ask` had better be a `partial` of values than a closure over answers.
     """
-    line = st.empty()
+    line, said = st.empty(), False
 
     def hear(position: int) -> None:
+        nonlocal said
+        said = True
         line.caption(in_line(position))
 
     hears = WAITING.set(hear)
@@ -64,7 +66,8 @@ def asked(place: str, ask: Callable[[], T], waiting: str = "", of: Hashable = No
             return answer
     finally:
         WAITING.reset(hears)
-        line.empty()
+        if said:  # every message costs the browser a millisecond
+            line.empty()
     answer = before(place, of)
     if answer is not None and of is None:
         say(BEFORE)

@@ -143,6 +143,7 @@ def camcanvas(
     on_choose: Callable[[int, str], None] = lambda target, method: None,
     on_crop: Callable[[float], None] = lambda at: None,
     beside: Beside | None = None,
+    methods_list: str = "",
     big: bool = False,
     key: str,
 ) -> Look:
@@ -150,9 +151,10 @@ def camcanvas(
 
     A new photo takes the strokes away; another `begin` sets the look anew. There is a button for each of the `classes`
     (index -> label) and `methods` (name -> title): where its map is `at_hand` of the same `subject` the browser shows
-    it by itself; then `on_choose` hears which class, and which method's name. What is `beside` it has a canvas of its
-    own, with the same look; `pictures` lays its photo on the shelf under "KEY second". Where a hand moved the crop,
-    `on_crop` hears how far along the photo it lies now, 0 to 1.
+    it by itself; then `on_choose` hears which class, and which method's name. So it does where a method is picked in
+    the page's own select box of the key `methods_list`. What is `beside` it has a canvas of its own, with the same
+    look; `pictures` lays its photo on the shelf under "KEY second". Where a hand moved the crop, `on_crop` hears how
+    far along the photo it lies now, 0 to 1.
     """
     chips = [{"target": target, "method": heat.method, "title": label} for target, label in classes.items()]
     ways = [{"target": heat.target, "method": name, "title": title} for name, title in methods.items()]
@@ -161,6 +163,7 @@ def camcanvas(
         **_map(photo, heat, caption),
         "classes": chips,
         "methods": ways,
+        "list": methods_list,
         "subject": subject,
         "begin": {**vars(begin), "stamp": str(begin)},
         "big": big,

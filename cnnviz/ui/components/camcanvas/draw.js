@@ -22,6 +22,7 @@ function tallest(cam) {
 export const room = (all, count) => Math.floor((all - GAP * (count - 1)) / count);
 
 export function draw(cam) {
+  if (cam.panels.some((one) => one.waits)) return;
   scaled(cam);
   const all = cam.element.getBoundingClientRect().width, beside = cam.panels.length > 1 && all >= 560;
   const wide = room(all, beside ? 2 : 1);

@@ -3,9 +3,9 @@ import { arrived } from "./crop.js";
 import { draw } from "./draw.js";
 import { hands, zoomed } from "./hands.js";
 import { same, tell } from "./look.js";
-import { choose, show } from "./maps.js";
+import { choose, heardFrom, show } from "./maps.js";
 import { otsu } from "./model.js";
-import { fill, panel, pictures } from "./panel.js";
+import { decoded, fill, panel, pictures } from "./panel.js";
 import { shelf } from "./scale.js";
 import { palette } from "../shared/colour.js";
 import { make } from "../shared/element.js";
@@ -28,13 +28,18 @@ function build(root) {
   cam.pair = make("div", { class: "campair" });
   element.append(cam.chips, cam.pair, say, toolbar(cam));
   root.append(element);
-  const resized = () => cam.look && draw(cam), watch = new ResizeObserver(resized);
+  const resized = () => cam.look && soon(cam), watch = new ResizeObserver(resized);
   watch.observe(element);
-  const laid = () => { if (cam.data) { seen(cam); draw(cam); } };
+  const laid = ({ detail }) => {
+    if (!cam.data || !detail.startsWith(cam.data.name)) return;
+    if (detail.endsWith("pictures")) decoded(globalThis.cnnvizShelf.get(detail)); // before the map that belongs to it
+    seen(cam);
+    soon(cam);
+  };
   const picked = ({ detail }) => { if (cam.data && detail.canvas === cam.data.name) show(cam, { ...detail, method: cam.data.method }); };
   const heard = [["resize", resized], ["cnnviz-shelf", laid], ["cnnviz-class", picked]];
   for (const [event, hear] of heard) addEventListener(event, hear);
-  cam.watch = { disconnect: () => { watch.disconnect(); for (const [event, hear] of heard) removeEventListener(event, hear); } };
+  cam.watch = { disconnect: () => { watch.disconnect(); cam.deaf?.(); for (const [event, hear] of heard) removeEventListener(event, hear); } };
   return cam;
 }
 
@@ -126,7 +131,23 @@ function update(cam, data) {
     cam.zoom = { times: 1, at: [0.5, 0.5] };
   }
   seen(cam);
+  listen(cam);
   draw(cam);
+}
+
+/** Hear the page's list of methods, which is there before the canvas or is another one after a change of page. */
+function listen(cam) {
+  const list = document.querySelector(`.st-key-${cam.data.list || "none"}`);
+  if (list === cam.list) return;
+  cam.deaf?.();
+  cam.list = list;
+  cam.deaf = list && heardFrom(list, cam);
+}
+
+/** Draw in the next frame, once for all that asks for it until then. */
+function soon(cam) {
+  cancelAnimationFrame(cam.frame);
+  cam.frame = requestAnimationFrame(() => draw(cam));
 }
 
 /** As many pictures as are shown. */
@@ -148,7 +169,7 @@ function seen(cam) {
     cam.luts = Object.fromEntries(Object.entries(there[0].luts).map(([name, text]) => [name, palette(text)]));
     for (const name of Object.keys(there[0].luts)) cam.colours.append(make("option", { value: name }, name));
   }
-  for (const one of cam.panels) pictures(one, there.find((given) => given.stamp === one.data?.pictures), () => draw(cam));
+  for (const one of cam.panels) pictures(one, there.find((given) => given.stamp === one.data?.pictures), () => soon(cam));
 }
 
 /** A button for each class and method: where its map is here already, the picture changes now, and Python follows. */

@@ -38,3 +38,21 @@ function found(cam, { target, method }) {
   const { numbers, sizes } = cam.every, n = rows * columns;
   return target < sizes.length ? Float32Array.from(numbers.subarray(target * n, (target + 1) * n), (v) => v * sizes[target]) : null;
 }
+
+const HAND = 400; // ms between a hand's choice in a list and what the list says then
+
+/** A map at hand is shown as soon as its method is chosen in the page's list, which is Streamlit's own: Python follows. */
+export function heardFrom(list, cam) {
+  let acted = -Infinity;
+  const act = (event) => { if (event.key === "Enter" || event.target.closest?.("[role=option]")) acted = performance.now(); };
+  const changed = new MutationObserver(() => {
+    const said = list.querySelector("input")?.value, one = cam.data.methods.find(({ title }) => title === said);
+    if (one && one.method !== cam.shown.method && performance.now() - acted < HAND && found(cam, one)) show(cam, one);
+  });
+  for (const event of ["click", "keydown"]) addEventListener(event, act, true);
+  changed.observe(list, { subtree: true, attributeFilter: ["value", "aria-expanded"] });
+  return () => {
+    changed.disconnect();
+    for (const event of ["click", "keydown"]) removeEventListener(event, act, true);
+  };
+}

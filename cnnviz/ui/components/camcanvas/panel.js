@@ -17,15 +17,36 @@ export function fill(one, data) {
   Object.assign(one, { data, own: bytes(data.heat), reach: data.reach, raw: data.raw ? floats(data.raw) : null, caption: data.caption, lines: null });
 }
 
-/** Take the photo and what the network is given of it, where they lie on the shelf under `given`. */
+/** Take the photo and what the network is given of it, where they lie on the shelf under `given`; `done` when both came. */
 export function pictures(one, given, done) {
   if (!given || !one.data || given.stamp !== one.data.pictures || one.pictured === given.stamp) return;
   one.pictured = given.stamp;
+  const images = decoded(given);
+  one.waits = !ready(images); // until then the picture before stands, map and photo
+  if (!one.waits) one.images = images;
+  else Promise.allSettled(Object.values(images).map((image) => image.decode())).then(() => {
+    if (one.pictured !== given.stamp) return;
+    one.waits = false;
+    one.images = images;
+    done();
+  });
+}
+
+const DECODED = new Map(); // by their stamp, those that lie on the shelf: a photo that was forgotten is not kept
+const ready = (images) => Object.values(images).every((image) => image.complete);
+
+/** The pictures that lie on the shelf under `given`, on their way from the moment they are asked for. */
+export function decoded(given) {
+  const images = DECODED.get(given.stamp) ?? {};
+  const there = new Set([...(globalThis.cnnvizShelf?.values() ?? [])].map(({ stamp }) => stamp));
+  for (const stamp of DECODED.keys()) if (!there.has(stamp)) DECODED.delete(stamp);
+  DECODED.set(given.stamp, images);
   for (const which of ["photo", "seen"]) {
-    const image = new Image();
-    image.onload = () => { if (one.pictured === given.stamp) { one.images[which] = image; done(); } };
-    image.src = given[which];
+    if (images[which]) continue;
+    images[which] = new Image();
+    images[which].src = given[which];
   }
+  return images;
 }
 
 /** Where all of the photo (or of what the network is given of it) and the network's part lie, in CSS pixels. */

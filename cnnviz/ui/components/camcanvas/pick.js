@@ -40,7 +40,7 @@ function build(root) {
     const row = event.target.closest("li[data-place]");
     if (row) take(pick, pick.rows[Number(row.dataset.place)]);
   });
-  const laid = () => pick.data && update(pick, pick.data), away = () => close(pick);
+  const laid = ({ detail }) => detail === "classes" && pick.data && update(pick, pick.data), away = () => close(pick);
   addEventListener("cnnviz-shelf", laid);
   addEventListener("scroll", away, { passive: true });
   pick.watch = { disconnect: () => { removeEventListener("cnnviz-shelf", laid); removeEventListener("scroll", away); } };

@@ -32,17 +32,16 @@ class Places:
 
 def answer(case: Case, places: Places, heat: Heatmap | None, other: Side | None, waits: bool = False) -> None:
     """All that is shown of a map, or of two; while one `waits`, of the one before."""
+    if heat is not None and not case.drilled:
+        mapped(case, places, sides_of(case, heat, other), waits)
+        return
     with places.bars:
         predicted(case, heat)
-    if heat is None:
-        if waits:
-            places.map.skeleton(height=480)
-        return
-    if case.drilled:
+    if heat is not None:
         with places.checks:
             checks.contributions(case.engine, case.key, case.photo, heat)
-        return
-    mapped(case, places, sides_of(case, heat, other), waits)
+    elif waits:
+        places.map.skeleton(height=480)
 
 
 def predicted(case: Case, heat: Heatmap | None) -> None:
@@ -60,11 +59,13 @@ def sides_of(case: Case, heat: Heatmap, other: Side | None) -> list[Side]:
 
 
 def mapped(case: Case, places: Places, sides: Sequence[Side], waits: bool) -> None:
-    """The map on its canvas, then what is computed from it, the slowest last."""
+    """The map on its canvas, then the predictions and what is computed from it, the slowest last."""
     offer = overlay.offered(case, sides[0].shown)
     with places.map:
         look, stands = overlay.overlay(case, sides, offer)
         taken = st.container()
+    with places.bars:
+        predicted(case, sides[0].shown)
     with places.warnings:
         evidence.findings(case.engine, case.key, case.photo, sides[0].shown)
     common = overlay.at_hand(case, sides[0].shown, offer)  # after the picture, which shall not wait for them

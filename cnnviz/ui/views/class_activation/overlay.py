@@ -54,17 +54,18 @@ def overlay(case: Case, sides: Sequence[Side], offer: Offer) -> tuple[Look, str]
     heat = sides[0].shown
     headed(heat)
     begin = evidence.looking(CANVAS, case.photo)
-    told = st.container()
+    told = st.container(key="offstage-told")
     for one, key in zip(sides, (CANVAS, f"{CANVAS} second"), strict=False):
         camcanvas.pictures(one.photo, one.shown, visit.this_visit().pictures, key)
     captions = [evidence.caption(one.shown) for one in (beside.scaled(sides) if case.pair else sides)]
     look = camcanvas.camcanvas(
         case.photo, heat, captions[0], begin, classes=offer.classes, methods=offer.methods, subject=offer.subject,
-        beside=second(case, sides, captions) if len(sides) > 1 else None, big=show.presenting(), key=CANVAS,
+        beside=second(case, sides, captions) if len(sides) > 1 else None, methods_list="method", big=show.presenting(),
+        key=CANVAS,
         on_choose=lambda target, name: st.session_state.update({"class": target, "method": name}),
         on_crop=crop.move,
     )  # fmt: skip
-    with told.container(key="offstage-told"):
+    with told:
         tell(case, heat, look)
     return look, evidence.looked(CANVAS, look)
 
