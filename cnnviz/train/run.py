@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from cnnviz import settings
+from cnnviz.models import catalog, lecture
 from cnnviz.options import RequestError
 from cnnviz.train import events as written
 from cnnviz.train import plan as plans
@@ -90,6 +91,8 @@ def is_trial(folder: Path) -> bool:
 
 
 def _made(plan: Plan, folder: Path) -> Path:
+    if not (catalog.entry(plan.net) or plan.net in (f"lecture/{name}" for name in lecture.NETS)):
+        raise catalog.unknown(plan.net)  # before there is a run of it
     try:
         folder.mkdir(parents=True)
         try:

@@ -37,6 +37,13 @@ def test_names_are_safe_and_new(tmp_path):
         run.create(Plan("x"), tmp_path, first.name)
 
 
+def test_a_plan_for_no_network_leaves_no_run(tmp_path):
+    for wrong in ("nonsense", "lecture/nonsense"):
+        with pytest.raises(RequestError, match="no network"):
+            run.create(Plan("x", net=wrong), tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_runs_folder_that_cannot_be_written_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(run.RunError, match="CNNVIZ_RUNS") as caught:
