@@ -121,6 +121,12 @@ def torch_home() -> Path:
     return Path(os.environ.get("TORCH_HOME") or cached).expanduser()
 
 
+def hub_cache() -> Path:
+    """Where huggingface_hub, and timm with it, keeps its downloads."""
+    home = os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")) / "huggingface"
+    return Path(os.environ.get("HF_HUB_CACHE") or Path(home) / "hub").expanduser()
+
+
 def environment(home: Path) -> dict[str, str]:
     """The environment for a process to be started, whose Python finds the package in `home`."""
     path = (str(home), os.environ.get("PYTHONPATH"))

@@ -24,7 +24,7 @@ start.style()
 engine, photo = current.engine(), current.photo()
 key = show.required_net()
 model = engine.model(key)
-if model.key.startswith("lecture/"):
+if model.source.startswith("untrained"):
     show.say("This network is untrained, so its channels respond to nothing in particular.")
 
 # ask

@@ -84,6 +84,7 @@ WHOLE = {
     "test_privacy": "what becomes of photos",
     "test_readme": "what the README says",
     "test_trips": "what a question passes on its way",
+    "test_zoo": "the networks by every way in",
     "test_workers": "how many processes run the tests",
 }
 

@@ -84,7 +84,18 @@ def test_requirements_txt_is_the_one_list_of_dependencies(metadata: email.messag
     lines = [line.partition("#")[0].strip() for line in (ROOT / "requirements.txt").read_text().splitlines()]
     listed = {str(requirements.Requirement(line)) for line in lines if line}
     assert len(listed) > 10
-    assert {str(requirements.Requirement(line)) for line in metadata.get_all("Requires-Dist")} == listed
+    needed = [requirements.Requirement(line) for line in metadata.get_all("Requires-Dist")]
+    assert {str(one) for one in needed if "extra" not in str(one.marker)} == listed
+
+
+def test_what_is_optional_is_tested_here_too(metadata: email.message.Message):
+    requirements = pytest.importorskip("packaging.requirements")
+    needed = [requirements.Requirement(line) for line in metadata.get_all("Requires-Dist")]
+    extras = {one.name: str(one.specifier) for one in needed if "extra" in str(one.marker)}
+    lines = [line.partition("#")[0].strip() for line in (ROOT / "requirements-dev.txt").read_text().splitlines()]
+    listed = [requirements.Requirement(line) for line in lines if line and not line.startswith("-")]
+    assert "timm" in extras
+    assert extras.items() <= {one.name: str(one.specifier) for one in listed}.items()
 
 
 def test_the_wheel_says_what_it_is(metadata: email.message.Message):

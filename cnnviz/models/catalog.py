@@ -1,6 +1,7 @@
-"""Every network: torchvision's CNNs, the lecture networks, the bundled ones, training runs and checkpoint files.
+"""Every network: torchvision's CNNs, timm's, the lecture networks, bundled ones, training runs and checkpoint files.
 
-Listing needs neither torch nor torchvision, which take seconds to import; loading brings in both.
+Listing needs neither torch nor torchvision nor timm, which take seconds to import; loading brings them in. Of timm's,
+which are hundreds, the list has those whose weights are on disk; `asked` tells of any other.
 """
 
 from __future__ import annotations
@@ -8,13 +9,13 @@ from __future__ import annotations
 import difflib
 import functools
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cnnviz import settings
-from cnnviz.models import lecture
+from cnnviz.models import lecture, timm_nets
 from cnnviz.models import weights as shelf
 from cnnviz.models.torchvision_nets import TORCHVISION as TORCHVISION
 from cnnviz.models.torchvision_nets import TorchvisionNet as TorchvisionNet
@@ -46,8 +47,24 @@ def rows(weights: Path | str | None = None, runs: Path | str | None = None) -> t
     """
     paths = shelf.checkpoints(shelf.folder(weights))
     cached = shelf.checkpoints(shelf.cache() if shelf.cache().is_dir() else None)
-    found = _on_disk(paths, cached, tuple(map(_stamp, paths)), tuple(map(_stamp, cached)))
+    hub = tuple(timm_nets.downloaded().items()) if timm_nets.installed() else ()
+    found = _on_disk(paths, cached, hub, tuple(map(_stamp, paths)), tuple(map(_stamp, cached)))
     return (*_bundled(), *_runs(settings.runs(runs)), *found, *_lecture())
+
+
+def asked(key: str, weights: Path | str | None = None) -> ModelInfo | None:
+    """The line of a network of timm that the list leaves out: to be downloaded, or untrained; None for other keys."""
+    kind, _, name = key.partition("/")
+    net = timm_nets.known(name) if kind == "timm" and timm_nets.installed() else None
+    if net is None:
+        return None
+    if name.endswith(timm_nets.UNTRAINED):
+        return ModelInfo(
+            key, _timms(name.removesuffix(timm_nets.UNTRAINED)), net.parameters, 4 * net.parameters, "untrained"
+        )
+    path = timm_nets.here(name, shelf.checkpoints(shelf.folder(weights)))
+    size = path.stat().st_size if path else 4 * net.parameters
+    return ModelInfo(key, _timms(name), net.parameters, size, "on disk" if path else "download")
 
 
 def spare(runs: Path | str | None = None) -> tuple[ModelInfo, ...]:
@@ -65,6 +82,10 @@ def stamp(
     elif kind == "file":
         files = [path for path in shelf.checkpoints(shelf.folder(weights)) if name in (path.stem, path.name)]
         files += [path.with_suffix(".json") for path in files]
+    elif kind == "timm":
+        place = shelf.folder(weights)
+        paths = shelf.checkpoints(place)
+        files = [*paths] if paths == (place,) else [path for path in paths if shelf.stem(path).startswith(name)]
     elif known := entry(key):
         place = shelf.folder(weights)
         paths = shelf.checkpoints(place)
@@ -160,18 +181,45 @@ def _described(
 
 @functools.lru_cache(maxsize=32)  # a page asks several times a run, and each time every file would be opened
 def _on_disk(
-    paths: tuple[Path, ...], cached: tuple[Path, ...], _sizes: tuple[object, ...], _cached_sizes: tuple[object, ...]
+    paths: tuple[Path, ...],
+    cached: tuple[Path, ...],
+    hub: tuple[tuple[str, Path], ...],
+    _sizes: tuple[object, ...],
+    _cached_sizes: tuple[object, ...],
 ) -> tuple[ModelInfo, ...]:
-    """The checkpoint files and torchvision's networks, kept as long as the files' sizes and times are the same."""
-    return (*_files(paths), *_torchvision(paths, cached))
+    """The checkpoint files, timm's and torchvision's networks; kept while sizes and times of files are the same."""
+    return (*_files(paths), *_timm(paths, dict(hub)), *_torchvision(paths, cached))
 
 
 def _files(paths: Iterable[Path]) -> list[ModelInfo]:
     return [
         ModelInfo(f"file/{name}", path.name, shelf.count(path), path.stat().st_size, "on disk")
         for name, path in own_checkpoints(paths).items()
-        if not any(shelf.pick(net.name, net.file, [path]) for net in TORCHVISION)
+        if not any(shelf.pick(net.name, net.file, [path]) for net in TORCHVISION) and not _of_timm(path)
     ]
+
+
+def _timm(paths: Iterable[Path], hub: Mapping[str, Path]) -> list[ModelInfo]:
+    """Timm's networks whose weights are here: what timm has downloaded, and files of their names."""
+    found = {**hub, **{shelf.stem(path): path for path in paths if _of_timm(path)}}
+    listed = []
+    for name, path in sorted(found.items()):
+        net, told = timm_nets.known(name), name.endswith("in1k") or shelf.imagenet(path)
+        if net is not None:
+            size = path.stat().st_size
+            listed.append(
+                ModelInfo(f"timm/{name}", _timms(name), net.parameters, size, "on disk", "ImageNet" if told else "")
+            )
+    return listed
+
+
+def _of_timm(path: Path) -> bool:
+    """Whether a file is called as the weights of one of timm's networks are, and of none of torchvision's."""
+    return timm_nets.named(shelf.stem(path), [net.name for net in TORCHVISION]) and timm_nets.installed()
+
+
+def _timms(name: str) -> str:
+    return f"{name} (timm)"
 
 
 def _torchvision(paths: Iterable[Path], cached: Iterable[Path]) -> list[ModelInfo]:

@@ -9,10 +9,12 @@ import dataclasses
 import math
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from torch import Tensor, nn
 
-from cnnviz.models import catalog, families, lecture
+from cnnviz.models import catalog, families, lecture, timm_load, timm_nets
+from cnnviz.models import weights as shelf
 from cnnviz.models.build import Weightless, lecture_net, torchvision_net
 from cnnviz.models.checkpoint import CheckpointError
 
@@ -22,11 +24,17 @@ Shapes = dict[str, tuple[int, ...]]
 
 
 def name_of(state: Mapping[str, Tensor], file: str = "the checkpoint") -> str:
-    """The network a state belongs to: a torchvision name or lecture/<name>.
+    """The network a state belongs to: a torchvision name, lecture/<name> or timm/<name>.
+
+    The same tensors may belong to networks of torchvision and of timm: the file's name decides, else torchvision's is
+    taken.
 
     Raises `CheckpointError` naming the closest networks where none fits.
     """
     shapes = _shapes(state)
+    own_name, timm = shelf.stem(Path(file)), timm_nets.recognised(shapes, shelf.stem(Path(file)))
+    if timm and timm_nets.named(own_name, [net.name for net in catalog.TORCHVISION]):
+        return timm
     best: list[tuple[float, str]] = []
     for name in _candidates(shapes):
         net = skeleton(name, state)
@@ -35,11 +43,15 @@ def name_of(state: Mapping[str, Tensor], file: str = "the checkpoint") -> str:
             return name
         alike = sum(shapes.get(key) == shape for key, shape in own.items())
         best.append((alike / max(len(own), len(shapes)), name))
+    if timm:
+        return timm
     closest = ", ".join(
         f"{name} ({share:.0%} of its layers)" for share, name in sorted(best, reverse=True)[:3] if share
     )
     hint = f"the closest are {closest}" if closest else f"it begins with {', '.join(list(shapes)[:3])}"
-    raise CheckpointError(f"{file} fits no known network ({hint}); use a torchvision CNN or a lecture network.")
+    raise CheckpointError(
+        f"{file} fits no known network ({hint}); use a CNN of torchvision or timm, or a lecture network."
+    )
 
 
 def skeleton(name: str, state: Mapping[str, Tensor]) -> nn.Module:
@@ -47,6 +59,8 @@ def skeleton(name: str, state: Mapping[str, Tensor]) -> nn.Module:
     if name.startswith("lecture/"):
         spec = lecture.NETS[name.removeprefix("lecture/")]
         return lecture_net(_adapted(spec, _shapes(state)))
+    if name.startswith("timm/"):
+        return timm_load.skeleton(name.removeprefix("timm/"), state)
     net = torchvision_net(name)
     _replace_head(net, _shapes(state))
     return net

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnviz import settings
-from cnnviz.models import build, catalog, checkpoint, identify, lecture
+from cnnviz.models import build, catalog, checkpoint, identify, lecture, timm_load, timm_nets
 from cnnviz.models import weights as shelf
 from cnnviz.models.preprocess import Preprocess
 from cnnviz.options import RequestError
@@ -56,6 +56,8 @@ def load(
         return _carded(key, card, card.with_suffix(".safetensors"), "bundled with cnnviz")
     if kind == "lecture" and name in lecture.NETS:
         return _lecture(key, lecture.NETS[name])
+    if kind == "timm" and timm_nets.known(name):
+        return _timm(key, name, shelf.folder(weights), progress)
     if kind == "file" and (path := _file(name, shelf.checkpoints(shelf.folder(weights)))):
         return _checkpoint(key, path)
     if kind == "run" and (folder := catalog.run_folders(settings.runs(runs)).get(name.partition("@")[0])):
@@ -75,10 +77,16 @@ def fingerprint(name: str, net: nn.Module, preprocess: Preprocess, labels: tuple
 def blueprint(
     key: str, weights: Path | str | None = None, runs: Path | str | None = None
 ) -> tuple[nn.Module, tuple[int, int, int]]:
-    """The network of a key and its input size (C, H, W); one of torchvision has no weights where none are here."""
+    """The network of a key and its input size (C, H, W); torchvision's and timm's lack weights that are not here."""
     entry = catalog.entry(key)
     if entry and not _here(entry, shelf.folder(weights)):
         return build.torchvision_net(key), _defaults(key, "")[0].size
+    if (
+        timm_nets.known(name := key.removeprefix("timm/"))
+        and key != name
+        and not _timm_here(name, shelf.folder(weights))
+    ):
+        return timm_load.skeleton(name), timm_load.preprocess(name).size
     model = load(key, weights, runs, None)
     return model.net, model.input_size
 
@@ -99,19 +107,45 @@ def _torchvision(entry: catalog.TorchvisionNet, place: Path | None, progress: sh
     return _filled(entry.name, entry.title, entry.name, state, source, path, names=names)
 
 
+def _timm(key: str, name: str, place: Path | None, progress: shelf.Progress | None) -> Model:
+    if name.endswith(timm_nets.UNTRAINED):
+        title = f"{name.removesuffix(timm_nets.UNTRAINED)} (timm)"
+        return _untrained(key, title, key, timm_load.untrained(name))
+    timm_load.config(name)
+    path = _timm_here(name, place) or timm_load.fetch(name, progress)
+    held = place is not None and path.is_relative_to(place)
+    tagged = timm_nets.tag(name, path) if held else timm_load.tagged(name)
+    state, names = checkpoint.contents(path)
+    source = f"{path.name} in the weights folder" if held else f"timm ({tagged})"
+    return _filled(key, f"{tagged} (timm)", f"timm/{tagged}", state, source, path, names=names)
+
+
+def _timm_here(name: str, place: Path | None) -> Path | None:
+    """The file with the weights of one of timm's networks on this machine."""
+    path = timm_nets.here(name, shelf.checkpoints(place))
+    if path is None and place is not None and place.is_file() and not timm_nets.named(shelf.stem(place)):
+        shapes = {key: tuple(value.shape) for key, value in checkpoint.read(place).items()}
+        return place if timm_nets.known(name) in timm_nets.alike(shapes) else None
+    return path
+
+
 def _checkpoint(key: str, path: Path) -> Model:
     """A checkpoint of unknown origin; a card beside it (same name, .json) may say what its tensors cannot."""
     card = path.with_suffix(".json")
     if card.is_file():
         return _carded(key, card, path, path.name)
     state, names = checkpoint.contents(path)
-    return _filled(key, shelf.stem(path), identify.name_of(state, path.name), state, path.name, path, names=names)
+    name = identify.name_of(state, path.name)
+    others = timm_nets.twins(name.removeprefix("timm/")) if name.startswith("timm/") else ()
+    said = f"{path.name}, taken for {name}; {', '.join(others)} has the same tensors" if others else path.name
+    return _filled(key, shelf.stem(path), name, state, said, path, names=names)
 
 
 def _carded(key: str, card: Path, tensors: Path, source: str) -> Model:
     said = catalog.read_card(card)
     known = [entry.name for entry in catalog.TORCHVISION] + [f"lecture/{name}" for name in lecture.NETS]
-    if said["net"] not in known:
+    timm = said["net"].startswith("timm/") and timm_nets.known(said["net"].removeprefix("timm/"))
+    if said["net"] not in known and not timm:
         near = difflib.get_close_matches(said["net"], known, n=1)
         hint = f"write {near[0]}" if near else "correct it"
         raise RequestError(f"The card {card.name} names the network {said['net']!r}, which is unknown; {hint}.")
@@ -131,11 +165,14 @@ def _filled(
     card = card or {}
     state = identify.trimmed(state)
     described = isinstance(card.get("spec"), dict)
-    skeleton = _described(name, card["spec"], key) if described else identify.skeleton(name, state)
-    net = checkpoint.fit(skeleton, state, path.name)
+    if name.startswith("timm/"):
+        net = timm_load.filled(name.removeprefix("timm/"), state, path.name)
+    else:
+        skeleton = _described(name, card["spec"], key) if described else identify.skeleton(name, state)
+        net = checkpoint.fit(skeleton, state, path.name)
     if any("relu_before_" in part for part, _ in net.named_modules()):
         source = f"{source}, whose head is taken to have a ReLU between its linear layers"
-    preprocess, labels = _defaults(name, path.stem)
+    preprocess, labels = _defaults(name, path.stem, net)
     if "preprocess" in card:
         preprocess = Preprocess.parse(card["preprocess"])
         if preprocess.channels != (takes := _inputs(net)):
@@ -168,8 +205,12 @@ def _described(name: str, spec: Mapping[str, Any], key: str) -> nn.Module:
 def _lecture(key: str, spec: lecture.LectureNet) -> Model:
     net = build.lecture_net(spec).to_empty(device="cpu")
     _initialise(net, SEED)
-    preprocess, labels = _defaults(key, "")
-    return _frozen(key, spec.title, key, net, preprocess, labels, f"untrained, seed {SEED}")
+    return _untrained(key, spec.title, key, net)
+
+
+def _untrained(key: str, title: str, name: str, net: nn.Module) -> Model:
+    preprocess, labels = _defaults(name, "", net)
+    return _frozen(key, title, name, net, preprocess, labels, f"untrained, seed {SEED}")
 
 
 def _frozen(
@@ -180,8 +221,11 @@ def _frozen(
     return Model(key, title, net, mark, labels, preprocess, preprocess.size, _outputs(net) == 1, source)
 
 
-def _defaults(name: str, stem: str) -> tuple[Preprocess, tuple[str, ...]]:
+def _defaults(name: str, stem: str, net: nn.Module | None = None) -> tuple[Preprocess, tuple[str, ...]]:
     """Preprocessing and labels that go with a net's usual weights, or with the torchvision file of that stem."""
+    if name.startswith("timm/"):
+        timm = name.removeprefix("timm/")
+        return timm_load.preprocess(timm, timm_load.channels(net) if net else 3), timm_load.labels(timm)
     if name.startswith("lecture/"):
         spec = lecture.NETS[name.removeprefix("lecture/")]
         zeros, ones = (0.0,) * spec.channels, (1.0,) * spec.channels
@@ -200,11 +244,15 @@ def _defaults(name: str, stem: str) -> tuple[Preprocess, tuple[str, ...]]:
 
 def _inputs(net: nn.Module) -> int:
     """The number of channels of the net's input."""
+    if hasattr(net, "pretrained_cfg"):
+        return timm_load.channels(net)
     return next(part for part in net.modules() if isinstance(part, nn.Conv2d)).in_channels
 
 
 def _outputs(net: nn.Module) -> int:
     """The number of logits; 0 for a net that ends in maps."""
+    if hasattr(net, "pretrained_cfg") and isinstance(classes := getattr(net, "num_classes", None), int):
+        return classes  # timm says it; its last layer need not be the output
     last = [part for part in net.modules() if isinstance(part, (nn.Linear, nn.Conv2d))][-1]
     if isinstance(last, nn.Linear):
         return last.out_features

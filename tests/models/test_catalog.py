@@ -30,9 +30,11 @@ def test_keys_are_unique_and_titles_there(folder, run):
     assert all(row.title and row.where in ("bundled", "on disk", "download", "untrained", "run") for row in rows)
 
 
-def test_listing_brings_in_neither_torch_nor_torchvision():
-    code = "import sys; from cnnviz.models import catalog; catalog.rows(); "
-    code += "print(sys.modules.keys() & {'torch', 'torchvision'})"
+def test_listing_brings_in_neither_torch_nor_torchvision_nor_timm(folder):
+    (folder / "resnet26d.bt_in1k.pth").write_bytes(bytes(77))
+    code = "import sys; from cnnviz.models import catalog; catalog.asked('timm/resnet18@untrained'); "
+    code += f"assert 'timm/resnet26d.bt_in1k' in [row.key for row in catalog.rows({str(folder)!r})]; "
+    code += "print(sys.modules.keys() & {'torch', 'torchvision', 'timm'})"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 

@@ -419,6 +419,20 @@ def test_strangers_cannot_make_the_server_download(visit, monkeypatch):
     assert not at.error
 
 
+def test_a_link_asks_for_a_net_of_timm_that_the_list_leaves_out(visit, words, monkeypatch):
+    pytest.importorskip("timm")
+    at = visit(model="timm/resnet10t@untrained")
+    assert not at.exception
+    assert not at.warning
+    assert at.sidebar.selectbox(key="model").value == "timm/resnet10t@untrained"
+    assert "resnet10t (timm) · untrained" in at.sidebar.selectbox(key="model").options
+    assert "resnet10t (timm), untrained: a guess" in words(at)
+    monkeypatch.setenv("CNNVIZ_PUBLIC", "1")
+    at = visit(model="timm/resnet10t")  # a download
+    assert at.sidebar.selectbox(key="model").value != "timm/resnet10t"
+    assert not at.error
+
+
 def test_a_run_is_asked_with_any_of_its_snapshots(visit, engine, tmp_path, monkeypatch):
     folder = tmp_path / "runs" / "mine"
     (folder / "snapshots").mkdir(parents=True)

@@ -137,6 +137,16 @@ def listing() -> tuple[tuple[catalog.ModelInfo, ...], str]:
     return tuple(row for row in listed if not (public() and row.where == "download")), ""
 
 
+def asked(key: str) -> catalog.ModelInfo | None:
+    """The line of a net that the list leaves out, and that may be asked for by its key all the same."""
+    engine = START.loaded()
+    try:
+        row = catalog.asked(key, engine.weights if engine else None)
+    except (RequestError, OSError):  # as in `listing`
+        return None
+    return None if row is None or (public() and row.where == "download") else row
+
+
 def snapshots(run: str) -> list[str]:
     """What the weights of a run, run/<id>, can be asked for by: best, last and its steps; nothing for other keys."""
     kind, _, name = run.partition("/")

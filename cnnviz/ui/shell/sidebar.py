@@ -47,7 +47,7 @@ def _net() -> None:
     often = collections.Counter(named.values())
     named = {key: words if often[words] == 1 else f"{words} · {key}" for key, words in named.items()}
     _back()
-    named = _with_snapshots(named)
+    named = _with_snapshots(_with_asked(named))
     chosen = pick("Network", "model", list(named), startup.first(listed), words=named.__getitem__)
     _strange("net", "model", named)
     _snapshot(chosen)
@@ -58,6 +58,15 @@ def _back() -> None:
     """Where the net that was picked could not be had: pick the one that the page shows."""
     if (shown := st.session_state.pop(network.INSTEAD, None)) is not None:
         st.session_state["model"] = shown
+
+
+def _with_asked(named: Mapping[str, str]) -> dict[str, str]:
+    """The nets by key, and one that a link asks for although the list is too short for it."""
+    found = dict(named)
+    for key in map(str, (link.noted("model"), st.query_params.get("model"))):
+        if key not in found and (row := startup.asked(key)):
+            found[key] = _words(row)
+    return found
 
 
 def _with_snapshots(named: Mapping[str, str]) -> dict[str, str]:

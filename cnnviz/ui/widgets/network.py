@@ -73,7 +73,8 @@ def net() -> str | None:
 
 def _listed(key: str) -> bool:
     """Whether a net, or the run that a snapshot is of, is among those to pick from."""
-    return key.partition("@")[0] in {row.key.partition("@")[0] for row in startup.rows()}
+    known = {row.key.partition("@")[0] for row in startup.rows()}
+    return key.partition("@")[0] in known or startup.asked(key) is not None
 
 
 def required_net() -> str:

@@ -74,7 +74,7 @@ def waiting(place: DeltaGenerator, title: str, height: int) -> DeltaGenerator:
 
 def titled(model: Model) -> str:
     """The net's title; of one that has learned nothing, that its answers mean nothing."""
-    return f"{model.title}, untrained: a guess" if model.key.startswith("lecture/") else model.title
+    return f"{model.title}, untrained: a guess" if model.source.startswith("untrained") else model.title
 
 
 def progress(doing: str) -> Callable[[float], None]:

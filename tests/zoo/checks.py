@@ -1,0 +1,170 @@
+"""What is asked of a network that came in, each answer held against plain PyTorch on the original."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from cnnviz.models.load import Model
+from cnnviz.options import RequestError
+from cnnviz.photo import Photo, samples
+from cnnviz.runtime.engine import Engine
+from tests.zoo import reference
+from tests.zoo.nets import Entry
+
+CLOSE = 1e-5  # of the largest logit
+SAME = 0.999  # the correlation of two maps
+OTHER = (0.75, 1.25)  # other sizes of the input, of its own
+
+
+@dataclass
+class Case:
+    """One network that came in by one way: the engine and its key, the original, a photo, and notes on faults."""
+
+    entry: Entry
+    net: nn.Module
+    engine: Engine
+    key: str
+    photo: Photo = field(default_factory=lambda: Photo.sample(samples()[0]))
+
+    @property
+    def model(self) -> Model:
+        return self.engine.model(self.key)
+
+    def x(self) -> Tensor:
+        """The network's input, as the engine makes it."""
+        return self.engine.tensor(self.model, self.photo)
+
+
+class Wrong(Exception):
+    """The answer is not what plain PyTorch says."""
+
+
+def logits(case: Case) -> str:
+    """The largest difference of logits, as a share of the largest."""
+    with torch.no_grad():
+        wanted = reference.logits(case.net, case.x())[0].numpy()
+    found = case.engine.logits(case.model, case.photo)
+    return _near(found, wanted, CLOSE)
+
+
+def grad_cam(case: Case) -> str:
+    """The correlation of Grad-CAM at the layer the engine chooses."""
+    layer = case.engine.default_layer(case.key)
+    found = case.engine.heatmap(case.key, case.photo)
+    raw = np.asarray(found.raw)
+    wanted = reference.grad_cam(case.net, case.x(), layer, found.target)
+    if raw.shape != wanted.shape:
+        raise Wrong(f"{raw.shape} for {wanted.shape} at {layer}")
+    scale = float(np.abs(wanted).max())
+    if np.ptp(wanted) <= 1e-6 * scale or wanted.size == 1:  # flat: there is nothing to correlate
+        return "flat" if np.allclose(np.maximum(raw, 0), wanted, atol=1e-4 * scale) else _wrong("a flat map differs")
+    r = float(np.corrcoef(np.maximum(raw, 0).ravel(), wanted.ravel())[0, 1])
+    return f"{r:.4f}" if r > SAME else _wrong(f"r = {r:.4f} at {layer}")
+
+
+def layers(case: Case) -> str:
+    """Every layer offered has maps (C, H, W): of a square input they are square."""
+    shapes = {row.name: row.shape for row in case.engine.layers(case.key).layers}
+    names = case.engine.map_layers(case.key)
+    odd = [name for name in names if name in shapes and shapes[name][1] != shapes[name][2]]
+    last = case.engine.activations(case.key, case.photo, case.engine.default_layer(case.key)).maps.shape
+    if last[1] != last[2]:
+        odd.append(case.engine.default_layer(case.key))
+    return str(len(names)) if not odd else _wrong(f"not (C, H, W): {', '.join(odd[:3])}, {len(odd)} in all")
+
+
+def receptive(case: Case) -> str:
+    """The field of the middle of that layer's maps holds every pixel on which a gradient falls."""
+    layer = case.engine.default_layer(case.key)
+    height, width = case.engine.activations(case.key, case.photo, layer).maps.shape[1:]
+    place = (height // 2, width // 2)
+    said, seen = case.engine.field(case.key, layer, place), reference.reach(case.net, case.x(), layer, place)
+    inside = said[0] <= seen[0] and said[1] <= seen[1] and said[2] >= seen[2] and said[3] >= seen[3]
+    return f"{said[2] - said[0]} px" if inside else _wrong(f"{seen} is outside {said} at {layer}")
+
+
+def drill(case: Case) -> str:
+    """From the class down to products: the contributions add up, the steps end in the number shown."""
+    found = case.engine.drill(case.key, case.photo)
+    total = sum(one.contribution for one in found.witnesses) + found.rest
+    if abs(total - found.score) > 1e-3 * max(1.0, abs(found.score)):
+        raise Wrong(f"{total} for {found.score}")
+    made = found.arithmetic
+    size = max(1.0, abs(made.shown), float(np.abs(made.products).sum()))
+    first = float(made.products.sum()) + made.bias
+    if abs(made.steps[-1].value - made.shown) > 1e-4 * size or abs(first - made.steps[0].value) > 1e-4 * size:
+        raise Wrong(f"steps end in {made.steps[-1].value}, shown is {made.shown}")
+    return f"{len(made.steps)} steps"
+
+
+def guided(case: Case) -> str:
+    """Guided backpropagation answers."""
+    raw = np.asarray(case.engine.heatmap(case.key, case.photo, method="guided").raw)
+    return "yes" if np.isfinite(raw).all() else _wrong("not finite")
+
+
+def sizes(case: Case) -> str:
+    """Other sizes of the input, wherever the original takes them."""
+    channels, height, width = case.model.input_size
+    done = []
+    for share in OTHER:
+        shape = (1, channels, round(height * share / 32) * 32, round(width * share / 32) * 32)
+        x = torch.randn(shape, generator=torch.Generator().manual_seed(1))
+        with torch.no_grad():
+            try:
+                wanted = reference.logits(case.net, x)
+            except Exception:  # the original does not take this size
+                continue
+            again = reference.logits(case.net, x.to(memory_format=torch.channels_last))
+            noise = float((wanted - again).abs().max() / wanted.abs().max().clamp(min=1))  # the original's own
+            _near(reference.logits(case.model.net, x).numpy(), wanted.numpy(), max(CLOSE, 5 * noise))
+        done.append(str(shape[2]))
+    return "+".join(done) or "none taken"
+
+
+def question(case: Case) -> str:
+    """Seconds for the heat map of another class, once the network is loaded."""
+    began = time.perf_counter()
+    case.engine.heatmap(case.key, case.photo, target=1, method="layercam")
+    return f"{time.perf_counter() - began:.2f} s"
+
+
+CHECKS: dict[str, Callable[[Case], str]] = {
+    "logits": logits,
+    "layers": layers,
+    "Grad-CAM": grad_cam,
+    "field": receptive,
+    "drill": drill,
+    "guided": guided,
+    "sizes": sizes,
+    "question": question,
+}
+
+
+def answer(check: Callable[[Case], str], case: Case) -> tuple[str, str]:
+    """A cell of the table: what the check found and "", or "refused", "WRONG" or "ERROR" and the reason."""
+    try:
+        return check(case), ""
+    except RequestError as error:
+        return "refused", str(error)
+    except Wrong as error:
+        return "WRONG", str(error)
+    except Exception as error:  # a fault of ours, to be listed with the others
+        return "ERROR", f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
+
+
+def _near(found: np.ndarray, wanted: np.ndarray, close: float) -> str:
+    if found.shape != wanted.shape:
+        raise Wrong(f"{found.shape} for {wanted.shape}")
+    apart = float(np.abs(found - wanted).max()) / max(1.0, float(np.abs(wanted).max()))
+    return f"{apart:.0e}" if apart <= close else _wrong(f"logits differ by {apart:.1e}")
+
+
+def _wrong(why: str) -> str:
+    raise Wrong(why)
