@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
+from cnnviz.inference import layout
 from cnnviz.inference.tap import LayerError
 
 Size = tuple[int, int, int]  # (C, H, W)
@@ -115,19 +116,15 @@ def _noted(copy: nn.Module, x: Tensor) -> list[_Run]:
     names = {part: name for name, part in copy.named_modules()}
     runs: list[_Run] = []
     seen: set[nn.Module] = set()
-    channels_last = False
 
     def note(part: nn.Module, _: object, out: object) -> None:
-        nonlocal channels_last
-        dims = list(getattr(part, "dims", ()))  # torchvision's Permute: ConvNeXt computes with channels behind
-        channels_last = dims == [0, 2, 3, 1] or (channels_last and dims != [0, 3, 1, 2])
         if isinstance(out, Tensor):
-            runs.append(_Run(names[part], part, tuple(out.shape[1:]), part in seen, not channels_last))
+            runs.append(_Run(names[part], part, tuple(out.shape[1:]), part in seen, layout.axis(out) == layout.FIRST))
             seen.add(part)
 
     for part in names:
         part.register_forward_hook(note)
-    with torch.no_grad():
+    with torch.no_grad(), layout.Layout():
         copy(x)
     return runs
 
