@@ -78,6 +78,11 @@ def maps(net: nn.Module, input_size: Size) -> tuple[str, ...]:
     return tuple(dict.fromkeys(run.name for run in _runs(net, input_size) if run.name and _is_map(run)))
 
 
+def channels_last(net: nn.Module, input_size: Size) -> frozenset[str]:
+    """Names of the layers that put out (H, W, C): whoever took them for maps would read rows as channels."""
+    return frozenset(run.name for run in _runs(net, input_size) if len(run.shape) == 3 and not run.channels_first)
+
+
 def default_layer(net: nn.Module, input_size: Size) -> str:
     """The end of the convolutional trunk: the last block with maps before they are pooled into one value per channel.
 

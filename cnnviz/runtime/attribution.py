@@ -135,6 +135,7 @@ def ladder(
             f"{row.title} is not computed for all layers; choose  Grad-CAM or another method that reads maps."
         )
     chosen = tuple(layers or stages(backend, key))
+    backend.require_maps(model, chosen)
     second = None if versus is None else backend.target(key, photo, versus)
     wanted = [Target(backend.target(key, photo, t), second, against) for t in targets]
 

@@ -129,6 +129,7 @@ class Backend:
     def all_activations(self, key: str, photo: Photo, layers: Sequence[str]) -> tuple[Activations, ...]:
         """The feature maps of several layers from one pass of the photo through the network."""
         model = self.model(key)
+        self.require_maps(model, layers)
 
         def compute(missing: tuple[str, ...]) -> list[Activations]:
             seen, x = self.seen(model, photo), self.tensor(model, photo)
@@ -163,6 +164,7 @@ class Backend:
 
     def forward(self, model: Model, photo: Photo, layer: str) -> Forward:
         """The photo run through the network up to a layer, ready to be asked about any class."""
+        self.require_maps(model, (layer,))
 
         def run() -> Forward:
             x = self.tensor(model, photo)
@@ -210,6 +212,16 @@ class Backend:
                 raise DeviceError(
                     "The GPU has too little free memory for this; choose a smaller network, or start with device cpu."
                 ) from error
+
+    def require_maps(self, model: Model, layers: Sequence[str]) -> None:
+        """Raises `LayerError` for a layer whose rows would be taken for channels, as inside a block of ConvNeXt."""
+        behind = self.remember(
+            (*ident_of(model), "channels last"), lambda: layer_table.channels_last(model.net, model.input_size)
+        )
+        if odd := next((layer for layer in layers if layer in behind), None):
+            near = next((name for name in self.map_layers(model.key) if odd.startswith(f"{name}.")), None)
+            other = near or self.default_layer(model.key)
+            raise LayerError(f"Layer {odd!r} computes with channels last and has no maps; choose {other}.")
 
     def run_steps(self, steps: Generator[float, None, T], progress: Progress | None) -> T:
         """What a computation returns; others get their turn at the device between its steps."""

@@ -106,6 +106,7 @@ def sanity(
     """
     model, given, turns = backend.model(key), methods.options(method, options), dial or Randomisation()
     place, goal = layer or backend.default_layer(key), _goal(backend, key, photo, target, versus, against)
+    backend.require_maps(model, (place,))
     order = [row.name for row in backend.layers(key).layers if row.parameters]
 
     def compute(told: Progress | None) -> Sanity:

@@ -11,7 +11,7 @@ import pytest
 import torch
 import torchvision
 
-from cnnviz.inference.tap import tap
+from cnnviz.inference.tap import LayerError, tap
 from cnnviz.options import RequestError
 from cnnviz.runtime import backend
 from cnnviz.runtime.backend import DeviceError
@@ -134,3 +134,22 @@ def test_weights_that_are_replaced_are_read_again_and_the_old_ones_let_go(tmp_pa
     assert engine.predict("squeezenet1_1", photo, top=1) != before
     gc.collect()
     assert old() is None
+
+
+def test_a_layer_with_channels_last_is_refused_by_all_that_take_a_layer(photo):
+    """In ConvNeXt's blocks, a striped map of rows taken for channels was the answer."""
+    pytest.importorskip("timm")
+    engine = Engine("cpu")
+    key, layer = "timm/convnext_tiny@untrained", "stages.3.blocks.0.norm"
+    asks = (
+        lambda: engine.heatmap(key, photo, layer=layer),
+        lambda: engine.heatmaps(key, photo, (0, 1), layer, "layercam"),
+        lambda: engine.ladder(key, photo, layers=(layer,)),
+        lambda: engine.drill(key, photo, layer=layer),
+        lambda: engine.activations(key, photo, layer),
+        lambda: engine.every_class(key, photo, layer),
+        lambda: engine.sanity(key, photo, layer=layer),
+    )
+    for ask in asks:
+        with pytest.raises(LayerError, match=r"channels last .* choose stages\.3\.blocks\.0\."):
+            ask()
