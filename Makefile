@@ -6,7 +6,7 @@ STEPS := 2000
 SEED := 1 2 3
 
 .DEFAULT_GOAL := help
-.PHONY: help dev hooks test test-fast journeys walk lint types js docs serve bench
+.PHONY: help dev hooks test test-fast journeys walk nets lint types js docs serve bench
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' Makefile
@@ -31,6 +31,10 @@ journeys:  ## what a person does, in Chromium: every page, also those that `make
 
 walk:  ## STEPS random steps over all pages from each SEED, every one held against the engine
 	$(PYTHON) -m tests.walk --steps $(STEPS) $(addprefix --seed ,$(SEED))
+
+nets:  ## 60 networks by every way in held against plain PyTorch, and 200 random ones through .pt2 and .onnx
+	$(PYTHON) -m tests.zoo
+	$(PYTHON) -m pytest -m "long or not long" tests/test_round_trips.py
 
 lint:  ## format and lint rules
 	$(BIN)ruff format --check .

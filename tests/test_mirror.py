@@ -83,6 +83,7 @@ WHOLE = {
     "test_package": "what a wheel holds",
     "test_privacy": "what becomes of photos",
     "test_readme": "what the README says",
+    "test_round_trips": "random networks through a file",
     "test_trips": "what a question passes on its way",
     "test_zoo": "the networks by every way in",
     "test_workers": "how many processes run the tests",

@@ -161,6 +161,18 @@ def test_the_first_process_of_a_training_is_number_0(monkeypatch):
     assert settings.rank() == 3
 
 
+def test_the_hubs_downloads_lie_where_the_hub_itself_says(monkeypatch, tmp_path):
+    pytest.importorskip("huggingface_hub")
+    code = "from huggingface_hub import constants; print(constants.HF_HUB_CACHE)"
+    names = ("XDG_CACHE_HOME", "HF_HOME", "HF_HUB_CACHE")
+    for name in names:
+        monkeypatch.delenv(name, raising=False)
+    for name in names:
+        monkeypatch.setenv(name, str(tmp_path / name))
+        said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+        assert settings.hub_cache() == Path(said)
+
+
 def test_torchs_downloads_lie_where_torch_itself_says(monkeypatch, tmp_path):
     from torch import hub
 

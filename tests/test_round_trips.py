@@ -1,0 +1,87 @@
+"""Random networks written to a file and read as data: the same logits, also at another size of the input."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import warnings
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from torch import nn
+
+from cnnviz.models import load, weights
+from tests.random_nets import Drawn, random_nets
+
+pytestmark = pytest.mark.filterwarnings("ignore:Using padding=.same. with even kernel lengths")
+FEW, MANY = 4, 200
+CLOSE = 1e-5
+
+
+@given(random_nets())
+@settings(max_examples=60)
+def test_every_random_network_runs(drawn: Drawn):
+    with torch.no_grad():
+        out = drawn.net(torch.randn(2, *drawn.size))
+    assert out.dim() == 2
+    assert out.isfinite().all()
+
+
+def written(drawn: Drawn, suffix: str, folder: Path) -> None:
+    """The network in a file, as its person would write it."""
+    x = torch.zeros(1, *drawn.size)
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if suffix == ".pt2":
+            torch.export.save(torch.export.export(drawn.net, (x,)), folder / "net.pt2")
+        else:
+            torch.onnx.export(drawn.net, (x,), folder / "net.onnx", dynamo=True, external_data=False, verbose=False)
+
+
+def same(drawn: Drawn, suffix: str) -> None:
+    """Fails where the network that is read has other logits."""
+    with tempfile.TemporaryDirectory() as place:
+        written(drawn, suffix, Path(place))
+        net = load.load("file/net", place).net
+    channels, side, _ = drawn.size
+    for shape in ((1, *drawn.size), (3, *drawn.size), (1, channels, side + 5, side + 2)):
+        x = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+        with torch.no_grad():
+            wanted, found = drawn.net(x.clone()), net(x.clone())
+        assert found.shape == wanted.shape
+        assert float((found - wanted).abs().max()) <= CLOSE * max(1.0, float(wanted.abs().max())), shape
+    assert [type(one) for one in net.modules() if isinstance(one, nn.Conv2d)]
+
+
+def there(suffix: str) -> None:
+    if suffix not in weights.SUFFIXES:
+        pytest.skip(f"{suffix} files are not read yet")
+
+
+@pytest.mark.parametrize("suffix", [".pt2", ".onnx"])
+def test_random_networks_come_back_the_same(suffix):
+    there(suffix)
+
+    @given(random_nets())
+    @settings(max_examples=FEW, suppress_health_check=list(HealthCheck), derandomize=True)
+    def one(drawn: Drawn) -> None:
+        same(drawn, suffix)
+
+    one()
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("suffix", [".pt2", ".onnx"])
+def test_many_random_networks_come_back_the_same(suffix):
+    there(suffix)
+
+    @given(random_nets())
+    @settings(max_examples=MANY, suppress_health_check=list(HealthCheck))
+    def one(drawn: Drawn) -> None:
+        same(drawn, suffix)
+
+    one()
