@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import tempfile
-import warnings
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ from torch import nn
 
 from cnnviz.models import load, weights
 from tests.random_nets import Drawn, random_nets
+from tests.zoo.ways import quiet
 
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding=.same. with even kernel lengths")
 FEW, MANY = 4, 200
@@ -32,9 +31,7 @@ def test_every_random_network_runs(drawn: Drawn):
 def written(drawn: Drawn, suffix: str, folder: Path) -> None:
     """The network in a file, as its person would write it."""
     x = torch.zeros(1, *drawn.size)
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with quiet():
         if suffix == ".pt2":
             torch.export.save(torch.export.export(drawn.net, (x,)), folder / "net.pt2")
         else:

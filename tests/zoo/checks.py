@@ -80,13 +80,18 @@ def layers(case: Case) -> str:
 
 
 def receptive(case: Case) -> str:
-    """The field of the middle of that layer's maps holds every pixel on which a gradient falls."""
+    """The field of the middle of that layer's maps holds every pixel on which a gradient falls.
+
+    Where the engine says that these maps are scaled by a number of the whole photo, gradients fall on all of it, and
+    the field has to lie inside.
+    """
     layer = case.engine.default_layer(case.key)
     height, width = case.engine.activations(case.key, case.photo, layer).maps.shape[1:]
     place = (height // 2, width // 2)
     said, seen = case.engine.field(case.key, layer, place), reference.reach(case.net, case.x(), layer, place)
-    inside = said[0] <= seen[0] and said[1] <= seen[1] and said[2] >= seen[2] and said[3] >= seen[3]
-    return f"{said[2] - said[0]} px" if inside else _wrong(f"{seen} is outside {said} at {layer}")
+    if case.engine.receptive(case.key, layer).gated and _within(said, seen):
+        return f"{said[2] - said[0]} px*"
+    return f"{said[2] - said[0]} px" if _within(seen, said) else _wrong(f"{seen} is outside {said} at {layer}")
 
 
 def drill(case: Case) -> str:
@@ -157,6 +162,12 @@ def answer(check: Callable[[Case], str], case: Case) -> tuple[str, str]:
         return "WRONG", str(error)
     except Exception as error:  # a fault of ours, to be listed with the others
         return "ERROR", f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
+
+
+def _within(box: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> bool:
+    """Whether a box (left, top, right, bottom) lies in another and has an area."""
+    left, top, right, bottom = box
+    return other[0] <= left < right <= other[2] and other[1] <= top < bottom <= other[3]
 
 
 def _near(found: np.ndarray, wanted: np.ndarray, close: float) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
@@ -58,8 +60,7 @@ def live(entry: Entry, net: nn.Module, folder: Path) -> tuple[Engine, str]:
 def by_pt2(entry: Entry, net: nn.Module, folder: Path) -> tuple[Engine, str]:
     """A file of torch.export."""
     _there(".pt2")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with quiet():
         try:
             program = torch.export.export(net, (torch.zeros(1, *entry.size),))
         except Exception as error:  # the exporter's own
@@ -71,9 +72,7 @@ def by_pt2(entry: Entry, net: nn.Module, folder: Path) -> tuple[Engine, str]:
 def by_onnx(entry: Entry, net: nn.Module, folder: Path) -> tuple[Engine, str]:
     """A file of torch.onnx.export."""
     _there(".onnx")
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with quiet():
         try:
             torch.onnx.export(
                 net, (torch.zeros(1, *entry.size),), folder / f"{NEUTRAL}.onnx", dynamo=True, external_data=False,
@@ -82,6 +81,22 @@ def by_onnx(entry: Entry, net: nn.Module, folder: Path) -> tuple[Engine, str]:
         except Exception as error:
             raise NotThere(f"torch.onnx refuses it ({type(error).__name__})") from None
     return _carded(entry, folder)
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Without what the exporters print."""
+    with (
+        warnings.catch_warnings(),
+        contextlib.redirect_stdout(io.StringIO()),
+        contextlib.redirect_stderr(io.StringIO()),
+    ):
+        warnings.simplefilter("ignore")
+        logging.disable(logging.ERROR)
+        try:
+            yield
+        finally:
+            logging.disable(logging.NOTSET)
 
 
 def _there(suffix: str) -> None:
