@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from cnnviz.feature_vis.recipes import Ascent
 from cnnviz.models.load import Model
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo, samples
@@ -47,10 +48,8 @@ class Wrong(Exception):
 
 def logits(case: Case) -> str:
     """The largest difference of logits, as a share of the largest."""
-    with torch.no_grad():
-        wanted = reference.logits(case.net, case.x())[0].numpy()
-    found = case.engine.logits(case.model, case.photo)
-    return _near(found, wanted, CLOSE)
+    wanted, close = _wanted(case, case.x())
+    return _near(case.engine.logits(case.model, case.photo), wanted[0].numpy(), close)
 
 
 def grad_cam(case: Case) -> str:
@@ -119,18 +118,47 @@ def sizes(case: Case) -> str:
     channels, height, width = case.model.input_size
     done = []
     for share in OTHER:
-        shape = (1, channels, round(height * share / 32) * 32, round(width * share / 32) * 32)
+        shape = (1, channels, round(height * share / 16) * 16, round(width * share / 16) * 16)
         x = torch.randn(shape, generator=torch.Generator().manual_seed(1))
+        try:
+            wanted, close = _wanted(case, x)
+        except Exception:  # the original does not take this size
+            continue
         with torch.no_grad():
-            try:
-                wanted = reference.logits(case.net, x)
-            except Exception:  # the original does not take this size
-                continue
-            again = reference.logits(case.net, x.to(memory_format=torch.channels_last))
-            noise = float((wanted - again).abs().max() / wanted.abs().max().clamp(min=1))  # the original's own
-            _near(reference.logits(case.model.net, x).numpy(), wanted.numpy(), max(CLOSE, 5 * noise))
+            _near(reference.logits(case.model.net, x).numpy(), wanted.numpy(), close)
         done.append(str(shape[2]))
     return "+".join(done) or "none taken"
+
+
+def pages(case: Case) -> str:
+    """What the pages ask besides: an answer, or a sentence why not."""
+    engine, key, photo = case.engine, case.key, case.photo
+    last = engine.default_layer(key)
+    asks: tuple[Callable[[], object], ...] = (
+        lambda: engine.predict(key, photo),
+        lambda: engine.all_activations(key, photo, engine.stages(key)),
+        lambda: engine.ladder(key, photo),
+        lambda: engine.every_class(key, photo),
+        lambda: engine.heatmap(key, photo, method="saliency"),
+        lambda: engine.heatmap(key, photo, method="hirescam", versus=0, target=1),
+        lambda: engine.diagnose(key, photo, engine.heatmap(key, photo)),
+        lambda: engine.erase(key, photo, (((0.5, 0.5, 0.1),),)),
+        lambda: engine.filter_layers(key),
+        lambda: [*engine.filters(key, last, (0,), Ascent(steps=1))],
+        lambda: engine.patches(key, last, (photo,)),
+        lambda: engine.skip_connection(key, photo, engine.skip_layers(key)[0]) if engine.skip_layers(key) else None,
+        lambda: engine.pooled_head(key, photo),
+        lambda: engine.translation(key, photo, last),
+    )
+    answered = 0
+    for ask in asks:
+        try:
+            ask()
+            answered += 1
+        except RequestError as error:
+            if "\n" in str(error):
+                raise Wrong(f"more than a sentence: {error}") from None
+    return f"{answered}/{len(asks)}"
 
 
 def question(case: Case) -> str:
@@ -148,6 +176,7 @@ CHECKS: dict[str, Callable[[Case], str]] = {
     "drill": drill,
     "guided": guided,
     "sizes": sizes,
+    "pages": pages,
     "question": question,
 }
 
@@ -162,6 +191,20 @@ def answer(check: Callable[[Case], str], case: Case) -> tuple[str, str]:
         return "WRONG", str(error)
     except Exception as error:  # a fault of ours, to be listed with the others
         return "ERROR", f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error).strip() else ''}"
+
+
+def _wanted(case: Case, x: Tensor) -> tuple[Tensor, float]:
+    """The original's logits, and how close others have to come: 1e-5, or what it differs by from itself.
+
+    Where float32 sums in another order, as it does with channels last in memory, deep networks differ by more.
+    """
+    with torch.no_grad():
+        usual, other = (
+            reference.logits(case.net, x.to(memory_format=layout))
+            for layout in (torch.contiguous_format, torch.channels_last)
+        )
+    own = float((usual - other).abs().max() / usual.abs().max().clamp(min=1))
+    return usual, max(CLOSE, 5 * own)
 
 
 def _within(box: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> bool:
