@@ -136,7 +136,8 @@ def read_card(path: Path) -> dict[str, Any]:
 def unknown(key: str, weights: Path | str | None = None, runs: Path | str | None = None) -> UnknownNet:
     """The error for a key that names nothing, with the closest keys that do."""
     keys = [row.key for row in rows(weights, runs)]
-    close = difflib.get_close_matches(key, keys, n=3, cutoff=0.5) or [k for k in keys if k.endswith(f"/{key}")]
+    exact = [f"timm/{key}"] if timm_nets.known(key) else [k for k in keys if k.endswith(f"/{key}")]
+    close = exact or difflib.get_close_matches(key, keys, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(close)}?" if close else "`python -m cnnviz models` lists them all."
     return UnknownNet(f"There is no network {key!r}; {hint}")
 

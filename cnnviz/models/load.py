@@ -56,7 +56,7 @@ def load(
         return _carded(key, card, card.with_suffix(".safetensors"), "bundled with cnnviz")
     if kind == "lecture" and name in lecture.NETS:
         return _lecture(key, lecture.NETS[name])
-    if kind == "timm" and timm_nets.known(name):
+    if kind == "timm":
         return _timm(key, name, shelf.folder(weights), progress)
     if kind == "file" and (path := _file(name, shelf.checkpoints(shelf.folder(weights)))):
         return _checkpoint(key, path)
@@ -81,11 +81,8 @@ def blueprint(
     entry = catalog.entry(key)
     if entry and not _here(entry, shelf.folder(weights)):
         return build.torchvision_net(key), _defaults(key, "")[0].size
-    if (
-        timm_nets.known(name := key.removeprefix("timm/"))
-        and key != name
-        and not _timm_here(name, shelf.folder(weights))
-    ):
+    kind, _, name = key.partition("/")
+    if kind == "timm" and not _timm_here(name, shelf.folder(weights)):
         return timm_load.skeleton(name), timm_load.preprocess(name).size
     model = load(key, weights, runs, None)
     return model.net, model.input_size

@@ -6,6 +6,7 @@ timm is an optional package: whatever needs it says in one sentence what to inst
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import math
 import urllib.request
@@ -39,7 +40,9 @@ def config(name: str) -> Any:
     timm = package()
     bare, _, tag = name.removesuffix(UNTRAINED).partition(".")
     if not timm.is_model(bare):
-        raise TimmError(f"timm has no network {bare!r}; timm.list_models() lists those it has.")
+        near = difflib.get_close_matches(bare, timm_nets.table(), n=3)
+        hint = f"did you mean timm/{' or timm/'.join(near)}?" if near else "timm.list_models() lists those it has."
+        raise TimmError(f"timm has no network {bare!r}; {hint}")
     family = timm.model_entrypoint(bare).__module__.rpartition(".")[2]
     if family not in timm_nets.FAMILIES or (bare not in timm_nets.table() and _attends(bare)):
         raise TimmError(f"timm's {bare} ({family}) is no CNN; choose one without attention, such as timm/resnet18.")

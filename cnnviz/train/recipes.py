@@ -139,6 +139,8 @@ def _lecture(plan: Plan, outputs: int) -> tuple[nn.Module, dict[str, Any], tuple
 
 
 def _entry(plan: Plan, weights: Path | str | None = None, runs: Path | str | None = None) -> catalog.TorchvisionNet:
+    if plan.net.startswith("timm/"):
+        raise PlanError(f"{plan.net} is not trained here; choose a CNN of torchvision or a lecture network.")
     if (known := catalog.entry(plan.net)) is None:
         raise catalog.unknown(plan.net, weights, runs)
     return known

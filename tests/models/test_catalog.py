@@ -73,6 +73,7 @@ def test_a_broken_card_does_not_hide_the_other_nets(run):
         ("???", "python -m cnnviz models"),
         ("", "models"),
         ("vit_b_16", ""),
+        ("mobilenetv3_small_050", "timm/mobilenetv3_small_050"),
     ],
 )
 def test_an_unknown_key_names_the_closest(key, near):

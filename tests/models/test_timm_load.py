@@ -197,12 +197,14 @@ def test_without_timm_the_sentence_says_what_to_install(folder, monkeypatch):
         ("vit_tiny_patch16_224", "no CNN"),
         ("caformer_s18", "no CNN"),
         ("resnet18.nonsense", "those it has are"),
-        ("resnet19", "no network"),
+        ("resnet19", r"did you mean timm/resnet18"),
+        ("../resnet18", "no network"),
+        ("qqqq", "list_models"),
     ],
 )
 def test_what_is_no_cnn_of_timm_is_refused(name, words):
     with pytest.raises(TimmError, match=words):
-        timm_load.config(name)
+        load.load(f"timm/{name}")
 
 
 def test_weights_that_fit_no_place_are_refused(folder):

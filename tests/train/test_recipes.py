@@ -142,6 +142,7 @@ def test_normalised_features_bring_out_what_differs_little():
     [
         ({"net": "resnet19"}, "resnet18"),
         ({"net": "lecture/nothing"}, "no net"),
+        ({"net": "timm/resnet26"}, "not trained here"),
         ({"net": "densenet121", "pooling": "flatten"}, "gap"),
         ({"net": "resnet18", "pools": 2}, "lecture networks"),
         ({"net": "resnet18", "head_norm": True}, "lecture networks"),
