@@ -14,6 +14,7 @@ from torch import Tensor
 from cnnviz.options import RequestError
 
 PATH = re.compile(r"[A-Za-z0-9_]{1,100}(\.[A-Za-z0-9_]{1,100}){0,30}")
+CALL = re.compile(PATH.pattern + r"(@[0-9]{1,6})?")  # the second run of a module is called its path with @1
 STEPS = 50_000  # the largest known CNN has 3,000
 DEPTH = 4  # of tuples in tuples
 NONE: Mapping[str, Any] = MappingProxyType({})
@@ -36,8 +37,9 @@ class Step:
 
     `op` is a canonical aten name such as "aten.conv2d.default"; arguments are Value, int, float, bool, str, None,
     torch.dtype, or tuples of them; `scope` is the path of modules from the root with their class names, outermost
-    first, such as (("layer1.0", "BasicBlock"), ("layer1.0.conv1", "Conv2d")). Operations with several outputs, such as
-    aten.split, have as many names in `out`; a name that nobody uses may be "".
+    first, such as (("layer1.0", "BasicBlock"), ("layer1.0.conv1", "Conv2d")); a module's second run may be told from
+    its first by @1 behind the path. Operations with several outputs, such as aten.split, have as many names in `out`;
+    a name that nobody uses may be "".
     """
 
     op: str
@@ -57,7 +59,8 @@ class Program:
     tensors: Mapping[str, Tensor]  # named as in the original's state_dict where known
     output: Value  # the logits (N, K)
     labels: tuple[str, ...] = ()
-    said: Mapping[str, str] = field(default_factory=lambda: NONE)  # what else the file says of itself, to be shown
+    said: Mapping[str, str] = field(default_factory=lambda: NONE)  # of itself, to be shown; "class" names the root
+    buffers: frozenset[str] = frozenset()  # the tensors that are no parameters
 
     def __post_init__(self) -> None:
         if len(self.steps) > STEPS:
@@ -102,7 +105,7 @@ def _check(step: Step, known: set[str]) -> None:
                     "export the network again."
                 )
     for path, kind in step.scope:
-        if not PATH.fullmatch(path) or not PATH.fullmatch(kind):
+        if not CALL.fullmatch(path) or not PATH.fullmatch(kind):
             raise ForeignError(f"The file has a module of the impossible name {printable(path)}.")
     for name in filter(None, step.out):
         if name in known:

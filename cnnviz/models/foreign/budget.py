@@ -1,0 +1,131 @@
+"""A run of a program on the meta device, where nothing is computed: every value's shape, under a budget of bytes.
+
+Whatever passes needs no more memory than this when it runs; a single operation can ask for terabytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from cnnviz.models.foreign.graph import ForeignError, Program, Step, Value, printable, values
+from cnnviz.models.foreign.operators import bound, known
+
+ONE = 1 << 30  # bytes of one value; the largest known is EfficientNet-B7's, 0.2 GiB
+AT_ONCE = 2 << 30  # bytes of all values that are alive together
+WHOLE = 2**62
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a run would make: each value's shape (an integer for a size), and the most bytes alive at once."""
+
+    shapes: Mapping[str, Any]
+    peak: int
+
+
+def measure(program: Program, shape: tuple[int, ...], one: int = ONE, at_once: int = AT_ONCE) -> Measured:
+    """The shape of every value of a program for an input of that shape (N, C, H, W), on the meta device.
+
+    Raises `ForeignError` naming the operation that does not fit the budget, or does not run on these shapes.
+    """
+    env: dict[str, Any] = {name: tensor.to("meta") for name, tensor in program.tensors.items()}
+    env[program.input] = torch.empty(shape, device="meta")
+    shapes: dict[str, Any] = {name: _shape(value) for name, value in env.items()}
+    last = last_uses(program)
+    alive = _bytes(env[program.input])
+    peak = alive
+    with torch.no_grad(), torch.device("meta"):
+        for at, step in enumerate(program.steps):
+            made = outputs(step, _run(step, env))
+            for name, value in made.items():
+                if (size := _bytes(value)) > one:
+                    raise ForeignError(_costly(step, size))
+                alive += size
+                shapes[name] = _shape(value)
+                env[name] = value
+            peak = max(peak, alive)
+            if alive > at_once:
+                raise ForeignError(_costly(step, alive))
+            for name in last.get(at, ()):
+                alive -= _bytes(env.pop(name, None))
+    return Measured(shapes, peak)
+
+
+def last_uses(program: Program) -> dict[int, list[str]]:
+    """Which values no step needs any more, by the position of the last that does; tensors of the file always stay."""
+    last: dict[str, int] = {}
+    for at, step in enumerate(program.steps):
+        last.update(dict.fromkeys(filter(None, step.out), at))
+        last.update((value.name, at) for argument in (*step.args, *step.kwargs.values()) for value in values(argument))
+    last.pop(program.output.name, None)
+    found: dict[int, list[str]] = {}
+    for name, at in last.items():
+        if name not in program.tensors:
+            found.setdefault(at, []).append(name)
+    return found
+
+
+def outputs(step: Step, result: Any) -> dict[str, Any]:
+    """The values of a step by their names. Raises `ForeignError` where it gives another number of them."""
+    if not known(step.op).several:
+        return {name: result for name in step.out[:1] if name}
+    found = list(result)
+    if len(found) < len(step.out):
+        raise ForeignError(f"The file wants {len(step.out)} outputs of {step.op}, which has {len(found)}.")
+    return {name: value for name, value in zip(step.out, found, strict=False) if name and value is not None}
+
+
+def resolver(argument: Any) -> Callable[[Mapping[str, Any]], Any]:
+    """What looks an argument up among the values there are."""
+    if isinstance(argument, Value):
+        name = argument.name
+        return lambda env: env[name]
+    if isinstance(argument, tuple) and any(True for _ in values(argument)):
+        parts = tuple(map(resolver, argument))
+        return lambda env: tuple(part(env) for part in parts)
+    return lambda env: argument
+
+
+def _run(step: Step, env: Mapping[str, Any]) -> Any:
+    operator, arguments = known(step.op), bound(step)
+    try:
+        given = [resolver(argument)(env) for argument in arguments.values()]
+        for parameter, value in zip(operator.parameters, given, strict=True):
+            if parameter.kind == "T" and value is not None and not isinstance(value, Tensor):
+                raise TypeError(f"{parameter.name} is no tensor")
+        return operator.run(*given)
+    except ForeignError:
+        raise
+    except KeyError as error:
+        raise ForeignError(f"The file uses an output of {printable(error.args[0])} that is not there.") from None
+    except Exception as error:  # a meta function says in its own way that shapes or types do not fit
+        reason = (str(error).strip() or type(error).__name__).split("\n")[0].rstrip(".")[:200]
+        raise ForeignError(
+            f"The file's operation {step.op} does not run ({reason}); export the network again."
+        ) from None
+
+
+def _shape(value: Any) -> Any:
+    return tuple(value.shape) if isinstance(value, Tensor) else value
+
+
+def _bytes(value: Any) -> int:
+    """What a value needs, as if it shared nothing: a view of little that was expanded counts whole."""
+    if isinstance(value, Tensor):
+        return value.numel() * value.element_size()
+    if isinstance(value, (int, float)) and abs(value) > WHOLE:
+        raise ForeignError("The file computes a size beyond all bounds; export the network again.")
+    return 0
+
+
+def _costly(step: Step, size: int) -> str:
+    place = f" in {step.scope[-1][0]}" if step.scope else ""
+    return (
+        f"The file's operation {step.op}{place} would need {size / 2**30:.1f} GiB of memory, which is over the limit; "
+        "export the network with a smaller input."
+    )

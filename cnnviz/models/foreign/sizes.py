@@ -1,0 +1,338 @@
+"""Sizes that an example fixed in a program, made free again.
+
+An exporter writes `x.view(1, 2, 24, 8, 8)` where the source said `x.view(n, 2, c // 2, h, w)`. The sizes of the example
+say which number was which: each side of a value is the product of sides that go back to the input's batch, height and
+width, or to layers. A number that is such a side is read from its tensor when the network runs.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cnnviz.models.foreign.graph import Program, Step, Value, values
+from cnnviz.models.foreign.operators import bound, known
+
+VIEWS = ("aten.view.default", "aten._unsafe_view.default", "aten.reshape.default")
+KEEPS = 2  # batch and channels: the sides before height and width
+CHANNELS = ("linear", "addmm", "mm", "layer_norm")  # whose last side is the layer's own
+SPATIAL = ("conv", "pool", "upsample", "pixel", "pad", "im2col")  # whose sides from the third on follow the input's
+
+
+@dataclass(frozen=True)
+class Side:
+    """A factor of a side: its size in the example, whether another input changes it, and a value with that side."""
+
+    size: int
+    free: bool
+    value: str
+    axis: int
+
+
+Sides = tuple[tuple[Side, ...], ...]  # of each axis the factors, outermost first
+
+
+def free(program: Program, shapes: Mapping[str, Any]) -> Program:
+    """The program with sizes read from its values, wherever the shapes of the example say which they were."""
+    return dataclasses.replace(program, steps=tuple(_Freed(program, shapes).steps()))
+
+
+class _Freed:
+    def __init__(self, program: Program, shapes: Mapping[str, Any]) -> None:
+        self.program = program
+        self.shapes = shapes
+        self.sides: dict[str, Sides] = {}
+        self.scopes: dict[str, tuple[str, ...]] = {}
+        self.count = 0
+        for name, tensor in program.tensors.items():
+            self.sides[name] = tuple((Side(size, False, name, axis),) for axis, size in enumerate(tensor.shape))
+        image = shapes[program.input]
+        self.sides[program.input] = tuple(
+            (Side(size, axis != 1, program.input, axis),) for axis, size in enumerate(image)
+        )
+        self.scopes[program.input] = ()
+        self.readers: dict[str, list[Step]] = {}
+        for step in program.steps:
+            for value in _read(step):
+                self.readers.setdefault(value.name, []).append(step)
+
+    def steps(self) -> Iterator[Step]:
+        for step in self.program.steps:
+            made: list[Step] = []
+            changed = self._changed(step, made)
+            yield from made
+            yield changed
+            for name in filter(None, step.out):
+                shape = self.shapes.get(name)
+                self.scopes[name] = _paths(step)
+                if isinstance(shape, tuple):
+                    self.sides[name] = self._after(step, name, shape)
+
+    def _changed(self, step: Step, made: list[Step]) -> Step:
+        given = bound(step)
+        source = next((value.name for value in _read(step)), "")
+        if step.op in VIEWS:
+            return self._viewed(step, source, given["size" if "size" in given else "shape"], made)
+        if step.op == "aten.expand.default":
+            return self._expanded(step, source, given["size"], made)
+        if step.op.startswith("aten.upsample") and given["output_size"] and given["scale_factors"] is None:
+            return self._resized(step, given, made)
+        if step.op == "aten.avg_pool2d.default" and not _of(step, "AvgPool2d"):
+            return self._pooled(step, source, given, made)
+        if step.op == "aten.slice.Tensor" and isinstance(given["end"], int):
+            size = self.shapes[source][given["dim"]]
+            return _with(step, given | {"end": None}) if given["end"] >= size else step
+        return step
+
+    def _viewed(self, step: Step, source: str, size: Any, made: list[Step]) -> Step:
+        target = self.shapes[step.out[0]]
+        if not isinstance(size, tuple) or source not in self.sides:
+            return step
+        groups = regrouped([side for axis in self.sides[source] for side in axis], target)
+        if groups is None or not any(side.free for group in groups for side in group):
+            return step
+        ends = self._flat(source, groups)
+        if ends is not None:
+            return dataclasses.replace(
+                step, op="aten.flatten.using_ints", args=(Value(source), ends), kwargs={}, out=step.out
+            )
+        open_ends = [at for at, group in enumerate(groups) if any(side.free for side in group)]
+        rest = max(open_ends, key=lambda at: (len([side for side in groups[at] if side.size > 1]), at))
+        sizes: list[Any] = list(target)
+        for at in open_ends:
+            found = -1 if at == rest else self._product(step, source, groups[at], made)
+            sizes[at] = target[at] if found is None else found
+        if -1 not in sizes or len(size) != len(sizes):
+            return step
+        sizes = [given if isinstance(given, Value) else one for given, one in zip(size, sizes, strict=True)]
+        return dataclasses.replace(step, args=(Value(source), tuple(sizes)), kwargs={})
+
+    def _flat(self, source: str, groups: list[tuple[Side, ...]]) -> int | None:
+        """The axis from which on a view does nothing but flatten; None where it does something else."""
+        own = self.sides[source]
+        start = len(groups) - 1
+        if start >= len(own) or len(own) <= len(groups) or list(own[:start]) != groups[:-1]:
+            return None
+        return start
+
+    def _product(self, step: Step, source: str, group: tuple[Side, ...], made: list[Step]) -> Any:
+        """A value that is the product of sides; None where one of them is not at hand."""
+        factors: list[Any] = []
+        fixed = math.prod(side.size for side in group if not side.free)
+        for side in group:
+            if side.free:
+                where = self._found(step, source, side)
+                if where is None:
+                    return None
+                factors.append(self._new(step, "aten.sym_size.int", (Value(where[0]), where[1]), side.size, made))
+        if fixed != 1 or not factors:
+            factors.append(fixed)
+        found = factors[0]
+        for factor in factors[1:]:
+            found = self._new(step, "operator.mul", (found, factor), 0, made)
+        return found
+
+    def _found(self, step: Step, source: str, side: Side) -> tuple[str, int] | None:
+        """A value at hand that has the side as one of its own: what is viewed, or one that was made around here."""
+        for name in (source, *reversed(self.scopes)):
+            if name != source and not self._visible(name, step):
+                continue
+            for axis, factors in enumerate(self.sides.get(name, ())):
+                if [one for one in factors if one.free or one.size > 1] == [side]:
+                    return name, axis
+        return None
+
+    def _new(self, step: Step, op: str, args: tuple[Any, ...], size: int, made: list[Step]) -> Value:
+        self.count += 1
+        name = f"size {self.count}"
+        made.append(Step(op, args, (name,), scope=step.scope))
+        return Value(name)
+
+    def _expanded(self, step: Step, source: str, size: Any, made: list[Step]) -> Step:
+        target, own = self.shapes[step.out[0]], self.shapes[source]
+        if not isinstance(size, tuple) or any(isinstance(one, Value) for one in size):
+            return step
+        more = len(target) - len(own)
+        sizes: list[Any] = list(target)
+        twin = self._twin(step, target)
+        for axis in range(len(target)):
+            if axis >= more and own[axis - more] == target[axis]:
+                sizes[axis] = -1
+            elif twin is not None and any(side.free for side in self.sides[twin][axis]):
+                sizes[axis] = self._new(step, "aten.sym_size.int", (Value(twin), axis), target[axis], made)
+        return dataclasses.replace(step, args=(Value(source), tuple(sizes)), kwargs={})
+
+    def _resized(self, step: Step, given: Mapping[str, Any], made: list[Step]) -> Step:
+        """Resized to the sides of another value: the one it meets afterwards, else the last that has them."""
+        target = self.shapes[step.out[0]]
+        if any(isinstance(one, Value) for one in given["output_size"]):
+            return step
+        if not any(side.free for axis in self.sides[_read(step)[0].name][KEEPS:] for side in axis):
+            return step
+        met = [value.name for later in self.readers.get(step.out[0], ()) for value in _read(later)]
+        visible = [name for name in reversed(self.scopes) if self._visible(name, step)]
+        for name in (*(name for name in met if name in self.scopes), *visible):
+            sides = self.sides.get(name, ())
+            alike = len(sides) == len(target) and tuple(self.shapes[name][KEEPS:]) == tuple(target[KEEPS:])
+            if alike and any(map(_open, sides[KEEPS:])):
+                sizes = tuple(
+                    self._new(step, "aten.sym_size.int", (Value(name), axis), target[axis], made)
+                    for axis in range(KEEPS, len(target))
+                )
+                return _with(step, dict(given) | {"output_size": sizes})
+        return step
+
+    def _pooled(self, step: Step, source: str, given: Mapping[str, Any], made: list[Step]) -> Step:
+        """A mean over the whole map, whose window is as large as the map."""
+        shape = self.shapes[source]
+        window = given["kernel_size"] if isinstance(given["kernel_size"], tuple) else (given["kernel_size"],) * 2
+        spread = all(any(side.free for side in axis) for axis in self.sides.get(source, ())[KEEPS:])
+        if tuple(window) != tuple(shape[KEEPS:]) or not spread or given["padding"] not in (0, (0, 0)):
+            return step
+        axes = range(KEEPS, KEEPS + 2)
+        sizes = tuple(self._new(step, "aten.sym_size.int", (Value(source), axis), shape[axis], made) for axis in axes)
+        return _with(step, dict(given) | {"kernel_size": sizes, "stride": sizes})
+
+    def _twin(self, step: Step, target: tuple[int, ...]) -> str | None:
+        """The last value at hand of that very shape."""
+        alike = (name for name in reversed(self.scopes) if self.shapes.get(name) == target)
+        return next((name for name in alike if self._visible(name, step)), None)
+
+    def _visible(self, name: str, step: Step) -> bool:
+        """Whether a value can be read here without another module putting out more than it does."""
+        made, here = self.scopes[name], _paths(step)
+        near = _common(made, here)
+        return near == len(made) or any(_common(made, _paths(reader)) <= near for reader in self.readers.get(name, ()))
+
+    def _after(self, step: Step, name: str, shape: tuple[int, ...]) -> Sides:
+        """The sides of what a step puts out."""
+        fresh = tuple((Side(size, False, name, axis),) for axis, size in enumerate(shape))
+        before = [self.sides[value.name] for value in _read(step) if value.name in self.sides]
+        if not before:
+            return fresh
+        first, word = before[0], step.op.split(".")[1].strip("_")
+        given = bound(step)
+        if step.op in VIEWS or step.op in ("aten.flatten.using_ints", "aten.unflatten.int"):
+            groups = regrouped([side for axis in first for side in axis], shape)
+            return fresh if groups is None else tuple(groups)
+        if word == "permute":
+            return tuple(first[axis] for axis in _axes(given["dims"], len(first)))
+        if word == "transpose":
+            order = list(range(len(first)))
+            one, other = given["dim0"] % len(order), given["dim1"] % len(order)
+            order[one], order[other] = order[other], order[one]
+            return tuple(first[axis] for axis in order)
+        if word.startswith(SPATIAL) or "pool" in word:
+            moved = len(first) == len(shape)
+            return tuple(
+                (first[0] if axis == 0 else (Side(size, moved and axis >= KEEPS and _open(first[axis]) and not
+                 (word.startswith("adaptive")), name, axis),))
+                for axis, size in enumerate(shape)
+            )  # fmt: skip
+        if word in CHANNELS:
+            return (*first[: len(shape) - 1], *fresh[len(shape) - 1 :])
+        if word in ("unsqueeze", "squeeze", "select", "mean", "sum", "amax", "amin"):
+            return _aligned(first, shape, fresh)
+        if word == "slice":
+            return tuple(
+                first[axis] if self.shapes[_read(step)[0].name][axis] == size
+                else (Side(size, _open(first[axis]), name, axis),)
+                for axis, size in enumerate(shape)
+            )  # fmt: skip
+        return self._broadcast(before, shape, name)
+
+    def _broadcast(self, before: list[Sides], shape: tuple[int, ...], name: str) -> Sides:
+        """Axis by axis the sides of the first operand that has that size there; new ones where none has."""
+        found = []
+        for axis, size in enumerate(shape):
+            fitting = []
+            for sides in before:
+                at = axis - len(shape) + len(sides)
+                if 0 <= at < len(sides):
+                    fitting.append(sides[at])
+            same = [side for side in fitting if math.prod(one.size for one in side) == size]
+            same.sort(key=lambda side: not _open(side))
+            found.append(same[0] if same else (Side(size, any(map(_open, fitting)), name, axis),))
+        return tuple(found)
+
+
+def regrouped(sides: list[Side], target: tuple[int, ...]) -> list[tuple[Side, ...]] | None:
+    """The factors of each side after a view, in order; None where they do not come apart so.
+
+    A free side that is divided, as into windows, keeps what is free in the first part.
+    """
+    rest = list(sides)
+    groups: list[tuple[Side, ...]] = []
+    for size in target:
+        group: list[Side] = []
+        while math.prod(side.size for side in group) < size:
+            if not rest:
+                return None
+            side = rest.pop(0)
+            so_far = math.prod(one.size for one in group)
+            if side.size and size % so_far == 0 and 0 < size // so_far < side.size:
+                part = size // so_far
+                if side.size % part:
+                    return None
+                if side.free:
+                    return None
+                rest.insert(0, dataclasses.replace(side, size=side.size // part))
+                side = dataclasses.replace(side, size=part)
+            group.append(side)
+        if not group and rest and rest[0].size == size:
+            group.append(rest.pop(0))
+        if math.prod(side.size for side in group) != size:
+            return None
+        groups.append(tuple(group))
+    if any(side.size != 1 for side in rest):
+        return None
+    if groups:
+        groups[-1] = (*groups[-1], *(side for side in rest if side.free))
+    return groups
+
+
+def _aligned(sides: Sides, shape: tuple[int, ...], fresh: Sides) -> Sides:
+    """The sides that are still there, in order, after some were taken away or put in."""
+    found, rest = [], list(sides)
+    for axis, size in enumerate(shape):
+        while rest and math.prod(one.size for one in rest[0]) != size and len(rest) > len(shape) - axis - 1:
+            rest.pop(0)
+        if rest and math.prod(one.size for one in rest[0]) == size:
+            found.append(rest.pop(0))
+        else:
+            found.append(fresh[axis])
+    return tuple(found)
+
+
+def _open(sides: tuple[Side, ...]) -> bool:
+    return any(side.free for side in sides)
+
+
+def _axes(dims: Any, rank: int) -> list[int]:
+    return [axis % rank for axis in (dims if isinstance(dims, tuple) else (dims,))]
+
+
+def _paths(step: Step) -> tuple[str, ...]:
+    return tuple(path for path, _ in step.scope)
+
+
+def _common(one: tuple[str, ...], other: tuple[str, ...]) -> int:
+    """How many modules two places have in common."""
+    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+
+
+def _of(step: Step, kind: str) -> bool:
+    """Whether a step is the run of a module of that class."""
+    return bool(step.scope) and step.scope[-1][1] == kind
+
+
+def _read(step: Step) -> list[Value]:
+    return [value for argument in (*step.args, *step.kwargs.values()) for value in values(argument)]
+
+
+def _with(step: Step, given: Mapping[str, Any]) -> Step:
+    names = [parameter.name for parameter in known(step.op).parameters]
+    return dataclasses.replace(step, args=tuple(given[name] for name in names), kwargs={})
