@@ -13,7 +13,7 @@ from torch import Tensor
 
 from cnnviz.options import RequestError
 
-PATH = re.compile(r"[A-Za-z0-9_]{1,100}(\.[A-Za-z0-9_]{1,100}){0,30}")
+PATH = re.compile(r"[A-Za-z0-9_-]{1,100}(\.[A-Za-z0-9_-]{1,100}){0,30}")  # RegNet has a block1-0
 CALL = re.compile(PATH.pattern + r"(@[0-9]{1,6})?")  # the second run of a module is called its path with @1
 STEPS = 50_000  # the largest known CNN has 3,000
 DEPTH = 4  # of tuples in tuples

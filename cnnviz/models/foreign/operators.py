@@ -84,9 +84,10 @@ def bound(step: Step) -> dict[str, Any]:
     operator = known(step.op)
     names = [parameter.name for parameter in operator.parameters]
     given = dict(zip(names, step.args, strict=False))
-    if len(step.args) > len(names) or set(given) & set(step.kwargs) or not set(step.kwargs) <= set(names):
+    first = {"input": "self", "self": "input"}.get(names[0], "")  # dropout_ has another name for it than dropout
+    if len(step.args) > len(names) or set(given) & set(step.kwargs) or not set(step.kwargs) <= {*names, first}:
         raise ForeignError(f"The file gives {step.op} arguments that it does not have; export the network again.")
-    given |= step.kwargs
+    given |= {names[0] if name == first else name: value for name, value in step.kwargs.items()}
     found = {}
     for parameter in operator.parameters:
         if parameter.name not in given and parameter.required:

@@ -24,9 +24,7 @@ def rebuild(program: Program) -> nn.Module:
     """
     program = tidy(program)
     shapes = measure(program, example(program)).shapes
-    program = free(program, shapes)
-    measure(program, example(program))
-    return Builder(program, shapes).net().eval().requires_grad_(False)
+    return Builder(free(program, shapes), shapes).net().eval().requires_grad_(False)
 
 
 def example(program: Program) -> tuple[int, ...]:
