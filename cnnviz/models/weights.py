@@ -24,8 +24,9 @@ from cnnviz import settings
 from cnnviz.options import RequestError
 
 FOLDER = settings.default("CNNVIZ_WEIGHTS")  # in the working directory, where there is one and no other is named
-SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".pth.tar")
-SHARED = SUFFIXES[3:]  # other programs' files end so, too: these are taken by their content
+WHOLE = (".pt2",)  # files that hold a network with its weights
+SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".pth.tar", *WHOLE)
+SHARED = (".ckpt", ".bin", ".pth.tar")  # other programs' files end so, too: these are taken by their content
 SITE = "https://download.pytorch.org/models/"
 CHUNK = 1 << 20
 CLASSES = 1000  # of ImageNet
@@ -108,7 +109,11 @@ def _believed(path: Path) -> bool:
 
 def candidates(name: str, file: str, found: Iterable[Path]) -> tuple[Path, ...]:
     """The files that may hold a torchvision network's weights, by what they are called."""
-    return tuple(path for path in found if stem(path) in (name, file) or stem(path).startswith(f"{name}-"))
+    return tuple(
+        path
+        for path in found
+        if ending(path) not in WHOLE and (stem(path) in (name, file) or stem(path).startswith(f"{name}-"))
+    )
 
 
 def pick(name: str, file: str, found: Iterable[Path]) -> Path | None:

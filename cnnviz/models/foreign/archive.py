@@ -16,6 +16,7 @@ from cnnviz.models.foreign.graph import ForeignError, printable
 ENTRIES = 50_000
 WORDS = 32 << 20  # bytes of JSON; the largest known network has 9 MiB
 LARGEST = 8 << 30  # bytes, as of a checkpoint
+CHUNK = 1 << 20
 NAME = re.compile(r"[\w.\-+@ ]+(/[\w.\-+@ ]+)*", re.ASCII)
 BROKEN = (
     zipfile.BadZipFile, zlib.error, OSError, ValueError, NotImplementedError, RuntimeError, EOFError, struct.error,
@@ -57,14 +58,13 @@ class Archive:
             raise ForeignError(f"{self.name} lacks {name}; export it again with torch.export.save.")
         if entry.file_size > most:
             raise ForeignError(f"{self.name} has {entry.file_size} bytes in {name}, and at most {most} are read.")
-        content = bytearray(entry.file_size)
+        content = bytearray()
         try:
             with self.zip.open(entry) as file:
-                read, view = 0, memoryview(content)
-                while read < len(content) and (count := file.readinto(view[read:])):
-                    read += count
-                if read != len(content) or file.read(1):
-                    raise self.damaged()
+                while block := file.read(CHUNK):
+                    content += block
+            if len(content) != entry.file_size:
+                raise self.damaged()
         except ForeignError:
             raise
         except BROKEN:

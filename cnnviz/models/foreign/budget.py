@@ -20,8 +20,11 @@ AT_ONCE = 2 << 30  # bytes of all values that are alive together
 WHOLE = 2**62
 ALIKE = frozenset(
     f"aten.{name}.default"
-    for name in "relu relu6 hardtanh leaky_relu elu gelu silu hardswish hardsigmoid sigmoid tanh dropout".split()
-)
+    for name in (
+        "relu", "relu6", "hardtanh", "leaky_relu", "elu", "gelu", "silu", "hardswish", "hardsigmoid", "sigmoid", "tanh",
+        "dropout",
+    )
+)  # fmt: skip
 SUMS = ("aten.add.Tensor", "aten.mul.Tensor")
 
 

@@ -65,11 +65,13 @@ def make(leaf: Leaf, tensors: Mapping[str, Tensor]) -> nn.Module:
     except (TypeError, ValueError, RuntimeError, AssertionError, ArithmeticError) as error:
         raise ForeignError(f"The file has an impossible {leaf.kind.__name__} ({error}); export it again.") from None
     for attribute, name in leaf.tensors:
-        place = module._parameters if attribute in module._parameters else module._buffers
-        there = place.get(attribute)
+        there = getattr(module, attribute, None)
         if there is None or there.shape != tensors[name].shape:
             raise ForeignError(f"The file's {name} does not fit its {leaf.kind.__name__}; export the network again.")
-        place[attribute] = nn.Parameter(tensors[name], False) if place is module._parameters else tensors[name]
+        if attribute in module._parameters:
+            module._parameters[attribute] = nn.Parameter(tensors[name], requires_grad=False)
+        else:
+            module._buffers[attribute] = tensors[name]
     if isinstance(module, nn.modules.batchnorm._NormBase) and module.num_batches_tracked is not None:
         module.num_batches_tracked = module.num_batches_tracked.new_zeros((), device="cpu")
     return module

@@ -6,7 +6,7 @@ import functools
 import keyword
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import nn
 
@@ -71,17 +71,21 @@ class Part(nn.Module):
 class Net(Part):
     """The whole network: images (N, C, H, W) to logits (N, K)."""
 
-    def forward(self, x: Any) -> Any:
+    classes: int = 0  # logits; 0 where the network puts out maps
+
+    def forward(self, x: Any) -> Any:  # type: ignore[override]  # one input, by its name: what is traced has one, too
         """The logits of a batch."""
         return self.work((x,), 0)
+
+
+P = TypeVar("P", bound=Part)
 
 
 def _at(module: Any, place: tuple[str, ...]) -> Any:
     return functools.reduce(getattr, place, module)
 
 
-@functools.cache
-def named(kind: str, base: type[Part]) -> type[Part]:
+def named(kind: str, base: type[P]) -> type[P]:
     """The class of a module that prints as the original's class does."""
     usable = kind.isascii() and kind.isidentifier() and not keyword.iskeyword(kind)
     return type(kind, (base,), {"__module__": __name__}) if usable else base

@@ -6,10 +6,9 @@ calls the modules inside of it, so hooks, tracing and names are as in the origin
 
 from __future__ import annotations
 
-from torch import nn
-
 from cnnviz.models.foreign.budget import measure
 from cnnviz.models.foreign.graph import Program
+from cnnviz.models.foreign.parts import Net
 from cnnviz.models.foreign.sizes import free
 from cnnviz.models.foreign.tidy import tidy
 from cnnviz.models.foreign.tree import Builder
@@ -17,14 +16,17 @@ from cnnviz.models.foreign.tree import Builder
 USUAL = (1, 3, 224, 224)  # the input where the file leaves its sides free
 
 
-def rebuild(program: Program) -> nn.Module:
+def rebuild(program: Program) -> Net:
     """The network of a program, frozen, in evaluation mode, for any batch and any size that its operations take.
 
     Raises `ForeignError` for an operation outside of the allow-list, one beyond the budget, or what does not fit.
     """
     program = tidy(program)
     shapes = measure(program, example(program)).shapes
-    return Builder(free(program, shapes), shapes).net().eval().requires_grad_(False)
+    net = Builder(free(program, shapes), shapes).net()
+    logits = shapes[program.output.name]
+    net.classes = logits[1] if isinstance(logits, tuple) and len(logits) == 2 else 0
+    return net.eval().requires_grad_(False)
 
 
 def example(program: Program) -> tuple[int, ...]:

@@ -40,7 +40,7 @@ class Builder:
     def __init__(self, program: Program, shapes: Mapping[str, Any]) -> None:
         self.program = dataclasses.replace(program, steps=scoped(program))
         self.shapes = shapes
-        self.root: nn.Module = named(program.said.get("class", ""), Net)()
+        self.root: Net = named(program.said.get("class", ""), Net)()
         self.calls: dict[str, list[Call]] = {}
         self.routines: dict[str, dict[object, tuple[int, Routine]]] = {}
         self.leaves: dict[str, Leaf] = {}
@@ -50,7 +50,7 @@ class Builder:
         for at, step in enumerate(self.program.steps):
             self.last.update((value.name, at) for value in read(step))
 
-    def net(self) -> nn.Module:
+    def net(self) -> Net:
         """The network. Raises `ForeignError` where names or tensors do not fit."""
         top = Call("", "", _grouped(self.program.steps, 0))
         self._note(top)
@@ -62,7 +62,10 @@ class Builder:
         self._own()
         self._routine(top, (self.program.input,), (self.program.output.name,))
         for path, routines in self.routines.items():
-            self._module(path).routines = tuple(routine for _, routine in sorted(routines.values(), key=lambda r: r[0]))
+            part = self._module(path)
+            part.routines = tuple(routine for _, routine in sorted(routines.values(), key=lambda r: r[0]))
+            if (dims := self._turned(path)) is not None:
+                part.dims = dims
         return self.root
 
     def _note(self, call: Call) -> None:
@@ -77,6 +80,13 @@ class Builder:
         source = next(iter(read(step)), Value("")).name
         leaf = leaf_of(step, call.path, call.kind, self.program.tensors, len(self.shapes.get(source, ())))
         return None if leaf is None else dataclasses.replace(leaf, input=Value(""))
+
+    def _turned(self, path: str) -> list[int] | None:
+        """The order of axes of a module that does nothing but permute, as torchvision's keeps it."""
+        call = next(iter(self.calls.get(path, ())), None)
+        if call is None or len(call.items) != 1 or not isinstance(step := call.items[0], Step):
+            return None
+        return list(bound(step)["dims"]) if step.op == "aten.permute.default" else None
 
     def _place(self, call: Call) -> None:
         """Puts the modules into their places, outer ones first."""

@@ -29,8 +29,9 @@ def draw() -> None:
     shown = st.popover("Load a checkpoint", icon=":material/upload_file:", width="stretch", key=f"checkpoints-{turn}")
     with shown, show.refusals():
         show.say(
-            "A state dict as PyTorch or safetensors write it. Its architecture is recognised from its tensors; "
-            f"code in it is never run. It stays in the folder {place()} of this machine."
+            "A state dict as PyTorch or safetensors write it, whose architecture is recognised from its tensors, or a "
+            f"network saved with torch.export (.pt2). No code in it is run. It stays in the folder {place()} of this "
+            "machine."
         )
         key = f"checkpoint-{turn}"
         st.file_uploader(
