@@ -105,7 +105,7 @@ def _check(step: Step, known: set[str]) -> None:
                     "export the network again."
                 )
     for path, kind in step.scope:
-        if not CALL.fullmatch(path) or not PATH.fullmatch(kind):
+        if not CALL.fullmatch(path) or not (kind == "" or PATH.fullmatch(kind)):
             raise ForeignError(f"The file has a module of the impossible name {printable(path)}.")
     for name in filter(None, step.out):
         if name in known:

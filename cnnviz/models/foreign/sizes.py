@@ -10,29 +10,16 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from cnnviz.models.foreign.graph import Program, Step, Value, values
 from cnnviz.models.foreign.operators import bound, known
+from cnnviz.models.foreign.sides import Side, Sides, aligned, is_open, regrouped
 
 VIEWS = ("aten.view.default", "aten._unsafe_view.default", "aten.reshape.default")
 KEEPS = 2  # batch and channels: the sides before height and width
 CHANNELS = ("linear", "addmm", "mm", "layer_norm")  # whose last side is the layer's own
 SPATIAL = ("conv", "pool", "upsample", "pixel", "pad", "im2col")  # whose sides from the third on follow the input's
-
-
-@dataclass(frozen=True)
-class Side:
-    """A factor of a side: its size in the example, whether another input changes it, and a value with that side."""
-
-    size: int
-    free: bool
-    value: str
-    axis: int
-
-
-Sides = tuple[tuple[Side, ...], ...]  # of each axis the factors, outermost first
 
 
 def free(program: Program, shapes: Mapping[str, Any]) -> Program:
@@ -177,7 +164,7 @@ class _Freed:
         for name in (*(name for name in met if name in self.scopes), *visible):
             sides = self.sides.get(name, ())
             alike = len(sides) == len(target) and tuple(self.shapes[name][KEEPS:]) == tuple(target[KEEPS:])
-            if alike and any(map(_open, sides[KEEPS:])):
+            if alike and any(map(is_open, sides[KEEPS:])):
                 sizes = tuple(
                     self._new(step, "aten.sym_size.int", (Value(name), axis), target[axis], made)
                     for axis in range(KEEPS, len(target))
@@ -228,18 +215,18 @@ class _Freed:
         if word.startswith(SPATIAL) or "pool" in word:
             moved = len(first) == len(shape)
             return tuple(
-                (first[0] if axis == 0 else (Side(size, moved and axis >= KEEPS and _open(first[axis]) and not
+                (first[0] if axis == 0 else (Side(size, moved and axis >= KEEPS and is_open(first[axis]) and not
                  (word.startswith("adaptive")), name, axis),))
                 for axis, size in enumerate(shape)
             )  # fmt: skip
         if word in CHANNELS:
             return (*first[: len(shape) - 1], *fresh[len(shape) - 1 :])
         if word in ("unsqueeze", "squeeze", "select", "mean", "sum", "amax", "amin"):
-            return _aligned(first, shape, fresh)
+            return aligned(first, shape, fresh)
         if word == "slice":
             return tuple(
                 first[axis] if self.shapes[_read(step)[0].name][axis] == size
-                else (Side(size, _open(first[axis]), name, axis),)
+                else (Side(size, is_open(first[axis]), name, axis),)
                 for axis, size in enumerate(shape)
             )  # fmt: skip
         return self._broadcast(before, shape, name)
@@ -254,61 +241,9 @@ class _Freed:
                 if 0 <= at < len(sides):
                     fitting.append(sides[at])
             same = [side for side in fitting if math.prod(one.size for one in side) == size]
-            same.sort(key=lambda side: not _open(side))
-            found.append(same[0] if same else (Side(size, any(map(_open, fitting)), name, axis),))
+            same.sort(key=lambda side: not is_open(side))
+            found.append(same[0] if same else (Side(size, any(map(is_open, fitting)), name, axis),))
         return tuple(found)
-
-
-def regrouped(sides: list[Side], target: tuple[int, ...]) -> list[tuple[Side, ...]] | None:
-    """The factors of each side after a view, in order; None where they do not come apart so.
-
-    A free side that is divided, as into windows, keeps what is free in the first part.
-    """
-    rest = list(sides)
-    groups: list[tuple[Side, ...]] = []
-    for size in target:
-        group: list[Side] = []
-        while math.prod(side.size for side in group) < size:
-            if not rest:
-                return None
-            side = rest.pop(0)
-            so_far = math.prod(one.size for one in group)
-            if side.size and size % so_far == 0 and 0 < size // so_far < side.size:
-                part = size // so_far
-                if side.size % part:
-                    return None
-                if side.free:
-                    return None
-                rest.insert(0, dataclasses.replace(side, size=side.size // part))
-                side = dataclasses.replace(side, size=part)
-            group.append(side)
-        if not group and rest and rest[0].size == size:
-            group.append(rest.pop(0))
-        if math.prod(side.size for side in group) != size:
-            return None
-        groups.append(tuple(group))
-    if any(side.size != 1 for side in rest):
-        return None
-    if groups:
-        groups[-1] = (*groups[-1], *(side for side in rest if side.free))
-    return groups
-
-
-def _aligned(sides: Sides, shape: tuple[int, ...], fresh: Sides) -> Sides:
-    """The sides that are still there, in order, after some were taken away or put in."""
-    found, rest = [], list(sides)
-    for axis, size in enumerate(shape):
-        while rest and math.prod(one.size for one in rest[0]) != size and len(rest) > len(shape) - axis - 1:
-            rest.pop(0)
-        if rest and math.prod(one.size for one in rest[0]) == size:
-            found.append(rest.pop(0))
-        else:
-            found.append(fresh[axis])
-    return tuple(found)
-
-
-def _open(sides: tuple[Side, ...]) -> bool:
-    return any(side.free for side in sides)
 
 
 def _axes(dims: Any, rank: int) -> list[int]:
