@@ -122,16 +122,13 @@ def own_checkpoints(paths: Iterable[Path]) -> dict[str, Path]:
     return named
 
 
-def read_card(path: Path, whole: bool = False) -> dict[str, Any]:
-    """What a card.json says about its network, which it need not name where the file is `whole`, the network itself.
-
-    Raises `RequestError` where it is no card.
-    """
+def read_card(path: Path) -> dict[str, Any]:
+    """What a card.json says about its network. Raises `RequestError` where it is no card."""
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         raise RequestError(f"The card {path.name} cannot be read; write it again or remove it.") from None
-    if not isinstance(card, dict) or not (whole or isinstance(card.get("net"), str)):
+    if not isinstance(card, dict) or not isinstance(card.get("net"), str):
         raise RequestError(f'The card {path.name} does not name its network; add an entry such as "net": "resnet18".')
     return card
 

@@ -14,15 +14,14 @@ import torch
 from torch import Tensor, nn
 
 from cnnviz import settings
-from cnnviz.models import build, catalog, checkpoint, identify, lecture, timm_load, timm_nets
+from cnnviz.models import build, catalog, checkpoint, identify, lecture, timm_load, timm_nets, whole
 from cnnviz.models import weights as shelf
 from cnnviz.models.foreign import files
-from cnnviz.models.foreign.rebuild import example, rebuild
+from cnnviz.models.foreign.parts import Net
 from cnnviz.models.preprocess import Preprocess
 from cnnviz.options import RequestError
 
 DIGITS = tuple("0123456789")
-IMAGENET = 1000  # classes
 SEED = 0  # of the untrained lecture nets
 
 
@@ -132,7 +131,8 @@ def _timm_here(name: str, place: Path | None) -> Path | None:
 def _checkpoint(key: str, path: Path) -> Model:
     """A checkpoint of unknown origin; a card beside it (same name, .json) may say what its tensors cannot."""
     if files.whole(path):
-        return _whole(key, path)
+        read = whole.read(key, path)
+        return _frozen(key, read.title, read.name, read.net, read.preprocess, read.labels, read.source)
     card = path.with_suffix(".json")
     if card.is_file():
         return _carded(key, card, path, path.name)
@@ -141,50 +141,6 @@ def _checkpoint(key: str, path: Path) -> Model:
     others = timm_nets.twins(name.removeprefix("timm/")) if name.startswith("timm/") else ()
     said = f"{path.name}, taken for {name}; {', '.join(others)} has the same tensors" if others else path.name
     return _filled(key, shelf.stem(path), name, state, said, path, names=names)
-
-
-def _whole(key: str, path: Path) -> Model:
-    """A file that holds the network itself; a card beside it may say how photos are made its input, and its classes."""
-    program = files.read(path)
-    net = rebuild(program)
-    card = path.with_suffix(".json")
-    said = catalog.read_card(card, whole=True) if card.is_file() else {}
-    size = example(program)[1:]
-    preprocess, guessed = _guessed(size), "preprocess" not in said
-    if not guessed:
-        preprocess = Preprocess.parse(said["preprocess"])
-        if preprocess.channels != size[0]:
-            raise RequestError(
-                f"The card of {key} gives {preprocess.channels} channels to a network of {size[0]}; correct it."
-            )
-    source = f"{path.name}, preprocessing guessed" if guessed else path.name
-    wanted = 2 if net.classes == 1 else net.classes
-    labels = _labels(key, said, wanted) or (program.labels if len(program.labels) == wanted else ())
-    if not labels and wanted == IMAGENET:
-        labels, source = _defaults("resnet18", "")[1], f"{source}, its 1000 classes taken to be ImageNet's"
-    labels = labels or tuple(f"class {i}" for i in range(wanted))
-    title = str(said.get("title") or shelf.stem(path))
-    name = hashlib.blake2b(repr(program.steps).encode(), digest_size=20).hexdigest()
-    return _frozen(key, title, name, net, preprocess, labels, source, net.classes)
-
-
-def _guessed(size: tuple[int, ...]) -> Preprocess:
-    """The usual preprocessing for an input of that size (C, H, W): ImageNet's colours, 7/8 of the shorter side."""
-    channels, high, wide = size
-    crop = high if high == wide else (high, wide)
-    if channels == 1:
-        return Preprocess(crop, crop, (0.0,), (1.0,), channels=1)
-    return Preprocess(-(-max(high, wide) * 8 // 7), crop)
-
-
-def _labels(key: str, card: Mapping[str, Any], wanted: int) -> tuple[str, ...]:
-    """The classes that a card names; none where it names none."""
-    if "labels" not in card:
-        return ()
-    labels = tuple(map(str, card["labels"])) if isinstance(card["labels"], list) else ()
-    if len(labels) != wanted:
-        raise RequestError(f"The card of {key} has {len(labels)} labels for {wanted} classes; correct it.")
-    return labels
 
 
 def _carded(key: str, card: Path, tensors: Path, source: str) -> Model:
@@ -229,7 +185,10 @@ def _filled(
     wanted = 2 if outputs == 1 else outputs
     if len(names) == wanted:
         labels = names
-    labels = _labels(key, card, wanted) or labels
+    if "labels" in card:
+        labels = tuple(map(str, card["labels"])) if isinstance(card["labels"], list) else ()
+        if len(labels) != wanted:
+            raise RequestError(f"The card of {key} has {len(labels)} labels for {wanted} classes; correct it.")
     if len(labels) != wanted:
         labels = tuple(f"class {i}" for i in range(wanted))
     return _frozen(key, title, name, net, preprocess, labels, source)
@@ -257,19 +216,11 @@ def _untrained(key: str, title: str, name: str, net: nn.Module) -> Model:
 
 
 def _frozen(
-    key: str,
-    title: str,
-    name: str,
-    net: nn.Module,
-    preprocess: Preprocess,
-    labels: tuple[str, ...],
-    source: str,
-    outputs: int | None = None,
+    key: str, title: str, name: str, net: nn.Module, preprocess: Preprocess, labels: tuple[str, ...], source: str
 ) -> Model:
     net.eval().requires_grad_(False)
-    single = (_outputs(net) if outputs is None else outputs) == 1
     mark = fingerprint(name, net, preprocess, labels)
-    return Model(key, title, net, mark, labels, preprocess, preprocess.size, single, source)
+    return Model(key, title, net, mark, labels, preprocess, preprocess.size, _outputs(net) == 1, source)
 
 
 def _defaults(name: str, stem: str, net: nn.Module | None = None) -> tuple[Preprocess, tuple[str, ...]]:
@@ -302,6 +253,8 @@ def _inputs(net: nn.Module) -> int:
 
 def _outputs(net: nn.Module) -> int:
     """The number of logits; 0 for a net that ends in maps."""
+    if isinstance(net, Net):
+        return net.classes
     if hasattr(net, "pretrained_cfg") and isinstance(classes := getattr(net, "num_classes", None), int):
         return classes  # timm says it; its last layer need not be the output
     last = [part for part in net.modules() if isinstance(part, (nn.Linear, nn.Conv2d))][-1]

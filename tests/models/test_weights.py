@@ -160,6 +160,13 @@ def test_what_cannot_be_read_is_nobodys_weights(tmp_path, content, suffix):
     assert weights.pick("resnet18", "resnet18-f37072fd", [path, tmp_path / "resnet18-gone.pth"]) is None
 
 
+def test_a_whole_network_is_listed_and_is_nobodys_weights(tmp_path):
+    (tmp_path / "resnet18.pt2").write_bytes(b"PK")
+    found = weights.checkpoints(tmp_path)
+    assert [weights.stem(path) for path in found] == ["resnet18"]
+    assert weights.pick("resnet18", "resnet18-f37072fd", found) is None
+
+
 def test_the_real_squeezenet_is_picked(shared):
     found = weights.checkpoints(shared / "weights")
     assert weights.pick("squeezenet1_1", "squeezenet1_1-b8a52dc0", found).name == "squeezenet1_1-imagenet.pth"

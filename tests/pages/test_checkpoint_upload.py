@@ -10,6 +10,7 @@ import torch
 from cnnviz.models import lecture
 from cnnviz.options import RequestError
 from cnnviz.ui.shell import checkpoint_upload
+from tests.models.foreign import nets
 
 NET = "lecture/cats_gap"
 
@@ -53,6 +54,18 @@ def test_a_checkpoint_is_kept_and_becomes_the_net(visit, shelf, mine):
     (shelf / "theirs.pth").write_bytes(mine)
     at.file_uploader("checkpoint-1").upload("theirs.pth", mine, "application/octet-stream").run()
     assert "rename your file" in at.error[0].value.replace("\\", "")
+
+
+def test_a_whole_network_is_kept_and_becomes_the_net(visit, shelf):
+    at = opened(visit("activations"))
+    at.file_uploader("checkpoint-0").upload("mine.pt2", nets.content("Shared"), "application/octet-stream").run()
+    assert not at.exception
+    assert not at.error
+    assert at.sidebar.selectbox(key="model").value == "file/mine"
+    assert "4 classes" in at.success[0].value
+    at.file_uploader("checkpoint-1").upload("other.pt2", b"PK\x03\x04 cut", "application/octet-stream").run()
+    assert "damaged" in at.error[0].value
+    assert [path.name for path in shelf.iterdir()] == ["mine.pt2"]
 
 
 def test_an_upload_is_replaced_by_one_of_its_name_and_can_be_removed(visit, shelf, mine):

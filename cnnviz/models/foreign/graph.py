@@ -71,7 +71,7 @@ class Program:
         for step in self.steps:
             _check(step, known)
         if self.output.name not in known:
-            raise ForeignError(f"The file puts out {printable(self.output.name)}, which it never computes.")
+            raise ForeignError(f"The file names as its output {printable(self.output.name)}, which it never computes.")
         for name in self.tensors:
             if not PATH.fullmatch(name):
                 raise ForeignError(f"The file has a tensor of the impossible name {printable(name)}.")

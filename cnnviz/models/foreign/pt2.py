@@ -143,7 +143,7 @@ class _Reader:
             if kind == "user_output" and "as_tensor" in entry["arg"]
         ]
         if not outputs:
-            raise ForeignError(f"{self.archive.name} puts out no tensor; export a network that gives logits.")
+            raise ForeignError(f"{self.archive.name} has no tensor as its output; export a network that gives logits.")
         keys = _keys(self.module, len(outputs))
         at = next((keys.index(name) for name in OUTPUTS if name in keys), 0)
         return Value(self._named(outputs[at]))
@@ -174,7 +174,7 @@ class _Reader:
             elif form == "as_none":
                 out.append("")
             else:
-                raise ForeignError(f"{self.archive.name} has an operation that puts out no tensor; export it again.")
+                raise ForeignError(f"{self.archive.name} has an operation whose output is no tensor; export it again.")
         if not all(isinstance(name, str) for name in out):
             raise TypeError("no name")
         return Step(_canonical(node["target"]), tuple(args), tuple(out), kwargs, _scope(node))

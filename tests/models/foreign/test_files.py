@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import json
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
 import torch
-from torch import nn
 
-from cnnviz.models import checkpoint
 from cnnviz.models.foreign import files
 from cnnviz.models.foreign.graph import ForeignError
 from tests.models.foreign import forged, nets
@@ -57,41 +53,6 @@ def test_mutated_files_run_nothing_and_are_refused_or_read(tmp_path):
     assert [said for said in found.values() if said["seen"] or said["outcome"].startswith("RAISED")] == []
     assert max(said["kilobytes"] for said in found.values()) < 400_000
     assert any(said["outcome"].startswith("read") for said in found.values())
-
-
-def scripted() -> bytes:
-    file = io.BytesIO()
-    torch.jit.save(torch.jit.trace(nn.Conv2d(3, 2, 3), torch.zeros(1, 3, 8, 8)), file)
-    return file.getvalue()
-
-
-def zipped(*names: str) -> bytes:
-    file = io.BytesIO()
-    with zipfile.ZipFile(file, "w") as archive:
-        for name in names:
-            archive.writestr(name, b"{}")
-    return file.getvalue()
-
-
-OTHERS = {
-    "net.pt": (scripted, "TorchScript"),
-    "net.pth": (lambda: zipped("metadata.json", "config.json", "model.weights.h5"), "Keras network"),
-    "net.bin": (lambda: b"\x89HDF\r\n\x1a\n" + bytes(100), "HDF5"),
-    "net.ckpt": (lambda: b"\x1c\x00\x00\x00TFL3" + bytes(100), "TensorFlow Lite"),
-    "net.safetensors": (lambda: b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "git lfs pull"),
-    "other.pth": (lambda: b"<!DOCTYPE html><html>" + bytes(100), "web page"),
-}
-
-
-@pytest.mark.parametrize("name", OTHERS)
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-def test_sound_files_of_other_programs_are_called_what_they_are(name, tmp_path):
-    make, word = OTHERS[name]
-    path = tmp_path / name
-    path.write_bytes(make())
-    with pytest.raises(ForeignError, match=word) as refusal:
-        checkpoint.read(path)
-    assert "damaged" not in str(refusal.value)
 
 
 def test_a_whole_network_is_told_by_its_content_or_its_ending(tmp_path):

@@ -1,0 +1,93 @@
+"""A file that holds a network itself, with what goes with it: from its card, from the file, or guessed and said so."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cnnviz.models import weights as shelf
+from cnnviz.models.foreign import files
+from cnnviz.models.foreign.budget import measure
+from cnnviz.models.foreign.graph import Program
+from cnnviz.models.foreign.parts import Net
+from cnnviz.models.foreign.rebuild import example, rebuild
+from cnnviz.models.preprocess import Preprocess
+from cnnviz.options import RequestError
+
+RESIZED = 8 / 7  # of the crop: 256 for 224, as most networks for ImageNet have it
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A network with its preprocessing and the names of its classes; `name` stands for its operations."""
+
+    net: Net
+    name: str
+    title: str
+    preprocess: Preprocess
+    labels: tuple[str, ...]
+    source: str
+
+
+def read(key: str, path: Path) -> Whole:
+    """The network in a file. Raises `RequestError` where file or card cannot be read, or do not go together."""
+    program = files.read(path)
+    net, card = rebuild(program), _card(path)
+    channels, *sides = example(program)[1:]
+    preprocess, source = _guessed(channels, sides[0], sides[1]), f"{path.name}, preprocessing guessed"
+    if "preprocess" in card:
+        preprocess, source = Preprocess.parse(card["preprocess"]), path.name
+        if preprocess.channels != channels:
+            raise RequestError(
+                f"The card of {key} gives {preprocess.channels} channels to a network of {channels}; correct it."
+            )
+        measure(program, (1, *preprocess.size))
+    wanted = 2 if net.classes == 1 else net.classes
+    labels = _labels(key, card, program, wanted)
+    if not labels and wanted == shelf.CLASSES:
+        labels, source = _imagenet(), f"{source}, its 1000 classes taken to be ImageNet's"
+    labels = labels or tuple(f"class {index}" for index in range(wanted))
+    name = hashlib.blake2b(repr(program.steps).encode(), digest_size=20).hexdigest()
+    return Whole(net, name, str(card.get("title") or shelf.stem(path)), preprocess, labels, source)
+
+
+def _card(path: Path) -> Mapping[str, Any]:
+    """What the card beside a network says; nothing where there is none."""
+    card = path.with_suffix(".json")
+    if not card.is_file():
+        return {}
+    try:
+        said = json.loads(card.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        said = None
+    if not isinstance(said, dict):
+        raise RequestError(f"The card {card.name} cannot be read; write it again or remove it.")
+    return said
+
+
+def _guessed(channels: int, height: int, width: int) -> Preprocess:
+    """The usual preprocessing for an input of that size: ImageNet's colours; a gray photo as it is."""
+    crop = height if height == width else (height, width)
+    if channels == 1:
+        return Preprocess(crop, crop, (0.0,), (1.0,), channels=1)
+    return Preprocess(round(max(height, width) * RESIZED), crop)
+
+
+def _labels(key: str, card: Mapping[str, Any], program: Program, wanted: int) -> tuple[str, ...]:
+    """The classes that the card or the file names; none where neither does."""
+    if "labels" not in card:
+        return program.labels if len(program.labels) == wanted else ()
+    labels = tuple(map(str, card["labels"])) if isinstance(card["labels"], list) else ()
+    if len(labels) != wanted:
+        raise RequestError(f"The card of {key} has {len(labels)} labels for {wanted} classes; correct it.")
+    return labels
+
+
+def _imagenet() -> tuple[str, ...]:
+    from torchvision.models import ResNet18_Weights
+
+    return tuple(ResNet18_Weights.DEFAULT.meta["categories"])
