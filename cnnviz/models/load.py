@@ -63,7 +63,9 @@ def load(
     if kind == "file" and (path := _file(name, shelf.checkpoints(shelf.folder(weights)))):
         return _checkpoint(key, path)
     if kind == "run" and (folder := catalog.run_folders(settings.runs(runs)).get(name.partition("@")[0])):
-        return _carded(key, folder / "card.json", _snapshot(folder, name.partition("@")[2] or "best"), f"run {name}")
+        return _carded(
+            key, folder / "card.json", shelf.snapshot(folder, name.partition("@")[2] or "best"), f"run {name}"
+        )
     raise catalog.unknown(key, weights, runs)
 
 
@@ -289,16 +291,3 @@ def _tensors_of(name: str, path: Path) -> bool:
 
 def _file(name: str, found: tuple[Path, ...]) -> Path | None:
     return catalog.own_checkpoints(found).get(name) or next((path for path in found if path.name == name), None)
-
-
-def _snapshot(folder: Path, which: str) -> Path:
-    """The weights of a run: best, last, or those after a step."""
-    if which == "best":
-        return folder / "best.safetensors"
-    steps = shelf.snapshots(folder)
-    if steps and which == "last":
-        return steps[max(steps)]
-    if which.isdecimal() and int(which) in steps:
-        return steps[int(which)]
-    known = ", ".join(map(str, steps)) or "none yet"
-    raise shelf.WeightsError(f"Run {folder.name} has no {which!r}; choose best, last or a saved step ({known}).")

@@ -64,6 +64,19 @@ def snapshots(run: Path) -> dict[int, Path]:
     return dict(sorted(found.items()))
 
 
+def snapshot(folder: Path, which: str) -> Path:
+    """The weights of a run: best, last, or those after a step. Raises `WeightsError` for a step that was not kept."""
+    if which == "best":
+        return folder / "best.safetensors"
+    steps = snapshots(folder)
+    if steps and which == "last":
+        return steps[max(steps)]
+    if which.isdecimal() and int(which) in steps:
+        return steps[int(which)]
+    known = ", ".join(map(str, steps)) or "none yet"
+    raise WeightsError(f"Run {folder.name} has no {which!r}; choose best, last or a saved step ({known}).")
+
+
 def checkpoints(place: Path | None) -> tuple[Path, ...]:
     """The checkpoint files in a weights folder (or the single file itself), sorted by name."""
     if place is None:
