@@ -11,14 +11,13 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cnnviz.arrays import read_only
-from cnnviz.attribution.backtrace import Place, Walk
+from cnnviz.attribution.backtrace import Walk
 from cnnviz.attribution.cam import Evidence
-from cnnviz.inference.cut import traced
-from cnnviz.inference.node_values import node_values
+from cnnviz.attribution.products import operands
+from cnnviz.inference.recording import record
 from cnnviz.inference.tap import LayerError
 from cnnviz.signal.receptive import Field
 
@@ -131,39 +130,35 @@ def arithmetic(net: nn.Module, x: Tensor, layer: str, channel: int, place: tuple
     Raises `LayerError` for a layer without maps or a place outside them, and `RequestError` where what makes the
     number is no convolution followed by known operations.
     """
-    graph, end = traced(net, layer)
-    values = node_values(net, graph, end, x)
-    nodes = list(graph.nodes)
-    shown = values[nodes[end]]
+    value = record(net, x).last(net, layer)
+    shown = value.numbers
     if shown.ndim != 4:
         raise LayerError(
             f"Layer {layer!r} has output {tuple(shown.shape[1:])}, not feature maps; choose a convolutional layer."
         )
     if not all(0 <= i < n for i, n in zip((channel, *place), shown.shape[1:], strict=True)):
         raise LayerError(f"{layer} has maps {tuple(shown.shape[1:])}; channel {channel} at {place} lies outside.")
-    walk = Walk(dict(net.named_modules()), values, [])
-    source, at = walk.back(nodes[end], (channel, *place))
-    conv, seen = walk.parts[str(source.target)], values[source.all_input_nodes[0]]
-    assert isinstance(conv, nn.Conv2d)  # where every walk ends
-    patch, weights, inputs, bias = _window(conv, seen[0], at)
+    walk = Walk(dict(net.named_modules()))
+    source, at = walk.back(value, (0, channel, *place))
+    patch, weights, inputs, bias = operands(source, at)
     products = patch.cpu().double() * weights.cpu().double()
-    value = float(products.sum()) + bias
+    total = float(products.sum()) + bias
     size = float(products.abs().sum()) + abs(bias)  # sums that cancel are as exact as what was summed
     written = f"{products.numel():,} products" + (f" {float(products.sum()):+.6g}, bias {bias:+.6g}" if bias else "")
-    steps = [Step(str(source.target), type(conv).__name__, f"sum of {written}", value)]
+    steps = [Step(walk.named(source), walk.kind(source), f"sum of {written}", total)]
     for named, kind, go in reversed(walk.trail):
-        words, value, size = go(value, size)
-        steps.append(Step(named, kind, words, value))
+        words, total, size = go(total, size)
+        steps.append(Step(named, kind, words, total))
     truth = float(shown[0, channel, place[0], place[1]])
-    if not math.isclose(value, truth, rel_tol=TOLERANCE, abs_tol=TOLERANCE * max(size, 1e-6)):
-        raise ArithmeticMismatch(f"{layer} has {truth:.8g} and its arithmetic gives {value:.8g}")
+    if not math.isclose(total, truth, rel_tol=TOLERANCE, abs_tol=TOLERANCE * max(size, 1e-6)):
+        raise ArithmeticMismatch(f"{layer} has {truth:.8g} and its arithmetic gives {total:.8g}")
     return Arithmetic(
         layer,
         channel,
         place,
-        str(source.target),
-        at[0],
-        (at[1], at[2]),
+        walk.named(source),
+        at[1],
+        (at[-2], at[-1]),
         read_only(patch.float().cpu().numpy()),
         read_only(weights.float().cpu().numpy()),
         read_only(np.asarray(inputs)),
@@ -171,18 +166,3 @@ def arithmetic(net: nn.Module, x: Tensor, layer: str, channel: int, place: tuple
         tuple(steps),
         truth,
     )
-
-
-def _window(conv: nn.Conv2d, maps: Tensor, at: Place) -> tuple[Tensor, Tensor, list[int], float]:
-    """What a convolution saw and multiplied with at one place of its output: (C, k, k) twice, channels, bias."""
-    sides = conv._reversed_padding_repeated_twice  # left, right, top, bottom; also for padding="same"
-    mode = "constant" if conv.padding_mode == "zeros" else conv.padding_mode
-    padded = F.pad(maps[None], sides, mode=mode)[0]  # (C, H + p, W + p)
-    per = conv.in_channels // conv.groups
-    first = at[0] // (conv.out_channels // conv.groups) * per
-    (down, across), (step_y, step_x) = conv.stride, conv.dilation
-    ys = [at[1] * down + k * step_y for k in range(conv.kernel_size[0])]
-    xs = [at[2] * across + k * step_x for k in range(conv.kernel_size[1])]
-    patch = padded[first : first + per][:, ys][:, :, xs]  # (C / groups, k, k)
-    bias = float(conv.bias[at[0]]) if conv.bias is not None else 0.0
-    return patch, conv.weight[at[0]].detach(), list(range(first, first + per)), bias

@@ -1,209 +1,293 @@
-"""The way back from a number in a feature map to the convolution it came from, and forward again in figures."""
+"""The way back from a number in a feature map to the products it is the sum of, and forward again in figures.
+
+The way goes through the operators of a recorded run, so it is the same for modules, functions and methods.
+"""
 
 from __future__ import annotations
 
 import math
-import operator
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 
-from cnnviz.inference.tap import LayerError
+from cnnviz.attribution.positions import Place, largest, origin, pool_window, taken
+from cnnviz.inference.recording import STALE, Operation, Value
 from cnnviz.options import RequestError
 
-Place = tuple[int, int, int]  # channel, y, x
 Forward = Callable[[float, float], tuple[str, float, float]]  # value, size of what was summed -> words and both after
 
 
 @dataclass
 class Walk:
-    """The way back from a number to its convolution; `trail` gathers how to go forward again, last step first."""
+    """The way back from a number to its products; `trail` gathers how to go forward again, last step first."""
 
     parts: Mapping[str, nn.Module]
-    values: Mapping[fx.Node, Tensor]
-    trail: list[tuple[str, str, Forward]]
+    trail: list[tuple[str, str, Forward]] = field(default_factory=list)
 
-    def back(self, node: fx.Node, at: Place) -> tuple[fx.Node, Place]:
-        """The convolution that a number of a node's output comes from, and the place in its output."""
-        while True:
-            part = self.parts.get(str(node.target)) if node.op == "call_module" else None
-            if isinstance(part, nn.Conv2d):
-                return node, at
-            if node.op == "placeholder":
-                raise RequestError("This value is a pixel of the photo; choose a layer after a convolution.")
-            node, at = self._through(node, part, at)
+    def back(self, value: Value, at: Place) -> tuple[Operation, Place]:
+        """The convolution or linear layer that a number of a tensor comes from, and the place in its output."""
+        while value.by is not None:
+            if value.by.name in SOURCES:
+                return value.by, at
+            value, at = self._through(value, value.by, at)
+        raise RequestError("This value is a pixel of the photo; choose a layer after a convolution.")
 
-    def _through(self, node: fx.Node, part: nn.Module | None, at: Place) -> tuple[fx.Node, Place]:
-        """One node back, adding to the trail how it is gone forward."""
-        name = str(node.target) if part is not None else getattr(node.target, "__name__", str(node.target))
-        kind = type(part).__name__ if part is not None else name
-        before = node.all_input_nodes[0] if node.all_input_nodes else None
-        if isinstance(part, (nn.Dropout, nn.Identity)) or name in ("dropout", "contiguous", "clone"):
-            return _known(before), at
-        if isinstance(part, nn.BatchNorm2d):
-            self.trail.append((name, kind, _batch_norm(part, at[0])))
-            return _known(before), at
-        if isinstance(part, _ELEMENTWISE) or name in _FUNCTIONS:
-            self.trail.append((name, kind, _activation(node, part, name)))
-            return _known(before), at
-        if node.target in (operator.add, operator.iadd, torch.add) or name in ("add", "add_"):
-            return self._sum(node, name, at)
-        if node.target in (operator.mul, operator.imul, torch.mul) or name in ("mul", "mul_"):
-            return self._product(node, name, at)
-        if node.target in (torch.cat, torch.concat):
-            return self._parts(node, at)
-        if isinstance(part, nn.AdaptiveAvgPool2d):
-            maps = self.values[_known(before)][0, at[0]]
-            sides = zip(at[1:], maps.shape, self.values[node].shape[2:], strict=True)
-            ys, xs = (list(range(i * n // out, -(-(i + 1) * n // out))) for i, n, out in sides)
-            return self._average(node, name, at, ys, xs, len(ys) * len(xs))
-        if isinstance(part, (nn.MaxPool2d, nn.AvgPool2d)) or name in ("max_pool2d", "avg_pool2d"):
-            return self._pool(node, part, name, at)
-        raise RequestError(f"The arithmetic of {kind} cannot be spelled out; choose the layer before it.")
+    def _through(self, value: Value, by: Operation, at: Place) -> tuple[Value, Place]:
+        """One operator back, adding to the trail how it is gone forward."""
+        if by.name == STALE:
+            raise RequestError("This value was changed in place through another tensor; choose an earlier layer.")
+        if not (value.tensor is None or value.which == 0 or by.name in MOVES):
+            raise RequestError(f"The arithmetic of {by.name} cannot be spelled out; choose the layer before it.")
+        if by.name in MOVES:
+            return origin(by, value.which, at)
+        if by.name in NORMS:
+            before = _tensor(by, "input")
+            self._add(by, _norm(*NORMS[by.name](by, before.numbers, at)))
+            return before, at
+        if by.name in AVERAGES:
+            return self._average(by, at, *AVERAGES[by.name](by, _tensor(by, "self", "input"), at))
+        if by.name in MAXIMA:
+            before = _tensor(by, "self")
+            count, place = largest(before.numbers, MAXIMA[by.name](by, before, at))
+            self._add(by, lambda number, size: (f"largest of {count}", number, size), "max pool")
+            return before, place
+        if by.name in SUMS or by.name in PRODUCTS:
+            return self._pair(by, at)
+        if by.name in ELEMENTWISE:
+            self._add(by, _activation(by))
+            return _tensor(by, "self"), at
+        raise RequestError(f"The arithmetic of {self.kind(by)} cannot be spelled out; choose the layer before it.")
 
-    def _sum(self, node: fx.Node, name: str, at: Place) -> tuple[fx.Node, Place]:
-        """Through an addition along its first branch that leads to a convolution; the other is a number."""
-        main, other = (arg if isinstance(arg, fx.Node) else None for arg in node.args[:2])
-        if main is None or other is None:
-            raise RequestError("This layer adds a constant, whose arithmetic cannot be spelled out.")
-        extra = float(self._at(other, at))
+    def _pair(self, by: Operation, at: Place) -> tuple[Value, Place]:
+        """Through a sum or product along the branch that leads to a convolution; the other one is a number."""
+        both = [by.given[key] for key in ("self", "other", "weight", "exponent") if key in by.given][:2]
+        main = both.index(_main(by, [one for one in both if isinstance(one, Value)]))
+        other = _at(both[1 - main], at)
+        call, extra = _plain(by), {key: by.given[key] for key in ("alpha", "rounding_mode") if by.given.get(key)}
 
-        def go(value: float, size: float) -> tuple[str, float, float]:
-            return f"skip connection {extra:+.6g}", value + extra, size + abs(extra)
+        def go(number: float, size: float) -> tuple[str, float, float]:
+            one = torch.tensor(number, dtype=torch.float64)
+            out = float(call(*((one, other) if main == 0 else (other, one)), **extra))
+            if by.name in PRODUCTS:
+                unit = abs(out / number) if number else 1.0
+                gate = "gate " if isinstance(both[1 - main], Value) else ""
+                return f"{PRODUCTS[by.name]} {gate}{float(other):.6g}", out, size * unit
+            words = "skip connection" if isinstance(both[1 - main], Value) else "constant"
+            return f"{words} {out - _signed(by, main) * number:+.6g}", out, size + abs(float(other))
 
-        self.trail.append((name, "addition", go))
-        return main, at
+        self._add(by, go, "addition" if by.name in SUMS else "gate")
+        value: Value = both[main]
+        return value, _spread(value.shape, at)
 
-    def _product(self, node: fx.Node, name: str, at: Place) -> tuple[fx.Node, Place]:
-        """Through a product of a map with its gate (squeeze and excitation)."""
-        nodes = [arg for arg in node.args[:2] if isinstance(arg, fx.Node)]
-        maps = sorted(nodes, key=lambda n: -self.values[n].numel())
-        if len(nodes) < 2:
-            factor = next(float(arg) for arg in node.args[:2] if isinstance(arg, (int, float)))
-        else:
-            factor = float(self._at(maps[1], at))
-
-        def go(value: float, size: float) -> tuple[str, float, float]:
-            return f"times gate {factor:.6g}", value * factor, size * abs(factor)
-
-        self.trail.append((name, "gate", go))
-        return maps[0], at
-
-    def _parts(self, node: fx.Node, at: Place) -> tuple[fx.Node, Place]:
-        """Through a concatenation: to the branch that has the channel."""
-        channel = at[0]
-        listed = node.args[0]
-        for branch in listed if isinstance(listed, (list, tuple)) else ():
-            assert isinstance(branch, fx.Node)  # what is concatenated was computed
-            count = self.values[branch].shape[1]
-            if channel < count:
-                return branch, (channel, at[1], at[2])
-            channel -= count
-        raise LayerError("The channel lies outside of what is concatenated.")
-
-    def _pool(self, node: fx.Node, part: nn.Module | None, name: str, at: Place) -> tuple[fx.Node, Place]:
-        """Through a pooling window: to its largest number, with the others as one number where they count too."""
-        how = {**_DEFAULTS, **(vars(part) if part is not None else dict(node.kwargs))}
-        if part is None:
-            how.update(zip(("kernel_size", "stride", "padding"), node.args[1:], strict=False))
-        kernel, padding = _pair(how["kernel_size"]), _pair(how["padding"])
-        stride = _pair(how["stride"]) if how["stride"] else kernel
-        dilation = _pair(how["dilation"])
-        before = _known(node.all_input_nodes[0])
-        maps = self.values[before][0, at[0]]  # (H, W)
-        ys, xs = (
-            [p for k in range(kernel[i]) if 0 <= (p := at[i + 1] * stride[i] - padding[i] + k * dilation[i]) < side]
-            for i, side in enumerate(maps.shape)
-        )
-        if isinstance(part, nn.MaxPool2d) or name == "max_pool2d":
-            count, y, x = _largest(maps, ys, xs)
-            self.trail.append((name, "max pool", lambda value, size: (f"largest of {count}", value, size)))
-            return before, (at[0], y, x)
-        count = kernel[0] * kernel[1] if how.get("count_include_pad", True) else len(ys) * len(xs)
-        return self._average(node, name, at, ys, xs, how.get("divisor_override") or count)
-
-    def _average(
-        self, node: fx.Node, name: str, at: Place, ys: list[int], xs: list[int], divisor: int
-    ) -> tuple[fx.Node, Place]:
-        """Through the mean of some rows and columns: to the largest number in size, the others being one number."""
-        before = _known(node.all_input_nodes[0])
-        maps = self.values[before][0, at[0]]  # (H, W)
-        count, y, x = _largest(maps.abs(), ys, xs)
-        window = maps[ys][:, xs].cpu().double()
-        rest, reach = float(window.sum() - maps[y, x].cpu().double()), float(window.abs().sum())
+    def _average(self, by: Operation, at: Place, places: Sequence[Any], divisor: float) -> tuple[Value, Place]:
+        """Through the mean of some places: to the largest number in size, the others being one number."""
+        before = _tensor(by, "self", "input")
+        count, place = largest(before.numbers.abs(), places)
+        window = taken(before.numbers, places).cpu().double()
+        rest, reach = float(window.sum()) - float(before.numbers[place]), float(window.abs().sum())
 
         def go(value: float, size: float) -> tuple[str, float, float]:
-            words = f"with the {count - 1} others of the window {rest:+.6g}, divided by {divisor}"
+            words = f"with the {count - 1} others of the window {rest:+.6g}, divided by {divisor:g}"
             return words, (value + rest) / divisor, (size + reach) / divisor
 
-        self.trail.append((name, "average pool", go))
-        return before, (at[0], y, x)
+        self._add(by, go, "sum" if by.name == "sum" else "average pool")
+        return before, place
 
-    def _at(self, node: fx.Node, at: Place) -> Tensor:
-        """The number of another branch at a place; a 1 x 1 gate has one for all places."""
-        values = self.values[node]
-        return values[0, at[0], min(at[1], values.shape[2] - 1), min(at[2], values.shape[3] - 1)]
+    def _add(self, by: Operation, go: Forward, kind: str = "") -> None:
+        self.trail.append((self.named(by), kind or self.kind(by), go))
+
+    def named(self, by: Operation) -> str:
+        """The module an operator belongs to; its own name where it is a function called between modules."""
+        part = self.parts.get(by.module)
+        return by.module if by.module and part is not None and _owns(part, by) else by.name
+
+    def kind(self, by: Operation) -> str:
+        """The module's type, or the operator's own name."""
+        part = self.parts.get(by.module)
+        return type(part).__name__ if part is not None and _owns(part, by) else by.name
 
 
-def _largest(maps: Tensor, ys: list[int], xs: list[int]) -> tuple[int, int, int]:
-    """How many numbers some rows and columns of a map have, and where the largest of them is."""
-    window = maps[ys][:, xs]
-    best = int(window.argmax())
-    return window.numel(), ys[best // len(xs)], xs[best % len(xs)]
+def _owns(part: nn.Module, by: Operation) -> bool:
+    """Whether an operator is what a module does: all of a module without parts, else what uses weights."""
+    weights = any(True for _ in part.parameters(recurse=False))
+    return not any(True for _ in part.children()) or (weights and (by.name in NORMS or by.name in SOURCES))
 
 
-def _known(node: fx.Node | None) -> fx.Node:
-    if node is None:
+def _main(by: Operation, values: Sequence[Value]) -> Value:
+    """The branch to follow: the first one, or what is computed from it where that is its shortcut or its gate."""
+    if by.name in PRODUCTS and len(values) == 2 and values[0].shape != values[1].shape:
+        return max(values, key=lambda value: math.prod(value.shape))
+    rooted = [value for value in values if _ancestors(value, lambda one: one.by is not None and one.by.name in SOURCES)]
+    if len(rooted) == 2 and by.name in SUMS and _ancestors(rooted[1], lambda one: one is rooted[0]):
+        return rooted[1]
+    return (rooted or values)[0]
+
+
+def _ancestors(value: Value, is_it: Callable[[Value], bool]) -> bool:
+    """Whether a value, or one it is computed from, is what is sought."""
+    todo, seen = [value], {value.index}
+    while todo:
+        one = todo.pop()
+        if is_it(one):
+            return True
+        for before in one.by.inputs if one.by is not None else ():
+            if before.index not in seen:
+                seen.add(before.index)
+                todo.append(before)
+    return False
+
+
+def _tensor(by: Operation, *names: str) -> Value:
+    value = next((by.given[name] for name in names if name in by.given), None)
+    if not isinstance(value, Value):
         raise RequestError("This value comes from no convolution; choose another layer.")
-    return node
+    return value
 
 
-def _batch_norm(part: nn.BatchNorm2d, channel: int) -> Forward:
-    mean, variance = (
-        float(t[channel]) if t is not None else d for t, d in ((part.running_mean, 0.0), (part.running_var, 1.0))
-    )
-    gain = float(part.weight[channel]) if part.affine else 1.0
-    shift = float(part.bias[channel]) if part.affine else 0.0
-
-    def go(value: float, size: float) -> tuple[str, float, float]:
-        scale = gain / math.sqrt(variance + part.eps)
-        words = (
-            f"minus mean {mean:.6g}, divided by {math.sqrt(variance + part.eps):.6g}, times {gain:.6g}, {shift:+.6g}"
-        )
-        return words, (value - mean) * scale + shift, (size + abs(mean)) * abs(scale) + abs(shift)
-
-    return go
+def _at(other: object, at: Place) -> Tensor:
+    """The number of another branch at a place, or the constant; 1 x 1 gates have one for all places."""
+    if isinstance(other, Value):
+        other = other.numbers
+    if isinstance(other, Tensor):
+        return other[_spread(tuple(other.shape), at)].detach().cpu().double()
+    return torch.tensor(float(other), dtype=torch.float64)  # type: ignore[arg-type]  # a number
 
 
-def _activation(node: fx.Node, part: nn.Module | None, name: str) -> Forward:
+def _spread(shape: tuple[int, ...], at: Place) -> Place:
+    """The place in a tensor that is broadcast to where `at` is."""
+    own = at[len(at) - len(shape) :]
+    return tuple(0 if side == 1 else i for side, i in zip(shape, own, strict=True))
+
+
+def _signed(by: Operation, main: int) -> float:
+    """The sign, or factor, that a sum gives to the branch that is followed."""
+    alpha = float(by.given.get("alpha") or 1)
+    minus = -1.0 if by.name in ("sub", "rsub") else 1.0
+    first = minus * alpha if by.name == "rsub" else 1.0
+    second = minus * alpha if by.name == "sub" else 1.0 if by.name == "rsub" else alpha
+    return (first, second)[main]
+
+
+def _plain(by: Operation) -> torch._ops.OpOverload:
+    """The operator that writes nowhere."""
+    call: torch._ops.OpOverload = getattr(getattr(torch.ops.aten, by.name), by.call._overloadname)
+    return call
+
+
+def _activation(by: Operation) -> Forward:
     """An activation, applied to the one number by torch itself."""
+    call, rest = _plain(by), {key: value for key, value in by.given.items() if key not in ("self", "generator")}
 
     def go(value: float, size: float) -> tuple[str, float, float]:
-        one = torch.tensor(value, dtype=torch.float64)
-        if part is not None:
-            out = float(part(one))
-        else:
-            rest = tuple(node.args[1:])
-            kwargs = {k: v for k, v in node.kwargs.items() if k != "inplace"}
-            out = float(_FUNCTIONS[name](one, *rest, **kwargs))
+        out = float(call(torch.tensor(value, dtype=torch.float64), **rest))
         return f"{value:.6g} becomes {out:.6g}", out, size
 
     return go
 
 
-def _pair(size: int | tuple[int, ...]) -> tuple[int, int]:
-    return (int(size[0]), int(size[1])) if isinstance(size, tuple) else (int(size), int(size))
+def _norm(mean: float, deviation: float, gain: float, shift: float) -> Forward:
+    def go(value: float, size: float) -> tuple[str, float, float]:
+        words = f"minus mean {mean:.6g}, divided by {deviation:.6g}, times {gain:.6g}, {shift:+.6g}"
+        scale = gain / deviation
+        return words, (value - mean) * scale + shift, (size + abs(mean)) * abs(scale) + abs(shift)
+
+    return go
 
 
-_DEFAULTS: dict[str, Any] = {"stride": None, "padding": 0, "dilation": 1}
-_ELEMENTWISE = (
-    nn.ReLU, nn.ReLU6, nn.Hardswish, nn.Hardsigmoid, nn.SiLU, nn.GELU, nn.Sigmoid, nn.Tanh, nn.ELU, nn.LeakyReLU,
+Statistics = tuple[float, float, float, float]  # mean, deviation, gain, shift
+
+
+def _batch_norm(by: Operation, maps: Tensor, at: Place) -> Statistics:
+    if by.given.get("training") or by.given.get("running_mean") is None:
+        window = maps.movedim(1, 0)[at[1]]  # (N, C, ...) -> (N, ...)
+        return *_moments(window, by), *_affine(by, at[1])
+    mean, variance = float(by.given["running_mean"][at[1]]), float(by.given["running_var"][at[1]])
+    return mean, math.sqrt(variance + by.given["eps"]), *_affine(by, at[1])
+
+
+def _layer_norm(by: Operation, maps: Tensor, at: Place) -> Statistics:
+    own = at[len(at) - len(by.given["normalized_shape"]) :]
+    return *_moments(maps[at[: len(at) - len(own)]], by), *_affine(by, own)
+
+
+def _group_norm(by: Operation, maps: Tensor, at: Place) -> Statistics:
+    size = maps.shape[1] // by.given["group"]
+    first = at[1] // size * size
+    return *_moments(maps[at[0], first : first + size], by), *_affine(by, at[1])
+
+
+def _moments(window: Tensor, by: Operation) -> tuple[float, float]:
+    window = window.cpu().double()
+    return float(window.mean()), math.sqrt(float(window.var(unbiased=False)) + by.given["eps"])
+
+
+def _affine(by: Operation, at: int | Place) -> tuple[float, float]:
+    gain, shift = (by.given.get(name) for name in ("weight", "bias"))
+    gain, shift = (one.numbers if isinstance(one, Value) else one for one in (gain, shift))
+    return 1.0 if gain is None else float(gain[at]), 0.0 if shift is None else float(shift[at])
+
+
+def _reduced(by: Operation, before: Value, at: Place) -> list[Any]:
+    """The places that a mean, sum or maximum over some dimensions takes together."""
+    dims = by.given.get("dim")
+    dims = range(len(before.shape)) if dims is None or dims == () else dims if isinstance(dims, tuple) else (dims,)
+    over = {dim % len(before.shape) for dim in dims}
+    rest = iter(at)
+    places: list[Any] = []
+    for dim, side in enumerate(before.shape):
+        if dim not in over or by.given.get("keepdim"):
+            place = next(rest)
+        places.append(list(range(side)) if dim in over else place)
+    return places
+
+
+def _mean(by: Operation, before: Value, at: Place) -> tuple[list[Any], float]:
+    places = _reduced(by, before, at)
+    return places, math.prod(len(place) for place in places if isinstance(place, list))
+
+
+def _average_pool(by: Operation, before: Value, at: Place) -> tuple[list[Any], float]:
+    places, padded = pool_window(by, before, at)
+    inside = len(places[-2]) * len(places[-1])
+    return places, by.given["divisor_override"] or (padded if by.given["count_include_pad"] else inside)
+
+
+def _adaptive(by: Operation, before: Value, at: Place) -> tuple[list[Any], float]:
+    outs = by.given["output_size"]
+    sides = zip(at[-2:], before.shape[-2:], outs, strict=True)
+    ys, xs = (list(range(i * n // out, -(-(i + 1) * n // out))) for i, n, out in sides)
+    return [*at[:-2], ys, xs], len(ys) * len(xs)
+
+
+SOURCES = ("convolution", "addmm", "mm", "bmm")
+MOVES = (
+    "view", "_unsafe_view", "reshape", "_reshape_alias", "permute", "transpose", "t", "expand", "unsqueeze", "squeeze",
+    "slice", "select", "split", "split_with_sizes", "unsafe_split", "unbind", "cat", "stack", "clone", "alias", "copy",
+    "detach", "_to_copy", "contiguous", "pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "native_channel_shuffle",
+    "constant_pad_nd", "reflection_pad2d", "replication_pad2d", "roll", "flip", "upsample_nearest2d", "index",
+    "index_select", "unfold", "im2col", "repeat", "as_strided", "lift_fresh", "native_dropout", "diagonal",
 )  # fmt: skip
-_FUNCTIONS: dict[str, Callable[..., Tensor]] = {
-    "relu": torch.relu, "relu_": torch.relu, "relu6": F.relu6, "hardswish": F.hardswish, "silu": F.silu,
-    "sigmoid": torch.sigmoid, "hardsigmoid": F.hardsigmoid, "tanh": torch.tanh,
+NORMS: dict[str, Callable[[Operation, Tensor, Place], Statistics]] = {
+    "native_batch_norm": _batch_norm, "_native_batch_norm_legit_no_training": _batch_norm,
+    "_native_batch_norm_legit": _batch_norm, "cudnn_batch_norm": _batch_norm, "miopen_batch_norm": _batch_norm,
+    "native_layer_norm": _layer_norm, "native_group_norm": _group_norm,
 }  # fmt: skip
+AVERAGES: dict[str, Callable[[Operation, Value, Place], tuple[list[Any], float]]] = {
+    "mean": _mean, "sum": lambda by, before, at: (_reduced(by, before, at), 1.0),
+    "avg_pool2d": _average_pool, "_adaptive_avg_pool2d": _adaptive,
+}  # fmt: skip
+MAXIMA: dict[str, Callable[[Operation, Value, Place], list[Any]]] = {
+    "max_pool2d_with_indices": lambda by, before, at: pool_window(by, before, at)[0],
+    "adaptive_max_pool2d": lambda by, before, at: _adaptive(by, before, at)[0],
+    "amax": _reduced, "max": _reduced,
+}  # fmt: skip
+SUMS = ("add", "sub", "rsub")
+PRODUCTS = {"mul": "times", "div": "divided by", "pow": "to the power of", "_prelu_kernel": "with slope"}
+ELEMENTWISE = (
+    "relu", "relu6", "hardtanh", "hardswish", "hardsigmoid", "silu", "gelu", "sigmoid", "tanh", "elu", "leaky_relu",
+    "mish", "softplus", "clamp", "clamp_min", "clamp_max", "threshold", "exp", "sqrt", "rsqrt", "square", "abs", "neg",
+    "log_sigmoid_forward", "softsign", "erf", "log", "log1p", "reciprocal", "selu", "celu",
+)  # fmt: skip

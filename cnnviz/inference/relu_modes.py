@@ -1,8 +1,10 @@
-"""ReLUs that leak a little where they are closed, for images that see nothing but closed ones."""
+"""ReLUs whose way back is altered, in whatever way a network calls them: modules, functions or methods."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -11,6 +13,37 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 FAINT = 0.01  # paths with the fewest closed ReLUs outweigh all others: the last ReLU opens, the rest stays true
+
+
+@dataclass(frozen=True)
+class Relu:
+    """One call of a ReLU: where it cuts off above, infinity if nowhere, and whether it writes over its input."""
+
+    top: float = math.inf
+    in_place: bool = False
+
+
+def relu_of(function: object, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Relu | None:
+    """What kind of ReLU a call is; None for every other function."""
+    if function in _RELUS:
+        return Relu(in_place=function in _IN_PLACE or _given(args, kwargs, 1, "inplace", False) is True)
+    if function in _CLAMPS:
+        low, high = _given(args, kwargs, 1, "min"), _given(args, kwargs, 2, "max")
+        return Relu(in_place=function in _IN_PLACE) if _is_zero(low) and high is None else None
+    if function is F.relu6:
+        return Relu(6.0, bool(_given(args, kwargs, 1, "inplace", False)))
+    if function is F.hardtanh:
+        low, high = _given(args, kwargs, 1, "min_val", -1.0), _given(args, kwargs, 2, "max_val", 1.0)
+        return Relu(float(high), bool(_given(args, kwargs, 3, "inplace", False))) if low == 0 else None
+    return None
+
+
+def _given(args: Sequence[Any], kwargs: Mapping[str, Any], place: int, name: str, default: Any = None) -> Any:
+    return args[place] if place < len(args) else kwargs.get(name, default)
+
+
+def _is_zero(bound: object) -> bool:
+    return isinstance(bound, (int, float)) and bound == 0
 
 
 class Reviving(TorchFunctionMode):
@@ -24,46 +57,39 @@ class Reviving(TorchFunctionMode):
         kwargs: Mapping[str, object] | None = None,
     ) -> object:
         """What `function` gives, with ReLUs that leak."""
-        if function in _RELUS:
-            return _leaky(args[0], _RELUS[function])
-        return function(*args, **(kwargs or {}))
+        relu = relu_of(function, args, kwargs or {})
+        return function(*args, **(kwargs or {})) if relu is None else _leaky(args[0], relu)
 
 
-def _leaky(x: Tensor, top: float) -> Tensor:
-    """`x` cut off at 0 and `top`, but for a faint rest that tells how far it is from open."""
-    inside = x.clamp(0, top)
-    return inside + FAINT * (x - inside)
-
-
-_RELUS: dict[Callable[..., object], float] = {
-    F.relu: float("inf"),
-    torch.relu: float("inf"),
-    torch.relu_: float("inf"),
-    Tensor.relu: float("inf"),
-    Tensor.relu_: float("inf"),
-    F.relu6: 6.0,
-    F.hardtanh: 6.0,
-}
+def _leaky(x: Tensor, relu: Relu) -> Tensor:
+    """`x` cut off at 0 and above, but for a faint rest that tells how far it is from open."""
+    if math.isinf(relu.top):
+        return F.leaky_relu(x, FAINT, inplace=relu.in_place)
+    inside = x.clamp(0, relu.top)
+    out = inside + FAINT * (x - inside)
+    return x.copy_(out) if relu.in_place else out
 
 
 class GuidedRelu(torch.autograd.Function):
     @staticmethod
-    def forward(context: Any, x: Tensor) -> Tensor:
-        out = x.clamp(min=0)
+    def forward(context: Any, x: Tensor, in_place: bool = False) -> Tensor:
+        out = x.clamp_(min=0) if in_place else x.clamp(min=0)
+        if in_place:
+            context.mark_dirty(out)
         context.save_for_backward(out)
         return out
 
     @staticmethod
-    def backward(context: Any, *gradients: Tensor) -> Tensor:
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         (out,) = context.saved_tensors
-        through: Tensor = gradients[0].clamp(min=0) * (out > 0)
-        return through
+        return gradients[0].clamp(min=0) * (out > 0), None
 
 
 class Guided(TorchFunctionMode):
-    """While it lasts, every ReLU of this thread is a guided one: no hooks, no flags, no copy of the network."""
+    """While it lasts, every ReLU of this thread is a guided one: no hooks, no flags, no copy of the network.
 
-    RELUS = (F.relu, F.relu_, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_)
+    ReLUs that are cut off above stay as they are: hard sigmoids and the gates of hard-swish are made of them.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,7 +102,16 @@ class Guided(TorchFunctionMode):
         args: tuple[object, ...] = (),
         kwargs: Mapping[str, object] | None = None,
     ) -> object:
-        if function in self.RELUS:
-            self.met += 1
-            return GuidedRelu.apply(args[0])
-        return function(*args, **(kwargs or {}))
+        relu = relu_of(function, args, kwargs or {})
+        if relu is None or math.isfinite(relu.top):
+            return function(*args, **(kwargs or {}))
+        self.met += 1
+        return GuidedRelu.apply(args[0], relu.in_place)
+
+
+_IN_PLACE = {F.relu_, torch.relu_, Tensor.relu_, torch.clamp_, Tensor.clamp_, torch.clamp_min_, Tensor.clamp_min_}
+_RELUS = {F.relu, F.relu_, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_}
+_CLAMPS = {
+    torch.clamp, torch.clamp_, Tensor.clamp, Tensor.clamp_, torch.clamp_min, torch.clamp_min_, Tensor.clamp_min,
+    Tensor.clamp_min_, torch.clip, Tensor.clip,
+}  # fmt: skip

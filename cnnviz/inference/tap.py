@@ -99,3 +99,27 @@ def _listening(
     finally:
         for handle in handles:
             handle.remove()
+
+
+@contextmanager
+def following(
+    net: nn.Module, enter: Callable[[str], None], leave: Callable[[nn.Module, object], None]
+) -> Iterator[None]:
+    """Tells of every module that begins, by its path, and that ends, with its output, in this thread's forwards."""
+    me = threading.get_ident()
+
+    def begin(name: str) -> Callable[[nn.Module, object], None]:
+        return lambda _, __: enter(name) if threading.get_ident() == me else None
+
+    def end(part: nn.Module, _: object, out: object) -> None:
+        if threading.get_ident() == me:
+            leave(part, out)
+
+    handles = []
+    try:
+        for name, part in net.named_modules():
+            handles += [part.register_forward_pre_hook(begin(name)), part.register_forward_hook(end)]
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
