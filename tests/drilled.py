@@ -8,7 +8,7 @@ from __future__ import annotations
 import gc
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from unittest import mock
 
@@ -16,16 +16,19 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 
 from cnnviz.attribution import saliency
-from cnnviz.attribution.arithmetic import arithmetic
+from cnnviz.attribution.arithmetic import arithmetic, seen_from
 from cnnviz.attribution.forward import cached_forward
 from cnnviz.inference import receptive_field
 from cnnviz.inference.cut import cut
 from cnnviz.inference.layers import default_layer, maps
 from cnnviz.inference.predict import Target
+from cnnviz.inference.relu_modes import Reviving
 from cnnviz.inference.tap import tap
 from cnnviz.options import RequestError
+from cnnviz.signal.receptive import Field
 
 TIMM = (
     "resnext26ts repvgg_a0 mobileone_s0 gcresnext26ts botnet26t_256 lambda_resnet26t convmixer_1024_20_ks9_p14 "
@@ -99,11 +102,6 @@ def exact(net: nn.Module, x: Tensor, layer: str, rng: np.random.Generator) -> st
     return ""
 
 
-def reached(net: nn.Module, x: Tensor, layer: str) -> tuple[int, int, int, int] | None:
-    """The pixels that some unit of a layer's map depends on by gradients: left, top, right, bottom, outside."""
-    return None
-
-
 @contextmanager
 def guided_plainly() -> Iterator[None]:
     """Every spelling of ReLU replaced by one whose gradient is guided: the definition, without any machinery."""
@@ -148,9 +146,43 @@ def guided(net: nn.Module, x: Tensor, layer: str) -> str:
     return "" if off < 1e-3 else f"differs by {off:.2g}"
 
 
-def field(net: nn.Module, x: Tensor, layer: str) -> str:
-    """Nothing where a layer's field has every pixel that moves a unit, and its size, else why not."""
-    return ""
+class Ungated(TorchFunctionMode):
+    """While it lasts, no gradient goes through means of whole maps, so that gates and norms are constants.
+
+    Closed ReLUs leak, so that a gradient goes wherever it could.
+    """
+
+    MEANS = (F.adaptive_avg_pool2d, F.adaptive_max_pool2d, Tensor.mean, torch.mean, Tensor.amax, torch.var_mean, Tensor.sum)
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        out = function(*args, **(kwargs or {}))
+        if function is F.group_norm:
+            norm = function(args[0].detach(), *args[1:], **(kwargs or {}))
+            return norm + args[0] - args[0].detach()
+        if function in self.MEANS and isinstance(out, Tensor) and out.numel() < args[0].numel():
+            return out.detach() if 1 in out.shape[2:] or out.ndim < 4 else out
+        return out
+
+
+def field(net: nn.Module, x: Tensor, layer: str, found: Field) -> str:
+    """Nothing where the field of a layer is what gradients reach of the input, else why not."""
+    leaf = x.clone().requires_grad_()
+    with torch.enable_grad(), Ungated(), Reviving():
+        _, tapped = tap(net, leaf, [layer], stop=True)
+    out = tapped[layer]
+    y, column = out.shape[2] // 2, out.shape[3] // 2
+    unit = out[0, :, y, column]
+    reached = torch.zeros(x.shape[2:], dtype=torch.bool)
+    for seed in range(2):
+        sign = torch.randn(unit.shape, generator=torch.Generator().manual_seed(seed), dtype=unit.dtype)
+        (gradient,) = torch.autograd.grad((unit * sign).sum(), leaf, retain_graph=True)
+        reached |= gradient[0].abs().sum(0) > 0
+    rows, columns = reached.any(1).nonzero().ravel(), reached.any(0).nonzero().ravel()
+    if not len(rows):
+        return "no gradient reaches the input"
+    truth = int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
+    said = seen_from(found, (y, column), (x.shape[2], x.shape[3]))
+    return "" if said == truth else f"{layer}: {said} instead of {truth}"
 
 
 def row(name: str, net: nn.Module, x: Tensor) -> dict[str, str]:
@@ -161,7 +193,11 @@ def row(name: str, net: nn.Module, x: Tensor) -> dict[str, str]:
     some = [layers[i] for i in rng.permutation(len(layers))[:5]]
     others = [f"{layer}: {why}" for layer in some if (why := exact(net, x, layer, rng))]
     found = {"drill": exact(net, x, usual, rng), "layers": "; ".join(others[:2]), "guided": guided(net, x, usual)}
-    return {**found, "field": field(net, x, usual)}
+    told = receptive_field.of_net(net, tuple(x.shape[1:]))
+    local = [layer for layer in layers if 1 < told[layer].size < x.shape[2]]
+    some = [usual, *(local[i] for i in rng.permutation(len(local))[:5])]
+    fields = [why for layer in some if (why := field(net, x, layer, told[layer]))]
+    return {**found, "field": "; ".join(fields)}
 
 
 def main(names: list[str]) -> int:

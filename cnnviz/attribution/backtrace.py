@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from cnnviz.attribution.positions import Place, largest, origin, pool_window, taken
-from cnnviz.inference.recording import STALE, Operation, Value
+from cnnviz.inference.operators import ELEMENTWISE, MOVES, NORMS, SOURCES, STALE
+from cnnviz.inference.recording import Operation, Value
 from cnnviz.options import RequestError
 
 Forward = Callable[[float, float], tuple[str, float, float]]  # value, size of what was summed -> words and both after
@@ -45,7 +46,7 @@ class Walk:
             return origin(by, value.which, at)
         if by.name in NORMS:
             before = _tensor(by, "input")
-            self._add(by, _norm(*NORMS[by.name](by, before.numbers, at)))
+            self._add(by, _norm(*_STATISTICS[by.name](by, before.numbers, at)))
             return before, at
         if by.name in AVERAGES:
             return self._average(by, at, *AVERAGES[by.name](by, _tensor(by, "self", "input"), at))
@@ -262,18 +263,8 @@ def _adaptive(by: Operation, before: Value, at: Place) -> tuple[list[Any], float
     return [*at[:-2], ys, xs], len(ys) * len(xs)
 
 
-SOURCES = ("convolution", "addmm", "mm", "bmm")
-MOVES = (
-    "view", "_unsafe_view", "reshape", "_reshape_alias", "permute", "transpose", "t", "expand", "unsqueeze", "squeeze",
-    "slice", "select", "split", "split_with_sizes", "unsafe_split", "unbind", "cat", "stack", "clone", "alias", "copy",
-    "detach", "_to_copy", "contiguous", "pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "native_channel_shuffle",
-    "constant_pad_nd", "reflection_pad2d", "replication_pad2d", "roll", "flip", "upsample_nearest2d", "index",
-    "index_select", "unfold", "im2col", "repeat", "as_strided", "lift_fresh", "native_dropout", "diagonal",
-)  # fmt: skip
-NORMS: dict[str, Callable[[Operation, Tensor, Place], Statistics]] = {
-    "native_batch_norm": _batch_norm, "_native_batch_norm_legit_no_training": _batch_norm,
-    "_native_batch_norm_legit": _batch_norm, "cudnn_batch_norm": _batch_norm, "miopen_batch_norm": _batch_norm,
-    "native_layer_norm": _layer_norm, "native_group_norm": _group_norm,
+_STATISTICS: dict[str, Callable[[Operation, Tensor, Place], Statistics]] = {
+    **dict.fromkeys(NORMS, _batch_norm), "native_layer_norm": _layer_norm, "native_group_norm": _group_norm,
 }  # fmt: skip
 AVERAGES: dict[str, Callable[[Operation, Value, Place], tuple[list[Any], float]]] = {
     "mean": _mean, "sum": lambda by, before, at: (_reduced(by, before, at), 1.0),
@@ -286,8 +277,3 @@ MAXIMA: dict[str, Callable[[Operation, Value, Place], list[Any]]] = {
 }  # fmt: skip
 SUMS = ("add", "sub", "rsub")
 PRODUCTS = {"mul": "times", "div": "divided by", "pow": "to the power of", "_prelu_kernel": "with slope"}
-ELEMENTWISE = (
-    "relu", "relu6", "hardtanh", "hardswish", "hardsigmoid", "silu", "gelu", "sigmoid", "tanh", "elu", "leaky_relu",
-    "mish", "softplus", "clamp", "clamp_min", "clamp_max", "threshold", "exp", "sqrt", "rsqrt", "square", "abs", "neg",
-    "log_sigmoid_forward", "softsign", "erf", "log", "log1p", "reciprocal", "selu", "celu",
-)  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from cnnviz.inference.operators import pair
 from cnnviz.inference.recording import Operation, Value
 from cnnviz.options import RequestError
 
@@ -81,9 +82,3 @@ def pool_window(by: Operation, before: Value, at: Place) -> tuple[list[Any], int
         places.append([p for p in reached if 0 <= p < side])
         padded *= len(reached)
     return places, padded
-
-
-def pair(size: int | Sequence[int]) -> tuple[int, int]:
-    """A size along both sides."""
-    both = [size] if isinstance(size, int) else list(size)
-    return int(both[0]), int(both[-1])

@@ -40,7 +40,7 @@ def _convolution(by: Operation, at: Place) -> Operands:
 def _linear(by: Operation, at: Place) -> Operands:
     names = ("mat1", "mat2") if by.name == "addmm" else ("self", "mat2")
     left, right = (_numbers(by.given[name]) for name in names)  # (..., n, K), (..., K, m)
-    row, column = left[at[:-1]], right[(*at[:-2], slice(None), at[-1])]  # (K,)
+    row, column = left[at[:-1]], right[at[:-2]][:, at[-1]]  # (K,)
     bias = 0.0
     if by.name == "addmm":
         constant = _numbers(by.given["self"]).expand(left.shape[0], right.shape[1])

@@ -1,104 +1,73 @@
-"""The receptive field of every layer of a network: by formula along its graph, and measured by gradients."""
+"""The receptive field of every layer of a network: by formula along its operations, and measured by gradients."""
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from cnnviz.signal.receptive import Field, ReceptiveError, Window, through
+from cnnviz.signal.receptive import Field, ReceptiveError
 
 if TYPE_CHECKING:
-    from torch import fx, nn
+    from torch import Tensor, nn
 
+    from cnnviz.inference.reach import Reach
     from cnnviz.models.load import Model
     from cnnviz.photo import Photo
 
 
-def of_net(net: nn.Module) -> Mapping[str, Field]:
-    """The field of every module's output by module name, for any network `torch.fx` can trace (all of torchvision's).
+def of_net(net: nn.Module, input_size: tuple[int, int, int] | None = None) -> Mapping[str, Field]:
+    """The field of every module's output by module name, for inputs (C, H, W), where none is given 224 x 224.
 
-    Where branches meet, the field covers all of them. Raises `ReceptiveError` for networks that cannot be traced.
+    Where branches meet, the field covers all of them; where it is not a square, the square covers it. Raises
+    `ReceptiveError` for networks whose operations depend on the input, or that do not run on that size.
     """
-    from cnnviz.inference.tracing import Tracer  # only here: the formulas need no torch
+    import torch
 
+    from cnnviz.inference.reach import after, start
+    from cnnviz.inference.recording import Value, record
+
+    first = next((p for p in net.parameters()), torch.empty(0))
+    size = input_size or (first.shape[1] if first.ndim == 4 else 3, 224, 224)
+    noise = torch.rand((1, *size), generator=torch.Generator().manual_seed(0)).to(first)
     try:
-        graph = Tracer().trace(net)
-    except Exception as error:
-        raise ReceptiveError(
-            "The structure of this network depends on its input, so its receptive fields are unknown."
-        ) from error
-    modules = dict(net.named_modules())
-    fields: dict[fx.Node, Field] = {}
-    named: dict[str, Field] = {}
-    for node in graph.nodes:
-        inputs = [fields[n] for n in node.all_input_nodes if n in fields]
-        if node.op == "placeholder":
-            fields[node] = Field()
-        elif node.op == "call_module":
-            fields[node] = _after(modules[str(node.target)], inputs[0])
-            named[str(node.target)] = fields[node]
-        elif inputs and node.op != "output":
-            fields[node] = _joined(inputs, gating=node.target in _PRODUCTS)
-            if node.op == "call_function" and _name(node.target) in _WHOLE:
-                fields[node] = replace(fields[node], whole=True)
-        if node in fields:
-            for block in _blocks(node):
-                named[block] = fields[node]  # the last node inside a block is the block's output
-    return named
+        recording = record(net, noise, numbers=False)
+    except RuntimeError as error:
+        raise ReceptiveError(f"The network does not run on an input of {' x '.join(map(str, size))}.") from error
+    if recording.steered:
+        raise ReceptiveError("The operations of this network depend on its input, so its receptive fields are unknown.")
+    known: dict[Value, Reach] = {}
+    for value in recording.values:
+        known[value] = start(value.shape) if value.by is None else after(value.by, value.which, value.shape, known)
+    names = {name: part for name, part in net.named_modules() if name and part in recording.outputs}
+    return {name: _field(known[recording.outputs[part][-1]]) for name, part in names.items()}
 
 
-_PRODUCTS = (operator.mul, operator.imul)
-_WHOLE = ("flatten", "adaptive_avg_pool2d", "adaptive_max_pool2d", "mean")
+def _field(reach: Reach) -> Field:
+    """The square field of a map: at every place it covers what the number there depends on."""
+    if reach.whole:
+        return Field(whole=True, gated=reach.gated)
+    top, low, left, right = reach.ends
+    size, middle, jump = max(_along(top, low, reach.jump[0]), _along(left, right, reach.jump[1]))
+    return Field(size, max(1, round(jump)), middle, gated=reach.gated)
 
 
-def _name(function: object) -> str:
-    return getattr(function, "__name__", str(function))
+def _along(first: Tensor, last: Tensor, jump: float) -> tuple[int, float, float]:
+    """Size, first middle and jump along one side, from the first and last pixel that every number depends on."""
+    import torch
 
+    from cnnviz.inference.reach import narrow
 
-def _blocks(node: fx.Node) -> list[str]:
-    """Names of the modules a node was traced in, outermost first."""
-    return [path for path, _ in (node.meta.get("nn_module_stack") or {}).values() if isinstance(path, str) and path]
-
-
-def _after(module: nn.Module, field: Field) -> Field:
-    """The field behind one leaf module; modules without a window leave it alone."""
-    import torch.nn as nn
-
-    if isinstance(module, (nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d, nn.Linear, nn.Flatten)):
-        return replace(field, whole=True)
-    if isinstance(module, (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)):
-        window = [_side(getattr(module, name, 1)) for name in ("kernel_size", "stride", "padding", "dilation")]
-        kind = {nn.MaxPool2d: "max", nn.AvgPool2d: "average"}.get(type(module), "conv")
-        return through(field, Window(kind, *window))
-    if isinstance(module, nn.ConvTranspose2d):
-        raise ReceptiveError("Transposed convolutions have no receptive field by formula.")
-    return field
-
-
-def _side(value: int | tuple[int, ...]) -> int:
-    """A window's size along the longer of its sides; 1 x 7 next to 7 x 1 counts as 7."""
-    return int(max(value)) if isinstance(value, tuple) else int(value)
-
-
-def _joined(fields: Sequence[Field], gating: bool) -> Field:
-    """The smallest field that covers all branches; a factor that sees everything only gates the other."""
-    local = [f for f in fields if not f.whole]
-    if gating and local and len(local) < len(fields):
-        return replace(_joined(local, False), gated=True)
-    jump = max(f.jump for f in fields)
-    first = min(f.middle - (f.size - 1) / 2 for f in fields)
-    last = max(f.middle + (f.size - 1) / 2 for f in fields)
-    return Field(
-        round(last - first) + 1,
-        jump,
-        (first + last) / 2,
-        any(f.whole for f in fields),
-        any(f.gated for f in fields),
-    )
+    first, last = narrow(first), narrow(last)
+    spans = [float((first.amax(dim) - first.amin(dim)).max()) for dim in range(first.ndim)]
+    axis = spans.index(max(spans))  # where the map goes along that side, wherever its channels are
+    others = [dim for dim in range(first.ndim) if dim != axis]
+    steps = jump * torch.arange(first.shape[axis]) if spans[axis] else torch.zeros(1)
+    low = math.floor(float((first.amin(others) - steps).min()))
+    high = math.ceil(float((last.amax(others) - steps).max()))
+    return high - low + 1, (low + high) / 2, jump
 
 
 def effective(net: nn.Module, layer: str, pixels: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakIdKeyDictionary
 
+from cnnviz.inference.operators import STALE
 from cnnviz.inference.tap import LayerError, following, module
 
 
@@ -60,8 +61,9 @@ class Operation:
 
 @dataclass(frozen=True)
 class Recording:
-    """The outputs of every module, each time it ran, and whether a number computed from the input steered Python."""
+    """Every tensor in order, the outputs of every module each time it ran, and whether the input steered Python."""
 
+    values: Sequence[Value]
     outputs: Mapping[nn.Module, Sequence[Value]]
     steered: bool
 
@@ -79,21 +81,18 @@ def record(net: nn.Module, x: Tensor, numbers: bool = True) -> Recording:
         writer = _Writer(x, numbers)
         with following(net, writer.enter, writer.leave), writer:
             net(x)
-    return Recording(writer.outputs, writer.steered)
+    return Recording(writer.values, writer.outputs, writer.steered)
 
 
-STALE = "in-place change"  # the operation of a tensor that another one with the same memory wrote over
-
-
-class _Writer(TorchDispatchMode):
+class _Writer(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch gives it no types
     def __init__(self, x: Tensor, numbers: bool) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.numbers = numbers
         self.steered = False
+        self.values: list[Value] = []
         self.outputs: dict[nn.Module, list[Value]] = {}
         self._inside: list[str] = []
         self._known = WeakIdKeyDictionary()
-        self._count = 0
         self._add(x, None, 0)
 
     def enter(self, name: str) -> None:
@@ -137,20 +136,21 @@ class _Writer(TorchDispatchMode):
     def _seen(self, value: Any) -> Any:
         """An argument, with tensors that the input had a part in as values."""
         if isinstance(value, Tensor):
-            return self._known.get(value, value)
+            return self._known.get(value, value)  # type: ignore[no-untyped-call]
         if isinstance(value, (tuple, list)):
             return tuple(self._seen(one) for one in value)
         return value
 
     def _add(self, one: Tensor, by: Operation | None, which: int) -> None:
         kept = one.clone() if self.numbers else None  # operations in place may follow
-        self._known[one] = Value(by, which, self._count, tuple(one.shape), kept)
-        self._count += 1
+        self._known[one] = Value(by, which, len(self.values), tuple(one.shape), kept)
+        self.values.append(self._known[one])
 
     def _overwrite(self, written: Tensor) -> None:
         """Tensors that share memory with one that was written to are no longer what their operation made."""
-        for one, value in list(self._known.items()):
-            if one is written or not torch._C._is_alias_of(one, written):
+        memory = written.untyped_storage().data_ptr()
+        for one, value in list(self._known.items()):  # type: ignore[no-untyped-call]
+            if one is written or one.untyped_storage().data_ptr() != memory:
                 continue
             if value.tensor is None or not torch.equal(value.tensor, one):
                 given = {"self": value}
