@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from unittest import mock
 
 import numpy as np
@@ -30,28 +30,37 @@ from cnnviz.inference.tap import tap
 from cnnviz.options import RequestError
 from cnnviz.signal.receptive import Field
 
-TIMM = (
-    "resnext26ts repvgg_a0 mobileone_s0 gcresnext26ts botnet26t_256 lambda_resnet26t convmixer_1024_20_ks9_p14 "
-    "convnext_atto convnextv2_atto convnext_atto_rms cs3darknet_focus_s cspresnet50 cspnext_tiny csatv2 densenet121 "
-    "densenetblur121d dla46_c dla60_res2net dpn48b edgenext_xx_small efficientnet_b0 tf_efficientnet_b0 "
-    "tf_efficientnet_cc_b0_4e efficientnet_b0_gn mixnet_s tf_mixnet_s mnasnet_small spnasnet_100 fasternet_t0 "
-    "fastvit_t8 focalnet_tiny_srf ghostnet_050 ghostnetv2_100 ghostnetv3_100 hardcorenas_a hgnet_tiny hgnetv2_b0 "
-    "hrnet_w18_small inception_next_atto inception_v3 inception_v4 lcnet_050 lcnetv2_small mambaout_femto "
-    "poolformer_s12 convformer_s18 mobilenetv3_small_050 tf_mobilenetv3_small_minimal_100 mobilenetv4_conv_small "
-    "nf_resnet26 eca_nfnet_l0 dm_nfnet_f0 rdnet_tiny regnetx_002 regnety_002 regnetz_005 repghostnet_050 repvit_m0_9 "
-    "res2net50_14w_8s resnest14d resnet10t ecaresnet26t resnetblur18 seresnet18 resnetv2_18 resnetv2_50x1_bit "
-    "rexnet_100 selecsls42 legacy_seresnet18 skresnet18 starnet_s050 tresnet_m vgg11_bn ese_vovnet19b_slim_dw "
-    "ese_vovnet39b_evos legacy_xception xception41 nasnetalarge pnasnet5large inception_resnet_v2 efficientvit_b0"
-).split()
-TORCHVISION = (
-    "alexnet squeezenet1_1 vgg11 resnet18 mobilenet_v2 mobilenet_v3_small densenet121 googlenet inception_v3 "
-    "shufflenet_v2_x0_5 mnasnet0_5 efficientnet_b0 efficientnet_v2_s regnet_y_400mf convnext_tiny"
-).split()
-SIDES = {"inception": 96, "inception_v3": 128, "nasnetalarge": 96, "pnasnet5large": 96, "botnet": 256, "vgg": 64}
+TIMM = [
+    "resnext26ts", "repvgg_a0", "mobileone_s0", "gcresnext26ts", "botnet26t_256", "convmixer_1024_20_ks9_p14",
+    "convnext_atto", "convnextv2_atto", "convnext_atto_rms", "cs3darknet_focus_s", "cspresnet50", "cspnext_tiny",
+    "csatv2", "densenet121", "densenetblur121d", "dla46_c", "dla60_res2net", "dpn48b", "edgenext_xx_small",
+    "efficientnet_b0", "tf_efficientnet_b0", "tf_efficientnet_cc_b0_4e", "efficientnet_b0_gn", "mixnet_s",
+    "tf_mixnet_s", "mnasnet_small", "spnasnet_100", "fasternet_t0", "fastvit_t8", "focalnet_tiny_srf", "ghostnet_050",
+    "ghostnetv2_100", "ghostnetv3_100", "hardcorenas_a", "hgnet_tiny", "hgnetv2_b0", "hrnet_w18_small",
+    "inception_next_atto", "inception_v3", "inception_v4", "lcnet_050", "lcnetv2_small", "mambaout_femto",
+    "poolformer_s12", "convformer_s18", "mobilenetv3_small_050", "tf_mobilenetv3_small_minimal_100",
+    "mobilenetv4_conv_small", "nf_resnet26", "eca_nfnet_l0", "dm_nfnet_f0", "rdnet_tiny", "regnetx_002", "regnety_002",
+    "regnetz_005", "repghostnet_050", "repvit_m0_9", "res2net50_14w_8s", "resnest14d", "resnet10t", "ecaresnet26t",
+    "resnetblur18", "seresnet18", "resnetv2_18", "resnetv2_50x1_bit", "rexnet_100", "selecsls42", "legacy_seresnet18",
+    "skresnet18", "starnet_s050", "tresnet_m", "vgg11_bn", "ese_vovnet19b_slim_dw", "ese_vovnet39b_evos",
+    "legacy_xception", "xception41", "nasnetalarge", "pnasnet5large", "inception_resnet_v2", "efficientvit_b0",
+]  # fmt: skip
+TORCHVISION = [
+    "alexnet", "squeezenet1_1", "vgg11", "resnet18", "mobilenet_v2", "mobilenet_v3_small", "densenet121", "googlenet",
+    "inception_v3", "shufflenet_v2_x0_5", "mnasnet0_5", "efficientnet_b0", "efficientnet_v2_s", "regnet_y_400mf",
+    "convnext_tiny",
+]  # fmt: skip
+SIDES = {"inception_v3": 128, "inception": 96, "nasnetalarge": 96, "pnasnet5large": 96, "botnet": 256, "vgg": 64}
 
 
 def side_of(name: str) -> int:
     return next((side for start, side in SIDES.items() if name.removeprefix("tv/").startswith(start)), 64)
+
+
+def photo(name: str) -> Tensor:
+    """Noise of the size that a net is asked about, (1, 3, H, W)."""
+    side = side_of(name)
+    return torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(1))
 
 
 def built(name: str) -> nn.Module:
@@ -102,7 +111,7 @@ def exact(net: nn.Module, x: Tensor, layer: str, rng: np.random.Generator) -> st
     return ""
 
 
-@contextmanager
+@contextlib.contextmanager
 def guided_plainly() -> Iterator[None]:
     """Every spelling of ReLU replaced by one whose gradient is guided: the definition, without any machinery."""
 
@@ -120,9 +129,10 @@ def guided_plainly() -> Iterator[None]:
     def relu(x: Tensor, inplace: bool = False) -> Tensor:
         return Relu.apply(x)
 
-    with mock.patch.multiple(F, relu=relu, relu_=relu), mock.patch.multiple(torch, relu=relu, relu_=relu):
-        with mock.patch.multiple(Tensor, relu=relu, relu_=relu):
-            yield
+    with contextlib.ExitStack() as patches:
+        for place in (F, torch, Tensor):
+            patches.enter_context(mock.patch.multiple(place, relu=relu, relu_=relu))
+        yield
 
 
 def guided(net: nn.Module, x: Tensor, layer: str) -> str:
@@ -152,40 +162,59 @@ class Ungated(TorchFunctionMode):
     Closed ReLUs leak, so that a gradient goes wherever it could.
     """
 
-    MEANS = (F.adaptive_avg_pool2d, F.adaptive_max_pool2d, Tensor.mean, torch.mean, Tensor.amax, torch.var_mean, Tensor.sum)
+    MEANS = (
+        F.adaptive_avg_pool2d,
+        F.adaptive_max_pool2d,
+        Tensor.mean,
+        torch.mean,
+        Tensor.amax,
+        Tensor.sum,
+        Tensor.norm,
+    )
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         out = function(*args, **(kwargs or {}))
         if function is F.group_norm:
             norm = function(args[0].detach(), *args[1:], **(kwargs or {}))
-            return norm + args[0] - args[0].detach()
+            fixed = args[0].detach()
+            return norm + (args[0] - fixed) / fixed.std()
         if function in self.MEANS and isinstance(out, Tensor) and out.numel() < args[0].numel():
             return out.detach() if 1 in out.shape[2:] or out.ndim < 4 else out
         return out
 
 
+Box = tuple[int, int, int, int]  # left, top, right, bottom; the last two outside
+
+
 def field(net: nn.Module, x: Tensor, layer: str, found: Field) -> str:
     """Nothing where the field of a layer is what gradients reach of the input, else why not."""
+    truth, words = reached(net, x, layer), said(net, x, layer, found)
+    return "" if truth == words else f"{layer}: {words} instead of {truth}"
+
+
+def said(net: nn.Module, x: Tensor, layer: str, found: Field) -> Box:
+    """The pixels that a unit in the middle of a layer's map depends on by its field."""
+    _, tapped = tap(net, x, [layer], stop=True)
+    place = tapped[layer].shape[2] // 2, tapped[layer].shape[3] // 2
+    return seen_from(found, place, (x.shape[2], x.shape[3]))
+
+
+def reached(net: nn.Module, x: Tensor, layer: str) -> Box | None:
+    """The pixels that gradients of that unit reach."""
     leaf = x.clone().requires_grad_()
     with torch.enable_grad(), Ungated(), Reviving():
         _, tapped = tap(net, leaf, [layer], stop=True)
-    out = tapped[layer]
-    y, column = out.shape[2] // 2, out.shape[3] // 2
-    unit = out[0, :, y, column]
-    reached = torch.zeros(x.shape[2:], dtype=torch.bool)
+    unit = tapped[layer][0, :, tapped[layer].shape[2] // 2, tapped[layer].shape[3] // 2]
+    moved = torch.zeros(x.shape[2:], dtype=torch.bool)
     for seed in range(2):
         sign = torch.randn(unit.shape, generator=torch.Generator().manual_seed(seed), dtype=unit.dtype)
         (gradient,) = torch.autograd.grad((unit * sign).sum(), leaf, retain_graph=True)
-        reached |= gradient[0].abs().sum(0) > 0
-    rows, columns = reached.any(1).nonzero().ravel(), reached.any(0).nonzero().ravel()
-    if not len(rows):
-        return "no gradient reaches the input"
-    truth = int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
-    said = seen_from(found, (y, column), (x.shape[2], x.shape[3]))
-    return "" if said == truth else f"{layer}: {said} instead of {truth}"
+        moved |= gradient[0].abs().sum(0) > 0
+    rows, columns = moved.any(1).nonzero().ravel(), moved.any(0).nonzero().ravel()
+    return (int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1) if len(rows) else None
 
 
-def row(name: str, net: nn.Module, x: Tensor) -> dict[str, str]:
+def row(net: nn.Module, x: Tensor) -> dict[str, str]:
     """What fails for a net, by what was tried: drill at its usual layer, others, guided backprop, receptive field."""
     rng = np.random.default_rng(0)
     usual = default_layer(net, tuple(x.shape[1:]))
@@ -206,9 +235,7 @@ def main(names: list[str]) -> int:
     for name in names:
         start = time.monotonic()
         try:
-            side = side_of(name)
-            x = torch.randn(1, 3, side, side, generator=torch.Generator().manual_seed(1))
-            found = row(name, built(name), x)
+            found = row(built(name), photo(name))
         except (RuntimeError, RequestError, AssertionError, ValueError) as error:
             found = {"built": f"{type(error).__name__}: {error}"}
         for kind, why in found.items():

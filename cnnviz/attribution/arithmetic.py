@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from cnnviz.arrays import read_only
 from cnnviz.attribution.backtrace import Walk
 from cnnviz.attribution.cam import Evidence
-from cnnviz.attribution.products import operands
+from cnnviz.attribution.products import operands, reads_photo
 from cnnviz.inference.recording import record
 from cnnviz.inference.tap import LayerError
 from cnnviz.signal.receptive import Field
@@ -42,8 +42,9 @@ class Step:
 class Arithmetic:
     """How one number of a feature map is computed.
 
-    source   the convolution it starts from, with the channel and place (y, x) in that convolution's output
-    patch    float32 (C, k, k), what the convolution saw there (0 in the padding); weights, of the same shape
+    source   the convolution or linear layer it starts from, with the channel and place (y, x) in its output
+    patch    float32 (C, k, k), its input there (0 in the padding); weights, of the same shape
+    photo    whether that input is the photo itself
     inputs   int (C,), the channels of its input that the patch shows
     bias     what was added to the sum of patch times weights
     steps    from the convolution's sum to the number shown, in the order they happened
@@ -62,6 +63,7 @@ class Arithmetic:
     bias: float
     steps: tuple[Step, ...]
     shown: float
+    photo: bool
 
     @property
     def products(self) -> np.ndarray:
@@ -87,7 +89,8 @@ class Drill:
 
     witnesses   the channels of the layer, the largest contribution first; with `rest` they add up to the score
     rest        what no channel of this layer accounts for: biases, and what the head does besides multiplying
-    field       (left, top, right, bottom) of what a value depends on, in pixels of the input, right and bottom outside
+    field       (left, top, right, bottom) of what a value depends on, in pixels of the input, right and bottom outside;
+                all of it where the network's operations depend on the photo
     """
 
     target: int
@@ -165,4 +168,5 @@ def arithmetic(net: nn.Module, x: Tensor, layer: str, channel: int, place: tuple
         bias,
         tuple(steps),
         truth,
+        reads_photo(source),
     )

@@ -40,10 +40,10 @@ class Walk:
         """One operator back, adding to the trail how it is gone forward."""
         if by.name == STALE:
             raise RequestError("This value was changed in place through another tensor; choose an earlier layer.")
-        if not (value.tensor is None or value.which == 0 or by.name in MOVES):
-            raise RequestError(f"The arithmetic of {by.name} cannot be spelled out; choose the layer before it.")
         if by.name in MOVES:
             return origin(by, value.which, at)
+        if value.which:
+            raise self._refused(by)
         if by.name in NORMS:
             before = _tensor(by, "input")
             self._add(by, _norm(*_STATISTICS[by.name](by, before.numbers, at)))
@@ -55,33 +55,51 @@ class Walk:
             count, place = largest(before.numbers, MAXIMA[by.name](by, before, at))
             self._add(by, lambda number, size: (f"largest of {count}", number, size), "max pool")
             return before, place
-        if by.name in SUMS or by.name in PRODUCTS:
-            return self._pair(by, at)
+        if by.name in COMBINING:
+            return self._combined(by, at)
         if by.name in ELEMENTWISE:
-            self._add(by, _activation(by))
+            rest = {key: one for key, one in by.given.items() if key not in ("self", "generator")}
+            if any(isinstance(one, Value) for one in rest.values()):
+                raise self._refused(by)
+            self._add(by, _activation(_plain(by), rest))
             return _tensor(by, "self"), at
-        raise RequestError(f"The arithmetic of {self.kind(by)} cannot be spelled out; choose the layer before it.")
+        raise self._refused(by)
 
-    def _pair(self, by: Operation, at: Place) -> tuple[Value, Place]:
-        """Through a sum or product along the branch that leads to a convolution; the other one is a number."""
-        both = [by.given[key] for key in ("self", "other", "weight", "exponent") if key in by.given][:2]
-        main = both.index(_main(by, [one for one in both if isinstance(one, Value)]))
-        other = _at(both[1 - main], at)
-        call, extra = _plain(by), {key: by.given[key] for key in ("alpha", "rounding_mode") if by.given.get(key)}
+    def _refused(self, by: Operation) -> RequestError:
+        return RequestError(f"The arithmetic of {self.kind(by)} cannot be spelled out; choose the layer before it.")
+
+    def _combined(self, by: Operation, at: Place) -> tuple[Value, Place]:
+        """Through a sum or product along the branch that leads to a convolution; what else is in it are numbers."""
+        names = COMBINING[by.name]
+        given = {name: by.given[name] for name in names}
+        main = _main(by, [one for one in given.values() if isinstance(one, Value)])
+        name = next(name for name in names if given[name] is main)
+        fixed = {other: _at(one, at) for other, one in given.items() if other != name}
+        call, rest = _plain(by), {key: one for key, one in by.given.items() if key not in names and one is not None}
+        gates = any(isinstance(one, Value) for other, one in given.items() if other != name)
+        skips = gates and by.name == "add" and all(one.shape == main.shape for one in by.inputs)
+
+        def at_number(number: float) -> float:
+            return float(call(**{name: torch.tensor(number, dtype=torch.float64)}, **fixed, **rest))
 
         def go(number: float, size: float) -> tuple[str, float, float]:
-            one = torch.tensor(number, dtype=torch.float64)
-            out = float(call(*((one, other) if main == 0 else (other, one)), **extra))
-            if by.name in PRODUCTS:
-                unit = abs(out / number) if number else 1.0
-                gate = "gate " if isinstance(both[1 - main], Value) else ""
-                return f"{PRODUCTS[by.name]} {gate}{float(other):.6g}", out, size * unit
-            words = "skip connection" if isinstance(both[1 - main], Value) else "constant"
-            return f"{words} {out - _signed(by, main) * number:+.6g}", out, size + abs(float(other))
+            out, added = at_number(number), at_number(0.0)
+            added = added if math.isfinite(added) else 0.0
+            slope = (out - added) / number if number else 1.0
+            factor = next(iter(fixed.values()))
+            words = {
+                "addition": f"{'skip connection ' * skips}{added:+.6g}",
+                "product": f"{_WORDS.get(by.name, 'times')} {'gate ' * gates}{float(factor):.6g}",
+            }
+            return (
+                words.get(_SORTS.get(by.name, ""), f"{number:.6g} becomes {out:.6g}"),
+                out,
+                size * abs(slope) + abs(added),
+            )
 
-        self._add(by, go, "addition" if by.name in SUMS else "gate")
-        value: Value = both[main]
-        return value, _spread(value.shape, at)
+        kind = "gate" if _SORTS.get(by.name) == "product" and gates else _SORTS.get(by.name, "")
+        self._add(by, go, "" if self._is_module(by) else kind)
+        return main, _spread(main.shape, at)
 
     def _average(self, by: Operation, at: Place, places: Sequence[Any], divisor: float) -> tuple[Value, Place]:
         """Through the mean of some places: to the largest number in size, the others being one number."""
@@ -101,28 +119,30 @@ class Walk:
         self.trail.append((self.named(by), kind or self.kind(by), go))
 
     def named(self, by: Operation) -> str:
-        """The module an operator belongs to; its own name where it is a function called between modules."""
-        part = self.parts.get(by.module)
-        return by.module if by.module and part is not None and _owns(part, by) else by.name
+        """The module an operator belongs to; its function's name where it is called between modules."""
+        if self._is_module(by):
+            return by.module
+        return f"{by.function} in {by.module}" if by.name in SOURCES and by.module else by.function
 
     def kind(self, by: Operation) -> str:
-        """The module's type, or the operator's own name."""
+        """The module's type, or the function's name."""
+        return type(self.parts[by.module]).__name__ if self._is_module(by) else by.function
+
+    def _is_module(self, by: Operation) -> bool:
+        """Whether an operator is what a module does: all of a module without parts, else what uses its weights."""
         part = self.parts.get(by.module)
-        return type(part).__name__ if part is not None and _owns(part, by) else by.name
-
-
-def _owns(part: nn.Module, by: Operation) -> bool:
-    """Whether an operator is what a module does: all of a module without parts, else what uses weights."""
-    weights = any(True for _ in part.parameters(recurse=False))
-    return not any(True for _ in part.children()) or (weights and (by.name in NORMS or by.name in SOURCES))
+        if part is None or not by.module:
+            return False
+        weights = any(True for _ in part.parameters(recurse=False))
+        return not any(True for _ in part.children()) or (weights and by.name in (*NORMS, *SOURCES))
 
 
 def _main(by: Operation, values: Sequence[Value]) -> Value:
     """The branch to follow: the first one, or what is computed from it where that is its shortcut or its gate."""
-    if by.name in PRODUCTS and len(values) == 2 and values[0].shape != values[1].shape:
+    if _SORTS.get(by.name) != "addition" and len(values) == 2 and values[0].shape != values[1].shape:
         return max(values, key=lambda value: math.prod(value.shape))
     rooted = [value for value in values if _ancestors(value, lambda one: one.by is not None and one.by.name in SOURCES)]
-    if len(rooted) == 2 and by.name in SUMS and _ancestors(rooted[1], lambda one: one is rooted[0]):
+    if len(rooted) == 2 and _SORTS.get(by.name) == "addition" and _ancestors(rooted[1], lambda one: one is rooted[0]):
         return rooted[1]
     return (rooted or values)[0]
 
@@ -163,24 +183,14 @@ def _spread(shape: tuple[int, ...], at: Place) -> Place:
     return tuple(0 if side == 1 else i for side, i in zip(shape, own, strict=True))
 
 
-def _signed(by: Operation, main: int) -> float:
-    """The sign, or factor, that a sum gives to the branch that is followed."""
-    alpha = float(by.given.get("alpha") or 1)
-    minus = -1.0 if by.name in ("sub", "rsub") else 1.0
-    first = minus * alpha if by.name == "rsub" else 1.0
-    second = minus * alpha if by.name == "sub" else 1.0 if by.name == "rsub" else alpha
-    return (first, second)[main]
-
-
 def _plain(by: Operation) -> torch._ops.OpOverload:
     """The operator that writes nowhere."""
     call: torch._ops.OpOverload = getattr(getattr(torch.ops.aten, by.name), by.call._overloadname)
     return call
 
 
-def _activation(by: Operation) -> Forward:
+def _activation(call: torch._ops.OpOverload, rest: Mapping[str, Any]) -> Forward:
     """An activation, applied to the one number by torch itself."""
-    call, rest = _plain(by), {key: value for key, value in by.given.items() if key not in ("self", "generator")}
 
     def go(value: float, size: float) -> tuple[str, float, float]:
         out = float(call(torch.tensor(value, dtype=torch.float64), **rest))
@@ -275,5 +285,10 @@ MAXIMA: dict[str, Callable[[Operation, Value, Place], list[Any]]] = {
     "adaptive_max_pool2d": lambda by, before, at: _adaptive(by, before, at)[0],
     "amax": _reduced, "max": _reduced,
 }  # fmt: skip
-SUMS = ("add", "sub", "rsub")
-PRODUCTS = {"mul": "times", "div": "divided by", "pow": "to the power of", "_prelu_kernel": "with slope"}
+COMBINING: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("add", "sub", "rsub", "mul", "div", "maximum", "minimum"), ("self", "other")),
+    "pow": ("self", "exponent"), "_prelu_kernel": ("self", "weight"), "addcmul": ("self", "tensor1", "tensor2"),
+    "addcdiv": ("self", "tensor1", "tensor2"), "lerp": ("self", "end", "weight"),
+}  # fmt: skip
+_SORTS = {**dict.fromkeys(("add", "sub", "rsub"), "addition"), **dict.fromkeys(("mul", "div"), "product")}
+_WORDS = {"div": "divided by"}

@@ -28,12 +28,16 @@ def origin(by: Operation, which: int, at: Place) -> tuple[Value, Place]:
         nonlocal count
         if isinstance(one, tuple):
             return [numbered(each) for each in one]
+        if isinstance(one, Value) and not one.numbers.is_floating_point():
+            return one.numbers.cpu()  # it says which places are meant
+        if isinstance(one, Tensor):
+            return torch.zeros(one.shape, dtype=torch.float64) if one.is_floating_point() else one.cpu()
         if not isinstance(one, Value):
-            return torch.zeros_like(one, dtype=torch.float64) if isinstance(one, Tensor) and floating(one) else one
+            return one
         starts[count] = one
         numbers = torch.arange(count, count + math.prod(one.shape), dtype=torch.float64).view(one.shape)
         count += math.prod(one.shape)
-        return numbers
+        return torch.empty_strided(one.shape, one.numbers.stride(), dtype=torch.float64).copy_(numbers)
 
     given = {name: numbered(value) for name, value in by.given.items()}
     given.update({key: None for key in ("dtype", "layout", "device", "memory_format") if key in given})
@@ -45,11 +49,6 @@ def origin(by: Operation, which: int, at: Place) -> tuple[Value, Place]:
     start = max(one for one in starts if one <= number)
     value = starts[start]
     return value, tuple(int(i) for i in torch.unravel_index(torch.tensor(number - start), value.shape))
-
-
-def floating(one: Tensor) -> bool:
-    """Whether a tensor holds values; others say which places are meant."""
-    return one.is_floating_point()
 
 
 def largest(numbers: Tensor, places: Sequence[Any]) -> tuple[int, Place]:

@@ -22,6 +22,14 @@ def operands(by: Operation, at: Place) -> Operands:
     return _convolution(by, at) if by.name == "convolution" else _linear(by, at)
 
 
+def reads_photo(by: Operation) -> bool:
+    """Whether the input of a convolution is the network's own, perhaps padded."""
+    value = by.inputs[0]
+    while value.by is not None and value.by.name.endswith(("_pad2d", "_pad_nd")):
+        value = value.by.inputs[0]
+    return value.by is None
+
+
 def _convolution(by: Operation, at: Place) -> Operands:
     maps, weight = _numbers(by.given["input"])[at[0]], _numbers(by.given["weight"])[at[1]]  # (C, H, W), (C / g, k, k)
     if by.given["transposed"] or maps.ndim != 3:

@@ -23,10 +23,10 @@ PATCHES = 4  # of each sample photo
 LOGITS = "logits"  # the name of the net's own output among its layers
 
 
-def fields(net: nn.Module) -> Mapping[str, Field]:
+def fields(net: nn.Module, input_size: tuple[int, int, int] | None = None) -> Mapping[str, Field]:
     """The receptive field of every layer; none for a network whose structure cannot be read."""
     try:
-        return of_net(net)
+        return of_net(net, input_size)
     except ReceptiveError:
         return {}
 

@@ -118,7 +118,8 @@ def _runs(net: nn.Module, input_size: Size) -> list[_Run]:
 
 def _noted(copy: nn.Module, x: Tensor) -> list[_Run]:
     """One run of the copy, written down."""
-    names = {part: name for name, part in copy.named_modules()}
+    named = copy.named_modules()
+    names = {part: name for name, part in named if "parametrizations" not in name.split(".")}  # these give weights
     runs: list[_Run] = []
     seen: set[nn.Module] = set()
 

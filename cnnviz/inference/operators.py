@@ -12,7 +12,7 @@ MOVES = (
     "slice", "select", "split", "split_with_sizes", "unsafe_split", "unbind", "cat", "stack", "clone", "alias", "copy",
     "detach", "_to_copy", "contiguous", "pixel_shuffle", "pixel_unshuffle", "channel_shuffle", "native_channel_shuffle",
     "constant_pad_nd", "reflection_pad2d", "replication_pad2d", "roll", "flip", "upsample_nearest2d", "index",
-    "index_select", "unfold", "im2col", "repeat", "as_strided", "lift_fresh", "diagonal",
+    "index_select", "unfold", "im2col", "repeat", "lift_fresh", "diagonal", "as_strided",
 )  # fmt: skip
 # Each number of the output is made of the one at its own place.
 ELEMENTWISE = (
@@ -26,6 +26,14 @@ NORMS = (
 )  # fmt: skip
 # What a number is a sum of products in.
 SOURCES = ("convolution", "addmm", "mm", "bmm")
+# The functions of torch behind operators of other names.
+FUNCTIONS = {
+    "convolution": "conv2d", "addmm": "linear", "mm": "linear", "bmm": "matmul", "native_batch_norm": "batch_norm",
+    "_native_batch_norm_legit_no_training": "batch_norm", "_native_batch_norm_legit": "batch_norm",
+    "cudnn_batch_norm": "batch_norm", "native_layer_norm": "layer_norm", "native_group_norm": "group_norm",
+    "max_pool2d_with_indices": "max_pool2d", "_adaptive_avg_pool2d": "adaptive_avg_pool2d", "_softmax": "softmax",
+    "_prelu_kernel": "prelu", "_scaled_dot_product_flash_attention_for_cpu": "scaled_dot_product_attention",
+}  # fmt: skip
 
 
 def pair(size: int | Sequence[int]) -> tuple[int, int]:

@@ -16,7 +16,6 @@ from torch import Tensor
 
 from cnnviz.inference.operators import ELEMENTWISE, MOVES, NORMS, STALE, pair
 from cnnviz.inference.recording import Operation, Value
-from cnnviz.signal.receptive import ReceptiveError
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,8 +64,6 @@ def _first(by: Operation) -> Value:
 
 def _window(by: Operation, before: Reach, shape: Sequence[int]) -> Reach:
     """Behind a convolution or pooling; the numbers of all channels are one interval."""
-    if by.given.get("transposed"):
-        raise ReceptiveError("Transposed convolutions have no receptive field by formula.")
     weight = by.given.get("weight")
     kernel = pair(by.given["kernel_size"]) if weight is None else tuple(weight.shape[2:])
     if len(shape) != 4 or len(kernel) != 2:
@@ -78,11 +75,15 @@ def _window(by: Operation, before: Reach, shape: Sequence[int]) -> Reach:
     for i, axis in enumerate((2, 3)):
         if (lines := _lines(before, i)) is None:
             return Reach(whole=True)
-        begin = torch.arange(shape[axis]) * stride[i] - padding[i]
-        for line, at in zip(lines, (begin, begin + (kernel[i] - 1) * dilation[i]), strict=True):
-            ends.append(_broadcast(_beyond(line, at, before.jump[i]), axis, shape))
-    jump = before.jump[0] * stride[0], before.jump[1] * stride[1]
-    return Reach(tuple(ends), jump)
+        at, span = torch.arange(shape[axis]), (kernel[i] - 1) * dilation[i]
+        if by.given.get("transposed"):
+            first, last = -((span - padding[i] - at) // stride[i]), (at + padding[i]) // stride[i]
+        else:
+            first, last = at * stride[i] - padding[i], at * stride[i] - padding[i] + span
+        for line, reached in zip(lines, (first, last), strict=True):
+            ends.append(_broadcast(_beyond(line, reached, before.jump[i]), axis, shape))
+    steps = [1 / step if by.given.get("transposed") else step for step in stride]
+    return Reach(tuple(ends), (before.jump[0] * steps[0], before.jump[1] * steps[1]))
 
 
 def _lines(reach: Reach, side: int) -> tuple[Tensor, Tensor] | None:
@@ -96,10 +97,10 @@ def _line(ends: Tensor, axis: int, over: Callable[..., Tensor]) -> Tensor | None
     """The ends along an axis, whatever the channel; None where they change along the other side, too."""
     short = narrow(ends)
     other = 5 - axis
-    along = over(short, dim=[0, 1], keepdim=True)  # (N, C, H, W) -> (1, 1, H, W)
-    if along.shape[other] > 1 and not torch.equal(along.amin(other), along.amax(other)):
+    found = over(short, dim=[0, 1], keepdim=True)  # (N, C, H, W) -> (1, 1, H, W)
+    if found.shape[other] > 1 and not torch.equal(found.amin(other), found.amax(other)):
         return None
-    return along.select(other, 0).reshape(-1).expand(ends.shape[axis])
+    return found.select(other, 0).reshape(-1).expand(ends.shape[axis])
 
 
 def _beyond(line: Tensor, at: Tensor, jump: float) -> Tensor:
@@ -138,15 +139,28 @@ def _moved(by: Operation, which: int, shape: Sequence[int], known: dict[Value, R
         given.update({key: None for key in ("dtype", "layout", "device", "memory_format") if key in given})
         out = _ran(by, given)
         ends.append(_repeated((out[which] if isinstance(out, (tuple, list)) else out).reshape(shape)))
-    jump = max(one.jump for one in inputs)
-    if by.name.startswith("upsample"):
-        before = by.inputs[0].shape
-        jump = jump[0] * before[2] / shape[2], jump[1] * before[3] / shape[3]
-    return Reach(tuple(ends), jump)
+    before = max(one.jump for one in inputs)
+    return Reach(tuple(ends), (_jump(ends[0], before[0]), _jump(ends[2], before[1])))
+
+
+def _jump(ends: Tensor, before: float) -> float:
+    """The pixels from one number to the next along the side of a tensor where they lie; repeated ones share a step."""
+    axis, line = along(narrow(ends))
+    if len(line) < 2:
+        return before
+    steps = line.diff()
+    return float(line[-1] - line[0] + steps[steps.abs().argmax()]) / ends.shape[axis]
+
+
+def along(ends: Tensor) -> tuple[int, Tensor]:
+    """The dimension in which ends differ most, and those along it."""
+    spans = [float((ends.amax(dim) - ends.amin(dim)).max()) for dim in range(ends.ndim)]
+    axis = spans.index(max(spans))
+    return axis, ends.amin([dim for dim in range(ends.ndim) if dim != axis])
 
 
 def _ran(by: Operation, given: dict[str, Any]) -> Any:
-    if by.name in ("view", "_unsafe_view", "_reshape_alias"):
+    if by.name in ("view", "_unsafe_view", "_reshape_alias", "as_strided"):
         return given["self"].reshape(by.given["size"])
     return by.call(**given)
 

@@ -49,25 +49,24 @@ def _field(reach: Reach) -> Field:
     """The square field of a map: at every place it covers what the number there depends on."""
     if reach.whole:
         return Field(whole=True, gated=reach.gated)
-    top, low, left, right = reach.ends
-    size, middle, jump = max(_along(top, low, reach.jump[0]), _along(left, right, reach.jump[1]))
-    return Field(size, max(1, round(jump)), middle, gated=reach.gated)
+    top, bottom, left, right = reach.ends
+    jump = max(1, round(max(reach.jump)))
+    sides = zip(reach.jump, ((top, bottom), (left, right)), strict=True)
+    found = [_along(*ends, jump) for own, ends in sides if max(1, round(own)) == jump]
+    low, high = min(low for low, _ in found), max(high for _, high in found)
+    return Field(high - low + 1, jump, (low + high) / 2, gated=reach.gated)
 
 
-def _along(first: Tensor, last: Tensor, jump: float) -> tuple[int, float, float]:
-    """Size, first middle and jump along one side, from the first and last pixel that every number depends on."""
+def _along(first: Tensor, last: Tensor, jump: int) -> tuple[int, int]:
+    """First and last pixel of the first number's field along one side, wide enough for those of all others."""
     import torch
 
-    from cnnviz.inference.reach import narrow
+    from cnnviz.inference.reach import along, narrow
 
-    first, last = narrow(first), narrow(last)
-    spans = [float((first.amax(dim) - first.amin(dim)).max()) for dim in range(first.ndim)]
-    axis = spans.index(max(spans))  # where the map goes along that side, wherever its channels are
-    others = [dim for dim in range(first.ndim) if dim != axis]
-    steps = jump * torch.arange(first.shape[axis]) if spans[axis] else torch.zeros(1)
-    low = math.floor(float((first.amin(others) - steps).min()))
-    high = math.ceil(float((last.amax(others) - steps).max()))
-    return high - low + 1, (low + high) / 2, jump
+    axis, starts = along(narrow(first))
+    ends = narrow(last).amax([dim for dim in range(last.ndim) if dim != axis])
+    steps = jump * torch.arange(max(len(starts), len(ends)))
+    return math.floor(float((starts - steps).min())), math.ceil(float((ends - steps).max()))
 
 
 def effective(net: nn.Module, layer: str, pixels: np.ndarray) -> np.ndarray:

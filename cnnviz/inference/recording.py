@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakIdKeyDictionary
 
-from cnnviz.inference.operators import STALE
+from cnnviz.inference.operators import FUNCTIONS, STALE
 from cnnviz.inference.tap import LayerError, following, module
 
 
@@ -52,6 +52,11 @@ class Operation:
     call: torch._ops.OpOverload
     given: Mapping[str, Any]
     module: str
+
+    @property
+    def function(self) -> str:
+        """The function of torch that the operator is called by."""
+        return FUNCTIONS.get(self.name, self.name)
 
     @property
     def inputs(self) -> tuple[Value, ...]:

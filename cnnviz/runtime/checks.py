@@ -31,7 +31,7 @@ from cnnviz.photo import Photo
 from cnnviz.runtime.attribution import stages
 from cnnviz.runtime.backend import Backend, Given, ident_of
 from cnnviz.runtime.progress import Progress, stoppable
-from cnnviz.signal.receptive import Field
+from cnnviz.signal.receptive import Field, ReceptiveError
 
 
 def faithfulness(
@@ -163,7 +163,7 @@ def drill(
         made = arithmetic(backend, key, photo, at, first.channel if channel is None else channel, spot)
         rest = e.score - sum(w.contribution for w in ranked)
         named = label(model.labels, goal.target)
-        return Drill(goal.target, named, e.score, ranked, rest, made, field(backend, key, at, spot))
+        return Drill(goal.target, named, e.score, ranked, rest, made, _reached(backend, key, at, spot))
 
     ident = (*ident_of(model), "drill", photo.digest, goal, at, channel, place)
     return backend.cache.get(ident, compute, personal=photo.personal)
@@ -197,13 +197,28 @@ def field(backend: Backend, key: str, layer: str, place: tuple[int, int]) -> tup
     return seen_from(receptive(backend, key, layer), place, backend.model(key).input_size[1:])
 
 
+def _reached(backend: Backend, key: str, layer: str, place: tuple[int, int]) -> tuple[int, int, int, int]:
+    """As `field`; the whole image where the operations depend on the photo."""
+    try:
+        return field(backend, key, layer, place)
+    except ReceptiveError:
+        return 0, 0, *backend.model(key).input_size[:0:-1]
+
+
 def receptive(backend: Backend, key: str, layer: str) -> Field:
     """The receptive field of a layer's numbers: its size, the jump between neighbours, the first one's middle."""
-    return _fields(backend, backend.model(key))[layer]
+    found = _fields(backend, backend.model(key))
+    if layer not in found:
+        raise ReceptiveError(f"{layer} gives no tensor whose receptive field could be known; choose another layer.")
+    return found[layer]
 
 
 def _fields(backend: Backend, model: Model) -> Mapping[str, Field]:
-    return backend.cache.get((*ident_of(model), "receptive"), lambda: of_net(model.net))
+    def compute() -> Mapping[str, Field]:
+        with backend.computing():
+            return of_net(model.net, model.input_size)
+
+    return backend.cache.get((*ident_of(model), "receptive"), compute)
 
 
 def erase(

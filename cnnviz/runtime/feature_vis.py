@@ -171,7 +171,12 @@ def _run(model: Model, layer: str) -> Callable[[Tensor], Tensor]:
 
 def _field(backend: Backend, model: Model, layer: str) -> Field | None:
     """The receptive field of a layer, where it is known."""
-    return backend.cache.get((*ident_of(model), "fields"), lambda: fields(model.net)).get(layer)
+
+    def compute() -> Mapping[str, Field]:
+        with backend.computing():
+            return fields(model.net, model.input_size)
+
+    return backend.cache.get((*ident_of(model), "fields"), compute).get(layer)
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from cnnviz.attribution.arithmetic import arithmetic
+from cnnviz.attribution.arithmetic import Arithmetic, arithmetic
 from cnnviz.attribution.forward import cached_forward
 from cnnviz.inference.cut import cut
 from cnnviz.inference.predict import Target
@@ -89,7 +90,10 @@ class writing_elsewhere:
             part.inplace = True
 
 
-def check(net: nn.Module, x: torch.Tensor, layer: str, rng: np.random.Generator, times: int = 3) -> None:
+def close(
+    net: nn.Module, x: torch.Tensor, layer: str, rng: np.random.Generator, times: int = 3
+) -> Iterator[Arithmetic]:
+    """The arithmetic of some numbers of a layer's map, each held equal to the number that is there."""
     with torch.inference_mode():
         _, tapped = tap(net, x, [layer])
     tapped = tapped[layer][0]
@@ -101,6 +105,12 @@ def check(net: nn.Module, x: torch.Tensor, layer: str, rng: np.random.Generator,
         size = float(np.abs(found.products).sum()) + abs(found.bias)
         assert found.steps[-1].value == pytest.approx(truth, rel=1e-4, abs=1e-6 * size)
         assert found.steps[0].value == pytest.approx(found.products.sum() + found.bias, rel=1e-9, abs=1e-9 * size)
+        yield found
+
+
+def check(net: nn.Module, x: torch.Tensor, layer: str, rng: np.random.Generator, times: int = 3) -> None:
+    """As `close`, for numbers that come from convolutions that are modules."""
+    for found in close(net, x, layer, rng, times):
         part = net.get_submodule(found.source)
         assert found.weights.shape == tuple(part.weight.shape[1:])
         assert len(found.inputs) == part.in_channels // part.groups

@@ -49,7 +49,7 @@ def test_padding_counts_as_nothing_and_dilated_patches_have_gaps():
 
 
 def test_a_place_outside_the_map_or_without_a_convolution_is_refused():
-    net = nn.Sequential(nn.MaxPool2d(2), nn.Conv2d(3, 4, 3), nn.Softplus()).eval().requires_grad_(False)
+    net = nn.Sequential(nn.MaxPool2d(2), nn.Conv2d(3, 4, 3), nn.Softmax(1)).eval().requires_grad_(False)
     x = torch.rand(1, 3, 12, 12)
     with pytest.raises(LayerError, match="outside"):
         arithmetic(net, x, "1", 4, (0, 0))
@@ -57,5 +57,5 @@ def test_a_place_outside_the_map_or_without_a_convolution_is_refused():
         arithmetic(net, x, "1", 0, (0, 4))
     with pytest.raises(RequestError, match="a pixel of the photo"):
         arithmetic(net, x, "0", 0, (0, 0))
-    with pytest.raises(RequestError, match="Softplus"):
+    with pytest.raises(RequestError, match="Softmax"):
         arithmetic(net, x, "2", 0, (0, 0))

@@ -67,3 +67,42 @@ def test_a_guided_relu_passes_back_what_is_positive_where_it_is_open():
         (back,) = torch.autograd.grad(torch.relu(x), x, ahead)
     assert mode.met == 1
     assert back.tolist() == [0, 0, 1, 0]
+
+
+@pytest.mark.parametrize("mode", [Guided, Reviving])
+@pytest.mark.parametrize(
+    "relu",
+    [
+        lambda x: torch.nn.functional.relu(x, True),
+        torch.relu_,
+        lambda x: x.clamp_(min=0),
+        lambda x: torch.clamp_min_(x, 0.0),
+        nn.ReLU(inplace=True),
+    ],
+)
+def test_a_relu_in_place_also_writes_in_place_where_its_way_back_is_altered(mode, relu):
+    x = torch.tensor([-1.0, -1.0, 2.0, 2.0], requires_grad=True)
+    with mode():
+        y = x * 1
+        relu(y)  # whose result nobody takes
+        (back,) = torch.autograd.grad(y, x, torch.tensor([1.0, -1.0, 1.0, -1.0]))
+    closed = 0.0 if mode is Guided else -FAINT
+    torch.testing.assert_close(y.detach(), torch.tensor([closed, closed, 2, 2]))
+    assert back[2] == 1
+    assert back[3] == (0 if mode is Guided else -1)
+
+
+def test_only_relus_are_altered():
+    x = torch.linspace(-2, 2, 9)
+    hard, bound = nn.Hardtanh(), torch.tensor(0.0)
+    six = x.clamp(0, 6)
+    with Reviving(), Guided() as guided:
+        assert torch.equal(hard(x), x.clamp(-1, 1))
+        assert torch.equal(x.clamp(0, 1), x.clamp(bound, bound + 1))
+        assert torch.equal(x.clamp(max=0), x.minimum(bound))
+        assert guided.met == 0
+        x.clamp_min(0)
+        assert guided.met == 1
+    with Guided() as guided:
+        assert torch.equal(nn.functional.relu6(x), six)
+    assert guided.met == 0  # hard-swish is made of it

@@ -16,7 +16,6 @@ from cnnviz.ui.widgets import show
 
 if TYPE_CHECKING:
     from cnnviz.attribution.arithmetic import Arithmetic
-    from cnnviz.runtime.engine import Engine
 
 STYLE = Path(__file__).with_name("equation.css")
 COLOURS = ("red", "green", "blue")
@@ -24,12 +23,12 @@ SHOWN = 3  # input channels of a convolution that are spelled out; on stage, the
 WRITTEN = 25  # cells of a kernel whose numbers are written; of larger ones the colours stand alone
 
 
-def equation(engine: Engine, key: str, now: Arithmetic) -> None:
+def equation(now: Arithmetic) -> None:
     """The products of the convolution, its bias, and what happens to the sum until it is the number shown."""
     stage = show.presenting()
     products = now.products.sum((1, 2))
     order = np.argsort(-np.abs(products), kind="stable")
-    named = input_names(engine, key, now)
+    named = input_names(now)
     if named[0] in COLOURS and not stage:
         order = np.arange(len(products))
     some, rest = order[: 1 if stage else SHOWN], order[1 if stage else SHOWN :]
@@ -80,10 +79,9 @@ def _chain(now: Arithmetic, named: Sequence[str], some: np.ndarray, digits: int)
     return f'<p class="cv-chain">{written}</p>'
 
 
-def input_names(engine: Engine, key: str, now: Arithmetic) -> Sequence[str]:
+def input_names(now: Arithmetic) -> Sequence[str]:
     """What the convolution's input channels are called: colours where its input is the photo, else their index."""
-    first = next((row.name for row in engine.layers(key).layers if row.kind == "Conv2d"), "")
-    if now.source == first and len(now.inputs) == len(COLOURS):
+    if now.photo and len(now.inputs) == len(COLOURS):
         return COLOURS
     return [f"channel {i}" for i in now.inputs]
 

@@ -74,7 +74,7 @@ def down(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
         size = f"{found.field[2] - found.field[0]} × {found.field[3] - found.field[1]} px"
         show.section("Receptive field", "" if stage else size)
         show.image(framed(heat.seen, found.field), f"The receptive field of row {now.place[0]}, column {now.place[1]}")
-    equation(engine, key, now)
+    equation(now)
     if stage:
         return
     shown = tiles, picture.diverging(maps.maps[now.channel]), framed(heat.seen, found.field)
@@ -213,4 +213,4 @@ def came_about(engine: Engine, key: str, photo: Photo, layer: str, channel: int,
     """How one number came about, or in a sentence why that cannot be spelled out."""
     made = show.asked("number", partial(engine.arithmetic, key, photo, layer, channel, place))
     if made is not None and (made.layer, made.channel, made.place) == (layer, channel, place):
-        equation(engine, key, made)
+        equation(made)

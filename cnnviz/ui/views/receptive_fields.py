@@ -62,7 +62,7 @@ def of_current_net(photo: Photo) -> None:
 @st.cache_data(max_entries=16, show_spinner="Computing receptive fields")
 def theoretical(fingerprint: str, _model: Model) -> Mapping[str, receptive.Field]:
     """The fields of all layers of the net with that fingerprint, traced once."""
-    return dict(receptive_field.of_net(_model.net))
+    return dict(receptive_field.of_net(_model.net, _model.input_size))
 
 
 @st.cache_data(max_entries=8, scope="session", show_spinner=False)
