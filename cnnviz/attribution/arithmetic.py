@@ -133,7 +133,7 @@ def arithmetic(net: nn.Module, x: Tensor, layer: str, channel: int, place: tuple
     Raises `LayerError` for a layer without maps or a place outside them, and `RequestError` where what makes the
     number is no convolution followed by known operations.
     """
-    value = record(net, x).last(net, layer)
+    value = record(net, x, until=layer).last(net, layer)
     shown = value.numbers
     if shown.ndim != 4:
         raise LayerError(

@@ -7,6 +7,7 @@ forward may branch on its input. Other threads may use the network meanwhile.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -79,20 +80,37 @@ class Recording:
         raise LayerError(f"Layer {layer!r} has no feature map for this input; choose another one.")
 
 
-def record(net: nn.Module, x: Tensor, numbers: bool = True) -> Recording:
-    """Every operation of the network for one input (1, C, H, W); with `numbers` their results are kept, too."""
+def record(net: nn.Module, x: Tensor, numbers: bool = True, until: str = "") -> Recording:
+    """Every operation of the network for one input (1, C, H, W); with `numbers` their results are kept, too.
+
+    With `until` it ends where that layer has run as often as it did the first time.
+    """
+    runs = _RUNS.setdefault(net, {})
+    last = module(net, until) if until else None
     with torch.no_grad():
         x = x.clone()  # the first operation may write over it
-        writer = _Writer(x, numbers)
-        with following(net, writer.enter, writer.leave), writer:
-            net(x)
+        writer = _Writer(x, numbers, None if last is None or until not in runs else (last, runs[until]))
+        try:
+            with following(net, writer.enter, writer.leave), writer:
+                net(x)
+            if last is not None:
+                runs[until] = len(writer.outputs.get(last, ()))
+        except _Reached:
+            pass
     return Recording(writer.values, writer.outputs, writer.steered)
 
 
+_RUNS: weakref.WeakKeyDictionary[nn.Module, dict[str, int]] = weakref.WeakKeyDictionary()  # net -> layer -> runs
+
+
+class _Reached(BaseException):
+    """The layer that is wanted has run."""
+
+
 class _Writer(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch gives it no types
-    def __init__(self, x: Tensor, numbers: bool) -> None:
+    def __init__(self, x: Tensor, numbers: bool, until: tuple[nn.Module, int] | None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.numbers = numbers
+        self.numbers, self.until = numbers, until
         self.steered = False
         self.values: list[Value] = []
         self.outputs: dict[nn.Module, list[Value]] = {}
@@ -107,6 +125,8 @@ class _Writer(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch give
         self._inside.pop()
         if isinstance(out, Tensor) and out in self._known:
             self.outputs.setdefault(part, []).append(self._known[out])
+        if self.until is not None and part is self.until[0] and len(self.outputs.get(part, ())) == self.until[1]:
+            raise _Reached
 
     def __torch_dispatch__(
         self,

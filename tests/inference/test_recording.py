@@ -84,6 +84,24 @@ def test_nothing_stays_behind_and_other_threads_are_not_written_down():
     assert not any(part._forward_hooks or part._forward_pre_hooks for part in net.modules())
 
 
+def test_a_recording_ends_behind_the_last_run_of_the_layer_that_is_wanted():
+    class Twice(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.last = nn.Conv2d(3, 3, 3), nn.Linear(3, 2)
+
+        def forward(self, x):
+            return self.last(self.conv(self.conv(x)).mean((2, 3)))
+
+    net, x = Twice(), torch.randn(1, 3, 9, 9)
+    whole = record(net, x, until="conv")
+    short = record(net, x, until="conv")
+    assert len(whole.outputs[net.conv]) == len(short.outputs[net.conv]) == 2
+    assert net.last in whole.outputs
+    assert net.last not in short.outputs
+    assert torch.equal(short.last(net, "conv").numbers, net.conv(net.conv(x)))
+
+
 def test_without_numbers_only_shapes_are_kept():
     value = record(made(Written), torch.randn(1, 3, 16, 16), numbers=False).values[-1]
     assert value.shape == (1, 3)
