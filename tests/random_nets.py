@@ -92,10 +92,11 @@ class Drawn:
 
 @st.composite
 def random_nets(draw: st.DrawFn) -> Drawn:
-    """A network of two to six parts and a head, with weights from a seed."""
+    """A network of a convolution, one to five more parts and a head, with weights from a seed."""
     channels, side = draw(st.sampled_from((1, 3))), draw(st.integers(20, 28))
-    width, smallest, parts = channels, side, []
-    for _ in range(draw(st.integers(2, 6))):
+    made, width, smallest = _conv(draw, channels, side)
+    parts = [made]
+    for _ in range(draw(st.integers(1, 5))):
         kinds = ["conv", "conv", "norm", "act", "residual", "concat", "gate"] + ["pool"] * (smallest >= 8)
         made, width, smallest = _part(draw, draw(st.sampled_from(kinds)), width, smallest)
         parts.append(made)
