@@ -114,8 +114,12 @@ def sum(x: Any, dim: Any, keepdim: Any, _: Any) -> Any:
     return torch.sum(x) if dim in (None, ()) else torch.sum(x, dim, keepdim=keepdim)
 
 
+def adaptive_max_pool_pair(x: Any, size: Any) -> Any:
+    return F.adaptive_max_pool2d(x, size, return_indices=True)
+
+
 def var(x: Any, dim: Any, correction: Any, keepdim: Any) -> Any:
-    return torch.var(x, dim, correction=1 if correction is None else correction, keepdim=keepdim)
+    return torch.var(x, dim, correction=1 if correction is None else int(correction), keepdim=keepdim)
 
 
 def std(x: Any, dim: Any, correction: Any, keepdim: Any) -> Any:

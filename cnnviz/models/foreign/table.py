@@ -186,6 +186,7 @@ _REDUCTIONS: list[tuple[str, str, Callable[..., Any]]] = [
     ("aten.amin.default", "self:T dim:I=() keepdim:b=False", torch.amin),
     ("aten.max.default", "self:T", torch.max),
     ("aten.min.default", "self:T", torch.min),
+    ("aten.var.dim", "self:T dim:I? unbiased:b=True keepdim:b=False", does.var),
     ("aten.var.correction", "self:T dim:I?=None correction:n?=None keepdim:b=False", does.var),
     ("aten.std.correction", "self:T dim:I?=None correction:n?=None keepdim:b=False", does.std),
     ("aten.linalg_vector_norm.default", "self:T ord:n=2 dim:I?=None keepdim:b=False dtype:d?=None", does.norm),
@@ -262,6 +263,7 @@ _LISTS: list[tuple[str, str, Callable[..., Any]]] = [
 ]
 _PAIRS: list[tuple[str, str, Callable[..., Any]]] = [
     ("aten.max_pool2d_with_indices.default", f"self:T {_POOL}", does.max_pool_pair),
+    ("aten.adaptive_max_pool2d.default", "self:T output_size:I", does.adaptive_max_pool_pair),
     ("aten.var_mean.correction", "self:T dim:I?=None correction:n?=None keepdim:b=False", does.var_mean),
     ("aten.max.dim", "self:T dim:i keepdim:b=False", torch.max),
     ("aten.native_layer_norm.default", "input:T normalized_shape:I weight:T? bias:T? eps:f", does.layer_norm_triple),

@@ -26,6 +26,8 @@ CASES = {
     "aten.hardtanh.default": (X, 0, 6),
     "aten.slice.Tensor": (X, -1, 1, 2**63 - 1, 2),
     "aten.index.Tensor": (X, (None, torch.tensor([2, 0]))),
+    "aten.adaptive_max_pool2d.default": (X, (3, 2)),
+    "aten.var.dim": (X, (1,), False, True),
     "aten.var.correction": (X, (2, 3)),
     "aten.var_mean.correction": (X, (1,), 0, True),
     "aten.linalg_vector_norm.default": (X, 2, (1,), True),
