@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cnnviz.photo import Photo, PhotoError
     from cnnviz.runtime.engine import Engine
     from cnnviz.runtime.engine import shared as engine
+    from cnnviz.ui.shell.embedded import show
 
 _PLACES = {
     "Activations": "cnnviz.inference.activations",
@@ -36,6 +37,7 @@ _PLACES = {
     "RequestError": "cnnviz.options",
     "engine": "cnnviz.runtime.engine",
     "picture": "",
+    "show": "cnnviz.ui.shell.embedded",
     "signal": "",
 }
 __all__ = [
@@ -51,6 +53,7 @@ __all__ = [
     "RequestError",
     "engine",
     "picture",
+    "show",
     "signal",
 ]
 __version__ = "0.1.0"

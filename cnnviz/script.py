@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from cnnviz.photo import Photo
+from cnnviz.photo import Photo, samples
 
 
 class Name(str):
@@ -39,6 +38,6 @@ def opened(photo: Photo, whole: bool = False) -> str:
     `whole` keeps every pixel of a large one.
     """
     again = call("Photo.open", photo.name, **({"pixels": None} if whole else {}))
-    if not photo.personal:
+    if not photo.personal and photo.name in samples():
         again = call("Photo.sample", photo.name)
     return again if photo.crop == "centre" else f"{again}.{call('with_crop', photo.crop)}"

@@ -6,7 +6,6 @@ only traces edges stays (Adebayo et al., 2018, Sanity checks for saliency maps, 
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
@@ -18,8 +17,10 @@ from cnnviz.arrays import read_only
 from cnnviz.attribution import methods
 from cnnviz.attribution.forward import cached_forward
 from cnnviz.inference.cut import cut
+from cnnviz.inference.plain_road import PLAIN
 from cnnviz.inference.predict import Target
 from cnnviz.inference.tap import module
+from cnnviz.models.snapshot import snapshot
 from cnnviz.options import Options, knob
 
 
@@ -67,7 +68,9 @@ def sanity(
     noise, turned = torch.Generator().manual_seed(dial.seed), net
     maps: list[np.ndarray] = []
     for i, stop in enumerate(stops):
-        turned = _sharing(turned)
+        turned = snapshot(turned)  # around the same tensors: costs no memory
+        if net in PLAIN:
+            PLAIN.add(turned)
         for name in top[stops[i - 1] if i else 0 : stop]:
             _forget(module(turned, name), noise)
         with torch.no_grad():
@@ -97,12 +100,6 @@ def _ranks(values: np.ndarray) -> np.ndarray:
     """Ranks (n,), equal values sharing their mean rank."""
     _, inverse, counts = np.unique(np.nan_to_num(values.ravel()), return_inverse=True, return_counts=True)
     return (np.cumsum(counts) - (counts - 1) / 2)[inverse]
-
-
-def _sharing(net: nn.Module) -> nn.Module:
-    """A copy of the net's structure around the same tensors: costs no memory, and its layers may be exchanged."""
-    held = [*net.parameters(), *net.buffers()]
-    return copy.deepcopy(net, {id(tensor): tensor for tensor in held})
 
 
 def _forget(part: nn.Module, noise: torch.Generator) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
+from operator import attrgetter
 from pathlib import Path
 
 import click
 
 from cnnviz import places, settings
 from cnnviz.cli.group import DEVICE, command, device_of, weights_of
+from cnnviz.options import RequestError
 
 PUBLIC_UPLOAD = 10  # MB
 
@@ -20,8 +24,13 @@ PUBLIC_UPLOAD = 10  # MB
 )
 @click.option("--port", type=click.IntRange(1, 65535), default=8501, show_default=True)
 @DEVICE
+@click.option(
+    "--net",
+    metavar="MODULE:FACTORY",
+    help="A network of your own: a class, function or instance in a module, which may lie in the current folder.",
+)
 @click.pass_context
-def serve(context: click.Context, public: bool, port: int) -> None:
+def serve(context: click.Context, public: bool, port: int, net: str | None) -> None:
     """Start the dashboard in this process; stop it with Ctrl-C."""
     if not places.APP.is_file():
         raise click.ClickException("The dashboard's app.py is missing; install cnnviz again, or run from a clone.")
@@ -29,6 +38,8 @@ def serve(context: click.Context, public: bool, port: int) -> None:
     arguments, variables = serving(public, port, weights_of(context), device_of(context))
     for name, value in variables.items():
         settings.put(name, value)
+    if net:
+        hand_over(net)
     from streamlit.web import cli as streamlit
 
     streamlit.main(arguments, prog_name="streamlit", standalone_mode=True)
@@ -45,3 +56,30 @@ def serving(public: bool, port: int, weights: Path | None, device: str = "auto")
         arguments.append(f"--server.maxUploadSize={PUBLIC_UPLOAD}")
         variables["CNNVIZ_PUBLIC"] = "1"
     return arguments, variables
+
+
+def hand_over(named: str) -> str:
+    """The key of the network that `module:factory` names, in the engine that this process shares.
+
+    The factory is a module's class, function or instance, and gives a network, or a dictionary of what `Engine.add`
+    takes. The current folder is looked in first. Raises `RequestError` where it cannot be had.
+    """
+    from cnnviz.runtime.engine import shared
+
+    place, colon, path = named.partition(":")
+    if not (place and colon and path):
+        raise RequestError(f"--net takes MODULE:FACTORY, for instance nets:make, and not {named!r}.")
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        found = attrgetter(path)(importlib.import_module(place))
+        if isinstance(found, type) or not hasattr(found, "forward"):
+            found = found()
+    except Exception as error:  # whatever somebody's own module does
+        said = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise RequestError(f"{named} gives no network ({said}).") from error
+    given = found if isinstance(found, dict) else {"net": found}
+    try:
+        return shared().add(**given)
+    except TypeError as error:
+        raise RequestError(f"{named} gives no network ({error}).") from None

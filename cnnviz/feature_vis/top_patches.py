@@ -66,7 +66,7 @@ def patches(
         except PhotoError:
             continue
         with torch.no_grad():
-            maps = run(preprocess.tensor(preprocess.see(photo)))
+            maps = run(preprocess.input(photo))
         if maps.ndim != 4:
             raise LayerError(
                 f"Layer {layer!r} has output {tuple(maps.shape[1:])}, not feature maps; choose a convolutional layer."

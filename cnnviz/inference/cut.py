@@ -17,6 +17,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from cnnviz.inference.fusion import pack
 from cnnviz.inference.packed_conv import Packed, chosen
+from cnnviz.inference.plain_road import PLAIN, UNLISTED, Unlisted, halves
 from cnnviz.inference.sparse_linear import sparse
 from cnnviz.inference.tap import LayerError, module
 from cnnviz.inference.tracing import LOCK, Tracer
@@ -36,7 +37,7 @@ class Cut:
     where the layer does not end in a convolution that is packed.
     """
 
-    trunk: Callable[[Tensor], tuple[Tensor, ...]]
+    trunk: Callable[[Tensor], tuple[Any, ...]]
     head: Callable[..., Tensor]
     carry: Callable[[int], Tensor] | None
     direct: bool
@@ -54,7 +55,7 @@ def cut(net: nn.Module, layer: str) -> Cut:
         cuts = _CUTS.setdefault(net, {})
         if layer not in cuts:
             with torch.inference_mode(False), torch.no_grad():  # the folded weights are everyone's
-                cuts[layer] = _split(net, *_graph(net), layer)
+                cuts[layer] = _cut(net, layer)
         return cuts[layer]
 
 
@@ -62,7 +63,7 @@ def traced(net: nn.Module, layer: str) -> tuple[fx.Graph, int]:
     """The network's operations in order, and the position of a layer's last output among them; as `cut` refuses."""
     module(net, layer)
     with LOCK:
-        graph, ends = _graph(net)
+        graph, ends = _listed(net)
     if layer not in ends:
         raise LayerError(f"Layer {layer!r} cannot be run on its own in this network; choose another one.")
     return graph, ends[layer]
@@ -74,10 +75,7 @@ def named_ends(net: nn.Module) -> tuple[fx.Graph, dict[str, fx.Node]]:
     Raises `LayerError` where the operations depend on the input.
     """
     with LOCK:
-        try:
-            graph, ends = _graph(net)
-        except Exception as error:  # whatever a forward of somebody's own does to a placeholder
-            raise LayerError("The operations of this network depend on its input and cannot be listed.") from error
+        graph, ends = _listed(net)
     nodes = list(graph.nodes)
     return graph, {name: nodes[at] for name, at in ends.items()}
 
@@ -102,6 +100,26 @@ class _Tracer(Tracer):
         if isinstance(out, fx.Proxy):
             self.ends[self.path_of_module(m)] = out.node
         return out
+
+
+def _cut(net: nn.Module, layer: str) -> Cut:
+    """By the network's graph, or by hooks where there is none."""
+    if net not in PLAIN:
+        try:
+            return _split(net, *_listed(net), layer)
+        except Unlisted:
+            PLAIN.add(net)
+    return Cut(*halves(net, layer), carry=None, direct=False, some=lambda channels: None)
+
+
+def _listed(net: nn.Module) -> tuple[fx.Graph, dict[str, int]]:
+    """As `_graph`, refused in one sentence."""
+    if net in PLAIN:
+        raise Unlisted(UNLISTED)
+    try:
+        return _graph(net)
+    except Exception as error:  # whatever a forward of somebody's own does to a placeholder
+        raise Unlisted(UNLISTED) from error
 
 
 def _graph(net: nn.Module) -> tuple[fx.Graph, dict[str, int]]:

@@ -86,7 +86,7 @@ def answers(model: Model, photo: Photo, layer: FirstLayer, weights: np.ndarray, 
     from cnnviz.inference.predict import ranked
 
     device = next(model.net.parameters()).device
-    x = model.preprocess.tensor(model.preprocess.see(photo)).to(device)
+    x = model.preprocess.input(photo).to(device)
     with torch.inference_mode():
         graft = {f"{layer.name}.weight": torch.from_numpy(np.ascontiguousarray(weights, np.float32)).to(device)}
         logits = torch.func.functional_call(model.net, graft, (x,))

@@ -8,7 +8,6 @@ no modules (a `relu` in a forward, an addition) do not appear.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from dataclasses import dataclass
 
 import torch
@@ -16,7 +15,10 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from cnnviz.inference import layout
+from cnnviz.inference.plain_road import PLAIN
 from cnnviz.inference.tap import LayerError
+from cnnviz.models.outputs import noise
+from cnnviz.models.snapshot import snapshot
 
 Size = tuple[int, int, int]  # (C, H, W)
 
@@ -102,12 +104,14 @@ def default_layer(net: nn.Module, input_size: Size) -> str:
 def _runs(net: nn.Module, input_size: Size) -> list[_Run]:
     """What every module (containers after their content) put out, in the order the modules finished."""
     device = next((p.device for p in net.parameters()), torch.device("cpu"))
+    if net in PLAIN:  # which layers run depends on what there is to see
+        return _noted(snapshot(net), noise(net, input_size))
     try:
-        return _noted(_copied(net, {}), torch.empty((0, *input_size), device=device))
+        return _noted(snapshot(net), torch.empty((0, *input_size), device=device))
     except (RuntimeError, ValueError):  # the size is wrong, or a view cannot be told from nothing: meta knows which
         pass
     try:
-        return _noted(_copied(net, {}, weightless=True), torch.empty((1, *input_size), device="meta"))
+        return _noted(snapshot(net, _meta), torch.empty((1, *input_size), device="meta"))
     except (RuntimeError, ValueError) as error:
         size = " x ".join(map(str, input_size))
         reason = str(error).strip().split("\n")[0].rstrip(".")
@@ -135,29 +139,10 @@ def _noted(copy: nn.Module, x: Tensor) -> list[_Run]:
     return runs
 
 
-def _copied(part: nn.Module, done: dict[nn.Module, nn.Module], weightless: bool = False) -> nn.Module:
-    """A copy in evaluation mode, nothing hooked, with the same tensors or with their like on the meta device."""
-    if part in done:
-        return done[part]
-    copy = done[part] = part.__new__(type(part))
-    copy.__dict__ = {
-        key: OrderedDict() if key.endswith(("_hooks", "_hooks_with_kwargs", "_hooks_always_called")) else value
-        for key, value in part.__dict__.items()
-    }
-    copy.__dict__["training"] = False
-    if weightless:
-        copy.__dict__["_parameters"] = {
-            key: value if value is None else nn.Parameter(torch.empty_like(value, device="meta"), requires_grad=False)
-            for key, value in dict(part._parameters).items()
-        }
-        copy.__dict__["_buffers"] = {
-            key: value if value is None else torch.empty_like(value, device="meta")
-            for key, value in dict(part._buffers).items()
-        }
-    copy.__dict__["_modules"] = {
-        key: value if value is None else _copied(value, done, weightless) for key, value in dict(part._modules).items()
-    }
-    return copy
+def _meta(own: Tensor) -> Tensor:
+    """A tensor of the same shape without values."""
+    empty = torch.empty_like(own, device="meta")
+    return nn.Parameter(empty, requires_grad=False) if isinstance(own, nn.Parameter) else empty
 
 
 def _is_leaf(part: nn.Module) -> bool:

@@ -101,7 +101,7 @@ def effective(net: nn.Module, layer: str, pixels: np.ndarray) -> np.ndarray:
 
 def effective_on(model: Model, layer: str, photo: Photo) -> np.ndarray:
     """The effective field of a model's layer around the middle of a photo, float32 (H, W), largest 1."""
-    return effective(model.net, layer, model.preprocess.tensor(model.preprocess.see(photo)).cpu().numpy())
+    return effective(model.net, layer, model.preprocess.input(photo).cpu().numpy())
 
 
 _PROBES = 4

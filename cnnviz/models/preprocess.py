@@ -113,6 +113,10 @@ class Preprocess:
         std = torch.tensor(self.std, dtype=torch.float32).view(-1, 1, 1)
         return pixels.float().div_(255).sub_(mean).div_(std)[None]  # (1, C, H, W)
 
+    def input(self, photo: Photo, seen: np.ndarray | None = None) -> torch.Tensor:
+        """The network's input for a photo, float32 (1, C, H, W); `seen` are its pixels, where they are known."""
+        return self.tensor(self.see(photo) if seen is None else seen)
+
     def box(self, photo: Photo) -> tuple[float, float, float, float]:
         """The part of the photo that is the network's input: (left, top, width, height) in the photo's own pixels.
 

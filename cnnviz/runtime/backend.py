@@ -24,10 +24,11 @@ from cnnviz.inference.activations import Activations, activations
 from cnnviz.inference.cut import cut
 from cnnviz.inference.device import DeviceError
 from cnnviz.inference.layers import LayerTable
+from cnnviz.inference.live import LiveNet
 from cnnviz.inference.predict import Prediction, ranked, target
 from cnnviz.inference.tap import LayerError, tap
 from cnnviz.models import catalog
-from cnnviz.models.catalog import ModelInfo
+from cnnviz.models.catalog import ModelInfo, UnknownNet
 from cnnviz.models.load import Model, load
 from cnnviz.options import Options, RequestError
 from cnnviz.photo import Photo
@@ -63,6 +64,7 @@ class Backend:
         self.runs = settings.runs(runs)
         self.cache = Cache(memory_limit, None if cache_dir is None else Path(cache_dir))
         self.nets = Cache(net_limit, dropped=self._forget_net, newest=True)
+        self.live: dict[str, LiveNet] = {}  # by key: networks of the program that this engine belongs to
         self.gate = Gate(1 if self.torch_device.type != "cpu" else max(1, (os.cpu_count() or 1) // 4))
 
     @property
@@ -75,10 +77,13 @@ class Backend:
 
     def models(self) -> tuple[ModelInfo, ...]:
         """Every model that can be asked for: its key, title, parameters, bytes, and where it comes from."""
-        return catalog.rows(self.weights, self.runs)
+        handed = [net.row for net in reversed([*self.live.values()])]  # the newest first
+        return (*handed, *catalog.rows(self.weights, self.runs))
 
     def model(self, key: str, progress: Callable[[int, int], None] | None = None) -> Model:
         """The network with its weights, labels and preprocessing; `progress` hears (bytes, total) of a download."""
+        if key.startswith("live/"):
+            return self._handed(key)
 
         def loaded(told: Callable[..., None] | None) -> Model:
             with torch.inference_mode(False):  # also where the caller is in it: the net is everyone's
@@ -160,7 +165,11 @@ class Backend:
     def tensor(self, model: Model, photo: Photo) -> torch.Tensor:
         """The photo as the network takes it, float32 (1, C, H, W) on the device."""
         with torch.inference_mode(False):
-            return model.preprocess.tensor(self.seen(model, photo)).to(self.torch_device)
+            return model.preprocess.input(photo, self.seen(model, photo)).to(self.place(model))
+
+    def place(self, model: Model) -> torch.device:
+        """The device of a network: this engine's, or that of the program a live network belongs to."""
+        return next((p.device for p in model.net.parameters()), self.torch_device)
 
     def forward(self, model: Model, photo: Photo, layer: str) -> Forward:
         """The photo run through the network up to a layer, ready to be asked about any class."""
@@ -236,6 +245,13 @@ class Backend:
             return value
         finally:
             steps.close()
+
+    def _handed(self, key: str) -> Model:
+        """The model of a network that `Engine.add` was given."""
+        if (net := self.live.get(key)) is None:
+            known = ", ".join(self.live) or "none"
+            raise UnknownNet(f"There is no network {key!r} in this process (there are: {known}); hand it over anew.")
+        return net.model()
 
     def _forget_net(self, model: Model) -> None:
         """Let go of what an evicted net left behind."""

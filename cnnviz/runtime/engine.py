@@ -11,13 +11,16 @@ from __future__ import annotations
 import threading
 
 from cnnviz import settings
-from cnnviz.runtime import attribution, checks, evaluate, experiments, feature_vis
+from cnnviz.runtime import attribution, checks, evaluate, experiments, feature_vis, live
 from cnnviz.runtime.backend import Backend
 
 
 class Engine(Backend):
     """Answers questions about networks and photos; safe to share between threads. Built as `Backend` says."""
 
+    # networks of the program itself
+    add = live.add
+    remove = live.remove
     # which pixels support a class
     heatmap = attribution.heatmap
     heatmaps = attribution.heatmaps

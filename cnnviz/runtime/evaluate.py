@@ -154,7 +154,7 @@ def _judged(
 def _input(model: Model, path: Path, crop: Crop) -> torch.Tensor | None:
     """What the net takes of a photo (1, C, H, W); None where it cannot be read."""
     try:
-        return model.preprocess.tensor(model.preprocess.see(Photo.open(path).with_crop(crop)))
+        return model.preprocess.input(Photo.open(path).with_crop(crop))
     except PhotoError:
         return None
 

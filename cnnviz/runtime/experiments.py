@@ -54,7 +54,7 @@ def translation(backend: Backend, key: str, photo: Photo, layer: str, shift: Shi
 
     def compute() -> Translation:
         seen = shifted(backend.seen(model, photo), by, model.preprocess.mean)
-        x = model.preprocess.tensor(seen).to(backend.torch_device)
+        x = model.preprocess.tensor(seen).to(backend.place(model))
         with backend.computing(), torch.inference_mode():
             _, maps = tap(model.net, x, (layer,), stop=True)
         return compared(by, backend.activations(key, photo, layer), activations(layer, maps[layer], seen))

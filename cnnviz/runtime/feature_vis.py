@@ -64,11 +64,11 @@ def filters(
 
     def typical() -> Tensor:
         ident = (*ident_of(model), "spread", layer, side, ascent.objective)
-        found = backend.cache.get(ident, lambda: spread(model, run, side, ascent, backend.torch_device), codec=ARRAY)
+        found = backend.cache.get(ident, lambda: spread(model, run, side, ascent, backend.place(model)), codec=ARRAY)
         return torch.from_numpy(found.copy())
 
     mean, std = model.preprocess.mean, model.preprocess.std
-    where = Setup(run, layer, mean, std, side, backend.torch_device, typical, backend.computing)
+    where = Setup(run, layer, mean, std, side, backend.place(model), typical, backend.computing)
     if layer != LOGITS:
         where = replace(where, some=cut(model.net, layer).some)
     base = None if photo is None else squared(backend.seen(model, photo), side)
@@ -104,7 +104,7 @@ def _step_seconds(model: Model, run: Callable[[Tensor], Tensor], side: int, back
         if again > 1 and began - begun > 1:
             break
         with torch.inference_mode(False), torch.enable_grad():
-            x = torch.zeros(1, model.input_size[0], side, side, device=backend.torch_device, requires_grad=True)
+            x = torch.zeros(1, model.input_size[0], side, side, device=backend.place(model), requires_grad=True)
             try:
                 torch.autograd.grad(run(x).sum(), x)[0].sum().item()
             except RuntimeError:  # it cannot be maximised at this size, which the ascent says in a sentence
@@ -123,7 +123,7 @@ def tuning(backend: Backend, key: str, layer: str) -> Tuning:
     def compute() -> Tuning:
         with backend.computing():
             return tuning_curves(
-                layer, run, lambda x: canvas.net_units(x.to(backend.torch_device)), len(canvas.mean), side
+                layer, run, lambda x: canvas.net_units(x.to(backend.place(model))), len(canvas.mean), side
             )
 
     return backend.cache.get((*ident_of(model), "tuning", layer, side), compute, codec=CURVES)
@@ -142,7 +142,7 @@ def patches(
 
     def one(x: Tensor) -> Tensor:
         with backend.computing():
-            return run(x.to(backend.torch_device))
+            return run(x.to(backend.place(model)))
 
     stamps = tuple((str(p), p.stat().st_mtime_ns) if isinstance(p, Path) else p.digest for p in photos)
     ident = (*ident_of(model), "patches", layer, stamps)
@@ -156,7 +156,7 @@ def filter_layers(backend: Backend, key: str) -> Mapping[str, int]:
     """How many channels each layer has that can be grown, in execution order; the classes, "logits", come last."""
     model, kinds = backend.model(key), {row.name: row.kind for row in backend.layers(key).layers}
     names = backend.map_layers(key)
-    return backend.cache.get((*ident_of(model), "widths"), lambda: widths(model, names, kinds, backend.torch_device))
+    return backend.cache.get((*ident_of(model), "widths"), lambda: widths(model, names, kinds, backend.place(model)))
 
 
 def _side(backend: Backend, model: Model, layer: str, ascent: Ascent) -> int:

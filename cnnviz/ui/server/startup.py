@@ -33,11 +33,11 @@ class Start:
         self._engine: Engine | None = None
         self._failed: Exception | None = None
 
-    def begin(self) -> None:
-        """Start loading, unless somebody has."""
+    def begin(self, guest: bool = False) -> None:
+        """Start loading, unless somebody has; as a `guest` in somebody's program, whose objects are not ours to keep."""
         with self._lock:
             if self._thread is None:
-                self._thread = threading.Thread(target=self._load, name="cnnviz-start", daemon=True)
+                self._thread = threading.Thread(target=self._load, args=(guest,), name="cnnviz-start", daemon=True)
                 self._thread.start()
 
     def ready(self) -> bool:
@@ -59,7 +59,7 @@ class Start:
             raise RequestError(f"The engine could not be loaded{why}; check that torch is installed, then start again.")
         return self._engine
 
-    def _load(self) -> None:
+    def _load(self, guest: bool) -> None:
         try:
             settings.check()
             from cnnviz.runtime.engine import shared
@@ -71,6 +71,8 @@ class Start:
         self._ready.set()
         with contextlib.suppress(RequestError):
             rehearse(self._engine)
+        if guest:
+            return
         gc.collect()
         gc.freeze()  # torch's 400,000 objects are here to stay: no collection needs to walk them again
         import pandas  # type: ignore[import-untyped]  # noqa: F401  # half a second that the first table would take
@@ -81,6 +83,17 @@ class Start:
 
 
 START = Start()
+LENT: dict[str, Photo] = {}  # by name: photos of the program that opened the dashboard, before the samples
+
+
+def photos() -> tuple[str, ...]:
+    """Names of the photos that every visit has: those of the program that opened the dashboard, then the samples."""
+    return (*LENT, *samples())
+
+
+def sample(name: str) -> Photo:
+    """The photo of one of these names."""
+    return LENT[name] if name in LENT else Photo.sample(name)
 
 
 @contextlib.asynccontextmanager
@@ -160,7 +173,9 @@ def snapshots(run: str) -> list[str]:
 
 def first(listed: tuple[catalog.ModelInfo, ...]) -> str:
     """The key of the net to open with: one that needs no download."""
-    best = next((row.key for where in ("bundled", "run", "on disk") for row in listed if row.where == where), None)
+    best = next(
+        (row.key for where in ("live", "bundled", "run", "on disk") for row in listed if row.where == where), None
+    )
     return best or SPARE
 
 
@@ -175,7 +190,7 @@ def rehearse(engine: Engine) -> None:
     """Ask what the first visitor will see: the first net, the first photo."""
     from cnnviz import picture
 
-    key, photo = first(engine.models()), Photo.sample(samples()[0])
+    key, photo = first(engine.models()), sample(photos()[0])
     engine.predict(key, photo)
     picture.encode(picture.overlay(photo, engine.heatmap(key, photo)))
     engine.all_activations(key, photo, engine.stages(key))

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from cnnviz.options import RequestError
-from cnnviz.photo import CROPS, Crop, Photo, samples
+from cnnviz.photo import CROPS, Crop, Photo
 from cnnviz.ui.server import startup
 from cnnviz.ui.session import photos, visit
 from cnnviz.ui.session.link import _text, needless, noted
@@ -63,7 +63,7 @@ def use_model(key: str | None) -> None:
 def photo() -> Photo:
     """The current photo: a sample, or one of the visitor's own; with the crop that was chosen."""
     name, mine = noted("photo"), own_photos()
-    found = mine[name] if name in mine else Photo.sample(name if name in samples() else samples()[0])
+    found = mine[name] if name in mine else startup.sample(name if name in startup.photos() else startup.photos()[0])
     return found.with_crop(crop())
 
 
@@ -95,7 +95,7 @@ def view() -> dict[str, str]:
     shown = {}
     if model() != startup.first(startup.rows()):
         shown["model"] = model()
-    if not photo().personal and photo().name != samples()[0]:
+    if not photo().personal and photo().name != startup.photos()[0]:
         shown["photo"] = photo().name
     if (way := crop()) != "centre":
         shown |= {"crop": way} if isinstance(way, str) else {"crop": "move", "crop-at": str(way)}

@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from cnnviz.photo import PIXELS, Photo, PhotoError, samples
+from cnnviz.photo import PIXELS, Photo, PhotoError
 from cnnviz.ui.server import jobs, startup
 from cnnviz.ui.session.visit import Visit, this_visit, visit_id
 
@@ -160,8 +160,8 @@ def forget_photo(digest: str) -> None:
     if not any(map(photo_store, STORES)):
         return forget_photos()
     this_visit().forget_photo(digest)
-    if st.session_state["photo"] not in {*own_photos(), *samples()}:
-        st.session_state["photo"] = next(reversed(own_photos()), samples()[0])
+    if st.session_state["photo"] not in {*own_photos(), *startup.photos()}:
+        st.session_state["photo"] = next(reversed(own_photos()), startup.photos()[0])
     return _forget_derived()
 
 
@@ -171,7 +171,7 @@ def forget_photos() -> None:
         photo_store(name).clear()
     let_all_go()
     this_visit().forget()
-    st.session_state["photo"] = samples()[0]
+    st.session_state["photo"] = startup.photos()[0]
     _forget_derived()
 
 

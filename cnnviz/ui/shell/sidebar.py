@@ -23,7 +23,7 @@ from cnnviz.ui.widgets import crop, forgetting, network, show
 from cnnviz.ui.widgets.controls import pick, tick
 
 SHORT = {"global average pooling": "GAP", "without max pooling": "no pooling", "convolutional base": "base"}
-WHERE = {"bundled": "bundled", "on disk": "on disk", "run": "trained here", "untrained": "untrained"}
+WHERE = {"live": "live", "bundled": "bundled", "on disk": "on disk", "run": "trained here", "untrained": "untrained"}
 THUMB = 96  # px
 
 
@@ -41,7 +41,7 @@ def _net() -> None:
     listed, why = startup.listing()
     if why:
         st.error(show.plain(why), icon=":material/error:")
-    order = ["bundled", "run", "on disk", "untrained", "download"]
+    order = ["live", "bundled", "run", "on disk", "untrained", "download"]
     listed = tuple(sorted(listed, key=lambda row: order.index(row.where) if row.where in order else len(order)))
     named = {row.key: _words(row) for row in listed}
     often = collections.Counter(named.values())
@@ -51,6 +51,7 @@ def _net() -> None:
     chosen = pick("Network", "model", list(named), startup.first(listed), words=named.__getitem__)
     _strange("net", "model", named)
     _snapshot(chosen)
+    _live(chosen)
     checkpoint_upload.draw()
 
 
@@ -96,6 +97,13 @@ def _snapshot(key: str) -> None:
     st.selectbox("Snapshot", kept, key=name, on_change=take, format_func=lambda w: f"step {w}" if w.isdecimal() else w)
 
 
+def _live(key: str) -> None:
+    """How a network of the program's own is asked: what its input is made by, and whether that was given."""
+    if key.startswith("live/") and startup.START.ready():
+        with show.refusals():
+            st.caption(show.plain(startup.START.engine().model(key).source))
+
+
 def _strange(what: str, key: str, known: Mapping[str, str]) -> None:
     """A sentence where a link names a net or photo that is not here, until another one is picked."""
     said = link.strange_of(key)
@@ -115,15 +123,15 @@ def _words(row: Any) -> str:
 
 def _photos() -> None:
     mine = own_photos()
-    options = [*reversed(mine), *samples()]
-    photos = {**{name: Photo.sample(name) for name in samples()}, **mine}
+    options = [*reversed(mine), *startup.photos()]
+    photos = {**{name: startup.sample(name) for name in startup.photos()}, **mine}
     named = _named(photos)
     st.html(f"<style>{''.join(_thumb(i, photos[name]) for i, name in enumerate(options, 1))}</style>")
     asked = st.query_params.get("photo")
-    link.linked("photo", samples()[0], lambda value: value in options, str)
+    link.linked("photo", startup.photos()[0], lambda value: value in options, str)
     link.called("photo", named[st.session_state["photo"]])
     st.pills("Photo", options, key="photo", required=True, format_func=named.__getitem__)
-    link.note("photo", samples()[0], secret=st.session_state["photo"] in mine)
+    link.note("photo", startup.photos()[0], secret=st.session_state["photo"] in mine)
     _strange("photo", "photo", named)
     crop.control()
     if asked == OWN and not mine and "_brought" not in st.session_state:
@@ -213,7 +221,7 @@ def _sample(name: str) -> str:
 
 def _small(photo: Photo) -> str:
     """A thumbnail as a data address, made once: a sample's for the server, a person's own for this visit."""
-    if not photo.personal:
+    if not photo.personal and photo.name in samples():
         return _sample(photo.name)
     thumbnails = visit.this_visit().thumbnails
     if photo.digest not in thumbnails:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import streamlit as st
 
 from cnnviz.options import RequestError
-from cnnviz.photo import Photo, samples
+from cnnviz.photo import Photo
 from cnnviz.ui.server import startup
 from cnnviz.ui.session import current, link
 from cnnviz.ui.session.photos import own_photos
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Shown = TypeVar("Shown")
 Chosen = TypeVar("Chosen")
 PHOTO, NETWORK, SNAPSHOT = "photo", "network", "snapshot"  # kinds that every page has
-AT_HAND = ("bundled", "run", "on disk", "untrained")  # networks that need no download
+AT_HAND = ("live", "bundled", "run", "on disk", "untrained")  # networks that need no download
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def in_link(found: Second | None) -> dict[str, str]:
 def photos() -> Kind:
     """Every photo of the visit and every sample, but the current one."""
     mine, present = own_photos(), current.photo().with_crop("centre").digest
-    there = {name: mine[name] if name in mine else Photo.sample(name) for name in (*mine, *samples())}
+    there = {name: mine[name] if name in mine else startup.sample(name) for name in (*mine, *startup.photos())}
     return Kind("Photo", [name for name, one in there.items() if one.digest != present], lambda name: there[name].name)
 
 
@@ -99,7 +99,7 @@ def photo(found: Second | None) -> Photo:
     if found is None or found.what != PHOTO:
         return current.photo()
     mine = own_photos()
-    other = mine[found.value] if found.value in mine else Photo.sample(found.value)
+    other = mine[found.value] if found.value in mine else startup.sample(found.value)
     return other.with_crop(current.crop())
 
 

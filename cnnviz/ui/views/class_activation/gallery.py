@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 
 from cnnviz import picture
-from cnnviz.photo import FORMATS, Photo, PhotoError, samples
+from cnnviz.photo import FORMATS, Photo, PhotoError
 from cnnviz.ui.components.photogrid import Tile, photogrid
 from cnnviz.ui.server import startup
 from cnnviz.ui.session import current, uploads
@@ -44,7 +44,7 @@ def gallery(engine: Engine, key: str) -> None:
         wanted = st.container()
 
     # compute
-    photos = [one.with_crop(current.crop()) for one in _brought() or map(Photo.sample, samples())]
+    photos = [one.with_crop(current.crop()) for one in _brought() or map(startup.sample, startup.photos())]
     with right:
         of = engine.model(key).fingerprint, method, tuple(photo.digest for photo in photos)
         cases = patiently("many", partial(_cases, engine, key, photos, method), f"{len(photos)} photos", of)

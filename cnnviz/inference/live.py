@@ -1,0 +1,236 @@
+"""A network of the program that started cnnviz: asked as it is now, while the program keeps it and may train it.
+
+What is asked is a snapshot: the same modules around the numbers that the weights have at that moment, in evaluation
+mode, on the network's own device, float32. The network itself is never run, hooked, switched, pickled or deep-copied.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from cnnviz.inference.plain_road import PLAIN, settle
+from cnnviz.models import outputs
+from cnnviz.models.catalog import ModelInfo
+from cnnviz.models.load import Model
+from cnnviz.models.pipeline import read
+from cnnviz.models.preprocess import Preprocess
+from cnnviz.models.snapshot import snapshot
+from cnnviz.options import RequestError
+
+PATIENCE = 5.0  # seconds until the weights keep still for a moment
+SHARE = 50  # times what it takes to compare all numbers, until they are compared again
+
+Mark = tuple[list[object], list[int]]
+
+
+class LiveError(RequestError):
+    """The network cannot be asked; the message says why."""
+
+
+class LiveNet:
+    """A network that was handed over, and the model of what its weights are now; safe to share between threads."""
+
+    def __init__(
+        self,
+        net: object,
+        name: str | None = None,
+        labels: Sequence[str] | Mapping[int, str] | None = None,
+        preprocess: object = None,
+        dropped: Callable[[Model], None] = lambda _: None,
+    ) -> None:
+        """`dropped` hears of each model whose weights are no longer the network's; the rest is as in `Engine.add`."""
+        self.net, self._dropped = _unwrapped(net), dropped
+        self.title = name or type(self.net).__name__
+        if not re.fullmatch(r"[\w.-]+", self.title):
+            raise LiveError(f"The name {name!r} has other characters than letters, digits, dot, - and _; change it.")
+        self.key = f"live/{self.title}"
+        self._labels, self._given = labels, preprocess
+        self._id, self._lock = uuid.uuid4().hex, threading.RLock()
+        self._preprocess: Preprocess | None = None
+        self._said = ""
+        self._made: Model | None = None
+        self._mark: Mark = ([], [])
+        self._layout: list[object] = []
+        self._outputs, self._plain = 0, False
+        self._pairs: list[tuple[Tensor, Tensor]] = []
+        self._settings: list[object] = []
+        self._later = 0.0
+        self.model()
+
+    @property
+    def row(self) -> ModelInfo:
+        """Its line in the list of networks."""
+        held = list(self.net.parameters())
+        return ModelInfo(
+            self.key, self.title, sum(p.numel() for p in held), sum(p.nbytes for p in held), "live", self._said
+        )
+
+    def model(self) -> Model:
+        """The model of what the weights are now: the last one, unless they changed since.
+
+        A change that PyTorch counts (an optimizer's step, `load_state_dict`, another module in place of one) is seen
+        at once; one that it does not count (`.data`, NumPy, an attribute) when all numbers are compared again.
+        Raises `LiveError` where the weights never keep still for a moment.
+        """
+        with self._lock, torch.inference_mode(False), torch.no_grad():
+            mark = _mark(self.net)
+            if self._made is not None and _same(mark, self._mark) and not self._altered():
+                return self._made
+            before, self._made = self._made, self._read(mark)
+            if before is not None:
+                self._dropped(before)
+            return self._made
+
+    def close(self) -> None:
+        """Let go of what was computed for it."""
+        with self._lock:
+            if self._made is not None:
+                self._dropped(self._made)
+
+    def _read(self, mark: Mark) -> Model:
+        """The model of a moment in which nothing changed."""
+        patience = time.monotonic() + PATIENCE
+        while True:
+            net, pairs = _now(self.net)
+            if _same(mark, after := _mark(self.net)):
+                break
+            if time.monotonic() > patience:
+                raise LiveError(
+                    f"The weights of {self.key} change faster than they can be read; ask again when they keep still."
+                )
+            mark = after
+            time.sleep(0.001)  # whoever trains goes on
+        net.eval()
+        outputs.first(net)
+        self._mark, self._pairs, self._settings, self._later = mark, pairs, _settings(self.net), 0.0
+        if self._preprocess is None:
+            self._preprocess, self._said = read(self._given, net)
+        if self._layout != (layout := _layout(self.net)):
+            self._outputs = outputs.tried(net, self._preprocess.size, set(self.net.modules())).shape[1]
+            self._plain, self._layout = settle(net, outputs.noise(net, self._preprocess.size)), layout
+        elif self._plain:
+            PLAIN.add(net)
+        source = f"live in this program; input: {self._said}"
+        if hooked := sum(bool(part._forward_hooks or part._forward_pre_hooks) for part in self.net.modules()):
+            source = f"{source}; the hooks of {hooked} of its modules are not run"
+        return Model(
+            self.key,
+            self.title,
+            net,
+            f"live {self._id} {uuid.uuid4().hex}",
+            _names(self._labels, self._outputs),
+            self._preprocess,
+            self._preprocess.size,
+            self._outputs == 1,
+            source,
+        )
+
+    def _altered(self) -> bool:
+        """Whether a number or a setting changed uncounted; compared at most a fiftieth of the time."""
+        if (began := time.monotonic()) < self._later:
+            return False
+        found = self._settings != _settings(self.net) or not all(_equal(own, kept) for own, kept in self._pairs)
+        self._later = time.monotonic() + SHARE * (time.monotonic() - began)
+        return found
+
+
+def _unwrapped(net: object) -> nn.Module:
+    """The network inside what parallel training and compilers put around it; refused where it cannot be asked."""
+    if not isinstance(net, nn.Module):
+        raise LiveError(f"A network is a torch.nn.Module, not {type(net).__name__}; hand over the module itself.")
+    while type(net).__name__ in ("DataParallel", "DistributedDataParallel", "OptimizedModule"):
+        net = next(iter(net.children()))
+    if isinstance(net, torch.jit.ScriptModule):
+        raise LiveError("TorchScript hides its operations; hand over the nn.Module that it was made from.")
+    held = [*net.parameters(), *net.buffers()]
+    if any(isinstance(own, nn.parameter.UninitializedTensorMixin) for own in held):
+        raise LiveError("This network has layers without weights yet; run it once on a batch, then hand it over.")
+    if any(own.is_meta for own in held):
+        raise LiveError("This network has no weights, as it is on the meta device; load them, then hand it over.")
+    if len(places := {str(own.device) for own in held}) > 1:
+        raise LiveError(f"This network lies on {' and '.join(sorted(places))}; move it to one device.")
+    return net
+
+
+def _now(net: nn.Module) -> tuple[nn.Module, list[tuple[Tensor, Tensor]]]:
+    """The network's modules around the numbers of now, and each of its tensors with these."""
+    pairs: list[tuple[Tensor, Tensor]] = []
+
+    def numbers(own: Tensor) -> Tensor:
+        kept = own.detach().clone()
+        if kept.is_floating_point():
+            kept = kept.float()
+        if kept.ndim == 4:
+            kept = kept.contiguous(memory_format=torch.channels_last)  # as convolutions are quickest
+        pairs.append((own, kept))
+        return nn.Parameter(kept, requires_grad=False) if isinstance(own, nn.Parameter) else kept
+
+    return snapshot(net, numbers), pairs
+
+
+def _mark(net: nn.Module) -> Mark:
+    """Modules and tensors, and for each tensor where its numbers lie and how often PyTorch wrote them."""
+    objects: list[object] = []
+    counts: list[int] = []
+    for part in net.modules():
+        objects.append(part)
+        for held in (part._parameters, part._buffers):
+            for own in held.values():
+                if own is not None:
+                    objects.append(own)
+                    counts += (own.data_ptr(), -1 if own.is_inference() else own._version)
+    return objects, counts
+
+
+def _same(one: Mark, other: Mark) -> bool:
+    """Whether two marks are of the same objects with the same counts."""
+    return one[1] == other[1] and len(one[0]) == len(other[0]) and all(map(operator.is_, one[0], other[0]))
+
+
+def _layout(net: nn.Module) -> list[object]:
+    """The kinds of the modules and the shapes of the tensors."""
+    return [*(type(part) for part in net.modules()), *(own.shape for own in net.parameters())]
+
+
+def _equal(own: Tensor, kept: Tensor) -> bool:
+    now = own.detach()
+    if now.dtype != kept.dtype:
+        now = now.to(kept.dtype)
+    if now.shape != kept.shape:
+        return False
+    return torch.equal(now, kept) or bool(((now == kept) | (now.isnan() & kept.isnan())).all())
+
+
+def _settings(net: nn.Module) -> list[object]:
+    """The plain values that modules hold, such as a stride, but for whether they train."""
+    return [
+        value
+        for part in net.modules()
+        for name, value in vars(part).items()
+        if name != "training" and isinstance(value, (bool, int, float, str, tuple)) and _plain(value)
+    ]
+
+
+def _plain(value: Any) -> bool:
+    return not isinstance(value, tuple) or all(isinstance(one, (bool, int, float, str)) for one in value)
+
+
+def _names(given: Sequence[str] | Mapping[int, str] | None, outputs: int) -> tuple[str, ...]:
+    """The class names that were given, one for each class; numbers where none were."""
+    wanted = 2 if outputs == 1 else outputs
+    if given is None:
+        return tuple(f"class {i}" for i in range(wanted))
+    if isinstance(given, Mapping):
+        given = [given.get(i, f"class {i}") for i in range(max(len(given), wanted))]
+    if isinstance(given, str) or len(given) != wanted:
+        raise LiveError(f"There are {len(given)} labels for {wanted} classes; give one for each.")
+    return tuple(map(str, given))

@@ -1,0 +1,108 @@
+"""The logits among what a network puts out: a tensor, the first of several, or the one under a usual name."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from cnnviz.options import RequestError
+
+NAMES = ("logits", "out", "output", "outputs", "scores", "score", "preds", "pred", "predictions", "prediction", "y")
+
+
+class OutputError(RequestError):
+    """What a network puts out are no logits, or it does not run at all."""
+
+
+def logits(out: Any) -> Any:
+    """The logits in what a network put out, also while it is traced; the thing itself where none are found."""
+    if isinstance(out, (Tensor, fx.Proxy)):
+        return out
+    if isinstance(out, Mapping):
+        named = next((out[name] for name in NAMES if name in out), None)
+        return out if named is None else logits(named)
+    if (named := next((held for name in NAMES if (held := getattr(out, name, None)) is not None), None)) is not None:
+        return logits(named)
+    return logits(out[0]) if isinstance(out, (tuple, list)) and out else out
+
+
+def first(net: nn.Module) -> None:
+    """Makes a network give its logits alone, in place: of its own class still, so that layers keep their names."""
+    kind, own = type(net), vars(net).pop("forward", None)
+
+    def forward(self: nn.Module, x: Tensor) -> Any:
+        return logits(kind.forward(self, x) if own is None else own(x))
+
+    heir = type(kind.__name__, (kind,), {"forward": forward, "__module__": kind.__module__})
+    object.__setattr__(net, "__class__", heir)
+
+
+class Certain(TorchDispatchMode):
+    """Refuses, on this thread, whatever would draw from a global generator of random numbers, before it draws."""
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if torch.Tag.nondeterministic_seeded in func.tags and kwargs.get("generator") is None:
+            raise RandomError("random numbers are drawn")
+        return func(*args, **kwargs)
+
+
+class RandomError(Exception):
+    """A global generator of random numbers would have been drawn from."""
+
+
+def tried(net: nn.Module, size: tuple[int, int, int], foreign: Collection[nn.Module] = ()) -> Tensor:
+    """The logits (1, K) of noise of that size (C, H, W).
+
+    Raises `OutputError` where the network does not run, gives no logits (1, K), draws random numbers, or runs one of
+    the `foreign` modules.
+    """
+    x, reached, me, kind = noise(net, size), [], threading.get_ident(), type(net).__name__
+
+    def note(part: nn.Module, _: object) -> None:
+        if threading.get_ident() == me:
+            reached.append(part)
+
+    hook = nn.modules.module.register_module_forward_pre_hook(note)
+    try:
+        with torch.no_grad(), Certain():
+            out = net(x)
+    except RandomError:
+        raise OutputError(
+            f"{kind} draws random numbers in evaluation mode, so it has no one answer; let its dropout depend on "
+            "self.training."
+        ) from None
+    except Exception as error:  # whatever a forward of somebody's own does
+        shape = " x ".join(map(str, size))
+        raise OutputError(
+            f"{kind} does not run on an image of {shape} ({_line(error)}); give the preprocess that belongs to it."
+        ) from error
+    finally:
+        hook.remove()
+    if any(part in foreign for part in reached):
+        raise OutputError(f"{kind} runs modules inside objects of other classes; make them attributes of the network.")
+    if not isinstance(out, Tensor) or out.ndim != 2 or len(out) != 1 or not out.is_floating_point():
+        given = f"a tensor {tuple(out.shape)}" if isinstance(out, Tensor) else f"a {type(out).__name__}"
+        raise OutputError(
+            f"{kind} gives {given} for one image; a classifier gives logits (1, K), alone, first of a tuple or under "
+            "the name logits."
+        )
+    return out
+
+
+def noise(net: nn.Module, size: tuple[int, int, int]) -> Tensor:
+    """The same noise (1, C, H, W) each time, where the network is; no global random numbers are drawn."""
+    place = next((own.device for own in net.parameters()), torch.device("cpu"))
+    return torch.randn(1, *size, generator=torch.Generator().manual_seed(0)).to(place)
+
+
+def _line(error: Exception) -> str:
+    said = str(error).strip().split("\n")[0][:200].rstrip(".")
+    return said or type(error).__name__

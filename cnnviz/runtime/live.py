@@ -1,0 +1,36 @@
+"""Networks of the program that an engine belongs to: handed over, asked under a key of their own, given back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from cnnviz.inference.live import LiveNet
+from cnnviz.runtime.backend import Backend
+
+
+def add(
+    backend: Backend,
+    net: object,
+    name: str | None = None,
+    labels: Sequence[str] | Mapping[int, str] | None = None,
+    preprocess: object = None,
+) -> str:
+    """The key live/<name> under which a network of the program's own can be asked from now on.
+
+    `net` is any `nn.Module` that takes one batch of images and gives logits (N, K), alone, first of a tuple, or under
+    a usual name of a dictionary (`logits`, `out`). It is never run, switched, hooked, pickled or deep-copied: each
+    question is answered for the weights it has at that moment, in evaluation mode, so that it may be trained meanwhile.
+    `name` is by default that of its class; a second network of a name takes the first one's place.
+    `labels` are the names of its classes, `preprocess` a `Preprocess`, a torchvision transform, or a function from a
+    photo to a tensor; without one it is guessed. Raises `RequestError` where the network cannot be asked.
+    """
+    made = LiveNet(net, name, labels, preprocess, backend._forget_net)
+    remove(backend, made.key)
+    backend.live[made.key] = made
+    return made.key
+
+
+def remove(backend: Backend, key: str) -> None:
+    """Let go of a network and of all that was computed for it; without effect where it is not there."""
+    if (gone := backend.live.pop(key, None)) is not None:
+        gone.close()
