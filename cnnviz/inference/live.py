@@ -152,7 +152,7 @@ def _unwrapped(net: object) -> nn.Module:
     if isinstance(net, torch.jit.ScriptModule):
         raise LiveError("TorchScript hides its operations; hand over the nn.Module that it was made from.")
     held = [*net.parameters(), *net.buffers()]
-    if any(isinstance(own, nn.parameter.UninitializedTensorMixin) for own in held):
+    if any(nn.parameter.is_lazy(own) for own in held):
         raise LiveError("This network has layers without weights yet; run it once on a batch, then hand it over.")
     if any(own.is_meta for own in held):
         raise LiveError("This network has no weights, as it is on the meta device; load them, then hand it over.")
@@ -215,7 +215,7 @@ def _settings(net: nn.Module) -> list[object]:
     return [
         value
         for part in net.modules()
-        for name, value in vars(part).items()
+        for name, value in list(vars(part).items())
         if name != "training" and isinstance(value, (bool, int, float, str, tuple)) and _plain(value)
     ]
 

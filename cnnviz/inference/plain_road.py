@@ -51,15 +51,20 @@ def halves(net: nn.Module, layer: str) -> Halves:
     part = module(net, layer)
 
     def trunk(x: Tensor) -> tuple[Tensor, Tensor, tuple[int, ...]]:
-        runs = [_run(net, part, one) for one in x.split(1)]
+        runs = [_run(net, part, one) for one in _each(x)]
         if any(count == 0 for _, count in runs):
             raise LayerError(f"Layer {layer!r} has no feature map for this input; choose another one.")
         return torch.cat([out for out, _ in runs]), x, tuple(count for _, count in runs)
 
     def head(maps: Tensor, x: Tensor, counts: tuple[int, ...], shift: Tensor | None = None) -> Tensor:
-        return torch.cat([_with(net, part, *each) for each in zip(maps.split(1), x.split(1), counts, strict=True)])
+        return torch.cat([_with(net, part, *each) for each in zip(_each(maps), _each(x), counts, strict=True)])
 
     return trunk, head
+
+
+def _each(x: Tensor) -> tuple[Tensor, ...]:
+    """The images of a batch as batches of one."""
+    return torch.split(x, 1)
 
 
 def _run(net: nn.Module, part: nn.Module, x: Tensor) -> tuple[Tensor, int]:

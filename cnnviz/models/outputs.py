@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import types
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -38,15 +39,19 @@ def first(net: nn.Module) -> None:
     def forward(self: nn.Module, x: Tensor) -> Any:
         return logits(kind.forward(self, x) if own is None else own(x))
 
-    heir = type(kind.__name__, (kind,), {"forward": forward, "__module__": kind.__module__})
+    about = {"forward": forward, "__module__": kind.__module__}
+    heir = types.new_class(kind.__name__, (kind,), exec_body=lambda own: own.update(about))
     object.__setattr__(net, "__class__", heir)
 
 
 class Certain(TorchDispatchMode):
     """Refuses, on this thread, whatever would draw from a global generator of random numbers, before it draws."""
 
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+
     def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+        self, func: Any, kinds: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
         if torch.Tag.nondeterministic_seeded in func.tags and kwargs.get("generator") is None:

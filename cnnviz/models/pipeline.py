@@ -38,7 +38,8 @@ def read(given: object, net: nn.Module) -> tuple[Preprocess, str]:
         return _guess(net)
     if isinstance(given, Preprocess):
         return given, f"{_words(given)}, as given"
-    given = given.transforms() if callable(getattr(given, "transforms", None)) else given  # torchvision's weights
+    preset = getattr(given, "transforms", None)  # of torchvision's weights
+    given = preset() if callable(preset) else given
     if not callable(given):
         raise PreprocessError(f"A {type(given).__name__} prepares no photos; give a Preprocess or a function.")
     run = _runner(given)
@@ -154,7 +155,7 @@ def _run(given: Callable[[Any], Any], form: Callable[[Photo], Any], photo: Photo
         found = given(form(photo))
     if isinstance(found, Mapping):
         found = next((found[name] for name in ("pixel_values", "image") if name in found), found)
-    x = torch.as_tensor(np.asarray(found) if not isinstance(found, Tensor) else found).detach().cpu()
+    x = found.detach().cpu() if isinstance(found, Tensor) else torch.as_tensor(np.array(found))
     x = x[None] if x.ndim == 3 else x  # (C, H, W) -> (1, C, H, W)
     if x.ndim != 4 or len(x) != 1 or x.shape[1] not in (1, 3):
         raise PreprocessError(f"The preprocessing gives {tuple(x.shape)} for a photo and not (3, H, W) or (1, H, W).")
@@ -180,9 +181,9 @@ def _ours(transform: Any) -> Preprocess | None:
         kind = type(step).__name__
         if kind == "ImageClassification":
             found |= {"resize": step.resize_size, "crop": step.crop_size, "mean": step.mean, "std": step.std}
-            found["interpolation"] = step.interpolation.value
+            found["interpolation"] = getattr(step.interpolation, "value", step.interpolation)
         elif kind == "Resize":
-            found |= {"resize": step.size, "interpolation": step.interpolation.value}
+            found |= {"resize": step.size, "interpolation": getattr(step.interpolation, "value", step.interpolation)}
         elif kind == "CenterCrop":
             found["crop"] = step.size
         elif kind == "Normalize":

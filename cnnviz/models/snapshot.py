@@ -23,7 +23,8 @@ def snapshot(net: nn.Module, tensor: Callable[[Tensor], Tensor] = lambda own: ow
     A module or tensor that occurs several times does so in the new network. Weights that a hook of torch's computes
     are computed once.
     """
-    return _Anew(tensor).module(net)
+    made: nn.Module = _Anew(tensor).of(net)
+    return made
 
 
 class _Anew:
@@ -46,10 +47,9 @@ class _Anew:
             return tuple(map(self.of, value))
         return self._called(value) if callable(value) else value
 
-    def module(self, part: nn.Module) -> nn.Module:
+    def module(self, part: nn.Module) -> Any:
         if type(part).__name__ == "OptimizedModule" and (plain := part._modules.get("_orig_mod")) is not None:
-            made = self.of(plain)  # what torch.compile was given
-            return made if isinstance(made, nn.Module) else part
+            return self.of(plain)  # what torch.compile was given
         made = self._note(part, object.__new__(type(part)))
         own = vars(made)
         for name, value in list(vars(part).items()):

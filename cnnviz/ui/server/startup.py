@@ -34,7 +34,7 @@ class Start:
         self._failed: Exception | None = None
 
     def begin(self, guest: bool = False) -> None:
-        """Start loading, unless somebody has; as a `guest` in somebody's program, whose objects are not ours to keep."""
+        """Start loading, unless somebody has; as a `guest`, in a program whose objects are not ours to keep."""
         with self._lock:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._load, args=(guest,), name="cnnviz-start", daemon=True)

@@ -1,0 +1,74 @@
+"""Logits are found among what networks put out, and what are no logits is refused in one sentence."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+
+from cnnviz.models import outputs
+
+Two = namedtuple("Two", "first second")
+
+
+class Net(nn.Module):
+    """One convolution, pooled, in whatever wrapping."""
+
+    def __init__(self, wrap) -> None:
+        super().__init__()
+        self.conv, self.wrap = nn.Conv2d(3, 5, 3), wrap
+
+    def forward(self, x, features=False):
+        maps = self.conv(x)
+        return self.wrap(maps.mean((2, 3)), maps)
+
+
+WRAPPINGS = {
+    "alone": lambda logits, maps: logits,
+    "first of a tuple": lambda logits, maps: (logits, maps),
+    "first of a named tuple": lambda logits, maps: Two(logits, maps),
+    "logits of a dictionary": lambda logits, maps: {"aux": maps, "logits": logits},
+    "out of a dictionary": lambda logits, maps: {"out": logits},
+    "an attribute": lambda logits, maps: SimpleNamespace(loss=None, logits=logits),
+    "nested": lambda logits, maps: {"out": [logits, maps]},
+}
+
+
+@pytest.mark.parametrize("wrap", WRAPPINGS.values(), ids=WRAPPINGS)
+def test_the_logits_are_found_also_in_a_trace(wrap):
+    net, x = Net(wrap).eval(), torch.randn(1, 3, 8, 8)
+    wanted = net.conv(x).mean((2, 3))
+    outputs.first(net)
+    assert torch.equal(net(x), wanted)
+    assert torch.equal(torch.fx.symbolic_trace(net)(x), wanted)
+    assert type(net).__name__ == "Net"
+    assert outputs.tried(net, (3, 8, 8)).shape == (1, 5)
+
+
+REFUSED = {
+    "gives a tensor (1, 5, 6, 6) for one image": lambda logits, maps: maps,
+    "gives a str for one image": lambda logits, maps: "cat",
+    "gives a dict for one image": lambda logits, maps: {"boxes": logits},
+    "draws random numbers": lambda logits, maps: nn.functional.dropout(logits, 0.5),
+    "does not run on an image of 3 x 8 x 8 (nothing here)": lambda logits, maps: [][0] if 0 else 1 / 0,
+}
+
+
+@pytest.mark.parametrize(("said", "wrap"), REFUSED.items(), ids=REFUSED)
+def test_what_are_no_logits_is_refused(said, wrap):
+    net, before = Net(wrap), torch.get_rng_state()
+    outputs.first(net)
+    with pytest.raises(outputs.OutputError) as caught:
+        outputs.tried(net, (3, 8, 8))
+    assert said.partition(" (nothing")[0] in str(caught.value)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_a_module_that_is_not_the_networks_own_is_noticed():
+    net, hidden = Net(lambda logits, maps: logits), nn.Conv2d(3, 5, 3)
+    net.wrap = lambda logits, maps: hidden(torch.zeros(1, 3, 5, 5)).mean((2, 3))
+    with pytest.raises(outputs.OutputError, match="make them attributes"):
+        outputs.tried(net, (3, 8, 8), {hidden})

@@ -1,0 +1,179 @@
+"""A program's own network answers every question as it would by hand, and goes when it is given back."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+import numpy as np
+import pytest
+import torch
+import torchvision
+from torch import nn
+
+from cnnviz.inference.predict import Target
+from cnnviz.models.preprocess import Preprocess
+from cnnviz.options import RequestError
+from cnnviz.runtime.engine import Engine
+from tests.attribution.peers import correlation, peer_map
+
+
+class Shared(nn.Module):
+    """One convolution that runs twice, functional operations, two outputs."""
+
+    def __init__(self, channels: int = 3) -> None:
+        super().__init__()
+        self.stem, self.twice = nn.Conv2d(channels, 12, 5, 2), nn.Conv2d(12, 12, 3, padding=1)
+        self.norm, self.fc = nn.BatchNorm2d(12), nn.Linear(12, 6)
+
+    def forward(self, x, features=False):
+        maps = nn.functional.relu(self.norm(self.stem(x)))
+        maps = nn.functional.relu(self.twice(nn.functional.max_pool2d(maps, 2)))
+        maps = nn.functional.relu(self.twice(maps))
+        logits = self.fc(nn.functional.adaptive_avg_pool2d(maps, 1).flatten(1))
+        return (logits, maps) if not features else maps
+
+
+class Twisty(Shared):
+    """What it does depends on the image."""
+
+    def forward(self, x, features=False):
+        if float(x.mean()) < 0:
+            return super().forward(x * 2)
+        return super().forward(x)
+
+
+def untrained(make, *given) -> nn.Module:
+    torch.manual_seed(0)
+    net = make(*given).train()
+    with torch.no_grad():
+        net(torch.randn(4, given[0] if given else 3, 64, 64))  # the statistics of batch norm
+        for part in net.modules():
+            if isinstance(part, nn.Linear):
+                part.weight.mul_(100)  # no peer's epsilon matters
+    return net
+
+
+NETS = {
+    "resnet18": lambda: untrained(torchvision.models.resnet18),
+    "shared layers, two outputs": lambda: untrained(Shared),
+    "a gray input": lambda: untrained(Shared, 1),
+    "control flow": lambda: untrained(Twisty),
+}
+
+
+@pytest.mark.parametrize("make", NETS.values(), ids=NETS)
+def test_logits_and_grad_cam_are_those_of_the_network_by_hand(make, engine, photo):
+    pytest.importorskip("pytorch_grad_cam")
+    net = make()
+    key = engine.add(net, "mine")
+    model, layer = engine.model(key), engine.default_layer(key)
+    x = model.preprocess.input(photo)
+    alone = Alone(net.eval())
+    with torch.no_grad():
+        logits = alone(x)[0]
+    found = {p.index: p.logit for p in engine.predict(key, photo, top=len(logits))}
+    assert np.allclose([found[i] for i in range(len(logits))], logits, rtol=1e-5, atol=1e-5)
+    heat = engine.heatmap(key, photo, 2)
+    peer = peer_map("GradCAM", alone, f"net.{layer}", x, 2)
+    assert correlation(heat.raw, peer) > 0.999
+    assert heat.layer == layer
+
+
+class Alone(nn.Module):
+    """The logits of a network alone, for a peer that knows no other."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, x):
+        out = self.net(x)
+        return out[0] if isinstance(out, tuple) else out
+
+
+def test_every_question_works_or_says_in_one_sentence_why_not(engine, photo):
+    key = engine.add(untrained(Twisty), labels=list("abcdef"))
+    heat = engine.heatmap(key, photo)
+    answered = {
+        "layers": lambda: engine.layers(key),
+        "activations": lambda: engine.activations(key, photo, "twice"),
+        "ladder": lambda: engine.ladder(key, photo),
+        "faithfulness": lambda: engine.faithfulness(key, photo, heat),
+        "sanity": lambda: engine.sanity(key, photo),
+        "diagnose": lambda: engine.diagnose(key, photo, heat),
+        "filter layers": lambda: engine.filter_layers(key),
+        "translation": lambda: engine.translation(key, photo, "stem"),
+        "score cam": lambda: engine.heatmap(key, photo, method="scorecam"),
+    }
+    for ask in answered.values():
+        ask()
+    refused = {
+        "drill": lambda: engine.drill(key, photo),
+        "skip layers": lambda: engine.skip_layers(key),
+        "pooled head": lambda: engine.pooled_head(key, photo),
+    }
+    for ask in refused.values():
+        with pytest.raises(RequestError, match=r"depend on its input and cannot be listed\.$"):
+            ask()
+
+
+def test_it_stands_first_in_the_list_a_second_of_its_name_takes_its_place_and_it_goes_as_a_whole(engine, photo):
+    first, second = untrained(Shared), untrained(Shared)
+    gone = weakref.ref(first)
+    key = engine.add(first, "mine", preprocess=Preprocess(64, 64))
+    engine.heatmap(key, photo)
+    assert engine.add(second, "mine", preprocess=Preprocess(64, 64)) == key == "live/mine"
+    assert [row.key for row in engine.models() if row.where == "live"] == [key]
+    assert engine.models()[0].key == key
+    assert engine.models()[0].parameters == sum(p.numel() for p in second.parameters())
+    del first
+    gc.collect()
+    assert gone() is None
+    engine.heatmap(key, photo)
+    engine.remove(key)
+    assert engine.cache.bytes == 0 or not any(key in entry for entry in engine.cache._entries)
+    with pytest.raises(RequestError, match=r"There is no network 'live/mine' in this process"):
+        engine.predict(key, photo)
+
+
+def test_nothing_about_it_reaches_the_disk(tmp_path, photo):
+    engine = Engine(device="cpu", cache_dir=tmp_path)
+    key = engine.add(untrained(Shared), preprocess=Preprocess(64, 64))
+    engine.tuning(key, "stem")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_function_that_prepares_photos_is_run_as_it_is(engine, photo):
+    net = untrained(Shared)
+
+    def prepare(image):
+        return torchvision.transforms.functional.to_tensor(image.resize((70, 90))) * 4 - 2
+
+    key = engine.add(net, preprocess=prepare)
+    with torch.no_grad():
+        wanted = net.eval()(prepare(photo.image())[None])[0][0]
+    found = {p.index: p.logit for p in engine.predict(key, photo, top=6)}
+    assert np.allclose([found[i] for i in range(6)], wanted, rtol=1e-4, atol=1e-4)
+    heat = engine.heatmap(key, photo)
+    assert heat.values.shape == (90, 70)
+    assert np.allclose(heat.box, (0, 0, 260, 200), atol=3)
+    assert engine.faithfulness(key, photo, heat).gain is not None
+
+
+def test_a_question_names_its_classes(engine, photo):
+    key = engine.add(untrained(Shared), labels=list("abcdef"), preprocess=Preprocess(64, 64))
+    assert engine.heatmap(key, photo, "c").goal == Target(2)
+    assert {p.label for p in engine.predict(key, photo, top=6)} == set("abcdef")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_network_on_a_gpu_stays_there_and_is_asked_there(engine, photo):
+    net = untrained(Shared)
+    wanted = engine.heatmap(engine.add(net, "cpu"), photo, 1).raw
+    key = engine.add(net.to("cuda").half(), "gpu")
+    assert next(engine.model(key).net.parameters()).device.type == "cuda"
+    assert correlation(engine.heatmap(key, photo, 1).raw, wanted) > 0.999
+    for ask in (engine.tuning, engine.filter_layers, lambda k, *_: engine.sanity(k, photo)):
+        ask(key, "stem") if ask is engine.tuning else ask(key)
+    assert next(net.parameters()).dtype == torch.float16
