@@ -68,7 +68,7 @@ def test_the_guide_runs_as_it_stands(tmp_path):
     command = [sys.executable, "-W", "error", "-c", code]
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    assert "?model=live/mine" in done.stdout
+    assert "?model=live/Sequential" in done.stdout
     assert "read from the transform" in done.stdout
     assert (tmp_path / "dog.png").stat().st_size > 10_000
 

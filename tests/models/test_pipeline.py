@@ -50,6 +50,12 @@ def bgr(photo):
     return torch.from_numpy(np.asarray(photo.resize((40, 30)))[..., ::-1].copy()).permute(2, 0, 1).float() - 110
 
 
+def standardised(image):
+    """Each photo by its own mean and deviation."""
+    x = v1.functional.to_tensor(image.resize((32, 32)))
+    return (x - x.mean()) / x.std()
+
+
 OWN = {
     "of an image": (lambda image: v1.functional.to_tensor(image.resize((48, 32))), (0, 0, 260, 200)),
     "of an array": (
@@ -86,9 +92,7 @@ def test_a_function_is_run_as_it_is_and_its_colours_and_place_are_measured(given
 
 
 def test_where_colours_are_unknown_altered_pixels_are_refused_and_the_input_is_shown_stretched(photo):
-    own, _ = read(
-        lambda image: (lambda x: (x - x.mean()) / x.std())(v1.functional.to_tensor(image.resize((32, 32)))), gap()
-    )
+    own, _ = read(standardised, gap())
     assert isinstance(own, Pipeline)
     seen = own.see(photo)
     assert (seen.min(), seen.max()) == (0, 255)

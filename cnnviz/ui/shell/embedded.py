@@ -67,7 +67,7 @@ def show(
     """The dashboard on a network of this program: its address in `.url`; `.stop()` ends it.
 
     It runs on a thread of this process, for this machine alone, and answers for the weights of the moment, so the
-    program may go on training. `net`, `labels`, `preprocess` and `name` are as in `Engine.add`; `photos` are paths,
+    program may train it meanwhile. `net`, `labels`, `preprocess` and `name` are as in `Engine.add`; `photos` are paths,
     encoded bytes, PIL images, uint8 arrays (H, W, 3) or (H, W), or `Photo`s. With `browser` it is opened there, too.
     Raises `RequestError` where the network or a photo cannot be used.
     """

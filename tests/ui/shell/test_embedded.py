@@ -71,7 +71,7 @@ def test_it_opens_on_several_networks_ends_with_the_last_and_opens_again(tmp_pat
     assert one.startswith("http://127.0.0.1:")
     assert (one.endswith("/?model=live/one"), two.endswith("/?model=live/two")) == (True, True)
     assert one.split("?")[0] == two.split("?")[0] == found["again"][0].split("?")[0]
-    assert found["first photos"] == ["picture", "mine.png"]
+    assert found["first photos"] == ["photo 1", "mine.png"]
     assert found["opens with"] == "live/two"
     assert (found["up"], found["with the other"], found["ended"], found["again"][1]) == ("ok", "ok", "nothing", "ok")
     assert found["photos left"] == []
