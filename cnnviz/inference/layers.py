@@ -8,6 +8,7 @@ no modules (a `relu` in a forward, an addition) do not appear.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import torch
@@ -93,12 +94,21 @@ def default_layer(net: nn.Module, input_size: Size) -> str:
     runs = [
         run for run in _runs(net, input_size) if run.name and _is_map(run) and "Pool" not in type(run.part).__name__
     ]
-    trunk = "features." if isinstance(getattr(net, "features", None), nn.Module) else ""
+    around = _around([run.name for run in runs])
+    inner = net.get_submodule(around.rstrip("."))
+    trunk = f"{around}features." if isinstance(getattr(inner, "features", None), nn.Module) else around
     blocks = [run for run in runs if run.name.startswith(trunk) and "." not in run.name.removeprefix(trunk)]
     wide = [run for run in blocks if max(run.shape[1:]) > 1]  # 1 x 1: already pooled, where there was more to pool
     if found := wide or blocks or runs:
         return found[-1].name
     raise LayerError("This network has no layer with feature maps; choose a convolutional network.")
+
+
+def _around(names: list[str]) -> str:
+    """The path, dot behind it, of the module that all of these are parts of: "" unless a network wraps another."""
+    paths = [name.split(".")[:-1] for name in names]
+    shared = itertools.takewhile(lambda parts: len(set(parts)) == 1, zip(*paths, strict=False))
+    return "".join(f"{parts[0]}." for parts in shared)
 
 
 def _runs(net: nn.Module, input_size: Size) -> list[_Run]:

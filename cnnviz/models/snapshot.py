@@ -43,8 +43,8 @@ class _Anew:
             return self._note(value, self._tensor(value))
         if type(value) in (list, dict, OrderedDict):
             return self._filled(value)
-        if type(value) is tuple:
-            return tuple(map(self.of, value))
+        if type(value) in (tuple, set):
+            return type(value)(map(self.of, value))
         return self._called(value) if callable(value) else value
 
     def module(self, part: nn.Module) -> Any:

@@ -194,3 +194,21 @@ def test_a_net_may_be_in_use_while_it_is_read():
         thread.join()
     assert not wrong
     assert all(found == tables[0] for found in tables)
+
+
+@pytest.mark.parametrize("name", ["squeezenet1_1", "resnet18", "densenet121", "alexnet"])
+def test_a_network_inside_another_has_the_same_default_layer(name):
+    net = build.fresh_net(name).eval()
+    wanted = layers.default_layer(net, (3, 224, 224))
+    assert layers.default_layer(Wrapped(net), (3, 224, 224)) == f"inner.net.{wanted}"
+
+
+class Wrapped(nn.Module):
+    """As people put one network into another, and that into a third."""
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.inner = nn.ModuleDict({"net": net})
+
+    def forward(self, x):
+        return self.inner["net"](x)

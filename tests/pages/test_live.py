@@ -1,0 +1,64 @@
+"""Every page on networks of the program's own: it works, or says in one sentence why not."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from cnnviz import places
+from cnnviz.models.preprocess import Preprocess
+from cnnviz.photo import Photo
+from cnnviz.ui.server import startup
+from cnnviz.ui.shell import navigation
+
+LISTED = [file for group in navigation.PAGES.values() for file, *_ in group if places.page(file).is_file()]
+
+
+class Net(nn.Module):
+    """A shared layer, functional operations, two outputs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.twice, self.fc = nn.Conv2d(3, 8, 5, 2), nn.Conv2d(8, 8, 3, padding=1), nn.Linear(8, 3)
+
+    def forward(self, x):
+        maps = nn.functional.relu(self.twice(nn.functional.relu(self.stem(x))))
+        maps = nn.functional.relu(self.twice(maps))
+        return {"logits": self.fc(maps.mean((2, 3))), "maps": maps}
+
+
+class Twisty(Net):
+    """What it does depends on the image."""
+
+    def forward(self, x):
+        return super().forward(x * 2 if float(x.detach().mean()) < 0 else x)
+
+
+@pytest.fixture(params=[Net, Twisty])
+def key(request, visit):
+    torch.manual_seed(0)
+    engine = startup.START.engine()
+    yield engine.add(request.param().train(), labels=["ant", "bee", "cat"], preprocess=Preprocess(48, 48))
+    for mine in list(engine.live):
+        engine.remove(mine)
+
+
+@pytest.mark.parametrize("page", LISTED)
+def test_a_page_works_or_says_in_one_sentence_why_not(page, key, visit):
+    at = visit(page, model=key)
+    assert not [one.message for one in at.exception]
+    unlisted = {"The operations of this network depend on its input and cannot be listed."}
+    assert {one.value for one in at.error} <= (unlisted if key == "live/Twisty" else set())
+    assert at.selectbox("model").value == key
+    said = [one.value.replace("\\", "") for one in at.caption]
+    assert any("live in this program; input: 48 x 48 of 48 px" in one for one in said)
+
+
+def test_photos_of_the_program_come_first_and_are_named_in_links(visit, monkeypatch):
+    photo = Photo.of(Photo.sample("coffee").pixels[:200, :300].copy(), "mine.png", personal=False)
+    monkeypatch.setitem(startup.LENT, "mine.png", photo)
+    at = visit()
+    assert at.session_state["photo"] == "mine.png"
+    assert visit(photo="cat").session_state["photo"] == "cat"
+    assert "Photo.open('mine.png')" in "".join(code.value for code in at.code)
