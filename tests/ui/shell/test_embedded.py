@@ -35,10 +35,10 @@ def answers(url):
     except OSError:
         return "nothing"
 
-one, found = net(), {}
+one, two, found = net(), net(), {}
 drawn = torch.get_rng_state()
 first = cnnviz.show(one, photos=[cnnviz.Photo.sample("cat").image(), sys.argv[1]], labels=["a", "b", "c"], name="one")
-second = cnnviz.show(net(), name="two")
+second = cnnviz.show(two, name="two")
 found["addresses"] = [first.url, second.url]
 found["first photos"] = startup.photos()[:2]
 found["opens with"] = startup.first(startup.START.engine().models())
