@@ -72,7 +72,9 @@ def test_an_answer_is_never_that_of_older_weights(net, change, monkeypatch):
     before = own.model()
     assert own.model() is before
     assert torch.allclose(answer(before, x), expected(net, x), atol=1e-6)
+    was = answer(before, x)
     CHANGES[change](net)
+    assert torch.equal(answer(before, x), was)  # whoever asked before is answered for that moment
     after = own.model()
     assert after.fingerprint != before.fingerprint
     assert torch.allclose(answer(after, x), expected(net, x), atol=1e-5)
