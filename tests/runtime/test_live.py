@@ -105,12 +105,12 @@ def test_every_question_works_or_says_in_one_sentence_why_not(engine, photo):
         "diagnose": lambda: engine.diagnose(key, photo, heat),
         "filter layers": lambda: engine.filter_layers(key),
         "translation": lambda: engine.translation(key, photo, "stem"),
+        "drill": lambda: engine.drill(key, photo),
         "score cam": lambda: engine.heatmap(key, photo, method="scorecam"),
     }
     for ask in answered.values():
         ask()
     refused = {
-        "drill": lambda: engine.drill(key, photo),
         "skip layers": lambda: engine.skip_layers(key),
         "pooled head": lambda: engine.pooled_head(key, photo),
     }
