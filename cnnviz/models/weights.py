@@ -24,7 +24,7 @@ from cnnviz import settings
 from cnnviz.options import RequestError
 
 FOLDER = settings.default("CNNVIZ_WEIGHTS")  # in the working directory, where there is one and no other is named
-WHOLE = (".pt2",)  # files that hold a network with its weights
+WHOLE = (".pt2", ".onnx")  # files that hold a network with its weights
 SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt", ".bin", ".pth.tar", *WHOLE)
 SHARED = (".ckpt", ".bin", ".pth.tar")  # other programs' files end so, too: these are taken by their content
 SITE = "https://download.pytorch.org/models/"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
@@ -36,9 +37,12 @@ class Whole:
 def read(key: str, path: Path) -> Whole:
     """The network in a file. Raises `RequestError` where file or card cannot be read, or do not go together."""
     program = files.read(path)
-    net, card = rebuild(program), _card(path)
+    net, card = rebuild(program), {**_told(program), **_card(path)}
     channels, *sides = example(program)[1:]
     preprocess, source = _guessed(channels, sides[0], sides[1]), f"{path.name}, preprocessing guessed"
+    if scaling := _told(program).get("normalisation"):
+        preprocess = dataclasses.replace(preprocess, mean=tuple(scaling["mean"]), std=tuple(scaling["std"]))
+        source = f"{path.name}, with its own mean and deviation, resizing guessed"
     if "preprocess" in card:
         preprocess, source = Preprocess.parse(card["preprocess"]), path.name
         if preprocess.channels != channels:
@@ -67,6 +71,11 @@ def _card(path: Path) -> Mapping[str, Any]:
     if not isinstance(said, dict):
         raise RequestError(f"The card {card.name} cannot be read; write it again or remove it.")
     return said
+
+
+def _told(program: Program) -> Mapping[str, Any]:
+    """What the file itself says of its input, as a card would."""
+    return {word: json.loads(program.said[word]) for word in ("preprocess", "normalisation") if word in program.said}
 
 
 def _guessed(channels: int, height: int, width: int) -> Preprocess:

@@ -38,7 +38,7 @@ class Whole(nn.Module):
 def onnx(model: Model) -> bytes:
     """The network as an ONNX file: "pixels" float32 0..255 (N, C, H, W) in, "probabilities" (N, K) out.
 
-    The image has to be resized and cropped before; `description` says how.
+    The image has to be resized and cropped before; `description` says how, and so do the file's own notes.
     """
     whole = Whole(model).eval()
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
@@ -54,7 +54,22 @@ def onnx(model: Model) -> bytes:
             dynamic_axes={"pixels": {0: "n"}, "probabilities": {0: "n"}},
             dynamo=False,
         )
-        return path.read_bytes()
+        return path.read_bytes() + _note("cnnviz", description(model)) + _note("labels", json.dumps(model.labels))
+
+
+def _note(key: str, text: str) -> bytes:
+    """An entry of ONNX's metadata_props as protobuf writes it, to be put behind a model."""
+    entry = b"".join(tag + _length(part) + part for tag, part in ((b"\n", key.encode()), (b"\x12", text.encode())))
+    return b"r" + _length(entry) + entry
+
+
+def _length(content: bytes) -> bytes:
+    """How long it is, in seven bits a byte."""
+    count, found = len(content), []
+    while count > 127:
+        found.append(count & 127 | 128)
+        count >>= 7
+    return bytes([*found, count])
 
 
 def description(model: Model) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
-from cnnviz.models.foreign import pt2
+from cnnviz.models.foreign import onnx, pt2
 from cnnviz.models.foreign.graph import ForeignError, Program
 from cnnviz.models.weights import WHOLE, ending
 
-READERS = {".pt2": pt2.read}
+READERS = {".pt2": pt2.read, ".onnx": onnx.read}
 ARCHIVES = ("archive_format", "serialized_exported_program.json")  # of torch.export.save, today's and that before 2.8
 
 

@@ -30,8 +30,8 @@ def draw() -> None:
     with shown, show.refusals():
         show.say(
             "A state dict as PyTorch or safetensors write it, whose architecture is recognised from its tensors, or a "
-            f"network saved with torch.export (.pt2). No code in it is run. It stays in the folder {place()} of this "
-            "machine."
+            "network saved with torch.export (.pt2) or as ONNX. No code in it is run. "
+            f"It stays in the folder {place()} of this machine."
         )
         key = f"checkpoint-{turn}"
         st.file_uploader(

@@ -18,17 +18,19 @@ ROOT = Path(__file__).resolve().parents[3]
 MARK = Path("/tmp/cnnviz-code-has-run")
 
 
-def watched(folder: Path, contents: dict[str, bytes]) -> dict[str, dict]:
-    """What a process of its own says of each file, by name."""
+def watched(
+    folder: Path, contents: dict[str, bytes], suffix: str = ".pt2", sound: dict[str, bytes] | None = None
+) -> dict[str, dict]:
+    """What a process of its own, which has read the sound files before, says of each file by name."""
     for place in ("sound", "files"):
         (folder / place).mkdir()
-    for name in ("Shared", "Twins"):
-        (folder / "sound" / f"{name}.pt2").write_bytes(nets.content(name))
+    for name, content in (sound or {f"{name}.pt2": nets.content(name) for name in ("Shared", "Twins")}).items():
+        (folder / "sound" / name).write_bytes(content)
     for name, content in contents.items():
-        (folder / "files" / f"{name}.pt2").write_bytes(content)
+        (folder / "files" / f"{name}{suffix}").write_bytes(content)
     command = [sys.executable, "-m", "tests.models.foreign.watched", str(folder / "files")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    return {said["name"].removesuffix(".pt2"): said for said in map(json.loads, done.stdout.splitlines())}
+    return {said["name"].removesuffix(suffix): said for said in map(json.loads, done.stdout.splitlines())}
 
 
 def test_forged_files_run_nothing_and_are_refused_by_name(tmp_path):
