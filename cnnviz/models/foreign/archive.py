@@ -78,7 +78,7 @@ class Archive:
     def words(self, name: str) -> Mapping[str, Any]:
         """An entry that is a JSON object."""
         try:
-            found = json.loads(self.bytes(name, WORDS))
+            found = json.loads(self.bytes(name, WORDS).decode("utf-8"))  # or it would look for other encodings
         except ForeignError:
             raise
         except (ValueError, RecursionError, MemoryError):

@@ -119,11 +119,19 @@ def adaptive_max_pool_pair(x: Any, size: Any) -> Any:
 
 
 def var(x: Any, dim: Any, correction: Any, keepdim: Any) -> Any:
-    return torch.var(x, dim, correction=1 if correction is None else int(correction), keepdim=keepdim)
+    return torch.var(x, dim, correction=1 if correction is None else correction, keepdim=keepdim)
 
 
 def std(x: Any, dim: Any, correction: Any, keepdim: Any) -> Any:
     return torch.std(x, dim, correction=1 if correction is None else correction, keepdim=keepdim)
+
+
+def var_unbiased(x: Any, dim: Any, unbiased: Any, keepdim: Any) -> Any:
+    return torch.var(x, dim, correction=int(unbiased), keepdim=keepdim)
+
+
+def std_unbiased(x: Any, dim: Any, unbiased: Any, keepdim: Any) -> Any:
+    return torch.std(x, dim, correction=int(unbiased), keepdim=keepdim)
 
 
 def var_mean(x: Any, dim: Any, correction: Any, keepdim: Any) -> Any:
@@ -251,20 +259,12 @@ def log_softmax(x: Any, dim: Any, _: Any) -> Any:
     return F.log_softmax(x, dim)
 
 
-def shuffled(x: Any, factor: Any) -> Any:
-    return F.pixel_shuffle(x, factor)
-
-
 def dropped(x: Any, p: Any, _: Any) -> Any:
     return F.dropout(x, p, False)
 
 
 def clamped(x: Any, low: Any, high: Any) -> Any:
     return torch.clamp(x, low, high)
-
-
-def powered(x: Any, exponent: Any) -> Any:
-    return torch.pow(x, exponent)
 
 
 def addmm(bias: Any, x: Any, weight: Any, beta: Any, alpha: Any) -> Any:
@@ -285,13 +285,5 @@ def hardtanh(x: Any, low: Any, high: Any) -> Any:
     return F.relu6(x) if (low, high) == (0, 6) else F.hardtanh(x, low, high)
 
 
-def masked(x: Any, mask: Any, value: Any) -> Any:
-    return x.masked_fill(mask, value)
-
-
 def split(x: Any, size: Any, dim: Any) -> Any:
     return torch.split(x, list(size) if isinstance(size, tuple) else size, dim)
-
-
-def where(condition: Any, x: Any, other: Any) -> Any:
-    return torch.where(condition, x, other)

@@ -11,7 +11,7 @@ from torch import nn
 from cnnviz.models.foreign import pt2
 from cnnviz.models.foreign.graph import ForeignError
 from cnnviz.models.foreign.rebuild import rebuild
-from tests.models.foreign import nets
+from tests.models.foreign import forged, nets
 
 TORCHVISION = (
     "densenet121", "efficientnet_b0", "googlenet", "mnasnet0_5", "mobilenet_v3_small", "regnet_x_400mf", "resnet18",
@@ -87,6 +87,23 @@ def test_core_operations_after_decomposition_are_read(tmp_path):
     path = tmp_path / "core.pt2"
     path.write_bytes(file.getvalue())
     torch.testing.assert_close(rebuild(pt2.read(path))(x), net(x), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("minor", [8, 12, 19, 20])
+def test_fields_that_older_minor_versions_lack_are_not_needed(minor, tmp_path):
+    def older(model, _):
+        model["schema_version"]["minor"] = minor
+        del model["guards_code"]
+        for node in forged.nodes(model):
+            for field in ("name", "is_hop_single_tensor_return"):
+                node.pop(field)
+            for given in node["inputs"]:
+                given.pop("kind")
+
+    path = tmp_path / "older.pt2"
+    path.write_bytes(forged.edited(older))
+    x = torch.randn(2, 3, 20, 20)
+    torch.testing.assert_close(rebuild(pt2.read(path))(x), nets.made("Shared")(x), rtol=1e-5, atol=1e-5)
 
 
 class Two(nn.Module):
