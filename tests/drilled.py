@@ -173,6 +173,10 @@ class Ungated(TorchFunctionMode):
     )
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
+        if function in (F.max_pool2d, torch.max_pool2d):  # whose gradient goes to the largest alone
+            _, kernel, *rest = args
+            how = {key: value for key, value in (kwargs or {}).items() if key in ("stride", "padding", "ceil_mode")}
+            return F.avg_pool2d(args[0], kernel, *rest[:2], **how)
         out = function(*args, **(kwargs or {}))
         if function is F.group_norm:
             norm = function(args[0].detach(), *args[1:], **(kwargs or {}))
@@ -223,7 +227,7 @@ def row(net: nn.Module, x: Tensor) -> dict[str, str]:
     others = [f"{layer}: {why}" for layer in some if (why := exact(net, x, layer, rng))]
     found = {"drill": exact(net, x, usual, rng), "layers": "; ".join(others[:2]), "guided": guided(net, x, usual)}
     told = receptive_field.of_net(net, tuple(x.shape[1:]))
-    local = [layer for layer in layers if 1 < told[layer].size < x.shape[2]]
+    local = [layer for layer in layers if layer in told and 1 < told[layer].size < x.shape[2]]
     some = [usual, *(local[i] for i in rng.permutation(len(local))[:5])]
     fields = [why for layer in some if (why := field(net, x, layer, told[layer]))]
     return {**found, "field": "; ".join(fields)}

@@ -213,19 +213,29 @@ def _cannot_meet(shape: Sequence[int], out: Sequence[int]) -> bool:
 
 
 def _over(by: Operation, dims: list[int], known: dict[Value, Reach], keep: bool) -> Reach:
-    """Where numbers along some dimensions become one: local if they all depend on the same pixels."""
+    """Where numbers along some dimensions become one: it depends on all that they depend on."""
     before = known[_first(by)]
     ends = []
     for end, over in zip(before.ends, (torch.amin, torch.amax) * 2, strict=True):
-        short = narrow(end)
-        if not torch.equal(torch.amin(short, dims), torch.amax(short, dims)):
-            return Reach(whole=True)
         shape = [1 if dim in dims else side for dim, side in enumerate(end.shape)]
-        one = over(short, dims, keepdim=True).expand(*shape)
+        one = over(narrow(end), dims, keepdim=True).expand(*shape)
         for dim in () if keep else sorted(dims, reverse=True):
             one = one.select(dim, 0)
         ends.append(one)
-    return Reach(tuple(ends), before.jump)
+    return _local(Reach(tuple(ends), before.jump), before)
+
+
+def _local(found: Reach, *before: Reach) -> Reach:
+    """The same; whole where rows or columns differed before and now are one interval everywhere."""
+    for end in range(4):
+        if _flat(found.ends[end]) and not all(_flat(one.ends[end]) for one in before):
+            return Reach(whole=True)
+    return found
+
+
+def _flat(ends: Tensor) -> bool:
+    short = narrow(ends)
+    return bool(short.min() == short.max())
 
 
 def _dims(by: Operation, value: Value) -> list[int]:
@@ -257,21 +267,16 @@ def _normed(by: Operation, which: int, shape: Sequence[int], known: dict[Value, 
 
 
 def _product(by: Operation, which: int, shape: Sequence[int], known: dict[Value, Reach]) -> Reach:
-    """Behind a matrix product: a row of the left, a column of the right, each of which must be of one place."""
+    """Behind a matrix product: a number depends on a row of the left and a column of the right."""
     names = ("mat1", "mat2") if by.name == "addmm" else ("self", "mat2")
+    factors = [(by.given[name], dim) for name, dim in zip(names, (-1, -2), strict=True)]
+    parts = [(known[value], dim) for value, dim in factors if isinstance(value, Value)]
     ends: list[Tensor] = []
-    jump = max(known[value].jump for value in by.inputs)
-    for end, join in zip(range(4), (torch.minimum, torch.maximum) * 2, strict=True):
-        met: list[Tensor] = []
-        for name, dim in zip(names, (-1, -2), strict=True):
-            if not isinstance(value := by.given[name], Value):
-                continue
-            short = narrow(known[value].ends[end])
-            if not torch.equal(short.amin(dim), short.amax(dim)):
-                return Reach(whole=True)
-            met.append(short.amin(dim, keepdim=True))
+    for end, over, join in zip(range(4), (torch.amin, torch.amax) * 2, (torch.minimum, torch.maximum) * 2, strict=True):
+        met = [over(narrow(part.ends[end]), dim, keepdim=True) for part, dim in parts]
         ends.append((met[0] if len(met) == 1 else join(*met)).expand(*shape))
-    return Reach(tuple(ends), jump)
+    reaches = [part for part, _ in parts]
+    return _local(Reach(tuple(ends), max(part.jump for part in reaches)), *reaches)
 
 
 Rule = Callable[[Operation, int, Sequence[int], dict[Value, Reach]], Reach]
