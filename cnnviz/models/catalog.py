@@ -216,6 +216,8 @@ def _timm(paths: Iterable[Path], hub: Mapping[str, Path]) -> list[ModelInfo]:
 
 def _of_timm(path: Path) -> bool:
     """Whether a file is called as the weights of one of timm's networks are, and of none of torchvision's."""
+    if shelf.ending(path) in shelf.WHOLE:
+        return False
     return timm_nets.named(shelf.stem(path), [net.name for net in TORCHVISION]) and timm_nets.installed()
 
 

@@ -94,7 +94,7 @@ def here(name: str, paths: Iterable[Path]) -> Path | None:
 
     A name with a tag takes that tag's files alone.
     """
-    stems = {path: shelf.stem(path) for path in paths}
+    stems = {path: shelf.stem(path) for path in paths if shelf.ending(path) not in shelf.WHOLE}
     found = [path for path, stem in stems.items() if stem == name]
     if not found and "." not in name:
         found = [path for path, stem in stems.items() if stem.startswith(f"{name}.") and known(stem)]

@@ -9,7 +9,7 @@ import sys
 import pytest
 import torch
 
-from cnnviz.models import build, catalog, lecture, load, weights
+from cnnviz.models import build, catalog, lecture, load, timm_nets, weights
 from cnnviz.models.catalog import UnknownNet
 from tests.models.states import filled
 
@@ -119,3 +119,14 @@ def test_a_list_of_nets_reads_only_the_cards_that_have_changed(run, monkeypatch)
     card.write_text(card.read_text().replace('"net"', ' "net"'))
     assert catalog.rows(runs=run)
     assert opened == [card]
+
+
+@pytest.mark.parametrize("suffix", weights.WHOLE)
+def test_a_whole_network_called_as_one_of_a_library_is_listed_as_a_file(tmp_path, monkeypatch, suffix):
+    monkeypatch.setattr(timm_nets, "installed", lambda: True)
+    names = ("resnet18", "resnet18-f37072fd", "mobilenetv2_100", "resnet50.a1_in1k")
+    for name in names:
+        (tmp_path / f"{name}{suffix}").write_bytes(b"a network")
+    keys = {row.key for row in catalog.rows(tmp_path) if row.where == "on disk"}
+    assert keys == {f"file/{name}" for name in names}
+    assert timm_nets.here("mobilenetv2_100", weights.checkpoints(tmp_path)) is None
