@@ -55,6 +55,39 @@ def test_a_page_works_or_says_in_one_sentence_why_not(page, key, visit):
     assert any("live in this program; input: 48 x 48 of 48 px" in one for one in said)
 
 
+class Sorts(Net):
+    """A layer's numbers are computed in a way that is not spelled out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last = nn.Identity()
+
+    def forward(self, x):
+        maps = self.last(nn.functional.relu(self.twice(self.stem(x))).sort(2).values)
+        return self.fc(maps.mean((2, 3)))
+
+
+def test_pages_go_on_where_the_arithmetic_of_a_network_is_refused(visit):
+    torch.manual_seed(0)
+    engine = startup.START.engine()
+    key = engine.add(Sorts(), labels=["ant", "bee", "cat"], preprocess=Preprocess(48, 48))
+    reason = "The arithmetic of sort cannot be spelled out; choose the layer before it."
+    try:
+        for page, how in (
+            ("class_activation", {"proof": "Down to the numbers", "at": "last"}),
+            ("activations", {"layer": "last", "channel": "5", "unit": "5.2.3"}),
+            ("filters", {"layer": "last"}),
+        ):
+            at = visit(page, model=key, **how)
+            assert not [one.message for one in at.exception], page
+            shown = [one.value for kind in (at.error, at.warning, at.info) for one in kind]
+            assert [one for one in shown if "arithmetic" in one] == ([] if page == "filters" else [reason]), page
+        at = visit("class_activation", model=key, proof="Down to the numbers", at="twice")
+        assert [one.value for one in at.error] == []
+    finally:
+        engine.remove(key)
+
+
 def test_photos_of_the_program_come_first_and_are_named_in_links(visit, monkeypatch):
     photo = Photo.of(Photo.sample("coffee").pixels[:200, :300].copy(), "mine.png", personal=False)
     monkeypatch.setitem(startup.LENT, "mine.png", photo)
