@@ -1,6 +1,6 @@
 """A network read from a .pt2 file against the same network of torchvision, both in one process, in turn.
 
-A question is a class activation map of a photo not seen before. Reading is from the file to a model that can be asked.
+A question is a class activation map of a photo not seen before. Reading, also of .onnx, is from file to model.
 """
 
 from __future__ import annotations
@@ -57,12 +57,23 @@ def _logits(name: str) -> dict[str, Callable[[], object]]:
     return {"cnnviz": lambda: run(ours), "torchvision's": lambda: run(theirs)}
 
 
-def _reading(name: str) -> dict[str, Any]:
-    folder = Path(_both(name).weights or ".")
-    size, taken = (folder / "whole.pt2").stat().st_size, []
+def _onnx(name: str) -> Path:
+    """The same network by today's ONNX exporter."""
+    engine = _both(name)
+    path = Path(engine.weights or ".") / "open.onnx"
+    if not path.exists():
+        model = engine.model(name)
+        example = (torch.randn(1, *model.input_size),)
+        torch.onnx.export(model.net, example, path, dynamo=True, external_data=False, verbose=False)
+    return path
+
+
+def _reading(name: str, suffix: str) -> dict[str, Any]:
+    path = _onnx(name) if suffix == ".onnx" else Path(_both(name).weights or ".") / "whole.pt2"
+    size, taken = path.stat().st_size, []
     for _ in range(5):
         start = time.perf_counter()
-        load("file/whole", folder)
+        load(f"file/{path.stem}", path.parent)
         taken.append(time.perf_counter() - start)
     return {"MB": round(size / 1e6, 1), "seconds": round(min(taken), 3), "per 50 MB": round(min(taken) * 5e7 / size, 3)}
 
@@ -70,4 +81,8 @@ def _reading(name: str) -> dict[str, Any]:
 BENCHMARKS = {f"whole/{name}/question": functools.partial(_question, name) for name in NETS} | {
     f"whole/{name}/logits": functools.partial(_logits, name) for name in NETS
 }
-MEASURES = {f"whole/{name}/reading": functools.partial(_reading, name) for name in NETS}
+MEASURES = {
+    f"whole/{name}/reading{suffix}": functools.partial(_reading, name, suffix)
+    for name in NETS
+    for suffix in (".pt2", ".onnx")
+}
