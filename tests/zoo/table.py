@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import tempfile
 import time
 from collections import Counter
@@ -42,6 +43,7 @@ def rows(entries: Sequence[Entry], ways: Sequence[str], checks: Sequence[str] = 
         net = lively(entry.make(), entry.size)
         for way in ways:
             yield _row(entry, net, way, checks)
+            gc.collect()  # an engine and what it remembers
 
 
 @contextmanager
