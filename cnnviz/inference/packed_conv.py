@@ -77,11 +77,21 @@ class Packed(nn.Module):
         out: Tensor
         if other is None:
             out = torch.ops.mkldnn._convolution_pointwise(x, weight, conv.bias, *where, after, [], "")
+        elif other.shape != (x.shape[0], conv.out_channels, *self._sides(x)):
+            out = self.run(x, False, None) + other  # the operation below does not look whether they fit
+            out = out.relu() if relu else out
         else:
             out = torch.ops.mkldnn._convolution_pointwise.binary(
                 x, other, weight, conv.bias, *where, "add", 1.0, after if relu else None, [], None
             )
         return out
+
+    def _sides(self, x: Tensor) -> tuple[int, ...]:
+        """Height and width of the maps for x (N, in, H, W)."""
+        conv = self.conv
+        assert not isinstance(conv.padding, str)
+        each = zip(x.shape[2:], conv.kernel_size, conv.stride, conv.padding, conv.dilation, strict=True)
+        return tuple((n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in each)
 
     def some(self, channels: Sequence[int]) -> Packed:
         """The same convolution for some of its output channels."""
@@ -133,7 +143,8 @@ class _Convolved(torch.autograd.Function):
     @staticmethod
     def forward(context: Any, x: Tensor, other: Tensor | None, packed: Packed, relu: bool, owned: bool) -> Tensor:
         out = packed.run(x, relu, other)
-        context.packed, context.relu, context.owned, context.add = packed, relu, owned, other is not None
+        context.packed, context.relu, context.owned = packed, relu, owned
+        context.add = None if other is None else other.shape
         context.save_for_backward(x, out if relu else None)
         return out
 
@@ -144,7 +155,8 @@ class _Convolved(torch.autograd.Function):
         if context.relu:
             gradient = _masked(gradient, out, context.owned)
         by_x = context.packed.back(gradient, x) if context.needs_input_grad[0] else None
-        return by_x, gradient if context.add else None, None, None, None
+        by_other = None if context.add is None else gradient.sum_to_size(context.add)
+        return by_x, by_other, None, None, None
 
 
 class _Pooled(torch.autograd.Function):

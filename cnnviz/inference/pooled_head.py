@@ -178,5 +178,8 @@ def _named(node: fx.Node, ends: Mapping[str, fx.Node]) -> str:
     while node.op != "placeholder":
         if names := [name for name, end in ends.items() if name and end is node]:
             return min(names, key=len)
-        node = node.all_input_nodes[0]
+        before = (one for one in node.all_input_nodes if one.op != "get_attr")  # a number of the network's own
+        if (found := next(before, None)) is None:
+            break
+        node = found
     return "the photo"

@@ -124,7 +124,9 @@ def _name(node: fx.Node, ends: Mapping[str, fx.Node]) -> str:
     outer = [name for name in names if any(other.startswith(f"{name}.") for other in names)]
     if names:
         return max(outer or names, key=len)
-    return _name(node.all_input_nodes[0], ends)
+    before = (one for one in node.all_input_nodes if one.op != "get_attr")  # a number of the network's own
+    found = next(before, None)
+    return PHOTO if found is None else _name(found, ends)
 
 
 def _activation(node: fx.Node, parts: dict[str, nn.Module]) -> str:

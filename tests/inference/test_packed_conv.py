@@ -147,3 +147,17 @@ def test_whoever_listens_to_operations_hears_the_relu():
     with Listening():
         packed(torch.randn(1, 8, 9, 9), True)
     assert torch.relu_ in heard
+
+
+def test_a_sum_of_other_sizes_is_what_pytorch_makes_of_it():
+    """The packed sum takes whatever memory it is given: a gradient of another shape was the first to be noticed."""
+    conv = made("plain")
+    packed, x = Packed(conv), torch.randn(2, 8, 9, 9)
+    with pytest.raises(RuntimeError, match="must match"):
+        packed(x, True, torch.randn(2, 12, 10, 10))
+    ours, theirs = (torch.ones(1, 12, 1, 1).requires_grad_() for _ in range(2))
+    got, want = packed(x, True, ours), F.relu(conv(x) + theirs)
+    assert torch.allclose(got, want, atol=1e-5)
+    for out in (got, want):
+        out.sum().backward()
+    assert torch.allclose(ours.grad, theirs.grad, rtol=1e-4)

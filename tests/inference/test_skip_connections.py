@@ -85,3 +85,25 @@ class Decides(nn.Module):
 def test_a_network_that_decides_as_it_runs_is_refused_in_a_sentence():
     with pytest.raises(LayerError, match="depend on its input"):
         skip_layers(Decides())
+
+
+class Scaled(nn.Module):
+    """As HGNet's last activation: numbers of its own times what comes in, and its sum with what came before."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale, self.conv = nn.Parameter(torch.full((1,), 2.0)), nn.Conv2d(3, 3, 3, padding=1)
+        self.pool, self.out = nn.AdaptiveAvgPool2d(1), nn.Linear(3, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.scale * self.conv(x) + x
+        return self.out(self.scale * self.pool(x).flatten(1))
+
+
+def test_numbers_of_the_networks_own_are_no_layer(x):
+    from cnnviz.inference.pooled_head import pooled_head
+
+    net = Scaled().eval().requires_grad_(False)
+    for name in skip_layers(net):
+        assert skip_connection(net, x, name).branch
+    assert pooled_head(net, x, 0).words
