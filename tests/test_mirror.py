@@ -26,6 +26,7 @@ SEEN = {
     "ui/session/current": "pages/test_shell.py",
     "ui/session/link": "pages/test_shell.py",
     "ui/session/visit": "pages/test_shell.py",
+    "ui/shell/checkpoint_card": "pages/test_checkpoint_card.py",
     "ui/shell/checkpoint_upload": "pages/test_checkpoint_upload.py",
     "ui/shell/main": "pages/test_shell.py",
     "ui/views/activations/close_up": "pages/test_activations.py",

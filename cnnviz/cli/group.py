@@ -103,10 +103,12 @@ def device_of(context: click.Context) -> str:
 
 
 def engine_for(context: click.Context, key: str) -> Engine:
-    """An engine with the model loaded, its download told on a terminal."""
+    """An engine with the model loaded; its download is told on a terminal, what was assumed of it on standard error."""
     folder = weights_of(context)
     from cnnviz.runtime.engine import Engine
 
     engine = Engine(device_of(context), weights=folder)
-    engine.model(key, progress(f"{key} downloads", "MB", 10**6))
+    model = engine.model(key, progress(f"{key} downloads", "MB", 10**6))
+    for words in model.known.unsure if model.known else ():
+        click.echo(f"cnnviz: assumed of {key}: {words}", err=True)
     return engine

@@ -50,8 +50,8 @@ class Weightless(TorchFunctionMode):
         return func(*args, **kwargs)
 
 
-def torchvision_net(name: str, classes: int = 1000) -> nn.Module:
-    """A torchvision network on the meta device, without auxiliary heads."""
+def torchvision_net(name: str, classes: int = 1000, **switches: Any) -> nn.Module:
+    """A torchvision network on the meta device, without auxiliary heads; `switches` are for its constructor."""
     from torchvision.models import get_model
 
     row = family(name)
@@ -59,7 +59,7 @@ def torchvision_net(name: str, classes: int = 1000) -> nn.Module:
     if "init_weights" in arguments:
         arguments["init_weights"] = False  # it takes long, and there is nothing to fill
     with Weightless():
-        net: nn.Module = get_model(name, num_classes=classes, **arguments)
+        net: nn.Module = get_model(name, num_classes=classes, **(arguments | switches))
     return net
 
 

@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from cnnviz import settings
-from cnnviz.models import lecture, timm_nets
+from cnnviz.models import labels, lecture, timm_nets
 from cnnviz.models import weights as shelf
 from cnnviz.models.torchvision_nets import TORCHVISION as TORCHVISION
 from cnnviz.models.torchvision_nets import TorchvisionNet as TorchvisionNet
 from cnnviz.options import RequestError
 
+IMAGENET = f"ImageNet, {shelf.CLASSES:,} classes"
+SOME, LONGEST = 3, 40  # classes that are named, characters of them
 ASSETS = Path(__file__).parent / "assets"
 
 
@@ -38,6 +40,7 @@ class ModelInfo:
     bytes: int
     where: str
     data: str = ""  # the public data set it was trained on
+    knows: str = ""  # its classes, in a few words; "" where only loading would tell
 
 
 def rows(weights: Path | str | None = None, runs: Path | str | None = None) -> tuple[ModelInfo, ...]:
@@ -48,7 +51,8 @@ def rows(weights: Path | str | None = None, runs: Path | str | None = None) -> t
     paths = shelf.checkpoints(shelf.folder(weights))
     cached = shelf.checkpoints(shelf.cache() if shelf.cache().is_dir() else None)
     hub = tuple(timm_nets.downloaded().items()) if timm_nets.installed() else ()
-    found = _on_disk(paths, cached, hub, tuple(map(_stamp, paths)), tuple(map(_stamp, cached)))
+    sizes = tuple((_stamp(path), _stamp(card_of(path))) for path in paths)
+    found = _on_disk(paths, cached, hub, sizes, tuple(map(_stamp, cached)))
     return (*_bundled(), *_runs(settings.runs(runs)), *found, *_lecture())
 
 
@@ -80,8 +84,8 @@ def stamp(
     if kind == "run" and (folder := run_folders(settings.runs(runs)).get(name.partition("@")[0])):
         files = [folder / "card.json", folder / ("best.safetensors" if name.endswith("@best") else "snapshots")]
     elif kind == "file":
-        files = [path for path in shelf.checkpoints(shelf.folder(weights)) if name in (path.stem, path.name)]
-        files += [path.with_suffix(".json") for path in files]
+        files = [path for path in shelf.checkpoints(shelf.folder(weights)) if name in (shelf.stem(path), path.name)]
+        files += [card_of(path) for path in files]
     elif kind == "timm":
         place = shelf.folder(weights)
         paths = shelf.checkpoints(place)
@@ -122,13 +126,33 @@ def own_checkpoints(paths: Iterable[Path]) -> dict[str, Path]:
     return named
 
 
-def read_card(path: Path) -> dict[str, Any]:
-    """What a card.json says about its network. Raises `RequestError` where it is no card."""
+def file_of(key: str, weights: Path | str | None = None) -> Path | None:
+    """The checkpoint of a key file/<name>; names are looked up among what is there and never joined to a path."""
+    kind, _, name = key.partition("/")
+    found = shelf.checkpoints(shelf.folder(weights)) if kind == "file" else ()
+    return own_checkpoints(found).get(name) or next((path for path in found if path.name == name), None)
+
+
+def card_of(path: Path) -> Path:
+    """Where the card of a checkpoint lies, or would lie: beside it, under its name with .json for its ending."""
+    whole = path.with_suffix(".json")
+    return whole if whole.is_file() else path.with_name(f"{shelf.stem(path)}.json")
+
+
+def read_card(path: Path, named: bool = True) -> dict[str, Any]:
+    """What a card.json says about its network. Raises `RequestError` where it is no card.
+
+    One that lies beside a checkpoint need not have `named` its network, where the tensors show it.
+    """
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         raise RequestError(f"The card {path.name} cannot be read; write it again or remove it.") from None
-    if not isinstance(card, dict) or not isinstance(card.get("net"), str):
+    if (
+        not isinstance(card, dict)
+        or not card
+        or not isinstance(card.get("net"), str if named or "net" in card else object)
+    ):
         raise RequestError(f'The card {path.name} does not name its network; add an entry such as "net": "resnet18".')
     return card
 
@@ -174,10 +198,17 @@ def _described(
     key: str, card: Path, tensors: Path, where: str, _card: tuple[int, int] | None, size: tuple[int, int] | None
 ) -> ModelInfo:
     try:
-        title = str(read_card(card).get("title") or key)
+        said = read_card(card)
     except RequestError:  # one broken card must not hide all other nets; loading it says what is wrong
-        title = key
-    return ModelInfo(key, title, shelf.count(tensors), size[0] if size else 0, where)
+        said = {}
+    title, knows = str(said.get("title") or key), in_words(labels.named(said))
+    return ModelInfo(key, title, shelf.count(tensors), size[0] if size else 0, where, knows=knows)
+
+
+def in_words(names: tuple[str, ...]) -> str:
+    """The classes of a network in a few words: all of three, else how many and the first."""
+    few = ", ".join(names)
+    return few if len(names) <= SOME and len(few) <= LONGEST else f"{len(names):,} classes: {names[0][:LONGEST]}, ..."
 
 
 @functools.lru_cache(maxsize=32)  # a page asks several times a run, and each time every file would be opened
@@ -194,10 +225,19 @@ def _on_disk(
 
 def _files(paths: Iterable[Path]) -> list[ModelInfo]:
     return [
-        ModelInfo(f"file/{name}", path.name, shelf.count(path), path.stat().st_size, "on disk")
+        ModelInfo(f"file/{name}", path.name, shelf.count(path), path.stat().st_size, "on disk", knows=_classes(path))
         for name, path in own_checkpoints(paths).items()
         if not any(shelf.pick(net.name, net.file, [path]) for net in TORCHVISION) and not _of_timm(path)
     ]
+
+
+def _classes(path: Path) -> str:
+    """The classes that a checkpoint's card says, or a safetensors file in its header; no other file is opened."""
+    try:
+        said: Mapping[str, Any] = read_card(card_of(path), named=False)
+    except RequestError:
+        said = shelf.metadata(path)
+    return in_words(labels.named(said))
 
 
 def _timm(paths: Iterable[Path], hub: Mapping[str, Path]) -> list[ModelInfo]:
@@ -209,7 +249,14 @@ def _timm(paths: Iterable[Path], hub: Mapping[str, Path]) -> list[ModelInfo]:
         if net is not None:
             size = path.stat().st_size
             listed.append(
-                ModelInfo(f"timm/{name}", _timms(name), net.parameters, size, "on disk", "ImageNet" if told else "")
+                ModelInfo(
+                    f"timm/{name}",
+                    _timms(name),
+                    net.parameters,
+                    size,
+                    "on disk",
+                    *(("ImageNet", IMAGENET) if told else ()),
+                )
             )
     return listed
 
@@ -231,7 +278,9 @@ def _torchvision(paths: Iterable[Path], cached: Iterable[Path]) -> list[ModelInf
         here = shelf.pick(net.name, net.file, paths) or next((path for path in cached if path.stem == net.file), None)
         size = here.stat().st_size if here else round(net.mebibytes * 2**20)
         listed.append(
-            ModelInfo(net.name, net.title, net.parameters, size, "on disk" if here else "download", "ImageNet")
+            ModelInfo(
+                net.name, net.title, net.parameters, size, "on disk" if here else "download", "ImageNet", IMAGENET
+            )
         )
     return listed
 

@@ -7,63 +7,103 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor, nn
 
-from cnnviz.models import catalog, families, lecture, timm_load, timm_nets
+from cnnviz.models import catalog, families, heads, lecture, stems, timm_load, timm_nets
 from cnnviz.models import weights as shelf
-from cnnviz.models.build import Weightless, lecture_net, torchvision_net
+from cnnviz.models.assumed import Assumption, assumption
+from cnnviz.models.build import lecture_net, torchvision_net
 from cnnviz.models.checkpoint import CheckpointError
 
+NEARLY = 0.9  # of its tensors
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+DILATED = ("resnet", "resnext", "wide_resnet")
+OTHERWISE = (
+    "export it with torch.export.save(...) as .pt2 or with torch.onnx.export(...), or use a CNN of torchvision or timm"
+)
 
 Shapes = dict[str, tuple[int, ...]]
 
 
-def name_of(state: Mapping[str, Tensor], file: str = "the checkpoint") -> str:
+@dataclasses.dataclass(frozen=True)
+class Skeleton:
+    """A network on the meta device, what was assumed to build it, and what was concluded from its tensors."""
+
+    net: nn.Module
+    assumed: tuple[Assumption, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def name_of(state: Mapping[str, Tensor], file: str = "the checkpoint", given: Mapping[str, str] | None = None) -> str:
     """The network a state belongs to: a torchvision name, lecture/<name> or timm/<name>.
 
     The same tensors may belong to networks of torchvision and of timm: the file's name decides, else torchvision's is
     taken.
 
-    Raises `CheckpointError` naming the closest networks where none fits.
+    Raises `CheckpointError` naming the closest networks, and the first tensor that differs, where none fits.
     """
-    shapes = _shapes(state)
+    shapes = shapes_of(state)
     own_name, timm = shelf.stem(Path(file)), timm_nets.recognised(shapes, shelf.stem(Path(file)))
     if timm and timm_nets.named(own_name, [net.name for net in catalog.TORCHVISION]):
         return timm
-    best: list[tuple[float, str]] = []
+    best: list[tuple[float, str, str]] = []
     for name in _candidates(shapes):
-        net = skeleton(name, state)
-        own = _shapes(net.state_dict())
+        try:
+            own = shapes_of(built(name, state, given).net.state_dict())
+        except ValueError as error:
+            best.append((1.0, name, str(error)))
+            continue
         if own == shapes:
             return name
-        alike = sum(shapes.get(key) == shape for key, shape in own.items())
-        best.append((alike / max(len(own), len(shapes)), name))
-    if timm:
+        alike = sum(shapes.get(key) == shape for key, shape in own.items()) / max(len(own), len(shapes))
+        best.append((alike, name, _differs(own, shapes)))
+    if timm and not any(alike > NEARLY for alike, *_ in best):  # else it is torchvision's, and something is changed
         return timm
-    closest = ", ".join(
-        f"{name} ({share:.0%} of its layers)" for share, name in sorted(best, reverse=True)[:3] if share
-    )
-    hint = f"the closest are {closest}" if closest else f"it begins with {', '.join(list(shapes)[:3])}"
+    closest = [entry for entry in sorted(best, key=lambda entry: -entry[0])[:3] if entry[0]]
+    if not closest:
+        begins = ", ".join(list(shapes)[:3])
+        raise CheckpointError(f"{file} fits no known network (it begins with {begins}); {OTHERWISE}.")
+    alike, name, why = closest[0]
+    others = "".join(f", then {name} ({_share(alike)})" for alike, name, _ in closest[1:])
     raise CheckpointError(
-        f"{file} fits no known network ({hint}); use a CNN of torchvision or timm, or a lecture network."
+        f"{file} fits no known network: the closest is {name} ({_share(alike)} of its tensors{others}), but {why}; "
+        f"{OTHERWISE}."
     )
+
+
+def built(name: str, state: Mapping[str, Tensor], given: Mapping[str, str] | None = None) -> Skeleton:
+    """That network on the meta device, with the class count, head, stem and batch norm that the state shows.
+
+    Raises `ValueError` with the rest of a sentence where a head or stem cannot be what the state shows.
+    """
+    given, shapes = given or {}, shapes_of(state)
+    if name.startswith("lecture/"):
+        return Skeleton(lecture_net(_adapted(lecture.NETS[name.removeprefix("lecture/")], shapes)))
+    if name.startswith("timm/"):
+        return Skeleton(timm_load.skeleton(name.removeprefix("timm/"), state))
+    assumed, arguments = _switches(name, given)
+    net = torchvision_net(name, **arguments)
+    top = heads.output_layer(net).split(".")[0]
+    before, activation = _entrance(shapes_of(net.state_dict()), top), assumption("activation", given)
+    if heads.replace(net, shapes, activation.value):
+        assumed.append(activation)
+    if stems.replace(net, shapes, given):
+        assumed.append(assumption("stem", given))
+    notes: tuple[str, ...] = ()
+    own, after = shapes_of(net.state_dict()), _entrance(shapes, top)
+    if after != before and own == shapes:
+        channels = stems.first(net)[1].in_channels
+        notes = heads.repool(net, after[1], (channels, 224, 224), top)
+    return Skeleton(net, tuple(assumed), notes)
 
 
 def skeleton(name: str, state: Mapping[str, Tensor]) -> nn.Module:
-    """That network on the meta device, with the state's class count, head and batch norm where they differ."""
-    if name.startswith("lecture/"):
-        spec = lecture.NETS[name.removeprefix("lecture/")]
-        return lecture_net(_adapted(spec, _shapes(state)))
-    if name.startswith("timm/"):
-        return timm_load.skeleton(name.removeprefix("timm/"), state)
-    net = torchvision_net(name)
-    _replace_head(net, _shapes(state))
-    return net
+    """That network on the meta device, as `built` makes it."""
+    return built(name, state).net
 
 
 def trimmed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -71,7 +111,45 @@ def trimmed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return {key: value for key, value in state.items() if not key.startswith(families.AUXILIARY)}
 
 
-def _shapes(state: Mapping[str, Tensor]) -> Shapes:
+def _switches(name: str, given: Mapping[str, str]) -> tuple[list[Assumption], dict[str, Any]]:
+    """What a torchvision network's constructor has to be told and no tensor shows: the assumptions, and the words."""
+    row = families.family(name)
+    if row is not None and "transform_input" in row.arguments:
+        known = assumption("transform_input", given)
+        return [known], {"transform_input": known.value == "yes"}
+    if row is not None and row.prefix in DILATED and name not in ("resnet18", "resnet34"):
+        known = assumption("dilation", given)
+        last = {"none": 0, "last stage": 1, "last two stages": 2}[known.value]
+        return [known], {"replace_stride_with_dilation": [False, last > 1, last > 0]}
+    return [], {}
+
+
+def _entrance(shapes: Shapes, top: str) -> tuple[int, int]:
+    """Of the first layer of a head: the dimensions of its weight, and how many features or channels it takes."""
+    inner = (shape for key, shape in shapes.items() if key.startswith(f"{top}.") and len(shape) > 1)
+    shape = next(inner, (0, 0))
+    return len(shape), shape[1]
+
+
+def _differs(own: Shapes, shapes: Shapes) -> str:
+    """The first tensor that a state has otherwise than a network."""
+    for key, shape in own.items():
+        if key in shapes and shapes[key] != shape:
+            return f"{key} is {_words(shapes[key])} and should be {_words(shape)}"
+    lacking = next((key for key in own if key not in shapes), "")
+    return f"it lacks {lacking}" if lacking else f"it has {next(key for key in shapes if key not in own)} besides"
+
+
+def _words(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape)) or "a single number"
+
+
+def _share(alike: float) -> str:
+    return f"{min(alike, 0.99):.0%}"  # whatever differs, it is not all of it
+
+
+def shapes_of(state: Mapping[str, Tensor]) -> Shapes:
+    """The shapes of a state's tensors by name, without those that no answer depends on."""
     return {
         key: tuple(value.shape)
         for key, value in state.items()
@@ -97,49 +175,3 @@ def _adapted(spec: lecture.LectureNet, shapes: Shapes) -> lecture.LectureNet:
         return dataclasses.replace(spec, batch_norm="bn1.weight" in shapes)
     conv, head = "bn1.weight" in shapes, "norm.weight" in shapes
     return dataclasses.replace(spec, outputs=out, hidden=hidden, batch_norm=conv, head_norm=head)
-
-
-def _replace_head(net: nn.Module, shapes: Shapes) -> None:
-    """Gives a torchvision net the head that the shapes show: another class count, or other layers in its place."""
-    last = [name for name, part in net.named_modules() if isinstance(part, (nn.Linear, nn.Conv2d))][-1]
-    old = net.get_submodule(last)
-    assert isinstance(old.weight, Tensor)
-    shape = shapes.get(f"{last}.weight", ())
-    if shape and len(shape) == old.weight.dim() and f"{last}.bias" in shapes:
-        with Weightless():
-            new = nn.Linear(shape[1], shape[0]) if isinstance(old, nn.Linear) else nn.Conv2d(shape[1], shape[0], 1)
-        net.set_submodule(last, new)
-        return
-    for place in dict.fromkeys((last, last.split(".")[0])):
-        inner = {key.removeprefix(f"{place}."): shape for key, shape in shapes.items() if key.startswith(f"{place}.")}
-        if head := _head(inner):
-            net.set_submodule(place, head)
-            return
-
-
-def _head(shapes: Shapes) -> nn.Module | None:
-    """A classifier of linear and batch norm layers; None where the shapes show anything else.
-
-    Layers without weights leave no trace in a state: a ReLU is taken to stand between two linear layers.
-    """
-    names = list(dict.fromkeys(key.rpartition(".")[0] for key in shapes))
-    layers: OrderedDict[str, nn.Module] = OrderedDict()
-    behind_linear = False
-    with Weightless():
-        for name in names:
-            shape, bias = shapes.get(f"{name}.weight" if name else "weight", ()), f"{name}.bias" if name else "bias"
-            if (
-                "." in name
-                or hasattr(nn.Sequential(), name)
-                or len(shape) not in (1, 2)
-                or (len(shape) == 1 and f"{name}.running_mean" not in shapes)
-            ):
-                return None
-            if len(shape) == 2 and behind_linear:
-                layers[f"relu_before_{name}"] = nn.ReLU()
-            behind_linear = behind_linear or len(shape) == 2
-            layer = nn.Linear(shape[1], shape[0], bias in shapes) if len(shape) == 2 else nn.BatchNorm1d(shape[0])
-            if not name:
-                return layer
-            layers[name] = layer
-    return nn.Sequential(layers) if layers else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
+import dataclasses
 import hashlib
 import math
 from collections.abc import Mapping
@@ -11,17 +11,28 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from cnnviz import settings
-from cnnviz.models import build, catalog, checkpoint, identify, lecture, timm_load, timm_nets, whole
+from cnnviz.models import (
+    build,
+    catalog,
+    checkpoint,
+    described,
+    found,
+    lecture,
+    timm_load,
+    timm_nets,
+    understood,
+    whole,
+)
 from cnnviz.models import weights as shelf
+from cnnviz.models.described import Description
 from cnnviz.models.foreign import files
 from cnnviz.models.foreign.parts import Net
 from cnnviz.models.preprocess import Preprocess
-from cnnviz.options import RequestError
+from cnnviz.models.understood import Understood
 
-DIGITS = tuple("0123456789")
 SEED = 0  # of the untrained lecture nets
 
 
@@ -38,6 +49,7 @@ class Model:
     input_size: tuple[int, int, int]  # (C, H, W)
     single_logit: bool  # one sigmoid output, the probability of labels[1]
     source: str  # where the weights came from
+    known: Understood | None = None  # what was understood of its file, and from where each of it is
 
 
 def load(
@@ -60,7 +72,7 @@ def load(
         return _lecture(key, lecture.NETS[name])
     if kind == "timm":
         return _timm(key, name, shelf.folder(weights), progress)
-    if kind == "file" and (path := _file(name, shelf.checkpoints(shelf.folder(weights)))):
+    if kind == "file" and (path := catalog.file_of(key, weights)):
         return _checkpoint(key, path)
     if kind == "run" and (folder := catalog.run_folders(settings.runs(runs)).get(name.partition("@")[0])):
         return _carded(
@@ -84,7 +96,7 @@ def blueprint(
     """The network of a key and its input size (C, H, W); torchvision's and timm's lack weights that are not here."""
     entry = catalog.entry(key)
     if entry and not _here(entry, shelf.folder(weights)):
-        return build.torchvision_net(key), _defaults(key, "")[0].size
+        return build.torchvision_net(key), understood.usual(key, "").preprocess.size
     kind, _, name = key.partition("/")
     if kind == "timm" and not _timm_here(name, shelf.folder(weights)):
         return timm_load.skeleton(name), timm_load.preprocess(name).size
@@ -104,8 +116,9 @@ def _here(entry: catalog.TorchvisionNet, place: Path | None) -> Path | None:
 def _torchvision(entry: catalog.TorchvisionNet, place: Path | None, progress: shelf.Progress | None) -> Model:
     path = _here(entry, place) or shelf.fetch(entry.name, entry.file, progress)
     source = "torchvision" if path.parent == shelf.cache() else f"{path.name} in the weights folder"
-    state, names = checkpoint.contents(path)
-    return _filled(entry.name, entry.title, entry.name, state, source, path, names=names)
+    contents = checkpoint.contents(path)
+    read = found.find(contents, path.name, Description(entry.name, of=entry.name))
+    return _filled(entry.name, entry.title, read, source, path, contents)
 
 
 def _timm(key: str, name: str, place: Path | None, progress: shelf.Progress | None) -> Model:
@@ -116,9 +129,10 @@ def _timm(key: str, name: str, place: Path | None, progress: shelf.Progress | No
     path = _timm_here(name, place) or timm_load.fetch(name, progress)
     held = place is not None and path.is_relative_to(place)
     tagged = timm_nets.tag(name, path) if held else timm_load.tagged(name)
-    state, names = checkpoint.contents(path)
+    contents = checkpoint.contents(path)
     source = f"{path.name} in the weights folder" if held else f"timm ({tagged})"
-    return _filled(key, f"{tagged} (timm)", f"timm/{tagged}", state, source, path, names=names)
+    read = found.find(contents, path.name, Description(f"timm/{tagged}", of=key))
+    return _filled(key, f"{tagged} (timm)", read, source, path, contents)
 
 
 def _timm_here(name: str, place: Path | None) -> Path | None:
@@ -131,79 +145,51 @@ def _timm_here(name: str, place: Path | None) -> Path | None:
 
 
 def _checkpoint(key: str, path: Path) -> Model:
-    """A checkpoint of unknown origin; a card beside it (same name, .json) may say what its tensors cannot."""
+    """A checkpoint of unknown origin; a card may say what its tensors cannot: beside it, or in its own metadata."""
     if files.whole(path):
         read = whole.read(key, path)
-        return _frozen(key, read.title, read.name, read.net, read.preprocess, read.labels, read.source)
-    card = path.with_suffix(".json")
-    if card.is_file():
-        return _carded(key, card, path, path.name)
-    state, names = checkpoint.contents(path)
-    name = identify.name_of(state, path.name)
-    others = timm_nets.twins(name.removeprefix("timm/")) if name.startswith("timm/") else ()
-    said = f"{path.name}, taken for {name}; {', '.join(others)} has the same tensors" if others else path.name
-    return _filled(key, shelf.stem(path), name, state, said, path, names=names)
+        return _frozen(key, read.title, read.name, read.net, read.known, read.source)
+    contents = checkpoint.contents(path)
+    beside = catalog.card_of(path)
+    card = catalog.read_card(beside, named=False) if beside.is_file() else contents.values.get("card")
+    return _with_card(key, card if isinstance(card, dict) else {}, beside, contents, path, path.name, shelf.stem(path))
 
 
 def _carded(key: str, card: Path, tensors: Path, source: str) -> Model:
-    said = catalog.read_card(card)
-    known = [entry.name for entry in catalog.TORCHVISION] + [f"lecture/{name}" for name in lecture.NETS]
-    timm = said["net"].startswith("timm/") and timm_nets.known(said["net"].removeprefix("timm/"))
-    if said["net"] not in known and not timm:
-        near = difflib.get_close_matches(said["net"], known, n=1)
-        hint = f"write {near[0]}" if near else "correct it"
-        raise RequestError(f"The card {card.name} names the network {said['net']!r}, which is unknown; {hint}.")
-    return _filled(key, str(said.get("title") or key), said["net"], checkpoint.read(tensors), source, tensors, said)
+    return _with_card(key, catalog.read_card(card), card, checkpoint.contents(tensors), tensors, source, key)
+
+
+def _with_card(
+    key: str, card: Mapping[str, Any], at: Path, contents: checkpoint.Contents, path: Path, source: str, title: str
+) -> Model:
+    read = found.find(contents, path.name, described.parse(card, at.name, key))
+    return _filled(key, str(card.get("title") or title), read, source, path, contents, card)
 
 
 def _filled(
     key: str,
     title: str,
-    name: str,
-    state: Mapping[str, Tensor],
+    read: found.Found,
     source: str,
     path: Path,
+    contents: checkpoint.Contents,
     card: Mapping[str, Any] | None = None,
-    names: tuple[str, ...] = (),
 ) -> Model:
-    card = card or {}
-    state = identify.trimmed(state)
-    described = isinstance(card.get("spec"), dict)
-    if name.startswith("timm/"):
-        net = timm_load.filled(name.removeprefix("timm/"), state, path.name)
-    else:
-        skeleton = _described(name, card["spec"], key) if described else identify.skeleton(name, state)
-        net = checkpoint.fit(skeleton, state, path.name)
-    if any("relu_before_" in part for part, _ in net.named_modules()):
-        source = f"{source}, whose head is taken to have a ReLU between its linear layers"
-    preprocess, labels = _defaults(name, path.stem, net)
-    if "preprocess" in card:
-        preprocess = Preprocess.parse(card["preprocess"])
-        if preprocess.channels != (takes := _inputs(net)):
-            raise RequestError(
-                f"The card of {key} gives {preprocess.channels} channels to a network of {takes}; correct it."
-            )
+    stored = {str(value.dtype).removeprefix("torch.") for value in read.state.values() if value.is_floating_point()}
+    timm = read.name.removeprefix("timm/") if read.name.startswith("timm/") else ""
+    net = read.made.net if timm else checkpoint.fit(read.made.net, read.state, path.name)
+    if timm and not card and key.startswith("file/") and (others := timm_nets.twins(timm)):
+        source = f"{source}, taken for {read.name}; {', '.join(others)} has the same tensors"
     outputs = _outputs(net)
-    wanted = 2 if outputs == 1 else outputs
-    if len(names) == wanted:
-        labels = names
-    if "labels" in card:
-        labels = tuple(map(str, card["labels"])) if isinstance(card["labels"], list) else ()
-        if len(labels) != wanted:
-            raise RequestError(f"The card of {key} has {len(labels)} labels for {wanted} classes; correct it.")
-    if len(labels) != wanted:
-        labels = tuple(f"class {i}" for i in range(wanted))
-    return _frozen(key, title, name, net, preprocess, labels, source)
-
-
-def _described(name: str, spec: Mapping[str, Any], key: str) -> nn.Module:
-    """The net a card describes; its words are no better than whoever wrote them."""
-    try:
-        return build.build(name, spec)
-    except RequestError:
-        raise
-    except (TypeError, ValueError, RuntimeError, LookupError, AttributeError, ArithmeticError):
-        raise RequestError(f"The card of {key} describes a {name} that cannot be built; correct its spec.") from None
+    known = understood.of(read, contents, card or {}, path, key, _inputs(net), 2 if outputs == 1 else outputs)
+    odd = sorted(stored - {"float32"})
+    notes = (*read.notes, *read.made.notes, *(f"stored as {kind}, computed as float32" for kind in odd))
+    settled = key == read.name and outputs == shelf.CLASSES  # torchvision's own weights
+    assumptions = () if settled else read.made.assumed
+    unsure = "; ".join(one.words for one in assumptions if not one.stated)
+    name = read.name + "".join(f" {one.words}" for one in assumptions if one.stated)
+    source = f"{source} (assumed: {unsure})" if unsure else source
+    return _frozen(key, title, name, net, dataclasses.replace(known, notes=notes, assumed=assumptions), source)
 
 
 def _lecture(key: str, spec: lecture.LectureNet) -> Model:
@@ -213,37 +199,14 @@ def _lecture(key: str, spec: lecture.LectureNet) -> Model:
 
 
 def _untrained(key: str, title: str, name: str, net: nn.Module) -> Model:
-    preprocess, labels = _defaults(name, "", net)
-    return _frozen(key, title, name, net, preprocess, labels, f"untrained, seed {SEED}")
+    return _frozen(key, title, name, net, understood.usual(name, "", _inputs(net)), f"untrained, seed {SEED}")
 
 
-def _frozen(
-    key: str, title: str, name: str, net: nn.Module, preprocess: Preprocess, labels: tuple[str, ...], source: str
-) -> Model:
+def _frozen(key: str, title: str, name: str, net: nn.Module, known: Understood, source: str) -> Model:
     net.eval().requires_grad_(False)
-    mark = fingerprint(name, net, preprocess, labels)
-    return Model(key, title, net, mark, labels, preprocess, preprocess.size, _outputs(net) == 1, source)
-
-
-def _defaults(name: str, stem: str, net: nn.Module | None = None) -> tuple[Preprocess, tuple[str, ...]]:
-    """Preprocessing and labels that go with a net's usual weights, or with the torchvision file of that stem."""
-    if name.startswith("timm/"):
-        timm = name.removeprefix("timm/")
-        return timm_load.preprocess(timm, timm_load.channels(net) if net else 3), timm_load.labels(timm)
-    if name.startswith("lecture/"):
-        spec = lecture.NETS[name.removeprefix("lecture/")]
-        zeros, ones = (0.0,) * spec.channels, (1.0,) * spec.channels
-        labels = () if spec.head == "none" else DIGITS if spec.outputs == 10 else ("cat", "dog")
-        return Preprocess(spec.size, spec.size, zeros, ones, channels=spec.channels), labels
-    from torchvision.models import get_model_weights
-
-    known = get_model_weights(name)
-    chosen = next((one for one in known if Path(one.url).stem == stem), known.DEFAULT)
-    does = chosen.transforms()
-    preprocess = Preprocess(
-        does.resize_size[0], does.crop_size[0], tuple(does.mean), tuple(does.std), does.interpolation.value
-    )
-    return preprocess, tuple(chosen.meta.get("categories") or known.DEFAULT.meta["categories"])
+    mark = fingerprint(name, net, known.preprocess, known.labels)
+    size, single = known.preprocess.size, _outputs(net) == 1
+    return Model(key, title, net, mark, known.labels, known.preprocess, size, single, source, known)
 
 
 def _inputs(net: nn.Module) -> int:
@@ -284,10 +247,6 @@ def _tensors_of(name: str, path: Path) -> bool:
     if any(shelf.pick(net.name, net.file, [path]) for net in catalog.TORCHVISION):
         return False
     try:
-        return identify.name_of(checkpoint.read(path)) == name
+        return found.find(checkpoint.contents(path), path.name, Description()).name == name
     except checkpoint.CheckpointError:
         return False
-
-
-def _file(name: str, found: tuple[Path, ...]) -> Path | None:
-    return catalog.own_checkpoints(found).get(name) or next((path for path in found if path.name == name), None)

@@ -19,6 +19,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from cnnviz import settings
 from cnnviz.options import RequestError
@@ -202,6 +203,25 @@ def count(path: Path) -> int | None:
     tensors = _shapes(path) if path.suffix.lower() == ".safetensors" else None
     kept = re.compile(r"(^|\.)(running_mean|running_var|num_batches_tracked)$")
     return sum(math.prod(shape) for name, shape in (tensors or {}).items() if not kept.search(name)) or None
+
+
+def metadata(path: Path) -> dict[str, Any]:
+    """The words beside the tensors of a .safetensors file, from its header alone, read as JSON where they are."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(9)
+            if kind(head, path.stat().st_size) != "safetensors":
+                return {}
+            size = int.from_bytes(head[:8], "little")
+            file.seek(8)
+            words = json.loads(file.read(size)).get(META, {}) if size <= 100_000_000 else {}
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return {}
+    read: dict[str, Any] = {}
+    for key, value in words.items() if isinstance(words, dict) else ():
+        with contextlib.suppress(ValueError, TypeError, RecursionError):
+            read[key] = json.loads(value)
+    return read
 
 
 def _shapes(path: Path) -> dict[str, list[int]] | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cnnviz.models import catalog
 from cnnviz.models import weights as shelf
 from cnnviz.models.foreign import files
 from cnnviz.models.foreign.budget import measure
@@ -17,6 +18,7 @@ from cnnviz.models.foreign.graph import Program
 from cnnviz.models.foreign.parts import Net
 from cnnviz.models.foreign.rebuild import example, rebuild
 from cnnviz.models.preprocess import Preprocess
+from cnnviz.models.understood import CARD, FILE, GUESS, Understood, numbered
 from cnnviz.options import RequestError
 
 RESIZED = 8 / 7  # of the crop: 256 for 224, as most networks for ImageNet have it
@@ -24,23 +26,23 @@ RESIZED = 8 / 7  # of the crop: 256 for 224, as most networks for ImageNet have 
 
 @dataclass(frozen=True)
 class Whole:
-    """A network with its preprocessing and the names of its classes; `name` stands for its operations."""
+    """A network with what is known of it; `name` stands for its operations."""
 
     net: Net
     name: str
     title: str
-    preprocess: Preprocess
-    labels: tuple[str, ...]
+    known: Understood
     source: str
 
 
 def read(key: str, path: Path) -> Whole:
     """The network in a file. Raises `RequestError` where file or card cannot be read, or do not go together."""
     program = files.read(path)
-    net, card = rebuild(program), {**_told(program), **_card(path)}
+    net, beside, told = rebuild(program), _card(path), _told(program)
+    card = {**told, **beside}
     channels, *sides = example(program)[1:]
     preprocess, source = _guessed(channels, sides[0], sides[1]), f"{path.name}, preprocessing guessed"
-    if scaling := _told(program).get("normalisation"):
+    if scaling := told.get("normalisation"):
         preprocess = dataclasses.replace(preprocess, mean=tuple(scaling["mean"]), std=tuple(scaling["std"]))
         source = f"{path.name}, with its own mean and deviation, resizing guessed"
     if "preprocess" in card:
@@ -54,14 +56,28 @@ def read(key: str, path: Path) -> Whole:
     labels = _labels(key, card, program, wanted)
     if not labels and wanted == shelf.CLASSES:
         labels, source = _imagenet(), f"{source}, its 1000 classes taken to be ImageNet's"
-    labels = labels or tuple(f"class {index}" for index in range(wanted))
+    known = Understood(
+        f"{shelf.ending(path)} network",
+        labels or numbered(wanted),
+        preprocess,
+        FILE,
+        CARD if "labels" in beside else FILE if labels and labels in (program.labels, _listed(told)) else GUESS,
+        FILE if "preprocess" not in beside else CARD,
+        CARD if "preprocess" in beside else FILE if scaling or "preprocess" in told else GUESS,
+    )
     name = hashlib.blake2b(repr(program.steps).encode(), digest_size=20).hexdigest()
-    return Whole(net, name, str(card.get("title") or shelf.stem(path)), preprocess, labels, source)
+    return Whole(net, name, str(card.get("title") or shelf.stem(path)), known, source)
+
+
+def _listed(told: Mapping[str, Any]) -> tuple[str, ...]:
+    """The classes that a file itself lists."""
+    names = told.get("labels")
+    return tuple(map(str, names)) if isinstance(names, list) else ()
 
 
 def _card(path: Path) -> Mapping[str, Any]:
     """What the card beside a network says; nothing where there is none."""
-    card = path.with_suffix(".json")
+    card = catalog.card_of(path)
     if not card.is_file():
         return {}
     try:

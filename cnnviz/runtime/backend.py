@@ -95,6 +95,11 @@ class Backend:
         stamp = catalog.stamp(key, self.weights, self.runs)
         return stoppable(progress, lambda told: self.nets.get((key, stamp), lambda: loaded(told)))
 
+    def loaded(self, key: str) -> Model | None:
+        """The network of a key, where it is in memory as its files are now; nothing is loaded."""
+        known = (key, catalog.stamp(key, self.weights, self.runs))
+        return self.model(key) if known in self.nets else None
+
     def layers(self, key: str, size: int | None = None) -> LayerTable:
         """The layers in execution order with output shape, parameters and mult-adds, at its own or another size."""
         model = self.model(key)

@@ -63,10 +63,10 @@ class Keeper:
         """Keeps the weights as the best so far, with a card that says what they are; whether they could be kept."""
         before, state = self.said, self._state()
         self.said = {"best_step": step, "valid_loss": round(loss, 6), "accuracy": round(accuracy, 6)}
-        card = json.dumps(self.card(), indent=2) + "\n"
+        card = json.dumps(self.card(), indent=2) + "\n"  # also in the weights themselves, which may be copied elsewhere
         kept = self._write(
             {
-                self.folder / BEST: lambda draft: save_file(state, draft),
+                self.folder / BEST: lambda draft: save_file(state, draft, {"card": card}),
                 self.folder / CARD: lambda draft: draft.write_text(card),
             }
         )

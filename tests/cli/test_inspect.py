@@ -21,7 +21,7 @@ KEY = "lecture/cats_gap"
 def test_models_lists_every_net(document, told):
     rows = document("models")
     assert {"resnet18", "vgg16", "lecture/cats_gap"} <= {row["key"] for row in rows}
-    assert all(set(row) == {"key", "title", "parameters", "bytes", "where", "data"} for row in rows)
+    assert all(set(row) == {"key", "title", "parameters", "bytes", "where", "data", "knows"} for row in rows)
     assert "squeezenet1_1" in told("models")[1]
 
 

@@ -263,14 +263,19 @@ def test_a_run_is_loaded_at_its_best_its_last_and_at_a_step(run):
 
 
 def test_a_head_that_had_to_be_guessed_is_told(folder):
-    net = build.torchvision_net("squeezenet1_0")
-    net.classifier = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.ReLU(), torch.nn.Linear(3, 2))
+    net = build.torchvision_net("resnet18")
+    net.fc = torch.nn.Sequential(torch.nn.Linear(512, 3), torch.nn.Tanh(), torch.nn.Linear(3, 2))
     net = net.to_empty(device="cpu")
     load._initialise(net, 0)
     torch.save(net.state_dict(), folder / "mlp.pth")
-    model = load.load("file/mlp", folder)
-    assert "ReLU between its linear layers" in model.source
+    model, photo = load.load("file/mlp", folder), torch.ones(1, 3, 64, 64)
+    assert model.known.unsure == ("Activation between the linear layers of the head: ReLU",)
     assert model.labels == ("class 0", "class 1")
+    (folder / "mlp.json").write_text('{"assumed": {"activation": "Tanh"}}')
+    stated = load.load("file/mlp", folder)
+    assert stated.known.unsure == ()
+    assert torch.equal(stated.net(photo), net.eval()(photo))
+    assert stated.fingerprint != model.fingerprint
 
 
 def test_a_blueprint_needs_no_weights_but_follows_those_that_are_here(folder, monkeypatch):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 SPOOL = 2**31  # bytes, beyond any upload that `server.maxUploadSize` lets through
 PATIENCE = 1.0  # seconds until the port answers
+EVERYDAY = "ImageNet"  # classes of everyday things, for a photo that none of few classes fits
 SPARE = "lecture/cats_gap"  # untrained, but always there
 
 
@@ -172,9 +173,16 @@ def snapshots(run: str) -> list[str]:
 
 
 def first(listed: tuple[catalog.ModelInfo, ...]) -> str:
-    """The key of the net to open with: one that needs no download."""
-    best = next(
-        (row.key for where in ("live", "bundled", "run", "on disk") for row in listed if row.where == where), None
+    """The key of the net to open with: the program's own, else of those at hand the trained one with the most classes.
+
+    That is ImageNet's, where it is on the disk; of the others, whose classes are few, the first.
+    """
+    own = next((row.key for row in listed if row.where == "live"), None)
+    wide = next((row.key for row in listed if row.data == EVERYDAY and row.where == "on disk"), None)
+    best = (
+        own
+        or wide
+        or next((row.key for where in ("bundled", "run", "on disk") for row in listed if row.where == where), None)
     )
     return best or SPARE
 

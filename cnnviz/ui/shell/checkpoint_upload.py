@@ -29,9 +29,9 @@ def draw() -> None:
     shown = st.popover("Load a checkpoint", icon=":material/upload_file:", width="stretch", key=f"checkpoints-{turn}")
     with shown, show.refusals():
         show.say(
-            "A state dict as PyTorch or safetensors write it, whose architecture is recognised from its tensors, or a "
-            "network saved with torch.export (.pt2) or as ONNX. No code in it is run. "
-            f"It stays in the folder {place()} of this machine."
+            "A checkpoint as PyTorch or safetensors write it (a state dict, alone or in what a training script saved), "
+            "whose architecture is recognised from its tensors, or a network saved with torch.export (.pt2) or as "
+            f"ONNX. No code in it is run. It stays in the folder {place()} of this machine."
         )
         key = f"checkpoint-{turn}"
         st.file_uploader(
@@ -71,7 +71,8 @@ def keep(name: str, data: bytes, folder: Path) -> str:
     taken = [other for other in known if weights.stem(other) == stem]
     if any(other not in UPLOADED.values() for other in taken):
         raise RequestError(f"The weights folder has a {stem} already; rename your file.")
-    old = {other: other.with_name(f".{other.name}.before") for other in taken}
+    cards = [card for other in taken if (card := catalog.card_of(other)).is_file()]  # what they say is of other weights
+    old = {other: other.with_name(f".{other.name}.before") for other in (*taken, *cards)}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".", suffix=".draft", delete=False) as draft:
@@ -120,4 +121,5 @@ def _keep(file: Any) -> None:
 def _remove(key: str) -> None:
     if (path := UPLOADED.pop(key, None)) is not None:
         path.unlink(missing_ok=True)
+        catalog.card_of(path).unlink(missing_ok=True)
     st.session_state["model"] = startup.first(startup.rows())

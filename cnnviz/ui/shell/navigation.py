@@ -9,7 +9,7 @@ import streamlit as st
 from cnnviz import places
 from cnnviz.ui.components import stagekeys
 from cnnviz.ui.session import current, link
-from cnnviz.ui.shell import activity, sidebar
+from cnnviz.ui.shell import activity, checkpoint_card, sidebar
 from cnnviz.ui.widgets import controls, show
 
 if TYPE_CHECKING:
@@ -57,13 +57,15 @@ def run() -> None:
         top = st.empty()  # takes no room, not even a gap, while nothing runs
     unknown = st.empty()
     free = activity.draw(top)
-    foot = sidebar.draw()
+    about, foot = sidebar.draw()
     try:
         with show.refusals():  # pages ask under this edge of their own accord, so that the rest of them stays
             page.run()
     finally:  # also where a page stops early: by now the engine is loaded and can name its device
         if free is not None:  # what the page itself began
             activity.draw(free)
+        with about:
+            checkpoint_card.draw()
         with foot:
             sidebar.foot()
         if told := link.strange(apart=("model", "photo")):

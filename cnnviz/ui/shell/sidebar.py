@@ -27,14 +27,17 @@ WHERE = {"live": "live", "bundled": "bundled", "on disk": "on disk", "run": "tra
 THUMB = 96  # px
 
 
-def draw() -> Any:
-    """Net, photos and the presenter's switch; returns the place for the `foot`, drawn when the page is done."""
+def draw() -> tuple[Any, Any]:
+    """Net, photos and the presenter's switch; returns the places for what is drawn when the page is done: what is known
+    of a checkpoint, and the `foot`.
+    """
     with st.sidebar:
         _net()
+        about = st.container()
         _photos()
         place = st.container()
         present()
-    return place
+    return about, place
 
 
 def _net() -> None:
@@ -118,7 +121,13 @@ def _words(row: Any) -> str:
     title = row.title
     for long, short in SHORT.items():
         title = title.replace(long, short)
-    return " · ".join([title, *([where] if where not in title else []), *([row.data] if row.data else [])])
+    return " · ".join(
+        [
+            title,
+            *([where] if where not in title else []),
+            *([row.knows] if row.knows and row.knows not in title else []),
+        ]
+    )
 
 
 def _photos() -> None:
