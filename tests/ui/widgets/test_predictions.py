@@ -9,8 +9,8 @@ def test_few_classes_are_named_and_many_are_not():
 
         from cnnviz.ui.widgets.predictions import bars
 
-        bars([], model=SimpleNamespace(labels=("cat", "dog"), key="one"))
-        bars([], model=SimpleNamespace(labels=tuple(map(str, range(1000))), key="other"))
+        bars([], model=SimpleNamespace(labels=("cat", "dog"), key="one", known=None))
+        bars([], model=SimpleNamespace(labels=tuple(map(str, range(1000))), key="other", known=None))
 
     at = AppTest.from_function(page).run()
     assert not at.exception
