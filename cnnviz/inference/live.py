@@ -70,9 +70,7 @@ class LiveNet:
     def row(self) -> ModelInfo:
         """Its line in the list of networks."""
         held = list(self.net.parameters())
-        return ModelInfo(
-            self.key, self.title, sum(p.numel() for p in held), sum(p.nbytes for p in held), "live", self._said
-        )
+        return ModelInfo(self.key, self.title, sum(p.numel() for p in held), sum(p.nbytes for p in held), "live")
 
     def model(self) -> Model:
         """The model of what the weights are now: the last one, unless they changed since.

@@ -97,9 +97,8 @@ def test_a_browser_sees_the_maps_of_the_notebooks_network(browser, tmp_path):
     server = f"http://{urlsplit(url).netloc}"
     with window(browser, server) as context:
         page = context.new_page()
-        page.goto(url.replace("/?", "/class-activation?"))
-        page.get_by_text("by 64").or_(page.locator(".cv-title")).first.wait_for()
-        page.locator("canvas").first.wait_for()
+        page.goto(url.replace("/?", "/class_activation?"))
+        page.locator(".cam canvas").first.wait_for()
         sidebar = page.get_by_test_id("stSidebar")
         sidebar.get_by_text("live in this program; input: 64 x 64").wait_for()
         page.get_by_text(re.compile("reddish|bluish")).first.wait_for()
