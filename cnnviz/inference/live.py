@@ -6,6 +6,7 @@ mode, on the network's own device, float32. The network itself is never run, hoo
 
 from __future__ import annotations
 
+import itertools
 import operator
 import re
 import threading
@@ -27,9 +28,7 @@ from cnnviz.models.snapshot import snapshot
 from cnnviz.options import RequestError
 
 PATIENCE = 5.0  # seconds until the weights keep still for a moment
-SHARE = 50  # times what it takes to compare all numbers, until they are compared again
-
-Mark = tuple[list[object], list[int]]
+SHARE = 100  # times what it takes to compare all numbers, until they are compared again
 
 
 class LiveError(RequestError):
@@ -58,7 +57,7 @@ class LiveNet:
         self._preprocess: Preprocess | None = None
         self._said = ""
         self._made: Model | None = None
-        self._mark: Mark = ([], [])
+        self._mark = Mark(self.net)
         self._layout: list[object] = []
         self._outputs, self._plain = 0, False
         self._pairs: list[tuple[Tensor, Tensor]] = []
@@ -80,10 +79,9 @@ class LiveNet:
         Raises `LiveError` where the weights never keep still for a moment.
         """
         with self._lock, torch.inference_mode(False), torch.no_grad():
-            mark = _mark(self.net)
-            if self._made is not None and _same(mark, self._mark) and not self._altered():
+            if self._made is not None and self._mark.holds() and not self._altered():
                 return self._made
-            before, self._made = self._made, self._read(mark)
+            before, self._made = self._made, self._read()
             if before is not None:
                 self._dropped(before)
             return self._made
@@ -94,22 +92,22 @@ class LiveNet:
             if self._made is not None:
                 self._dropped(self._made)
 
-    def _read(self, mark: Mark) -> Model:
+    def _read(self) -> Model:
         """The model of a moment in which nothing changed."""
-        patience = time.monotonic() + PATIENCE
+        began = time.monotonic()
         while True:
-            net, pairs = _now(self.net)
-            if _same(mark, after := _mark(self.net)):
+            self._mark = Mark(self.net)
+            net, self._pairs = _now(self.net)
+            if self._mark.holds():
                 break
-            if time.monotonic() > patience:
+            if time.monotonic() > began + PATIENCE:
                 raise LiveError(
                     f"The weights of {self.key} change faster than they can be read; ask again when they keep still."
                 )
-            mark = after
             time.sleep(0.001)  # whoever trains goes on
+        self._settings, self._later = _settings(self.net), time.monotonic() + SHARE * (time.monotonic() - began)
         net.eval()
         outputs.first(net)
-        self._mark, self._pairs, self._settings, self._later = mark, pairs, _settings(self.net), 0.0
         if self._preprocess is None:
             self._preprocess, self._said = read(self._given, net)
         if self._layout != (layout := _layout(self.net)):
@@ -133,7 +131,7 @@ class LiveNet:
         )
 
     def _altered(self) -> bool:
-        """Whether a number or a setting changed uncounted; compared at most a fiftieth of the time."""
+        """Whether a number or a setting changed uncounted; compared at most a hundredth of the time."""
         if (began := time.monotonic()) < self._later:
             return False
         found = self._settings != _settings(self.net) or not all(_equal(own, kept) for own, kept in self._pairs)
@@ -175,23 +173,30 @@ def _now(net: nn.Module) -> tuple[nn.Module, list[tuple[Tensor, Tensor]]]:
     return snapshot(net, numbers), pairs
 
 
-def _mark(net: nn.Module) -> Mark:
-    """Modules and tensors, and for each tensor where its numbers lie and how often PyTorch wrote them."""
-    objects: list[object] = []
-    counts: list[int] = []
-    for part in net.modules():
-        objects.append(part)
-        for held in (part._parameters, part._buffers):
-            for own in held.values():
-                if own is not None:
-                    objects.append(own)
-                    counts += (own.data_ptr(), -1 if own.is_inference() else own._version)
-    return objects, counts
+class Mark:
+    """What a network's modules hold, and for each tensor where its numbers lie and how often PyTorch wrote them."""
 
+    def __init__(self, net: nn.Module) -> None:
+        self._held: list[Mapping[str, object]] = [
+            held for part in net.modules() for held in (part._modules, part._parameters, part._buffers)
+        ]
+        self._objects = self._now()
+        self._tensors = [one for one in self._objects if isinstance(one, Tensor)]
+        self._counts = self._counted()
 
-def _same(one: Mark, other: Mark) -> bool:
-    """Whether two marks are of the same objects with the same counts."""
-    return one[1] == other[1] and len(one[0]) == len(other[0]) and all(map(operator.is_, one[0], other[0]))
+    def holds(self) -> bool:
+        """Whether all of that is as it was: a few microseconds, for it is asked before every answer."""
+        now = self._now()
+        same = len(now) == len(self._objects) and all(map(operator.is_, now, self._objects))
+        return same and self._counts == self._counted()
+
+    def _now(self) -> list[object]:
+        return [*itertools.chain.from_iterable(held.values() for held in self._held)]
+
+    def _counted(self) -> list[int]:
+        return [
+            count for own in self._tensors for count in (own.data_ptr(), -1 if own.is_inference() else own._version)
+        ]
 
 
 def _layout(net: nn.Module) -> list[object]:

@@ -67,7 +67,7 @@ def _step(net):
 @pytest.mark.parametrize("change", CHANGES)
 def test_an_answer_is_never_that_of_older_weights(net, change, monkeypatch):
     if change in UNCOUNTED:
-        monkeypatch.setattr(live, "SHARE", 0)  # otherwise within a fraction of a second
+        monkeypatch.setattr(live, "SHARE", 0)  # otherwise within seconds
     own, x = LiveNet(net, preprocess=SMALL), torch.randn(2, 3, 32, 32)
     before = own.model()
     assert own.model() is before
@@ -82,7 +82,7 @@ def test_an_answer_is_never_that_of_older_weights(net, change, monkeypatch):
     assert own.model() is after
 
 
-def test_what_is_not_counted_is_seen_within_a_second(net):
+def test_what_is_not_counted_is_seen_when_all_numbers_are_compared_again(net):
     own = LiveNet(net, preprocess=SMALL)
     before = own.model()
     net[0].weight.data.mul_(2)
