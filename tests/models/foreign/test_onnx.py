@@ -88,6 +88,16 @@ def test_modules_are_those_of_the_original_under_their_names(name, today, tmp_pa
             torch.testing.assert_close(again.state_dict()[key], tensor, rtol=0, atol=0)
 
 
+@torch.no_grad()
+def test_an_adaptive_pool_is_one_for_other_sizes_too(tmp_path):
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 4, 1), nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(16, 3)).eval()
+    path = tmp_path / "net.onnx"
+    path.write_bytes(exports.exported(net, (3, 20, 20), True))
+    x = torch.randn(2, 3, 25, 22)
+    torch.testing.assert_close(rebuild(reader.read(path))(x), net(x), rtol=1e-5, atol=1e-5)
+
+
 def test_a_file_without_names_has_modules_by_kind_and_order(tmp_path):
     nodes = [
         node("Conv", ["x", "1"], ["a"]),

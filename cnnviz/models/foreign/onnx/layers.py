@@ -7,6 +7,7 @@ from typing import Any
 
 from torch.nn import functional as F
 
+from cnnviz.models.foreign.onnx.names import CLASSES
 from cnnviz.models.foreign.onnx.proto import Node
 from cnnviz.models.foreign.onnx.rules import number, rule, text, whole, wholes
 from cnnviz.models.foreign.onnx.trace import Trace
@@ -63,11 +64,22 @@ def average_pool(t: Trace, node: Node, x: Known) -> Any:
     stride, dilation = _windows(t, node, 2)
     if dilation != (1, 1):
         raise t.refuse("dilation")
+    if (sides := _adaptive(t, node, x, size, stride)) is not None:
+        return t.emit("aten.adaptive_avg_pool2d.default", x, sides)
     counted, ceil = bool(whole(node, "count_include_pad", 0)), bool(whole(node, "ceil_mode", 0))
     found, padding = _padded(t, node, x, size, stride, dilation, 0.0)
     if found is not x and (ceil or not counted):
         raise t.refuse("pads that differ at its two ends")
     return t.emit("aten.avg_pool2d.default", found, size, stride, padding, ceil, counted or padding == (0, 0))
+
+
+def _adaptive(t: Trace, node: Node, x: Known, size: tuple[int, ...], stride: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The output size of an adaptive pool, which the exporter has written as windows for the example's size."""
+    if "AdaptiveAvgPool2d'" not in node.notes.get(CLASSES, "") or any(wholes(node, "pads")) or size != stride:
+        return None
+    sides = t.live(x).shape[2:]
+    parts = tuple(side // window for side, window in zip(sides, size, strict=True))
+    return parts if sides == tuple(part * window for part, window in zip(parts, size, strict=True)) else None
 
 
 @rule("GlobalAveragePool")

@@ -196,7 +196,7 @@ def pad(t: Trace, node: Node, x: Known, pads: Known | None, value: Known | None,
     fill = float(t.constant(value, "value").tensor) if value is not None else float(node.attributes.get("value", 0.0))
     rank = len(_dims(x))
     dims = t.ints(axes, "axes") if axes is not None else tuple(range(rank))
-    if len(sizes) != 2 * len(dims) or mode not in ("constant", "reflect", "edge"):
+    if len(sizes) != 2 * len(dims) or mode not in ("constant", "reflect", "edge", "wrap"):
         raise t.refuse(f"the mode {mode[:20]} or pads that do not fit")
     ends = dict.fromkeys(range(rank), (0, 0)) | {
         dim % rank: pair
@@ -210,7 +210,7 @@ def pad(t: Trace, node: Node, x: Known, pads: Known | None, value: Known | None,
     if rank != 4 or len(trimmed) > 2:
         raise t.refuse(f"the mode {mode} beyond the two last dimensions")
     both = tuple(one for pair in (ends[3], ends[2]) for one in pair)
-    return t.emit("aten.pad.default", x, both, "replicate" if mode == "edge" else mode, None)
+    return t.emit("aten.pad.default", x, both, {"edge": "replicate", "wrap": "circular"}.get(mode, mode), None)
 
 
 @rule("Expand", inputs=(2, 2))
