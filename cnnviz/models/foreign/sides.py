@@ -69,3 +69,8 @@ def aligned(sides: Sides, shape: tuple[int, ...], fresh: Sides) -> Sides:
 def is_open(sides: tuple[Side, ...]) -> bool:
     """Whether another input changes a side."""
     return any(side.free for side in sides)
+
+
+def common(one: tuple[str, ...], other: tuple[str, ...]) -> int:
+    """How many modules two places have in common."""
+    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))

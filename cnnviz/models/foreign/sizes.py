@@ -14,9 +14,12 @@ from typing import Any
 
 from cnnviz.models.foreign.graph import Program, Step, Value, values
 from cnnviz.models.foreign.operators import bound, known
-from cnnviz.models.foreign.sides import Side, Sides, aligned, is_open, regrouped
+from cnnviz.models.foreign.sides import Side, Sides, aligned, common, is_open, regrouped
+from cnnviz.models.foreign.windows import window_of
 
 VIEWS = ("aten.view.default", "aten._unsafe_view.default", "aten.reshape.default")
+PADS = ("aten.pad.default", "aten.constant_pad_nd.default")
+SIZE = "aten.sym_size.int"
 KEEPS = 2  # batch and channels: the sides before height and width
 CHANNELS = ("linear", "addmm", "mm", "layer_norm")  # whose last side is the layer's own
 SPATIAL = ("conv", "pool", "upsample", "pixel", "pad", "im2col")  # whose sides from the third on follow the input's
@@ -69,6 +72,8 @@ class _Freed:
             return self._resized(step, given, made)
         if step.op == "aten.avg_pool2d.default" and not _of(step, "AvgPool2d"):
             return self._pooled(step, source, given, made)
+        if step.op in PADS and step.scope and step.scope[-1][1].endswith("Same"):
+            return self._padded(step, source, given, made)
         if step.op == "aten.slice.Tensor" and isinstance(given["end"], int):
             size = self.shapes[source][given["dim"]]
             return _with(step, given | {"end": None}) if given["end"] >= size else step
@@ -83,9 +88,7 @@ class _Freed:
             return step
         ends = self._flat(source, groups)
         if ends is not None:
-            return dataclasses.replace(
-                step, op="aten.flatten.using_ints", args=(Value(source), ends), kwargs={}, out=step.out
-            )
+            return dataclasses.replace(step, op="aten.flatten.using_ints", args=(Value(source), ends), kwargs={})
         open_ends = [at for at, group in enumerate(groups) if any(side.free for side in group)]
         rest = max(open_ends, key=lambda at: (len([side for side in groups[at] if side.size > 1]), at))
         sizes: list[Any] = list(target)
@@ -114,7 +117,7 @@ class _Freed:
                 where = self._found(step, source, side)
                 if where is None:
                     return None
-                factors.append(self._new(step, "aten.sym_size.int", (Value(where[0]), where[1]), side.size, made))
+                factors.append(self._new(step, SIZE, (Value(where[0]), where[1]), side.size, made))
         if fixed != 1 or not factors:
             factors.append(fixed)
         found = factors[0]
@@ -149,7 +152,7 @@ class _Freed:
             if axis >= more and own[axis - more] == target[axis]:
                 sizes[axis] = -1
             elif twin is not None and any(side.free for side in self.sides[twin][axis]):
-                sizes[axis] = self._new(step, "aten.sym_size.int", (Value(twin), axis), target[axis], made)
+                sizes[axis] = self._new(step, SIZE, (Value(twin), axis), target[axis], made)
         return dataclasses.replace(step, args=(Value(source), tuple(sizes)), kwargs={})
 
     def _resized(self, step: Step, given: Mapping[str, Any], made: list[Step]) -> Step:
@@ -166,8 +169,7 @@ class _Freed:
             alike = len(sides) == len(target) and tuple(self.shapes[name][KEEPS:]) == tuple(target[KEEPS:])
             if alike and any(map(is_open, sides[KEEPS:])):
                 sizes = tuple(
-                    self._new(step, "aten.sym_size.int", (Value(name), axis), target[axis], made)
-                    for axis in range(KEEPS, len(target))
+                    self._new(step, SIZE, (Value(name), axis), target[axis], made) for axis in range(KEEPS, len(target))
                 )
                 return _with(step, dict(given) | {"output_size": sizes})
         return step
@@ -180,8 +182,37 @@ class _Freed:
         if tuple(window) != tuple(shape[KEEPS:]) or not spread or given["padding"] not in (0, (0, 0)):
             return step
         axes = range(KEEPS, KEEPS + 2)
-        sizes = tuple(self._new(step, "aten.sym_size.int", (Value(source), axis), shape[axis], made) for axis in axes)
+        sizes = tuple(self._new(step, SIZE, (Value(source), axis), shape[axis], made) for axis in axes)
         return _with(step, dict(given) | {"kernel_size": sizes, "stride": sizes})
+
+    def _padded(self, step: Step, source: str, given: Mapping[str, Any], made: list[Step]) -> Step:
+        """Padding as TensorFlow has it, by the size: the windows, a stride apart, cover the whole map."""
+        window = next(
+            (found for one in self.readers.get(step.out[0], ()) if (found := window_of(one, self.shapes))), None
+        )
+        if window is None or len(given["pad"]) != 2 * KEEPS or not all(isinstance(n, int) for n in given["pad"]):
+            return step
+        pads: list[Any] = []
+        for axis in (KEEPS + 1, KEEPS):
+            side, (stride, reach) = self.shapes[source][axis], window[axis - KEEPS]
+            full = max((-(-side // stride) - 1) * stride + reach - side, 0)
+            at = 2 * (KEEPS + 1 - axis)
+            if given["pad"][at : at + 2] != (full // 2, full - full // 2):
+                return step
+
+            pads += self._halves(step, self._new(step, SIZE, (Value(source), axis), side, made), stride, reach, made)
+        return _with(step, dict(given) | {"pad": tuple(pads)})
+
+    def _halves(self, step: Step, side: Value, stride: int, reach: int, made: list[Step]) -> list[Value]:
+        """The padding before and behind: halves of max((ceil(side / stride) - 1) * stride + reach - side, 0)."""
+
+        def new(op: str, *args: Any) -> Value:
+            return self._new(step, f"operator.{op}", args, 0, made)
+
+        last = new("sub", new("neg", new("floordiv", new("neg", side), stride)), 1)
+        total = new("max", new("sub", new("add", new("mul", last, stride), reach), side), 0)
+        first = new("floordiv", total, 2)
+        return [first, new("sub", total, first)]
 
     def _twin(self, step: Step, target: tuple[int, ...]) -> str | None:
         """The last value at hand of that very shape."""
@@ -191,8 +222,8 @@ class _Freed:
     def _visible(self, name: str, step: Step) -> bool:
         """Whether a value can be read here without another module putting out more than it does."""
         made, here = self.scopes[name], _paths(step)
-        near = _common(made, here)
-        return near == len(made) or any(_common(made, _paths(reader)) <= near for reader in self.readers.get(name, ()))
+        near = common(made, here)
+        return near == len(made) or any(common(made, _paths(reader)) <= near for reader in self.readers.get(name, ()))
 
     def _after(self, step: Step, name: str, shape: tuple[int, ...]) -> Sides:
         """The sides of what a step puts out."""
@@ -252,11 +283,6 @@ def _axes(dims: Any, rank: int) -> list[int]:
 
 def _paths(step: Step) -> tuple[str, ...]:
     return tuple(path for path, _ in step.scope)
-
-
-def _common(one: tuple[str, ...], other: tuple[str, ...]) -> int:
-    """How many modules two places have in common."""
-    return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
 def _of(step: Step, kind: str) -> bool:

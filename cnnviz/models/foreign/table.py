@@ -212,6 +212,7 @@ _VIEWS: list[tuple[str, str, Callable[..., Any]]] = [
     ("aten.expand.default", "self:T size:I implicit:b=False", does.expand),
     ("aten.expand_as.default", "self:T other:T", lambda x, other: x.expand_as(other)),
     ("aten.view_as.default", "self:T other:T", lambda x, other: x.reshape(other.shape)),
+    ("aten.reshape_as.default", "self:T other:T", lambda x, other: x.reshape(other.shape)),
     ("aten.slice.Tensor", "self:T dim:i=0 start:i?=None end:i?=None step:i=1", does.sliced),
     ("aten.select.int", "self:T dim:i index:i", torch.select),
     ("aten.narrow.default", "self:T dim:i start:i length:i", torch.narrow),
@@ -280,9 +281,9 @@ _SIZES: list[tuple[str, str, Callable[..., Any]]] = [
     *((f"operator.{name}", "a:n b:n", getattr(operator, name))
       for name in ("add", "sub", "mul", "floordiv", "mod", "truediv")),
     ("operator.neg", "a:n", operator.neg),
-    ("operator.min", "a:n b:n", min),
-    ("operator.max", "a:n b:n", max),
+    ("operator.min", "a:n b:n", torch.sym_min),
+    ("operator.max", "a:n b:n", torch.sym_max),
     ("operator.ceil", "a:n", math.ceil),
-    ("operator.int", "a:n", int),
-    ("operator.float", "a:n", float),
+    ("operator.int", "a:n", torch.sym_int),
+    ("operator.float", "a:n", torch.sym_float),
 ]  # fmt: skip

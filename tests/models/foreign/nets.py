@@ -143,7 +143,33 @@ class Chunks(nn.Module):
         return self.head(1 - x.amax((2, 3)) / 3 + x.mean((2, 3), keepdim=True).flatten(1))
 
 
-HAND = {kind.__name__: kind for kind in (Functional, Shared, Attention, Several, Pair, Twins, Chunks)}
+class Conv2dSame(nn.Conv2d):
+    """Padded as TensorFlow does it, by the size of what comes in."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        pads = []
+        for side, window, stride in zip(x.shape[:1:-1], self.kernel_size[::-1], self.stride[::-1], strict=True):
+            full = max((-(-side // stride) - 1) * stride + window - side, 0)
+            pads += [full // 2, full - full // 2]
+        return F.conv2d(F.pad(x, pads), self.weight, self.bias, self.stride)
+
+
+class Padded(nn.Module):
+    """Convolutions whose padding depends on the size."""
+
+    size = (3, 16, 16)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one = Conv2dSame(3, 4, 3, 2)
+        self.two = Conv2dSame(4, 4, (5, 3), (3, 2))
+        self.head = nn.Linear(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.two(self.one(x).relu()).mean((2, 3)))
+
+
+HAND = {kind.__name__: kind for kind in (Padded, Functional, Shared, Attention, Several, Pair, Twins, Chunks)}
 
 
 @functools.cache

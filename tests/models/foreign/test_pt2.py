@@ -34,7 +34,7 @@ def test_a_net_gives_the_logits_of_the_original_for_other_batches_and_sizes(name
     again = rebuild(program)
     assert program.shape == (1, *size)
     assert type(again).__name__ == type(net).__name__
-    for batch, more in ((1, 0), (3, 0), (2, 16)):
+    for batch, more in ((1, 0), (3, 0), (2, 16), *(((1, 3), (1, 5)) if name == "Padded" else ())):
         x = torch.randn(batch, size[0], size[1] + more, size[2] + 2 * more)
         torch.testing.assert_close(again(x), logits(net(x)), rtol=1e-5, atol=1e-5)
 

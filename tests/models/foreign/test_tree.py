@@ -27,7 +27,13 @@ def test_layers_maps_and_hooks_are_those_of_the_original(tmp_path):
 
 
 def test_a_net_is_traced_and_cut_as_the_original_is(tmp_path):
-    for name, layer in (("resnet18", "layer4"), ("Shared", "block"), ("Attention", "patch"), ("Functional", "second")):
+    for name, layer in (
+        ("resnet18", "layer4"),
+        ("Padded", "two"),
+        ("Shared", "block"),
+        ("Attention", "patch"),
+        ("Functional", "second"),
+    ):
         net, again = nets.made(name), rebuild(pt2.read(nets.put(tmp_path, name)))
         x = torch.randn(1, *nets.size_of(name))
         made = cut(again, layer)
