@@ -20,7 +20,7 @@ def real(dtype: torch.dtype | None) -> torch.dtype | None:
 
 
 def batch_norm(x: Any, weight: Any, bias: Any, mean: Any, var: Any, _: Any, momentum: Any, eps: Any, __: Any) -> Any:
-    return F.batch_norm(x, mean, var, weight, bias, False, momentum, eps)
+    return F.batch_norm(x, mean, var, weight, bias, mean is None, momentum, eps)  # without statistics by its own
 
 
 def frozen_norm(x: Any, weight: Any, bias: Any, mean: Any, var: Any, momentum: Any, eps: Any) -> Any:

@@ -154,8 +154,17 @@ class Conv2dSame(nn.Conv2d):
         return F.conv2d(F.pad(x, pads), self.weight, self.bias, self.stride)
 
 
+class Standardised(nn.Conv2d):
+    """Its weights get mean 0 and deviation 1 by a batch norm that keeps no statistics, as timm's do."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows = self.weight.reshape(1, self.out_channels, -1)
+        weight = F.batch_norm(rows, None, None, None, training=True, momentum=0.0, eps=1e-6).reshape_as(self.weight)
+        return F.conv2d(x, weight)
+
+
 class Padded(nn.Module):
-    """Convolutions whose padding depends on the size."""
+    """Convolutions whose padding depends on the size, and one whose weights are made when it runs."""
 
     size = (3, 16, 16)
 
@@ -163,10 +172,11 @@ class Padded(nn.Module):
         super().__init__()
         self.one = Conv2dSame(3, 4, 3, 2)
         self.two = Conv2dSame(4, 4, (5, 3), (3, 2))
+        self.three = Standardised(4, 4, 1, bias=False)
         self.head = nn.Linear(4, 2)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.two(self.one(x).relu()).mean((2, 3)))
+        return self.head(self.three(self.two(self.one(x).relu())).mean((2, 3)))
 
 
 HAND = {kind.__name__: kind for kind in (Padded, Functional, Shared, Attention, Several, Pair, Twins, Chunks)}

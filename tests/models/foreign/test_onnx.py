@@ -35,6 +35,7 @@ OLD = (
 )
 TODAY = ("resnet18", "squeezenet1_1")  # it takes ten times as long
 HAND = [name for name in nets.HAND if name not in ("Chunks", "Functional")]  # each is beyond one of the exporters
+UNPADDED = [name for name in HAND if name != "Padded"]  # the old exporter does not say of what class a module is
 
 
 def logits(found):
@@ -48,9 +49,9 @@ def logits(found):
 @pytest.mark.parametrize(
     ("name", "today", "free"),
     [
-        *((name, False, False) for name in (*OLD, *TODAY, *HAND, "Chunks")),
+        *((name, False, False) for name in (*OLD, *TODAY, *UNPADDED, "Chunks")),
         *((name, True, False) for name in (*TODAY, *HAND, "Functional")),
-        *((name, False, True) for name in (*HAND, "Chunks", "shufflenet_v2_x0_5")),
+        *((name, False, True) for name in (*UNPADDED, "Chunks", "shufflenet_v2_x0_5")),
         *((name, True, True) for name in ("Shared", "Attention")),
     ],
 )
