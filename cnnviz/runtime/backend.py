@@ -82,6 +82,10 @@ class Backend:
 
     def model(self, key: str, progress: Callable[[int, int], None] | None = None) -> Model:
         """The network with its weights, labels and preprocessing; `progress` hears (bytes, total) of a download."""
+        if not isinstance(key, str):
+            raise RequestError(
+                f"A network is asked by its key, not as a {type(key).__name__}; engine.add gives it one."
+            )
         if key.startswith("live/"):
             return self._handed(key)
 
@@ -139,6 +143,7 @@ class Backend:
     def all_activations(self, key: str, photo: Photo, layers: Sequence[str]) -> tuple[Activations, ...]:
         """The feature maps of several layers from one pass of the photo through the network."""
         model = self.model(key)
+        require_photo(photo)
         self.require_maps(model, layers)
 
         def compute(missing: tuple[str, ...]) -> list[Activations]:
@@ -190,6 +195,7 @@ class Backend:
 
     def logits(self, model: Model, photo: Photo) -> np.ndarray:
         """The logits float32 (K,) of a photo; leaves the forward up to the default layer behind, for heat maps."""
+        require_photo(photo)
 
         def compute() -> np.ndarray:
             try:
@@ -263,6 +269,14 @@ class Backend:
         self.cache.forget(lambda key: model.fingerprint in key)
         if self.torch_device.type == "cuda":
             torch.cuda.empty_cache()
+
+
+def require_photo(photo: object) -> None:
+    """Raises `RequestError` for a path or an array in place of a photo."""
+    if not isinstance(photo, Photo):
+        raise RequestError(
+            f"A photo is a cnnviz.Photo, not a {type(photo).__name__}; make it by Photo.open(path) or Photo.of(pixels)."
+        )
 
 
 def ident_of(model: Model) -> Key:

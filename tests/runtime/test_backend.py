@@ -42,6 +42,15 @@ def test_numbers_shown_are_the_tensors_own(engine, photo):
     assert set(found.dead) == {i for i, m in enumerate(found.maps) if (m <= 0).all()}
 
 
+@pytest.mark.parametrize("wrong", ["cat.png", np.zeros((8, 8, 3), np.uint8), None])
+def test_what_is_no_photo_and_no_key_is_one_sentence(engine, photo, wrong):
+    for ask in (engine.predict, engine.heatmap, lambda key, given: engine.activations(key, given, "conv2")):
+        with pytest.raises(RequestError, match=r"Photo\.open"):
+            ask(NET, wrong)
+        with pytest.raises(RequestError, match=r"engine\.add"):
+            ask(torch.nn.Identity(), photo)
+
+
 def test_all_layers_come_from_one_pass(engine, photo, monkeypatch):
     passes = []
     monkeypatch.setattr("cnnviz.runtime.backend.tap", lambda *a, **k: passes.append(1) or tap(*a, **k))
