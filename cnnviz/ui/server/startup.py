@@ -173,16 +173,10 @@ def snapshots(run: str) -> list[str]:
 
 
 def first(listed: tuple[catalog.ModelInfo, ...]) -> str:
-    """The key of the net to open with: the program's own, else of those at hand the trained one with the most classes.
-
-    That is ImageNet's, where it is on the disk; of the others, whose classes are few, the first.
-    """
+    """The key of the net to open with: the program's own, else the first of those at hand that are trained."""
     own = next((row.key for row in listed if row.where == "live"), None)
-    wide = next((row.key for row in listed if row.data == EVERYDAY and row.where == "on disk"), None)
-    best = (
-        own
-        or wide
-        or next((row.key for where in ("bundled", "run", "on disk") for row in listed if row.where == where), None)
+    best = own or next(
+        (row.key for where in ("bundled", "run", "on disk") for row in listed if row.where == where), None
     )
     return best or SPARE
 
