@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from cnnviz.inference.plain_road import PLAIN, settle
 from cnnviz.models import outputs
 from cnnviz.models.catalog import ModelInfo
+from cnnviz.models.labels import numbered
 from cnnviz.models.load import Model
 from cnnviz.models.pipeline import read
 from cnnviz.models.preprocess import Preprocess
@@ -231,7 +232,7 @@ def _names(given: Sequence[str] | Mapping[int, str] | None, outputs: int) -> tup
     """The class names that were given, one for each class; numbers where none were."""
     wanted = 2 if outputs == 1 else outputs
     if given is None:
-        return tuple(f"class {i}" for i in range(wanted))
+        return numbered(wanted)
     if isinstance(given, Mapping):
         given = [given.get(i, f"class {i}") for i in range(max(len(given), wanted))]
     if isinstance(given, str) or len(given) != wanted:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,7 +110,7 @@ def refuse_unfit(net: nn.Module, state: Mapping[str, Tensor], name: str) -> None
     shapes = [key for key in wanted if key in state and state[key].shape != wanted[key].shape]
     if lacking or unknown or shapes:
         first = next((key for key in shapes), None)
-        detail = f"{first} is {size(state[first])} and should be {size(wanted[first])}" if first else ""
+        detail = f"{first} is {size(state[first].shape)} and should be {size(wanted[first].shape)}" if first else ""
         faults = (_some("lacks", lacking), _some("has no place for", unknown), _some("differs in", shapes), detail)
         raise CheckpointError(
             f"{name} does not fit {type(net).__name__}: it {'; it '.join(filter(None, faults))}. "
@@ -168,6 +168,6 @@ def _some(what: str, keys: list[str]) -> str:
     return f"{what} {', '.join(layers[:4])}{rest}" if layers else ""
 
 
-def size(tensor: Tensor) -> str:
-    """The shape of a tensor in words: 64 x 3 x 7 x 7."""
-    return " x ".join(map(str, tensor.shape)) or "a single number"
+def size(shape: Sequence[int]) -> str:
+    """A tensor's shape in words: 64 x 3 x 7 x 7."""
+    return " x ".join(map(str, shape)) or "a single number"

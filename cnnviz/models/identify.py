@@ -17,7 +17,7 @@ from cnnviz.models import catalog, families, heads, lecture, stems, timm_load, t
 from cnnviz.models import weights as shelf
 from cnnviz.models.assumed import Assumption, assumption
 from cnnviz.models.build import lecture_net, torchvision_net
-from cnnviz.models.checkpoint import CheckpointError
+from cnnviz.models.checkpoint import CheckpointError, size
 
 NEARLY = 0.9  # of its tensors
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
@@ -135,13 +135,9 @@ def _differs(own: Shapes, shapes: Shapes) -> str:
     """The first tensor that a state has otherwise than a network."""
     for key, shape in own.items():
         if key in shapes and shapes[key] != shape:
-            return f"{key} is {_words(shapes[key])} and should be {_words(shape)}"
+            return f"{key} is {size(shapes[key])} and should be {size(shape)}"
     lacking = next((key for key in own if key not in shapes), "")
     return f"it lacks {lacking}" if lacking else f"it has {next(key for key in shapes if key not in own)} besides"
-
-
-def _words(shape: tuple[int, ...]) -> str:
-    return " x ".join(map(str, shape)) or "a single number"
 
 
 def _share(alike: float) -> str:

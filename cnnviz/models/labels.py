@@ -1,8 +1,11 @@
-"""Class names that a training script saved beside the weights."""
+"""Class names: those that a training script saved beside the weights, a card's, ImageNet's, or numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cnnviz.options import RequestError
 
 LISTS = ("classes", "class_names", "labels", "categories", "idx_to_class", "id2label")
 NUMBERED = ("class_to_idx", "label2id")  # the other way round
@@ -21,6 +24,26 @@ def named(found: object, deep: int = 1) -> tuple[str, ...]:
             return names
     inner = (named(value, deep - 1) for value in found.values() if deep and isinstance(value, Mapping))
     return next(filter(None, inner), ())
+
+
+def numbered(wanted: int) -> tuple[str, ...]:
+    """Names for classes that nothing names."""
+    return tuple(f"class {i}" for i in range(wanted))
+
+
+def imagenet() -> tuple[str, ...]:
+    """The 1000 classes of ImageNet, as torchvision calls them."""
+    from torchvision.models import ResNet18_Weights
+
+    return tuple(ResNet18_Weights.DEFAULT.meta["categories"])
+
+
+def of_card(card: Mapping[str, Any], key: str, wanted: int) -> tuple[str, ...]:
+    """The classes that a card lists. Raises `RequestError` where they are not one for each of those wanted."""
+    names = tuple(map(str, card["labels"])) if isinstance(card["labels"], list) else ()
+    if len(names) != wanted:
+        raise RequestError(f"The card of {key} has {len(names)} labels for {wanted} classes; correct it.")
+    return names
 
 
 def _listed(value: object, turned: bool) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnviz.models import checkpoint, timm_nets
+from cnnviz.models import labels as class_names
 from cnnviz.models import weights as shelf
 from cnnviz.models.build import Weightless
 from cnnviz.models.preprocess import RESAMPLE, Preprocess
@@ -119,9 +120,7 @@ def labels(name: str) -> tuple[str, ...]:
         told = said.label_descriptions or {}
         return tuple(str(told.get(label, label)) for label in said.label_names)
     if said.num_classes == shelf.CLASSES:
-        from torchvision.models import get_model_weights
-
-        return tuple(get_model_weights("resnet18").DEFAULT.meta["categories"])
+        return class_names.imagenet()
     data = importlib.import_module("timm.data")
     subset = data.infer_imagenet_subset(said.to_dict())
     return tuple(data.ImageNetInfo(subset).label_descriptions()) if subset else ()

@@ -81,9 +81,7 @@ def downloaded() -> dict[str, Path]:
     found: dict[str, Path] = {}
     for folder in sorted(settings.hub_cache().glob("models--timm--*")):
         name = folder.name.removeprefix("models--timm--")
-        files = [
-            path for file in ("model.safetensors", "pytorch_model.bin") for path in folder.glob(f"snapshots/*/{file}")
-        ]
+        files = [path for file in HUB_FILES for path in folder.glob(f"snapshots/*/{file}")]
         if files and known(name):
             found[name] = files[0]
     return found

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cnnviz.models import lecture, stems, timm_load
+from cnnviz.models import labels, lecture, stems, timm_load
 from cnnviz.models.assumed import Assumption
 from cnnviz.models.checkpoint import Contents
 from cnnviz.models.found import Found
@@ -53,8 +53,8 @@ def usual(name: str, stem: str, inputs: int = 3) -> Understood:
     if name.startswith("lecture/"):
         spec = lecture.NETS[name.removeprefix("lecture/")]
         zeros, ones = (0.0,) * spec.channels, (1.0,) * spec.channels
-        labels = () if spec.head == "none" else DIGITS if spec.outputs == 10 else ("cat", "dog")
-        return Understood(name, labels, Preprocess(spec.size, spec.size, zeros, ones, channels=spec.channels))
+        names = () if spec.head == "none" else DIGITS if spec.outputs == 10 else ("cat", "dog")
+        return Understood(name, names, Preprocess(spec.size, spec.size, zeros, ones, channels=spec.channels))
     from torchvision.models import get_model_weights
 
     known = get_model_weights(name)
@@ -88,12 +88,15 @@ def of(
         known = dataclasses.replace(
             known, preprocess=Preprocess.parse(card["preprocess"]), size_from=CARD, scale_from=CARD
         )
-    if known.preprocess.channels != inputs:
-        raise RequestError(
-            f"The card of {key} gives {known.preprocess.channels} channels to a network of {inputs}; correct it."
-        )
-    labels, origin = _labels(known.labels, contents.labels, card, key, wanted)
-    return dataclasses.replace(known, labels=labels, labels_from=origin)
+    refuse_channels(known.preprocess, key, inputs)
+    names, origin = _labels(known.labels, contents.labels, card, key, wanted)
+    return dataclasses.replace(known, labels=names, labels_from=origin)
+
+
+def refuse_channels(given: Preprocess, key: str, inputs: int) -> None:
+    """Raises `RequestError` where a card gives a network another number of channels than it takes."""
+    if given.channels != inputs:
+        raise RequestError(f"The card of {key} gives {given.channels} channels to a network of {inputs}; correct it.")
 
 
 def _channels(known: Understood, inputs: int, small: bool) -> Understood:
@@ -161,15 +164,7 @@ def _labels(
 ) -> tuple[tuple[str, ...], str]:
     """The names of the classes, and where they are from."""
     if "labels" in card:
-        labels = tuple(map(str, card["labels"])) if isinstance(card["labels"], list) else ()
-        if len(labels) != wanted:
-            raise RequestError(f"The card of {key} has {len(labels)} labels for {wanted} classes; correct it.")
-        return labels, CARD
+        return labels.of_card(card, key, wanted), CARD
     if len(said) == wanted:
         return said, FILE
-    return (usual_ if len(usual_) == wanted else numbered(wanted)), GUESS
-
-
-def numbered(wanted: int) -> tuple[str, ...]:
-    """Names for classes that nothing names."""
-    return tuple(f"class {i}" for i in range(wanted))
+    return (usual_ if len(usual_) == wanted else labels.numbered(wanted)), GUESS

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cnnviz.models import catalog
+from cnnviz.models import catalog, labels
 from cnnviz.models import weights as shelf
 from cnnviz.models.foreign import files
 from cnnviz.models.foreign.budget import measure
@@ -18,7 +18,7 @@ from cnnviz.models.foreign.graph import Program
 from cnnviz.models.foreign.parts import Net
 from cnnviz.models.foreign.rebuild import example, rebuild
 from cnnviz.models.preprocess import Preprocess
-from cnnviz.models.understood import CARD, FILE, GUESS, Understood, numbered
+from cnnviz.models.understood import CARD, FILE, GUESS, Understood, refuse_channels
 from cnnviz.options import RequestError
 
 RESIZED = 8 / 7  # of the crop: 256 for 224, as most networks for ImageNet have it
@@ -47,21 +47,18 @@ def read(key: str, path: Path) -> Whole:
         source = f"{path.name}, with its own mean and deviation, resizing guessed"
     if "preprocess" in card:
         preprocess, source = Preprocess.parse(card["preprocess"]), path.name
-        if preprocess.channels != channels:
-            raise RequestError(
-                f"The card of {key} gives {preprocess.channels} channels to a network of {channels}; correct it."
-            )
+        refuse_channels(preprocess, key, channels)
         measure(program, (1, *preprocess.size))
     wanted = 2 if net.classes == 1 else net.classes
-    labels = _labels(key, card, program, wanted)
-    if not labels and wanted == shelf.CLASSES:
-        labels, source = _imagenet(), f"{source}, its 1000 classes taken to be ImageNet's"
+    names = _labels(key, card, program, wanted)
+    if not names and wanted == shelf.CLASSES:
+        names, source = labels.imagenet(), f"{source}, its 1000 classes taken to be ImageNet's"
     known = Understood(
         f"{shelf.ending(path)} network",
-        labels or numbered(wanted),
+        names or labels.numbered(wanted),
         preprocess,
         FILE,
-        CARD if "labels" in beside else FILE if labels and labels in (program.labels, _listed(told)) else GUESS,
+        CARD if "labels" in beside else FILE if names and names in (program.labels, _listed(told)) else GUESS,
         FILE if "preprocess" not in beside else CARD,
         CARD if "preprocess" in beside else FILE if scaling or "preprocess" in told else GUESS,
     )
@@ -106,13 +103,4 @@ def _labels(key: str, card: Mapping[str, Any], program: Program, wanted: int) ->
     """The classes that the card or the file names; none where neither does."""
     if "labels" not in card:
         return program.labels if len(program.labels) == wanted else ()
-    labels = tuple(map(str, card["labels"])) if isinstance(card["labels"], list) else ()
-    if len(labels) != wanted:
-        raise RequestError(f"The card of {key} has {len(labels)} labels for {wanted} classes; correct it.")
-    return labels
-
-
-def _imagenet() -> tuple[str, ...]:
-    from torchvision.models import ResNet18_Weights
-
-    return tuple(ResNet18_Weights.DEFAULT.meta["categories"])
+    return labels.of_card(card, key, wanted)

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 SPOOL = 2**31  # bytes, beyond any upload that `server.maxUploadSize` lets through
 PATIENCE = 1.0  # seconds until the port answers
-EVERYDAY = "ImageNet"  # classes of everyday things, for a photo that none of few classes fits
 SPARE = "lecture/cats_gap"  # untrained, but always there
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cnnviz.models.load import Model
 
 FEW = 10  # classes that are named one by one
+EVERYDAY = "ImageNet"  # classes of everyday things, for a photo that none of few classes fits
 
 
 def bars(predictions: Sequence[Prediction], marked: int | None = None, model: Model | None = None) -> None:
@@ -49,7 +50,7 @@ def few(model: Model) -> str:
 
 def everyday() -> ModelInfo | None:
     """The first network with classes of everyday things that needs no download."""
-    return next((row for row in startup.rows() if row.data == startup.EVERYDAY and row.where == "on disk"), None)
+    return next((row for row in startup.rows() if row.data == EVERYDAY and row.where == "on disk"), None)
 
 
 def _offer(other: ModelInfo) -> None:
@@ -59,7 +60,7 @@ def _offer(other: ModelInfo) -> None:
         st.session_state["model"] = other.key
 
     if st.button(
-        f"Use {plain(other.title)}: 1,000 {startup.EVERYDAY} classes", key="more-classes", on_click=take,
+        f"Use {plain(other.title)}: 1,000 {EVERYDAY} classes", key="more-classes", on_click=take,
         icon=":material/category:",
     ):  # fmt: skip
         st.rerun()  # the whole page: the network is picked outside of what runs by itself here

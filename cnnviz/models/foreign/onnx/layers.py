@@ -44,10 +44,7 @@ def conv_transpose(t: Trace, node: Node, x: Known, weight: Known, bias: Known | 
 @rule("MaxPool", attributes=f"{WINDOW} ceil_mode storage_order")
 def max_pool(t: Trace, node: Node, x: Known) -> Any:
     """The largest value of each window."""
-    size = wholes(node, "kernel_shape")
-    if len(size) != 2:
-        raise t.refuse(f"a window of {len(size)} dimensions")
-    stride, dilation = _windows(t, node, 2)
+    size, stride, dilation = _pool(t, node)
     ceil = bool(whole(node, "ceil_mode", 0))
     found, padding = _padded(t, node, x, size, stride, dilation, -math.inf)
     if found is not x and ceil:
@@ -58,10 +55,7 @@ def max_pool(t: Trace, node: Node, x: Known) -> Any:
 @rule("AveragePool", attributes=f"{WINDOW} ceil_mode count_include_pad")
 def average_pool(t: Trace, node: Node, x: Known) -> Any:
     """The mean of each window."""
-    size = wholes(node, "kernel_shape")
-    if len(size) != 2:
-        raise t.refuse(f"a window of {len(size)} dimensions")
-    stride, dilation = _windows(t, node, 2)
+    size, stride, dilation = _pool(t, node)
     if dilation != (1, 1):
         raise t.refuse("dilation")
     if (sides := _adaptive(t, node, x, size, stride)) is not None:
@@ -207,6 +201,14 @@ def _shape(value: Known | None) -> tuple[int, ...]:
 def _short(value: float) -> float:
     """A float32 as it was written: 1e-05 and not 9.999999747378752e-06."""
     return float(f"{value:.7g}")
+
+
+def _pool(t: Trace, node: Node) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+    """Size, stride and dilation of a window of two dimensions; others are refused."""
+    size = wholes(node, "kernel_shape")
+    if len(size) != 2:
+        raise t.refuse(f"a window of {len(size)} dimensions")
+    return (size, *_windows(t, node, 2))
 
 
 def _windows(t: Trace, node: Node, rank: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
