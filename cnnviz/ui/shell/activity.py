@@ -56,9 +56,12 @@ def stop(name: Hashable) -> None:
 
 
 def draw(place: Any) -> Any:
-    """Draw what runs at an empty place in the sidebar; where nothing does, the place, left for what a page begins."""
+    """Draw what runs at a place in the sidebar; where nothing does, the place that is left for what a page begins.
+
+    What has ended goes at once that way: else the browser would show it until the page is drawn to its end.
+    """
     if not (now := works()):
-        return place
+        return place.empty()
     with place.container():
         _drawn(len(now))
     return None
