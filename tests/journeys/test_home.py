@@ -75,7 +75,7 @@ def test_imagenet_is_found_in_the_list_of_networks(page: Page):
 
 
 def test_a_network_that_cannot_be_had_leaves_picker_and_page_with_the_same_one(page: Page, weights):
-    page.goto("/")
+    page.goto("/?model=bundled/cats_dogs")
     page.get_by_role("list", name="Predictions").wait_for()
     at_rest(page)
     before = picked(page)
@@ -93,7 +93,7 @@ def test_a_network_that_cannot_be_had_leaves_picker_and_page_with_the_same_one(p
 
 @pytest.mark.parametrize("place", ["/", "/class_activation"])
 def test_a_network_of_few_classes_names_them_and_offers_one_with_more(page: Page, weights, place: str):
-    page.goto(place)
+    page.goto(f"{place}?model=bundled/cats_dogs")
     page.get_by_text("This network has 2 classes: cat, dog.").wait_for()
     at_rest(page)
     page.get_by_role("button", name=re.compile("ImageNet")).click()
@@ -104,3 +104,21 @@ def test_a_network_of_few_classes_names_them_and_offers_one_with_more(page: Page
     assert len(page.get_by_role("list", name="Predictions").last.get_by_role("listitem").all()) >= 5
     pick(page, FIRST, "bundled")
     page.get_by_text("This network has 2 classes: cat, dog.").wait_for()
+
+
+def test_an_address_alone_opens_with_imagenet_and_a_link_means_what_it_meant(page: Page, weights):
+    page.goto("/class_activation")
+    page.get_by_role("list", name="Predictions").wait_for()
+    at_rest(page)
+    assert "SqueezeNet" in picked(page)
+    assert "model=squeezenet1_1" in page.url
+    pick(page, FIRST, "bundled")
+    assert page.url.endswith("model=bundled%2Fcats_dogs")  # or a reload would open with the other
+    page.reload()
+    page.get_by_text("This network has 2 classes: cat, dog.").wait_for()
+    at_rest(page)
+    assert FIRST in picked(page)
+    page.goto("/activations?layer=relu2")  # a link that was made where there was no other network
+    page.locator(".st-key-layer").wait_for()
+    at_rest(page)
+    assert FIRST in picked(page)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 SPOOL = 2**31  # bytes, beyond any upload that `server.maxUploadSize` lets through
 PATIENCE = 1.0  # seconds until the port answers
+EVERYDAY = "ImageNet"  # classes of everyday things, for a photo that none of few classes fits
 SPARE = "lecture/cats_gap"  # untrained, but always there
 
 
@@ -171,8 +172,19 @@ def snapshots(run: str) -> list[str]:
     return ["best", *(["last", *steps] if steps else [])]
 
 
+def everyday(listed: tuple[catalog.ModelInfo, ...]) -> catalog.ModelInfo | None:
+    """The first network on the disk that knows the 1,000 classes of ImageNet; None where there is none."""
+    return next((row for row in listed if row.data == EVERYDAY and row.where == "on disk"), None)
+
+
+def opening(listed: tuple[catalog.ModelInfo, ...]) -> str:
+    """The key of the net of a bare address: as `first`, but of those that are no program's own the widest at hand."""
+    key, wide = first(listed), everyday(listed)
+    return key if wide is None or key.startswith("live/") else wide.key
+
+
 def first(listed: tuple[catalog.ModelInfo, ...]) -> str:
-    """The key of the net to open with: the program's own, else the first of those at hand that are trained."""
+    """The key of the net that a link without one means: the program's own, else the first at hand that is trained."""
     own = next((row.key for row in listed if row.where == "live"), None)
     best = own or next(
         (row.key for where in ("bundled", "run", "on disk") for row in listed if row.where == where), None
@@ -191,7 +203,7 @@ def rehearse(engine: Engine) -> None:
     """Ask what the first visitor will see: the first net, the first photo."""
     from cnnviz import picture
 
-    key, photo = first(engine.models()), sample(photos()[0])
+    key, photo = opening(engine.models()), sample(photos()[0])
     engine.predict(key, photo)
     picture.encode(picture.overlay(photo, engine.heatmap(key, photo)))
     engine.all_activations(key, photo, engine.stages(key))

@@ -92,8 +92,8 @@ def choose(photo: Photo) -> None:
 
 def view() -> dict[str, str]:
     """The net and the photo as a link names them, unless they are the first; a personal photo is never part of it."""
-    shown = {}
-    if model() != startup.first(startup.rows()):
+    shown, rows = {}, startup.rows()
+    if not (model() == startup.first(rows) == startup.opening(rows)):
         shown["model"] = model()
     if not photo().personal and photo().name != startup.photos()[0]:
         shown["photo"] = photo().name

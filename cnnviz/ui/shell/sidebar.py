@@ -51,7 +51,11 @@ def _net() -> None:
     named = {key: words if often[words] == 1 else f"{words} · {key}" for key, words in named.items()}
     _back()
     named = _with_snapshots(_with_asked(named))
-    chosen = pick("Network", "model", list(named), startup.first(listed), words=named.__getitem__)
+    first, opening = startup.first(listed), startup.opening(listed)
+    if link.noted("model") is None and not st.query_params:
+        st.session_state["model"] = opening
+    # a link says which one it is wherever an address without a query would mean another
+    chosen = pick("Network", "model", list(named), first, words=named.__getitem__, always=opening != first)
     _strange("net", "model", named)
     _snapshot(chosen)
     _live(chosen)

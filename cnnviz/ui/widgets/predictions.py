@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from cnnviz.models.load import Model
 
 FEW = 10  # classes that are named one by one
-EVERYDAY = "ImageNet"  # classes of everyday things, for a photo that none of few classes fits
 
 
 def bars(predictions: Sequence[Prediction], marked: int | None = None, model: Model | None = None) -> None:
@@ -39,18 +38,13 @@ def bars(predictions: Sequence[Prediction], marked: int | None = None, model: Mo
         say(f"Assumed of this network, since its file does not say it: {'; '.join(model.known.unsure)}.")
     if model is not None and 0 < len(model.labels) <= FEW:
         say(f"{few(model)} Every photo is given one of them.")
-        if (other := everyday()) and other.key != model.key:
+        if (other := startup.everyday(startup.rows())) and other.key != model.key:
             _offer(other)
 
 
 def few(model: Model) -> str:
     """The sentence that names the classes of a network."""
     return f"This network has {len(model.labels)} classes: {', '.join(model.labels)}."
-
-
-def everyday() -> ModelInfo | None:
-    """The first network with classes of everyday things that needs no download."""
-    return next((row for row in startup.rows() if row.data == EVERYDAY and row.where == "on disk"), None)
 
 
 def _offer(other: ModelInfo) -> None:
@@ -60,7 +54,7 @@ def _offer(other: ModelInfo) -> None:
         st.session_state["model"] = other.key
 
     if st.button(
-        f"Use {plain(other.title)}: 1,000 {EVERYDAY} classes", key="more-classes", on_click=take,
+        f"Use {plain(other.title)}: 1,000 {startup.EVERYDAY} classes", key="more-classes", on_click=take,
         icon=":material/category:",
     ):  # fmt: skip
         st.rerun()  # the whole page: the network is picked outside of what runs by itself here
