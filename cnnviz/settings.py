@@ -35,7 +35,7 @@ SETTINGS = (
     Setting("CNNVIZ_CACHE", "path", "~/.cache/cnnviz", "folder for what depends on a network alone"),
     Setting("CNNVIZ_DATA", "path", "data", "folder whose image folders the Data and Train pages offer"),
     Setting(
-        "CNNVIZ_PUBLIC", "flag", "", "1 turns off uploads of weights, training and deleting; set by serve --public"
+        "CNNVIZ_PUBLIC", "flag", "", "1 turns off uploads of checkpoints, training and deleting; set by serve --public"
     ),
     Setting("CNNVIZ_RUN", "path", "", "set by a training run for the processes it starts itself"),
     Setting("CNNVIZ_DEVICE", "text", "auto", "auto, cpu, cuda, cuda:1, mps"),

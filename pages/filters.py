@@ -98,7 +98,7 @@ def asked() -> gallery.Request:
     ascent = gallery.with_knobs(chosen, turned)
     channels = sheet.channels(wanted, widths[layer], ascent.seed, answers)
     base = photo.digest if ascent.start == "photo" else None
-    owner = gallery.owner(photo if base else None)
+    owner = gallery.owner(photo if base else None, key)
     return gallery.Request(key, model.fingerprint, layer, channels, ascent, base, owner)
 
 

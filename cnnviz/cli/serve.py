@@ -13,14 +13,14 @@ from cnnviz import places, settings
 from cnnviz.cli.group import DEVICE, command, device_of, weights_of
 from cnnviz.options import RequestError
 
-PUBLIC_UPLOAD = 10  # MB
+PUBLIC_UPLOAD = 100  # MB of a network; other files may have less
 
 
 @command
 @click.option(
     "--public",
     is_flag=True,
-    help="Serve the network, not this machine alone; without uploads of weights, training and deleting.",
+    help="Serve the network, not this machine alone; without uploads of checkpoints, training and deleting.",
 )
 @click.option("--port", type=click.IntRange(1, 65535), default=8501, show_default=True)
 @DEVICE

@@ -22,6 +22,7 @@ from cnnviz.models.torchvision_nets import TorchvisionNet as TorchvisionNet
 from cnnviz.options import RequestError
 
 IMAGENET = f"ImageNet, {shelf.CLASSES:,} classes"
+UPLOAD = "upload/"  # how the key of a network begins that lies in memory alone, for the visits that uploaded it
 SOME, LONGEST = 3, 40  # classes that are named, characters of them
 ASSETS = Path(__file__).parent / "assets"
 
@@ -32,7 +33,7 @@ class UnknownNet(RequestError):
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """One line of the list of networks; `where` is bundled, on disk, download, untrained or run."""
+    """One line of the list of networks; `where` is bundled, on disk, download, untrained, run, live or uploaded."""
 
     key: str
     title: str

@@ -29,9 +29,11 @@ from cnnviz.models import (
 from cnnviz.models import weights as shelf
 from cnnviz.models.described import Description
 from cnnviz.models.foreign import files
+from cnnviz.models.foreign.held import Held
 from cnnviz.models.foreign.parts import Net
 from cnnviz.models.preprocess import Preprocess
 from cnnviz.models.understood import Understood
+from cnnviz.options import RequestError
 
 SEED = 0  # of the untrained lecture nets
 
@@ -79,6 +81,23 @@ def load(
             key, folder / "card.json", shelf.snapshot(folder, name.partition("@")[2] or "best"), f"run {name}"
         )
     raise catalog.unknown(key, weights, runs)
+
+
+def uploaded(file: Held) -> Model:
+    """The model of a whole network that lies in memory; its key upload/<...> is made from the file's digest.
+
+    Raises `RequestError` for a checkpoint, and for what cannot be read.
+    """
+    if not files.whole(file):
+        raise RequestError(
+            f"{file.name} is no whole network; save it with torch.export.save as .pt2, or with torch.onnx.export as "
+            ".onnx."
+        )
+    digest = hashlib.sha256(file.name.encode() + b"\0")  # the name is part of it, as it becomes the title
+    digest.update(file.data)
+    key = f"{catalog.UPLOAD}{digest.hexdigest()[:16]}"
+    read = whole.read(key, file)
+    return _frozen(key, read.title, read.name, read.net, read.known, read.source)
 
 
 def fingerprint(name: str, net: nn.Module, preprocess: Preprocess, labels: tuple[str, ...]) -> str:

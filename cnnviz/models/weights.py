@@ -19,7 +19,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from cnnviz import settings
 from cnnviz.options import RequestError
@@ -36,6 +36,13 @@ META = "__metadata__"
 PATIENCE = 20  # seconds without an answer
 
 Progress = Callable[[int, int], None]  # bytes so far, bytes in all
+
+
+class Named(Protocol):
+    """A file, on disk or in memory."""
+
+    @property
+    def name(self) -> str: ...
 
 
 class WeightsError(RequestError):
@@ -87,14 +94,14 @@ def checkpoints(place: Path | None) -> tuple[Path, ...]:
     return tuple(sorted(path for path in place.iterdir() if ending(path) and path.is_file() and _believed(path)))
 
 
-def ending(path: Path) -> str:
+def ending(file: Named) -> str:
     """Which of SUFFIXES a file's name ends with; "" for none."""
-    return _cut(path.name)[1]
+    return _cut(file.name)[1]
 
 
-def stem(path: Path) -> str:
+def stem(file: Named) -> str:
     """A checkpoint's name without that ending."""
-    return _cut(path.name)[0]
+    return _cut(file.name)[0]
 
 
 @functools.lru_cache(maxsize=4096)  # every file is held against every network of the list

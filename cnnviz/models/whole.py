@@ -7,7 +7,6 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from cnnviz.models import catalog, labels
@@ -15,6 +14,7 @@ from cnnviz.models import weights as shelf
 from cnnviz.models.foreign import files
 from cnnviz.models.foreign.budget import measure
 from cnnviz.models.foreign.graph import Program
+from cnnviz.models.foreign.held import File, Held
 from cnnviz.models.foreign.parts import Net
 from cnnviz.models.foreign.rebuild import example, rebuild
 from cnnviz.models.preprocess import Preprocess
@@ -35,18 +35,18 @@ class Whole:
     source: str
 
 
-def read(key: str, path: Path) -> Whole:
+def read(key: str, file: File) -> Whole:
     """The network in a file. Raises `RequestError` where file or card cannot be read, or do not go together."""
-    program = files.read(path)
-    net, beside, told = rebuild(program), _card(path), _told(program)
+    program = files.read(file)
+    net, beside, told = rebuild(program), _card(file), _told(program)
     card = {**told, **beside}
     channels, *sides = example(program)[1:]
-    preprocess, source = _guessed(channels, sides[0], sides[1]), f"{path.name}, preprocessing guessed"
+    preprocess, source = _guessed(channels, sides[0], sides[1]), f"{file.name}, preprocessing guessed"
     if scaling := told.get("normalisation"):
         preprocess = dataclasses.replace(preprocess, mean=tuple(scaling["mean"]), std=tuple(scaling["std"]))
-        source = f"{path.name}, with its own mean and deviation, resizing guessed"
+        source = f"{file.name}, with its own mean and deviation, resizing guessed"
     if "preprocess" in card:
-        preprocess, source = Preprocess.parse(card["preprocess"]), path.name
+        preprocess, source = Preprocess.parse(card["preprocess"]), file.name
         refuse_channels(preprocess, key, channels)
         measure(program, (1, *preprocess.size))
     wanted = 2 if net.classes == 1 else net.classes
@@ -54,7 +54,7 @@ def read(key: str, path: Path) -> Whole:
     if not names and wanted == shelf.CLASSES:
         names, source = labels.imagenet(), f"{source}, its 1000 classes taken to be ImageNet's"
     known = Understood(
-        f"{shelf.ending(path)} network",
+        f"{shelf.ending(file)} network",
         names or labels.numbered(wanted),
         preprocess,
         FILE,
@@ -63,7 +63,7 @@ def read(key: str, path: Path) -> Whole:
         CARD if "preprocess" in beside else FILE if scaling or "preprocess" in told else GUESS,
     )
     name = hashlib.blake2b(repr(program.steps).encode(), digest_size=20).hexdigest()
-    return Whole(net, name, str(card.get("title") or shelf.stem(path)), known, source)
+    return Whole(net, name, str(card.get("title") or shelf.stem(file)), known, source)
 
 
 def _listed(told: Mapping[str, Any]) -> tuple[str, ...]:
@@ -72,10 +72,9 @@ def _listed(told: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(map(str, names)) if isinstance(names, list) else ()
 
 
-def _card(path: Path) -> Mapping[str, Any]:
+def _card(file: File) -> Mapping[str, Any]:
     """What the card beside a network says; nothing where there is none."""
-    card = catalog.card_of(path)
-    if not card.is_file():
+    if isinstance(file, Held) or not (card := catalog.card_of(file)).is_file():
         return {}
     try:
         said = json.loads(card.read_text(encoding="utf-8"))

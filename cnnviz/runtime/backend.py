@@ -65,6 +65,7 @@ class Backend:
         self.cache = Cache(memory_limit, None if cache_dir is None else Path(cache_dir))
         self.nets = Cache(net_limit, dropped=self._forget_net, newest=True)
         self.live: dict[str, LiveNet] = {}  # by key: networks of the program that this engine belongs to
+        self.uploads: dict[str, Model] = {}  # by key: networks in memory that people brought
         self.gate = Gate(1 if self.torch_device.type != "cpu" else max(1, (os.cpu_count() or 1) // 4))
 
     @property
@@ -88,6 +89,8 @@ class Backend:
             )
         if key.startswith("live/"):
             return self._handed(key)
+        if key.startswith(catalog.UPLOAD):
+            return self._brought(key)
 
         def loaded(told: Callable[..., None] | None) -> Model:
             with torch.inference_mode(False):  # also where the caller is in it: the net is everyone's
@@ -101,6 +104,8 @@ class Backend:
 
     def loaded(self, key: str) -> Model | None:
         """The network of a key, where it is in memory as its files are now; nothing is loaded."""
+        if key.startswith(catalog.UPLOAD):
+            return self.uploads.get(key)
         known = (key, catalog.stamp(key, self.weights, self.runs))
         return self.model(key) if known in self.nets else None
 
@@ -264,9 +269,15 @@ class Backend:
             raise UnknownNet(f"There is no network {key!r} in this process (there are: {known}); hand it over anew.")
         return net.model()
 
+    def _brought(self, key: str) -> Model:
+        """The model of a network that somebody uploaded."""
+        if (model := self.uploads.get(key)) is None:
+            raise UnknownNet(f"The network {key} is not here any more; upload its file (.pt2 or .onnx) again.")
+        return model
+
     def _forget_net(self, model: Model) -> None:
         """Let go of what an evicted net left behind."""
-        self.cache.forget(lambda key: model.fingerprint in key)
+        self.cache.forget(lambda key: model.fingerprint in key, computing=True)
         if self.torch_device.type == "cuda":
             torch.cuda.empty_cache()
 

@@ -24,6 +24,7 @@ from cnnviz.arrays import size
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
 Key = tuple[Hashable, ...]
+PASSING = ("live/", "upload/")  # how keys of networks begin that are in this process alone: none reaches the disk
 
 
 @dataclass(frozen=True)
@@ -102,12 +103,14 @@ class Cache:
             value = self._find(key, make, personal, codec)
         except BaseException as error:
             with self._lock:
-                del self._flights[key]
+                if self._flights.get(key) is flight:
+                    del self._flights[key]
             flight.set_exception(error if isinstance(error, Exception) else _Abandoned())
             raise
         with self._lock:
-            del self._flights[key]
-            if keep and (epoch == self._epoch or not personal):
+            if asked := self._flights.get(key) is flight:
+                del self._flights[key]
+            if keep and asked and (epoch == self._epoch or not personal):
                 self._put(key, _Entry(value, size(value), personal))
         flight.set_result(value)
         return value
@@ -129,8 +132,9 @@ class Cache:
         def make_missing() -> dict[K, T]:
             made = dict(zip(missing, make(missing), strict=True))
             with self._lock:
+                asked = (*ident, missing) in self._flights
                 for w, value in made.items():
-                    if epoch == self._epoch or not personal:
+                    if asked and (epoch == self._epoch or not personal):
                         self._put((*ident, w), _Entry(value, size(value), personal))
             return made
 
@@ -150,9 +154,11 @@ class Cache:
                 self._drop(key)
             return before - self.bytes
 
-    def forget(self, chosen: Callable[[Key], bool]) -> None:
-        """Forget every answer in memory whose key is chosen."""
+    def forget(self, chosen: Callable[[Key], bool], computing: bool = False) -> None:
+        """Forget every answer in memory whose key is chosen; with `computing`, one that is on its way is not kept."""
         with self._lock:
+            for key in [k for k in self._flights if computing and chosen(k)]:
+                del self._flights[key]
             for key in [k for k in self._entries if chosen(k)]:
                 self._drop(key)
 
@@ -162,7 +168,7 @@ class Cache:
             return sum(self._entries[key].bytes for key in self._personal)
 
     def _find(self, key: Key, make: Callable[[], T], personal: bool, codec: Codec[T] | None) -> T:
-        passing = str(key[0]).startswith("live/")  # a network of this process, which no other will ask again
+        passing = str(key[0]).startswith(PASSING)
         if codec is None or personal or passing or self.cache_dir is None:
             return make()
         path = self.cache_dir / (hashlib.blake2b(repr(key).encode(), digest_size=20).hexdigest() + ".npz")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 
 from cnnviz import settings
-from cnnviz.runtime import attribution, checks, evaluate, experiments, feature_vis, live
+from cnnviz.runtime import attribution, checks, evaluate, experiments, feature_vis, live, uploads
 from cnnviz.runtime.backend import Backend
 
 
@@ -21,6 +21,9 @@ class Engine(Backend):
     # networks of the program itself
     add = live.add
     remove = live.remove
+    # networks that people upload
+    read_upload = uploads.read_upload
+    keep_upload = uploads.keep_upload
     # which pixels support a class
     heatmap = attribution.heatmap
     heatmaps = attribution.heatmaps

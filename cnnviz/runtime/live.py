@@ -31,6 +31,11 @@ def add(
 
 
 def remove(backend: Backend, key: str) -> None:
-    """Let go of a network and of all that was computed for it; without effect where it is not there."""
+    """Let go of a network that was handed over or uploaded, and of all that was computed for it.
+
+    Without effect where it is not there.
+    """
     if (gone := backend.live.pop(key, None)) is not None:
         gone.close()
+    if (model := backend.uploads.pop(key, None)) is not None:
+        backend._forget_net(model)

@@ -19,7 +19,7 @@ def test_serve_stays_on_this_machine_unless_it_is_public(tmp_path):
     assert variables == {"CNNVIZ_WEIGHTS": str(tmp_path)}
     arguments, variables = serve.serving(True, 8501, None)
     assert "--server.address=0.0.0.0" in arguments
-    assert "--server.maxUploadSize=10" in arguments
+    assert "--server.maxUploadSize=100" in arguments
     assert variables == {"CNNVIZ_PUBLIC": "1"}
     assert serve.serving(False, 8501, None, "cuda:1")[1] == {"CNNVIZ_DEVICE": "cuda:1"}
 

@@ -11,7 +11,7 @@ from cnnviz import photo
 from cnnviz.cli import serve
 from cnnviz.data import archive
 from cnnviz.models import checkpoint, weights
-from cnnviz.ui.session import photos
+from cnnviz.ui.session import networks, photos
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
@@ -33,6 +33,7 @@ def test_each_promise_names_a_test_that_is_there(promise, file, test):
     [
         (f"{photo.MAX_BYTES >> 20} MiB or {photo.MAX_PIXELS // 10**6} megapixels", True),
         (f"stay within {photos.ROOM >> 30} GiB", True),
+        (f"of a visit stay within {networks.VISIT >> 20} MiB, those of all within {networks.ROOM >> 30} GiB", True),
         (f"A checkpoint above {checkpoint.LARGEST >> 30} GiB", True),
         (f"more than {archive.MAX_TOTAL >> 30} GiB, or to {archive.MAX_RATIO} times", True),
         (f"Uploads of {serve.PUBLIC_UPLOAD} MB each", True),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cnnviz.cli.serve import PUBLIC_UPLOAD
+from cnnviz.ui.session.uploads import STRANGERS
 from tests.journeys.steps import add_photos, at_rest, jpeg
 
 if TYPE_CHECKING:
@@ -23,10 +23,10 @@ def test_a_stranger_s_photos_arrive_or_one_sentence_says_why_not(page: Page):
     add_photos(page, ("large.jpg", jpeg(1800, 1800, quality=100)))
     sidebar.locator(".st-key-photo").get_by_text("large.jpg").wait_for(state="attached")
     page.get_by_role("img", name="large.jpg").or_(page.locator(".cam canvas")).first.wait_for()
-    add_photos(page, ("huge.jpg", bytes((PUBLIC_UPLOAD << 20) + 1)))
+    add_photos(page, ("huge.jpg", bytes((STRANGERS << 20) + 1)))
     why = sidebar.locator("[data-testid=stFileChip] [role=alert]")
     why.wait_for()
-    assert f"{PUBLIC_UPLOAD}.0MB or smaller" in why.inner_text()
+    assert f"{STRANGERS}.0MB or smaller" in why.inner_text()
     assert why.bounding_box()["height"] > 10
     add_photos(page, ("notes.jpg", b"no photo"))
     box = sidebar.locator("[data-testid=stAlert]", has_text="notes.jpg")

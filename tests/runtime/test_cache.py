@@ -243,3 +243,30 @@ def test_a_full_disk_costs_nothing_but_time(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(np, "savez_compressed", full)
     assert len(Cache(10_000, tmp_path).get(("a",), lambda: np.arange(5.0), codec=ARRAY)) == 5
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_on_its_way_when_it_is_forgotten_is_not_kept():
+    store, began, go = Cache(10_000), threading.Event(), threading.Event()
+
+    def slow():
+        began.set()
+        go.wait(10)
+        return np.zeros(4)
+
+    def each(_):
+        return [slow()]
+
+    for ask, key in (
+        (lambda: store.get(("net", "one"), slow), ("net", "one")),
+        (lambda: store.get_each(("net",), ("two",), each), ("net", "two")),
+    ):
+        began.clear(), go.clear()
+        thread = threading.Thread(target=ask)
+        thread.start()
+        began.wait(10)
+        store.forget(lambda known: "net" in known)  # for whoever asks, it may come
+        store.forget(lambda known: "net" in known, computing=True)
+        go.set()
+        thread.join()
+        assert key not in store
+    assert store.get(("net", "one"), lambda: 1) == 1

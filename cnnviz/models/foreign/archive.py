@@ -8,10 +8,10 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from cnnviz.models.foreign.graph import ForeignError, printable
+from cnnviz.models.foreign.held import File, opened, size
 
 ENTRIES = 50_000
 WORDS = 32 << 20  # bytes of JSON; the largest known network has 9 MiB
@@ -27,11 +27,11 @@ BROKEN = (
 class Archive:
     """The entries of a .pt2 by name, without the folder they all lie in. Raises `ForeignError` for a damaged zip."""
 
-    def __init__(self, path: Path) -> None:
-        self.name = path.name
-        self.size = path.stat().st_size
+    def __init__(self, file: File) -> None:
+        self.name = file.name
+        self.size = size(file)
         try:
-            self.zip = zipfile.ZipFile(path)
+            self.zip = zipfile.ZipFile(opened(file))
             entries = self.zip.infolist()
         except BROKEN:
             raise self.damaged() from None

@@ -7,30 +7,37 @@ from pathlib import Path
 
 from cnnviz.models.foreign import onnx, pt2
 from cnnviz.models.foreign.graph import ForeignError, Program
+from cnnviz.models.foreign.held import File, Held, opened
 from cnnviz.models.weights import WHOLE, ending
 
 READERS = {".pt2": pt2.read, ".onnx": onnx.read}
 ARCHIVES = ("archive_format", "serialized_exported_program.json")  # of torch.export.save, today's and that before 2.8
 
 
-def whole(path: Path) -> bool:
+def whole(file: File) -> bool:
     """Whether a file is read as a whole network: by its ending, or as one of torch.export.save by its content."""
-    return ending(path) in WHOLE or _exported(path)
+    return ending(file) in WHOLE or _exported(file)
 
 
-def read(path: Path) -> Program:
+def read(file: File) -> Program:
     """The network in a file. Raises `ForeignError` where it cannot be read."""
-    if not path.is_file():
-        raise ForeignError(f"There is no file {path.name}; check the name and the weights folder.")
-    return READERS.get(ending(path), pt2.read)(path)
+    if isinstance(file, Path) and not file.is_file():
+        raise ForeignError(f"There is no file {file.name}; check the name and the weights folder.")
+    return READERS.get(ending(file), pt2.read)(file)
 
 
-def _exported(path: Path) -> bool:
+def _exported(file: File) -> bool:
     try:
-        with path.open("rb") as file:
-            if file.read(4) != b"PK\x03\x04":
-                return False
-        with zipfile.ZipFile(path) as archive:
+        if _head(file) != b"PK\x03\x04":
+            return False
+        with zipfile.ZipFile(opened(file)) as archive:
             return any(name.endswith(ARCHIVES) for name in archive.namelist())
     except (OSError, ValueError, zipfile.BadZipFile, NotImplementedError, LookupError):
         return False
+
+
+def _head(file: File) -> bytes:
+    if isinstance(file, Held):
+        return file.data[:4]
+    with file.open("rb") as content:
+        return content.read(4)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from cnnviz.models.foreign.archive import Archive
 from cnnviz.models.foreign.graph import ForeignError, Program, Step, Value, printable
+from cnnviz.models.foreign.held import File
 from cnnviz.models.foreign.payload import DTYPES, tensors, whole
 
 ARCHIVE = "0"
@@ -25,13 +25,13 @@ SYMBOLS = {
 LARGE = 8 << 30
 
 
-def read(path: Path) -> Program:
+def read(file: File) -> Program:
     """The network in a .pt2 file.
 
     Raises `ForeignError` for a file that torch.export.save did not write, one of a version that is not known, and one
     whose network takes or gives something else than a batch of images and logits.
     """
-    with Archive(path) as archive:
+    with Archive(file) as archive:
         said = _model(archive)
         try:
             return _Reader(archive, said).program()

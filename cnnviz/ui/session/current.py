@@ -13,7 +13,7 @@ import streamlit as st
 from cnnviz.options import RequestError
 from cnnviz.photo import CROPS, Crop, Photo
 from cnnviz.ui.server import startup
-from cnnviz.ui.session import photos, visit
+from cnnviz.ui.session import networks, photos, visit
 from cnnviz.ui.session.link import _text, needless, noted
 from cnnviz.ui.session.photos import STORES, own_photos
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 def enter() -> None:
-    """Begin a run of the script: have the engine loaded, and this visit's photos forgotten once its tab is closed."""
+    """Begin a run of the script: have the engine loaded, and what a visit brought forgotten once its tab is closed."""
     startup.START.begin()
     visit.this_visit().runs += 1
-    photos.watched(*(photos.photo_store(name) for name in STORES))
+    photos.watched(*(photos.photo_store(name) for name in STORES), networks.store())
 
 
 def engine() -> Engine:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from typing import Any
+from typing import Any, Protocol
 
 import streamlit as st
 from streamlit import runtime
@@ -84,8 +84,19 @@ def let_all_go() -> None:
         context.uploaded_file_mgr.remove_session_files(context.session_id)
 
 
-def watched(*stores: PhotoStore) -> None:
-    """See to it that this visit's photos go when its tab has been closed for a while."""
+class Brought(Protocol):
+    """What one visit brought along of one kind."""
+
+    visit: Visit
+
+    def __len__(self) -> int: ...
+
+    def clear(self) -> None:
+        """Let go of all."""
+
+
+def watched(*stores: Brought) -> None:
+    """See to it that what this visit brought along goes when its tab has been closed for a while."""
     if (context := get_script_run_ctx()) is not None:
         _cleanup(PhotoCleanup(stores, context.session_id, context.uploaded_file_mgr))
 
@@ -93,7 +104,7 @@ def watched(*stores: PhotoStore) -> None:
 class PhotoCleanup:
     """Forgets what a visit brought along and keeps, some time after its tab was closed."""
 
-    def __init__(self, stores: tuple[PhotoStore, ...], session: str, files: Any) -> None:
+    def __init__(self, stores: tuple[Brought, ...], session: str, files: Any) -> None:
         self.stores, self.session, self.files = stores, session, files
 
     def later(self) -> None:
@@ -103,7 +114,7 @@ class PhotoCleanup:
         timer.start()
 
     def clear(self) -> None:
-        """Forget the photos, their files and what was computed from them, unless the visit goes on."""
+        """Forget photos and networks, their files and what was computed from them, unless the visit goes on."""
         if runtime.exists() and runtime.get_instance().is_active_session(self.session):
             return
         self.files.remove_session_files(self.session)

@@ -11,15 +11,19 @@ from streamlit.runtime.uploaded_file_manager import DeletedFile
 
 from cnnviz.options import RequestError
 from cnnviz.photo import MAX_BYTES
+from cnnviz.ui.server import startup
 from cnnviz.ui.session import visit
 from cnnviz.ui.session.photos import let_go
 
-LIMITS = {"photo": MAX_BYTES >> 20, "zip": 1024, "checkpoint": 1024, "plan": 1}  # MB; the server's is the largest
+LIMITS = {"photo": MAX_BYTES >> 20, "zip": 1024, "checkpoint": 1024, "network": 100, "plan": 1}  # MB; the server's is
+# the largest, and on a public server that of networks
+STRANGERS = 10  # MB of any other file on a public server
 
 
 def limit(kind: str) -> int:
     """Megabytes of a file of that kind at most: what its widget says, never more than the server lets through."""
-    return min(LIMITS[kind], int(config.get_option("server.maxUploadSize")))
+    most = min(LIMITS[kind], int(config.get_option("server.maxUploadSize")))
+    return min(most, STRANGERS) if startup.public() and kind != "network" else most
 
 
 def arrived(key: str) -> list[Any]:

@@ -68,6 +68,10 @@ class Visit:
         of one or two: these go whatever they are of, and can be had again.
         """
         self.thumbnails.pop(digest, None)
+        self.forget_answers()
+
+    def forget_answers(self) -> None:
+        """Forget what was answered, of whatever photo or network; it can be had again where these are still here."""
         for held in (self.questions, self.tasks, self.pictures):
             held.clear()
 

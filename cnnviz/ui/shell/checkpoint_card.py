@@ -12,6 +12,7 @@ import streamlit as st
 
 from cnnviz.models import catalog
 from cnnviz.models.preprocess import RESAMPLE, Preprocess
+from cnnviz.models.understood import FILE
 from cnnviz.options import RequestError
 from cnnviz.ui.server import startup
 from cnnviz.ui.session import current, visit
@@ -26,7 +27,7 @@ ORIGINAL: dict[Path, bytes | None] = {}  # by card: what it was before this serv
 def draw() -> None:
     """The card of the checkpoint that the page shows, in a popover; nothing for other networks, or on a stage."""
     engine, key = startup.START.loaded(), current.model()
-    if engine is None or not key.startswith("file/"):
+    if engine is None or not key.startswith(("file/", catalog.UPLOAD)):
         return
     model = engine.loaded(key)
     if model is None or model.known is None or show.presenting():
@@ -37,7 +38,8 @@ def draw() -> None:
     at, told = st.session_state.get(REFUSED, ("", ""))
     if told and at == visit.page():
         st.error(show.plain(told), icon=":material/error:")
-    shown = st.popover("About this checkpoint", icon=":material/fact_check:", width="stretch", key=f"about-{key}")
+    kind = "network" if known.architecture_from == FILE else "checkpoint"  # the file holds all of it, or weights
+    shown = st.popover(f"About this {kind}", icon=":material/fact_check:", width="stretch", key=f"about-{key}")
     with shown:
         tables.table(HEAD, rows(known), f"What was understood of {model.title}", words=3)
         for note in known.notes:
@@ -70,6 +72,8 @@ def rows(known: Any) -> list[tuple[str, str, str]]:
 
 def save(path: Path, said: dict[str, Any], key: str) -> None:
     """Writes the card of a checkpoint. Raises `RequestError`, with the card as it was, where the network refuses it."""
+    if startup.public():
+        raise RequestError("A public server changes no cards; write it beside the checkpoint there.")
     card = catalog.card_of(path)
     before = card.read_bytes() if card.is_file() else None
     with contextlib.suppress(ValueError):
@@ -88,7 +92,8 @@ def save(path: Path, said: dict[str, Any], key: str) -> None:
 def undo(path: Path) -> None:
     """Puts back the card that lay beside a checkpoint before it was corrected here, or none."""
     card = catalog.card_of(path)
-    _write(card, ORIGINAL.pop(card, None))
+    if not startup.public():
+        _write(card, ORIGINAL.pop(card, None))
 
 
 def _write(card: Path, content: bytes | None) -> None:

@@ -21,9 +21,7 @@ UPLOADED: dict[str, Path] = {}  # by key: what came in since the server started,
 
 
 def draw() -> None:
-    """A popover with an uploader, and what became of the last file; strangers do not get one."""
-    if startup.public():
-        return
+    """A popover with an uploader, and what became of the last file; strangers do not get this one."""
     turn = uploads.turn("checkpoint")  # another popover after each upload is a closed one
     # never `on_change="rerun"`: the click on a link that closes it would ask for this page once more, and stay here
     shown = st.popover("Load a checkpoint", icon=":material/upload_file:", width="stretch", key=f"checkpoints-{turn}")
@@ -60,8 +58,9 @@ def keep(name: str, data: bytes, folder: Path) -> str:
     """Puts a checkpoint's bytes into the weights folder and returns the key of its net, which has been loaded.
 
     It takes the place of an upload of the same name. Raises `RequestError`, with the folder as it was, for another
-    file's name and for what is no checkpoint.
+    file's name, for what is no checkpoint, and on a public server.
     """
+    _refuse_strangers()
     path = folder / (re.sub(r"[^\w.-]+", "_", Path(name).name).lstrip(".") or "checkpoint")
     if not weights.ending(path):
         path = path.with_name(
@@ -97,6 +96,12 @@ def keep(name: str, data: bytes, folder: Path) -> str:
     return key
 
 
+def _refuse_strangers() -> None:
+    """Raises `RequestError` on a public server, whatever a browser sends."""
+    if startup.public():
+        raise RequestError("A public server keeps no checkpoints; load a network as .pt2 or .onnx instead.")
+
+
 def _key(path: Path, folder: Path) -> str:
     found = weights.checkpoints(folder)
     own = next((f"file/{key}" for key, known in catalog.own_checkpoints(found).items() if known == path), "")
@@ -119,6 +124,7 @@ def _keep(file: Any) -> None:
 
 
 def _remove(key: str) -> None:
+    _refuse_strangers()
     if (path := UPLOADED.pop(key, None)) is not None:
         path.unlink(missing_ok=True)
         catalog.card_of(path).unlink(missing_ok=True)

@@ -11,20 +11,29 @@ from typing import Any
 
 import streamlit as st
 
+from cnnviz.models import catalog
 from cnnviz.options import RequestError
 from cnnviz.photo import FORMATS, Photo, samples
 from cnnviz.picture import data_url
 from cnnviz.ui.server import startup
-from cnnviz.ui.session import link, uploads, visit
+from cnnviz.ui.session import link, networks, uploads, visit
 from cnnviz.ui.session.photos import MOST, add_photo, own_photos, photo_store
 from cnnviz.ui.session.visit import OWN
-from cnnviz.ui.shell import checkpoint_upload
+from cnnviz.ui.shell import checkpoint_upload, network_upload
 from cnnviz.ui.widgets import crop, forgetting, network, show
 from cnnviz.ui.widgets.controls import pick, tick
 
 SHORT = {"global average pooling": "GAP", "without max pooling": "no pooling", "convolutional base": "base"}
-WHERE = {"live": "live", "bundled": "bundled", "on disk": "on disk", "run": "trained here", "untrained": "untrained"}
+WHERE = {
+    "live": "live",
+    "uploaded": "uploaded",
+    "bundled": "bundled",
+    "on disk": "on disk",
+    "run": "trained here",
+    "untrained": "untrained",
+}
 THUMB = 96  # px
+ELSEWHERE = "The link names a network that was uploaded in another visit and is gone; load its file here again."
 
 
 def draw() -> tuple[Any, Any]:
@@ -44,7 +53,8 @@ def _net() -> None:
     listed, why = startup.listing()
     if why:
         st.error(show.plain(why), icon=":material/error:")
-    order = ["live", "bundled", "run", "on disk", "untrained", "download"]
+    listed = (*networks.own_rows(), *listed)
+    order = ["live", "uploaded", "bundled", "run", "on disk", "untrained", "download"]
     listed = tuple(sorted(listed, key=lambda row: order.index(row.where) if row.where in order else len(order)))
     named = {row.key: _words(row) for row in listed}
     often = collections.Counter(named.values())
@@ -59,7 +69,7 @@ def _net() -> None:
     _strange("net", "model", named)
     _snapshot(chosen)
     _live(chosen)
-    checkpoint_upload.draw()
+    (network_upload if startup.public() else checkpoint_upload).draw()
 
 
 def _back() -> None:
@@ -116,6 +126,8 @@ def _strange(what: str, key: str, known: Mapping[str, str]) -> None:
     said = link.strange_of(key)
     if said is not None and said.text != OWN:
         words = f"There is no {what} {said.text!r} here; this is {known[said.instead]}."
+        if said.text.startswith(catalog.UPLOAD):
+            words = f"{ELSEWHERE} This is {known[said.instead]}."
         st.warning(show.plain(words), icon=":material/link_off:")
 
 

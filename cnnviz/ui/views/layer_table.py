@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import streamlit as st
 
-from cnnviz.ui.server import startup
-from cnnviz.ui.session import current
+from cnnviz.ui.session import current, networks
 from cnnviz.ui.widgets import controls, show
 
 if TYPE_CHECKING:
@@ -25,7 +24,7 @@ def draw(key: str) -> None:
     with closed:
         if not closed.open:
             return
-        titles = {row.key: row.title for row in startup.rows()}
+        titles = {row.key: row.title for row in networks.rows()}
         if key not in titles:
             return
         named = controls.pick("Network of the table", "layers-of", list(titles), key, words=titles.__getitem__)
@@ -46,7 +45,7 @@ def draw(key: str) -> None:
 def counted(key: str) -> LayerTable:
     """The layers of a network; where its weights would have to be downloaded, it is counted without. `RequestError`."""
     engine = current.engine()
-    if any(row.key == key and row.where == "download" for row in startup.rows()):
+    if any(row.key == key and row.where == "download" for row in networks.rows()):
         return _without_weights(key)
     return engine.layers(key)
 

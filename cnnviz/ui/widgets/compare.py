@@ -17,6 +17,7 @@ from cnnviz.options import RequestError
 from cnnviz.photo import Photo
 from cnnviz.ui.server import startup
 from cnnviz.ui.session import current, link
+from cnnviz.ui.session.networks import rows
 from cnnviz.ui.session.photos import own_photos
 from cnnviz.ui.widgets import controls
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 Shown = TypeVar("Shown")
 Chosen = TypeVar("Chosen")
 PHOTO, NETWORK, SNAPSHOT = "photo", "network", "snapshot"  # kinds that every page has
-AT_HAND = ("live", "bundled", "run", "on disk", "untrained")  # networks that need no download
+AT_HAND = ("live", "uploaded", "bundled", "run", "on disk", "untrained")  # networks that need no download
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def photo(found: Second | None) -> Photo:
 
 def networks(key: str) -> Kind:
     """Every network that needs no download, but the present one."""
-    there = {row.key: row.title for row in startup.rows() if row.where in AT_HAND}
+    there = {row.key: row.title for row in rows() if row.where in AT_HAND}
     return Kind("Network", [one for one in there if one != key], there.__getitem__)
 
 

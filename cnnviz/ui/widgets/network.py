@@ -11,7 +11,7 @@ import streamlit as st
 
 from cnnviz.options import RequestError
 from cnnviz.ui.server import startup
-from cnnviz.ui.session import current, visit
+from cnnviz.ui.session import current, networks, visit
 from cnnviz.ui.widgets.feedback import ITSELF, asked, plain
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def net() -> str | None:
         visit.this_visit().questions["net"] = visit.LastQuestion(ITSELF, functools.partial(_loaded, engine, picked))
     place.empty()
     if key is None:  # a link to a net that cannot be had: another will do meanwhile
-        for other in (startup.first(startup.rows()), startup.SPARE):
+        for other in (startup.first(networks.rows()), startup.SPARE):
             with contextlib.suppress(RequestError):
                 key = _loaded(engine, other)
                 visit.this_visit().questions["net"] = visit.LastQuestion(
@@ -73,7 +73,7 @@ def net() -> str | None:
 
 def _listed(key: str) -> bool:
     """Whether a net, or the run that a snapshot is of, is among those to pick from."""
-    known = {row.key.partition("@")[0] for row in startup.rows()}
+    known = {row.key.partition("@")[0] for row in networks.rows()}
     return key.partition("@")[0] in known or startup.asked(key) is not None
 
 

@@ -13,7 +13,7 @@ import streamlit as st
 from cnnviz import picture
 from cnnviz.script import opened
 from cnnviz.ui.components.copier import copier
-from cnnviz.ui.session import current
+from cnnviz.ui.session import current, networks
 from cnnviz.ui.widgets.feedback import say
 
 if TYPE_CHECKING:
@@ -57,12 +57,14 @@ def take_away(
             )  # fmt: skip
         if python:
             with st.popover("Copy as Python", icon=":material/code:"):
-                copied(f"copy-python-{name}", python, language="python")
+                copied(f"copy-python-{name}", networks.at_home(python), language="python")
         if link:
             with st.popover("Copy link", icon=":material/link:"):
                 copied(f"copy-link-{name}", link, wrap_lines=True)
                 if current.photo().personal:
                     say("Your own photo is never part of a link; whoever opens it sees the first sample.")
+                if networks.mine(current.model()):
+                    say("Your own network is not part of it: whoever opens it is asked to load its file.")
 
 
 def copied(key: str, text: str, language: str | None = None, wrap_lines: bool = False) -> None:

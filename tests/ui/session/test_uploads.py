@@ -28,9 +28,12 @@ def test_the_server_lets_through_what_the_widgets_promise(monkeypatch):
     assert uploads.LIMITS["photo"] << 20 == MAX_BYTES
 
 
-def test_a_public_server_s_widgets_promise_no_more_than_it_lets_through(monkeypatch):
+def test_a_public_server_lets_large_networks_through_and_of_other_files_small_ones(monkeypatch):
     monkeypatch.setattr(uploads.config, "get_option", lambda _: serve.PUBLIC_UPLOAD)
-    assert uploads.limit("photo") == uploads.limit("zip") == serve.PUBLIC_UPLOAD
+    monkeypatch.setenv("CNNVIZ_PUBLIC", "1")
+    assert uploads.limit("network") == uploads.LIMITS["network"] == serve.PUBLIC_UPLOAD
+    assert uploads.limit("photo") == uploads.limit("zip") == uploads.STRANGERS < serve.PUBLIC_UPLOAD
+    assert uploads.limit("plan") == uploads.LIMITS["plan"]
 
 
 def test_no_upload_passes_through_a_file():

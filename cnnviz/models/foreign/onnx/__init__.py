@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 
 from cnnviz.models import labels
 from cnnviz.models.foreign.graph import ForeignError, Program, Value, printable
+from cnnviz.models.foreign.held import File
 from cnnviz.models.foreign.onnx import ends, layers, names, numbers, proto, reshape, shaping, sizes
 from cnnviz.models.foreign.onnx.assemble import Assembly
 from cnnviz.models.foreign.onnx.proto import Graph
@@ -23,13 +23,13 @@ NUMBERED = re.compile(r"(\d+): '([^'\\]+)'")
 SIDES = (224, 256, 299, 384, 512, 128, 96, 64, 32, 28)  # of the input, where the file leaves it open
 
 
-def read(path: Path) -> Program:
+def read(file: File) -> Program:
     """The network of an ONNX file as a program.
 
     Raises `ForeignError` with one sentence for anything that cannot be read as a network for images.
     """
-    graph = proto.parse(path)
-    return _program(graph, _followed(graph, path.name), path.name)
+    graph = proto.parse(file)
+    return _program(graph, _followed(graph, file.name), file.name)
 
 
 def _followed(graph: Graph, name: str) -> Trace:

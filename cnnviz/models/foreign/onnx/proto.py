@@ -6,11 +6,11 @@ import importlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
+from cnnviz.models.foreign import held
 from cnnviz.models.foreign.graph import ForeignError, printable
 from cnnviz.models.foreign.onnx import tensors
 from cnnviz.models.foreign.onnx.wire import weigh
@@ -51,17 +51,17 @@ class Graph:
     notes: Mapping[str, str]
 
 
-def parse(path: Path) -> Graph:
+def parse(file: held.File) -> Graph:
     """The graph of an ONNX file.
 
     Raises `ForeignError` with one sentence for anything that is damaged, unknown, or in other files.
     """
-    name = path.name
+    name = file.name
     onnx = _package(name)
-    size = path.stat().st_size
+    size = held.size(file)
     if size > LARGEST:
         raise ForeignError(f"{name} has {size / 2**30:.1f} GiB; no ONNX file has more than 2.")
-    data = path.read_bytes()
+    data = held.content(file)
     weigh(data, onnx.ModelProto.DESCRIPTOR, name)
     try:
         model = onnx.ModelProto.FromString(data)

@@ -150,7 +150,7 @@ def second(
         return replace(one, layer=value, channels=(min(channel, engine.filter_layers(one.model)[value] - 1),))
     if what == compare.PHOTO:
         photo = compare.photo(found)
-        return replace(one, photo=photo.digest, owner=gallery.owner(photo))
+        return replace(one, photo=photo.digest, owner=gallery.owner(photo, one.model))
     return _other_network(engine, one, compare.network(found, one.model))
 
 
@@ -160,7 +160,7 @@ def _other_network(engine: Engine, one: gallery.Request, key: str) -> gallery.Re
     layer = compare.same_layer(one.layer, [*engine.filter_layers(one.model)], [*widths])
     ascent = replace(engine.recipe(key), seed=one.ascent.seed)
     channels = (min(one.channels[0], widths[layer] - 1),)
-    return gallery.Request(key, engine.model(key).fingerprint, layer, channels, ascent)
+    return gallery.Request(key, engine.model(key).fingerprint, layer, channels, ascent, owner=gallery.owner(None, key))
 
 
 def _other_recipe(engine: Engine, one: gallery.Request, other: str) -> gallery.Request:
@@ -168,7 +168,7 @@ def _other_recipe(engine: Engine, one: gallery.Request, other: str) -> gallery.R
     ascent = replace(engine.recipe(one.model, other), seed=one.ascent.seed)
     if ascent.size is not None:
         ascent = replace(ascent, size=min(ascent.size, *engine.model(one.model).input_size[1:]))
-    return replace(one, ascent=ascent, photo=None, owner="")
+    return replace(one, ascent=ascent, photo=None, owner=gallery.owner(None, one.model))
 
 
 def beside(engine: Engine, asked: gallery.Request, photo: Photo | None, title: str) -> None:

@@ -15,6 +15,7 @@ from PIL import Image
 from cnnviz import picture
 from cnnviz.feature_vis import sheet
 from cnnviz.feature_vis.recipes import Ascent, written
+from cnnviz.models.catalog import UPLOAD
 from cnnviz.options import knobs
 from cnnviz.script import PHOTO, Name, call, script
 from cnnviz.ui.server.jobs import JOBS, Job
@@ -42,7 +43,7 @@ class Request:
     channels: tuple[int, ...]
     ascent: Ascent
     photo: str | None = None  # digest of the one it starts from
-    owner: str = ""  # the visit whose own photo that is
+    owner: str = ""  # the visit whose own photo or network that is
 
 
 @dataclass
@@ -148,9 +149,9 @@ def only(*wanted: Request) -> None:
             JOBS.leave(request, visit_id(), connected)
 
 
-def owner(photo: Photo | None) -> str:
-    """The visit that a person's own photo belongs to; what is made of it goes when the visit ends."""
-    return _visit() if photo is not None and photo.personal else ""
+def owner(photo: Photo | None, key: str) -> str:
+    """The visit that a person's own photo or network belongs to; what is made of it goes when the visit ends."""
+    return _visit() if (photo is not None and photo.personal) or key.startswith(UPLOAD) else ""
 
 
 @st.cache_resource(scope="session", show_spinner=False, on_release=lambda visit: JOBS.forget_personal(visit))

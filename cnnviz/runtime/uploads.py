@@ -1,0 +1,30 @@
+"""Networks that people bring to a public server: read from memory, asked under a key of their own, let go with them."""
+
+from __future__ import annotations
+
+import torch
+
+from cnnviz.models.catalog import UPLOAD
+from cnnviz.models.foreign.held import Held
+from cnnviz.models.load import Model, uploaded
+from cnnviz.runtime.backend import Backend
+
+
+def read_upload(backend: Backend, name: str, data: bytes) -> Model:
+    """The network in a .pt2 or .onnx file that lies in memory, not yet to be asked; nothing is written.
+
+    Raises `RequestError` for a checkpoint, and for what cannot be read.
+    """
+    with torch.inference_mode(False):  # also where the caller is in it: answers need gradients
+        model = uploaded(Held(name, data))
+        model.net.to(backend.torch_device).to(memory_format=torch.channels_last)
+    return model
+
+
+def keep_upload(backend: Backend, model: Model) -> None:
+    """From now on the network can be asked by its key upload/<...>, until `remove` lets go of it.
+
+    Who may ask is decided elsewhere: the key is a digest that only those know who have the file.
+    """
+    assert model.key.startswith(UPLOAD)
+    backend.uploads.setdefault(model.key, model)
