@@ -5,46 +5,20 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from cnnviz.feature_vis.recipes import Ascent
-from cnnviz.models.load import Model
 from cnnviz.options import RequestError
-from cnnviz.photo import Photo, samples
-from cnnviz.runtime.engine import Engine
 from tests.zoo import reference
-from tests.zoo.nets import Entry
+from tests.zoo.case import Case, Wrong
+from tests.zoo.screens import screens
 
 CLOSE = 1e-5  # of the largest logit
 SAME = 0.999  # the correlation of two maps
 OTHER = (0.75, 1.25)  # other sizes of the input, of its own
-
-
-@dataclass
-class Case:
-    """One network that came in by one way: the engine and its key, the original, a photo, and notes on faults."""
-
-    entry: Entry
-    net: nn.Module
-    engine: Engine
-    key: str
-    photo: Photo = field(default_factory=lambda: Photo.sample(samples()[0]))
-
-    @property
-    def model(self) -> Model:
-        return self.engine.model(self.key)
-
-    def x(self) -> Tensor:
-        """The network's input, as the engine makes it."""
-        return self.engine.tensor(self.model, self.photo)
-
-
-class Wrong(Exception):
-    """The answer is not what plain PyTorch says."""
 
 
 def logits(case: Case) -> str:
@@ -178,6 +152,7 @@ CHECKS: dict[str, Callable[[Case], str]] = {
     "guided": guided,
     "sizes": sizes,
     "pages": pages,
+    "screens": screens,
     "question": question,
 }
 
