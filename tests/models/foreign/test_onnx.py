@@ -18,7 +18,7 @@ from cnnviz.models.foreign import onnx as reader
 from cnnviz.models.foreign.graph import ForeignError
 from cnnviz.models.foreign.rebuild import rebuild
 from cnnviz.train import onnx as own
-from tests.models.foreign import nets
+from tests.models.foreign import nets, written
 from tests.models.foreign.onnx import exports
 from tests.models.foreign.onnx.made import answers, flat, model, node, numbers, onnx, saved, whole
 from tests.models.foreign.test_files import watched
@@ -358,3 +358,9 @@ if __name__ == "__main__":  # python -m tests.models.foreign.test_onnx 10000
     read = sum(said["outcome"].startswith("read") for said in told)
     print(f"{len(told)} mutated files: {read} read, {len(told) - read} refused, none did anything else; ", end="")
     print(f"the slowest took {max(said['seconds'] for said in told):.2f} s")
+
+
+def test_a_file_of_the_exporter_before_torch_2_9_is_read(tmp_path):
+    (path,) = written.unpacked(tmp_path, ".onnx").values()
+    net = rebuild(reader.read(path))
+    torch.testing.assert_close(net(written.sample())[0], torch.tensor(written.LOGITS), rtol=1e-5, atol=1e-5)

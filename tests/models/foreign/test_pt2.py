@@ -11,7 +11,7 @@ from torch import nn
 from cnnviz.models.foreign import pt2
 from cnnviz.models.foreign.graph import ForeignError
 from cnnviz.models.foreign.rebuild import rebuild
-from tests.models.foreign import forged, nets
+from tests.models.foreign import forged, nets, written
 
 TORCHVISION = (
     "densenet121", "efficientnet_b0", "googlenet", "mnasnet0_5", "mobilenet_v3_small", "regnet_x_400mf", "resnet18",
@@ -134,3 +134,16 @@ def test_what_is_no_classifier_of_images_or_uses_other_operations_is_refused(net
     torch.export.save(torch.export.export(net, examples), path)
     with pytest.raises(ForeignError, match=sentence):
         rebuild(pt2.read(path))
+
+
+def test_files_of_older_torch_are_read_or_refused_by_version(tmp_path):
+    files = written.unpacked(tmp_path, ".pt2")
+    assert list(files) == ["2.10.0", "2.11.0", "2.12.1", "2.13.0", "2.8.0", "2.9.1"]
+    with pytest.raises(ForeignError, match=r"as torch 2\.8 does, and is not opened; export it again with torch 2\.9"):
+        pt2.read(files.pop("2.8.0"))
+    original = written.made()
+    torch.testing.assert_close(original(written.sample())[0], torch.tensor(written.LOGITS), rtol=1e-5, atol=1e-5)
+    for path in files.values():
+        net = rebuild(pt2.read(path))
+        for x in (written.sample(), torch.randn(3, 3, 48, 40)):
+            torch.testing.assert_close(net(x), original(x), rtol=1e-5, atol=1e-5)
