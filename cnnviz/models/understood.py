@@ -34,7 +34,8 @@ class Understood:
     preprocess: Preprocess
     architecture_from: str = TENSORS
     labels_from: str = GUESS
-    size_from: str = GUESS
+    size_from: str = GUESS  # of the crop
+    resize_from: str = GUESS  # of the resizing before it
     scale_from: str = GUESS  # of mean and deviation
     notes: tuple[str, ...] = ()
     assumed: tuple[Assumption, ...] = ()
@@ -86,7 +87,7 @@ def of(
     known = _stated(known, read, contents)
     if "preprocess" in card:
         known = dataclasses.replace(
-            known, preprocess=Preprocess.parse(card["preprocess"]), size_from=CARD, scale_from=CARD
+            known, preprocess=Preprocess.parse(card["preprocess"]), size_from=CARD, resize_from=CARD, scale_from=CARD
         )
     refuse_channels(known.preprocess, key, inputs)
     names, origin = _labels(known.labels, contents.labels, card, key, wanted)

@@ -21,6 +21,7 @@ from cnnviz.models.preprocess import Preprocess
 from cnnviz.models.understood import CARD, FILE, GUESS, Understood, refuse_channels
 from cnnviz.options import RequestError
 
+NAME = 40  # characters of what a file calls its network
 RESIZED = 8 / 7  # of the crop: 256 for 224, as most networks for ImageNet have it
 
 
@@ -54,16 +55,28 @@ def read(key: str, file: File) -> Whole:
     if not names and wanted == shelf.CLASSES:
         names, source = labels.imagenet(), f"{source}, its 1000 classes taken to be ImageNet's"
     known = Understood(
-        f"{shelf.ending(file)} network",
+        _architecture(program, shelf.ending(file)),
         names or labels.numbered(wanted),
         preprocess,
         FILE,
         CARD if "labels" in beside else FILE if names and names in (program.labels, _listed(told)) else GUESS,
-        FILE if "preprocess" not in beside else CARD,
-        CARD if "preprocess" in beside else FILE if scaling or "preprocess" in told else GUESS,
+        _origin(beside, told, FILE if "sides" not in program.said else GUESS),
+        _origin(beside, told),
+        _origin(beside, told, FILE if scaling else GUESS),
     )
     name = hashlib.blake2b(repr(program.steps).encode(), digest_size=20).hexdigest()
     return Whole(net, name, str(card.get("title") or shelf.stem(file)), known, source)
+
+
+def _architecture(program: Program, ending: str) -> str:
+    """What the file calls its network, or what kind of file it is."""
+    kind = program.said.get("class", "")[:NAME]
+    return f"{kind} ({ending})" if kind.isprintable() and kind else f"{ending} network"
+
+
+def _origin(beside: Mapping[str, Any], told: Mapping[str, Any], otherwise: str = GUESS) -> str:
+    """Where a part of the preprocessing is from."""
+    return CARD if "preprocess" in beside else FILE if "preprocess" in told else otherwise
 
 
 def _listed(told: Mapping[str, Any]) -> tuple[str, ...]:

@@ -93,7 +93,7 @@ def test_my_checkpoint_shows_its_feature_maps_in_two_acts(page: Page, tmp_path: 
     torch.save(torchvision.models.squeezenet1_1(num_classes=3).state_dict(), file)
     home(page)
     acts = Acts(page)
-    acts.click(page.get_by_role("button", name="Load a checkpoint"))
+    acts.click(page.get_by_role("button", name="Load a network"))
     acts.drop(page.locator(".st-key-checkpoint-0 input[type=file]"), "three birds.pth", file.getvalue())
     page.wait_for_url("**model=file*three_birds*")
     at_rest(page)

@@ -54,7 +54,7 @@ def test_a_checkpoint_of_45_mb_becomes_the_network(page: Page, dashboard: Dashbo
     assert path.stat().st_size > 44e6
     page.goto("/?model=lecture/cats_gap")
     at_rest(page)
-    page.get_by_role("button", name="Load a checkpoint").click()
+    page.get_by_role("button", name="Load a network").click()
     page.locator(".st-key-checkpoint-0 input[type=file]").set_input_files(path)
     page.wait_for_url("**model=file*three_birds*")
     page.get_by_text("three_birds is loaded").wait_for()

@@ -30,6 +30,7 @@ def test_what_the_file_says_is_used(folder, where):
     said = {"classes": ["a", "b"], "mean": [0.1, 0.2, 0.3], "std": (0.4, 0.5, 0.6), "img_size": 160}
     known = of(folder, **where(said))
     assert (known.labels_from, known.size_from, known.scale_from) == ("file",) * 3
+    assert known.resize_from == "guess"
     assert known.labels == ("a", "b")
     assert (known.preprocess.mean, known.preprocess.std) == ((0.1, 0.2, 0.3), (0.4, 0.5, 0.6))
     assert (known.preprocess.crop, known.preprocess.resize) == (160, round(160 * 256 / 224))
@@ -59,5 +60,6 @@ def test_a_card_goes_before_the_file(folder):
     (folder / "mine.json").write_text(json.dumps(card))
     known = of(folder, classes=["a", "b"], img_size=160)
     assert (known.labels, known.labels_from, known.size_from) == (("owl", "wren"), "card", "card")
+    assert known.resize_from == "card"
     assert known.preprocess.crop == 64
     assert known.architecture_from == "tensors"

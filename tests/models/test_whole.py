@@ -20,6 +20,10 @@ def test_a_whole_network_is_loaded_with_what_is_guessed_said(folder):
     assert model.labels == tuple(f"class {at}" for at in range(5))
     assert model.preprocess == Preprocess(24, 24, (0.0,), (1.0,), channels=1)
     assert model.source == "Functional.pt2, preprocessing guessed"
+    known = model.known
+    assert known.architecture == "Functional (.pt2)"
+    assert (known.architecture_from, known.size_from) == ("file", "file")
+    assert {known.labels_from, known.resize_from, known.scale_from} == {"guess"}
     x = torch.rand(2, 1, 24, 24)
     torch.testing.assert_close(model.net(x), nets.made("Functional")(x), rtol=1e-5, atol=1e-5)
     assert load.load("file/Functional", weights=folder).fingerprint == model.fingerprint
@@ -39,6 +43,8 @@ def test_a_card_beside_a_whole_network_gives_labels_and_preprocessing(folder):
         "Things", "thing 7", does, "resnet18.pt2"
     )  # fmt: skip
     assert model.fingerprint != guessed.fingerprint
+    known = model.known
+    assert {known.labels_from, known.size_from, known.resize_from, known.scale_from} == {"card"}
     for wrong in ({"labels": ["one"]}, {"preprocess": Preprocess(9, 9, (0.0,), (1.0,), channels=1).card()}):
         (folder / "resnet18.json").write_text(json.dumps(wrong))
         with pytest.raises(RequestError, match="correct it"):

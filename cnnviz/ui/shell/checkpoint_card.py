@@ -12,7 +12,7 @@ import streamlit as st
 
 from cnnviz.models import catalog
 from cnnviz.models.preprocess import RESAMPLE, Preprocess
-from cnnviz.models.understood import FILE
+from cnnviz.models.understood import FILE, GUESS, TENSORS
 from cnnviz.options import RequestError
 from cnnviz.ui.server import startup
 from cnnviz.ui.session import current, visit
@@ -38,10 +38,11 @@ def draw() -> None:
     at, told = st.session_state.get(REFUSED, ("", ""))
     if told and at == visit.page():
         st.error(show.plain(told), icon=":material/error:")
-    kind = "network" if known.architecture_from == FILE else "checkpoint"  # the file holds all of it, or weights
-    shown = st.popover(f"About this {kind}", icon=":material/fact_check:", width="stretch", key=f"about-{key}")
+    shown = st.popover(f"About this {_kind(known)}", icon=":material/fact_check:", width="stretch", key=f"about-{key}")
     with shown:
         tables.table(HEAD, rows(known), f"What was understood of {model.title}", words=3)
+        if any(origin == GUESS for *_, origin in rows(known)):
+            show.say("guess: not in the file, so what is usual for such a network is used.")
         for note in known.notes:
             show.say(f"{note[0].upper()}{note[1:]}.")
         if startup.public():
@@ -55,6 +56,11 @@ def draw() -> None:
             )  # fmt: skip
 
 
+def _kind(known: Any) -> str:
+    """What a file is called: it holds all of the network, or its weights."""
+    return "network" if known.architecture_from == FILE else "checkpoint"
+
+
 def rows(known: Any) -> list[tuple[str, str, str]]:
     """The table's rows: what, its value, and where it is from."""
     does: Preprocess = known.preprocess
@@ -62,8 +68,9 @@ def rows(known: Any) -> list[tuple[str, str, str]]:
     return [
         ("Architecture", known.architecture, known.architecture_from),
         ("Classes", f"{len(known.labels):,}: {names}", known.labels_from),
-        ("Resize, crop", f"{_sides(does.resize)} px, {_sides(does.crop)} px ({does.interpolation})", known.size_from),
-        ("Channels", str(does.channels), "tensors"),
+        ("Resize", f"{_sides(does.resize)} px, {does.interpolation}", known.resize_from),
+        ("Crop", f"{_sides(does.crop)} px", known.size_from),
+        ("Channels", str(does.channels), TENSORS),
         ("Mean", _numbers(does.mean), known.scale_from),
         ("Deviation", _numbers(does.std), known.scale_from),
         *((one.title, one.value, "card" if one.stated else "guess") for one in known.assumed),
@@ -120,7 +127,11 @@ def _form(key: str, model: Any) -> None:
         for one in known.assumed:
             st.selectbox(one.title, one.choices, one.choices.index(one.value), key=f"{one.name}-{of}")
         st.form_submit_button(
-            "Save beside the checkpoint", on_click=_take, args=(key, of, known), icon=":material/save:", width="stretch"
+            f"Save beside the {_kind(known)}",
+            on_click=_take,
+            args=(key, of, known),
+            icon=":material/save:",
+            width="stretch",
         )
 
 
@@ -139,7 +150,7 @@ def _take(key: str, of: str, known: Any) -> None:
             "mean": _reals(given["mean"]),
             "std": _reals(given["std"]),
         }
-        whole = known.architecture_from == "file"  # the file holds the network itself
+        whole = known.architecture_from == FILE  # the file holds the network itself
         said: dict[str, Any] = {
             **({} if whole else {"net": known.architecture}),
             "labels": [line.strip() for line in given["labels"].splitlines() if line.strip()],
@@ -148,7 +159,7 @@ def _take(key: str, of: str, known: Any) -> None:
         if known.assumed:
             said["assumed"] = {one.name: st.session_state[f"{one.name}-{of}"] for one in known.assumed}
         if (path := catalog.file_of(key, startup.START.engine().weights)) is None:
-            raise RequestError("The checkpoint is no longer in the weights folder; load it again.")
+            raise RequestError("Its file is no longer in the weights folder; load it again.")
         save(path, said, key)
     except RequestError as error:
         st.session_state[REFUSED] = visit.page(), str(error)

@@ -24,16 +24,16 @@ def draw() -> None:
     """A popover with an uploader, and what became of the last file; strangers do not get this one."""
     turn = uploads.turn("checkpoint")  # another popover after each upload is a closed one
     # never `on_change="rerun"`: the click on a link that closes it would ask for this page once more, and stay here
-    shown = st.popover("Load a checkpoint", icon=":material/upload_file:", width="stretch", key=f"checkpoints-{turn}")
+    shown = st.popover("Load a network", icon=":material/upload_file:", width="stretch", key=f"checkpoints-{turn}")
     with shown, show.refusals():
         show.say(
             "A checkpoint as PyTorch or safetensors write it (a state dict, alone or in what a training script saved), "
-            "whose architecture is recognised from its tensors, or a network saved with torch.export (.pt2) or as "
-            f"ONNX. No code in it is run. It stays in the folder {place()} of this machine."
+            "whose architecture is recognised from its tensors, or a whole network, saved with torch.export.save "
+            f"(.pt2) or as ONNX (.onnx). No code in it is run. It stays in the folder {place()} of this machine."
         )
         key = f"checkpoint-{turn}"
         st.file_uploader(
-            "Checkpoint", key=key, max_upload_size=uploads.limit("checkpoint"), on_change=uploads.take,
+            "Checkpoint or network", key=key, max_upload_size=uploads.limit("checkpoint"), on_change=uploads.take,
             args=("checkpoint", "checkpoint", key, _keep), help=", ".join(weights.SUFFIXES),
         )  # fmt: skip
     show.refused(uploads.refused("checkpoint"))
@@ -61,7 +61,7 @@ def keep(name: str, data: bytes, folder: Path) -> str:
     file's name, for what is no checkpoint, and on a public server.
     """
     _refuse_strangers()
-    path = folder / (re.sub(r"[^\w.-]+", "_", Path(name).name).lstrip(".") or "checkpoint")
+    path = folder / (re.sub(r"[^\w.=-]+", "_", Path(name).name).lstrip(".") or "checkpoint")
     if not weights.ending(path):
         path = path.with_name(
             f"{path.name}.{'safetensors' if weights.kind(data, len(data)) == 'safetensors' else 'pth'}"

@@ -79,6 +79,8 @@ def _program(graph: Graph, trace: Trace, name: str) -> Program:
     image = ends.pixels(trace, said)
     assembly = Assembly(trace, image, output, ends.wrapped(trace))
     steps = assembly.steps()
+    if any(None in shape[2:] for shape in graph.inputs.values()):
+        said["sides"] = "free"  # the size is one of `SIDES`
     if kind := names.root(graph.nodes):
         said["class"] = kind
     if graph.producer:
