@@ -16,7 +16,7 @@ from cnnviz.models.understood import FILE, GUESS, TENSORS
 from cnnviz.options import RequestError
 from cnnviz.ui.server import startup
 from cnnviz.ui.session import current, visit
-from cnnviz.ui.widgets import show, tables
+from cnnviz.ui.widgets import network, show, tables
 
 HEAD = ("What", "Value", "From")
 SOME = 5  # classes that the table names
@@ -51,7 +51,7 @@ def draw() -> None:
         path = catalog.file_of(key, engine.weights)
         if path is not None and catalog.card_of(path) in ORIGINAL:
             st.button(
-                "Undo corrections", key=f"card-undo-{key}", on_click=undo, args=(path,), icon=":material/undo:",
+                "Undo corrections", key=f"card-undo-{key}", on_click=_undo, args=(key, path), icon=":material/undo:",
                 width="stretch",
             )  # fmt: skip
 
@@ -101,6 +101,11 @@ def undo(path: Path) -> None:
     card = catalog.card_of(path)
     if not startup.public():
         _write(card, ORIGINAL.pop(card, None))
+
+
+def _undo(key: str, path: Path) -> None:
+    undo(path)
+    network.expected(key)
 
 
 def _write(card: Path, content: bytes | None) -> None:
@@ -161,6 +166,7 @@ def _take(key: str, of: str, known: Any) -> None:
         if (path := catalog.file_of(key, startup.START.engine().weights)) is None:
             raise RequestError("Its file is no longer in the weights folder; load it again.")
         save(path, said, key)
+        network.expected(key)
     except RequestError as error:
         st.session_state[REFUSED] = visit.page(), str(error)
 

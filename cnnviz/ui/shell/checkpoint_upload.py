@@ -15,7 +15,7 @@ from cnnviz.models import catalog, weights
 from cnnviz.options import RequestError
 from cnnviz.ui.server import startup
 from cnnviz.ui.session import uploads
-from cnnviz.ui.widgets import show
+from cnnviz.ui.widgets import network, show
 
 UPLOADED: dict[str, Path] = {}  # by key: what came in since the server started, and may be replaced or removed here
 
@@ -120,7 +120,9 @@ def _described(key: str) -> str:
 
 
 def _keep(file: Any) -> None:
-    st.session_state["model"] = keep(file.name, file.getvalue(), place())
+    key = keep(file.name, file.getvalue(), place())
+    network.expected(key)
+    st.session_state["model"] = key
 
 
 def _remove(key: str) -> None:

@@ -33,6 +33,7 @@ WHERE = {
     "untrained": "untrained",
 }
 THUMB = 96  # px
+GONE = "_net_gone"  # which net went while it was shown, which one is shown instead, and on which page
 ELSEWHERE = "The link names a network that was uploaded in another visit and is gone; load its file here again."
 
 
@@ -64,12 +65,26 @@ def _net() -> None:
     first, opening = startup.first(listed), startup.opening(listed)
     if link.noted("model") is None and not st.query_params:
         st.session_state["model"] = opening
+    before = link.noted("model")
     # a link says which one it is wherever an address without a query would mean another
     chosen = pick("Network", "model", list(named), first, words=named.__getitem__, always=opening != first)
+    if before is not None and before not in named and before != chosen and not why:
+        st.session_state[GONE] = before, chosen, visit.page()
+    _gone(named)
     _strange("net", "model", named)
     _snapshot(chosen)
     _live(chosen)
     (network_upload if startup.public() else checkpoint_upload).draw()
+
+
+def _gone(named: Mapping[str, str]) -> None:
+    """A sentence where the net that this visit had is not in the list any more, until another is picked."""
+    before, instead, page = st.session_state.get(GONE, ("", "", ""))
+    if (instead, page) != (st.session_state["model"], visit.page()):
+        st.session_state.pop(GONE, None)
+        return
+    name = before.partition("/")[2] or before
+    st.warning(show.plain(f"{name} is no longer here; this is {named[instead]}."), icon=":material/link_off:")
 
 
 def _back() -> None:

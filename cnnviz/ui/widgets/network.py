@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 import streamlit as st
@@ -19,6 +20,14 @@ if TYPE_CHECKING:
 
 INSTEAD = "_net_instead"  # what the sidebar picks next, where the net picked was refused
 REFUSED = "_net_refused"
+
+
+@dataclass
+class Marks:
+    """The fingerprint of each network as this visit had it last, and which one a page says has changed."""
+
+    seen: dict[str, str] = field(default_factory=dict)
+    said: tuple[str, str] = ("", "")  # the key, and the page
 
 
 class Refused(NamedTuple):
@@ -64,11 +73,35 @@ def net() -> str | None:
                 )
                 break
     current.use_model(key)
+    if key is not None:
+        _changed(engine, key)
     if why and key is not None and refused.shown != picked and _listed(key):
         st.session_state[REFUSED] = Refused(key, why[0], visit.page())
         st.session_state[INSTEAD] = key
         st.rerun()  # with the picker at what is shown
     return key
+
+
+def expected(key: str) -> None:
+    """A network is about to change by what this visit does: its page need not say so."""
+    visit.this_visit().state(Marks).seen.pop(key, None)
+
+
+def _changed(engine: Engine, key: str) -> None:
+    """A sentence where the file of a network is another than this visit had; one that is trained changes by itself."""
+    if key.startswith(("live/", "run/")):
+        return
+    marks, model, here = visit.this_visit().state(Marks), engine.model(key), (key, visit.page())
+    before, marks.seen[key] = marks.seen.get(key), model.fingerprint
+    if before not in (None, model.fingerprint):
+        marks.said = here
+    if marks.said != here:
+        marks.said = ("", "")
+        return
+    st.info(
+        f"{plain(model.title)} has changed: its file or card is another than before. What is shown is of the new one.",
+        icon=":material/sync:",
+    )
 
 
 def _listed(key: str) -> bool:
