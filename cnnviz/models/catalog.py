@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cnnviz import settings
-from cnnviz.models import labels, lecture, timm_nets
+from cnnviz.models import labels, lecture, shards, timm_nets
 from cnnviz.models import weights as shelf
 from cnnviz.models.torchvision_nets import TORCHVISION as TORCHVISION
 from cnnviz.models.torchvision_nets import TorchvisionNet as TorchvisionNet
@@ -86,7 +86,7 @@ def stamp(
         files = [folder / "card.json", folder / ("best.safetensors" if name.endswith("@best") else "snapshots")]
     elif kind == "file":
         files = [path for path in shelf.checkpoints(shelf.folder(weights)) if name in (shelf.stem(path), path.name)]
-        files += [card_of(path) for path in files]
+        files = [part for path in files for part in (*shards.parts(path), card_of(path))]
     elif kind == "timm":
         place = shelf.folder(weights)
         paths = shelf.checkpoints(place)
@@ -226,10 +226,14 @@ def _on_disk(
 
 def _files(paths: Iterable[Path]) -> list[ModelInfo]:
     return [
-        ModelInfo(f"file/{name}", path.name, shelf.count(path), path.stat().st_size, "on disk", knows=_classes(path))
+        ModelInfo(f"file/{name}", path.name, shelf.count(path), _bytes(path), "on disk", knows=_classes(path))
         for name, path in own_checkpoints(paths).items()
         if not any(shelf.pick(net.name, net.file, [path]) for net in TORCHVISION) and not _of_timm(path)
     ]
+
+
+def _bytes(path: Path) -> int:
+    return sum(part.stat().st_size for part in shards.parts(path))
 
 
 def _classes(path: Path) -> str:

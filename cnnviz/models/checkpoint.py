@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from cnnviz.models import file_kind, labels, layout, pickled
+from cnnviz.models import file_kind, labels, layout, pickled, shards
 from cnnviz.models import weights as shelf
 from cnnviz.models.pickled import LARGEST
 from cnnviz.models.pickled import CheckpointError as CheckpointError
@@ -19,11 +19,15 @@ from cnnviz.models.pickled import CheckpointError as CheckpointError
 
 @dataclass(frozen=True)
 class Contents:
-    """What a checkpoint holds: the tensors of each network in it, the likeliest first, and plain values beside them."""
+    """What a checkpoint holds: the tensors of each network in it, the likeliest first, and plain values beside them.
+
+    called  what the file calls its network, such as the `arch` of a training script
+    """
 
     states: tuple[layout.State, ...]
     values: Mapping[str, object]
     labels: tuple[str, ...] = ()
+    called: tuple[str, ...] = ()
 
 
 def read(path: Path) -> dict[str, Tensor]:
@@ -35,10 +39,23 @@ def read(path: Path) -> dict[str, Tensor]:
 
 
 def contents(path: Path) -> Contents:
-    """What a checkpoint holds, on the CPU.
+    """What a checkpoint holds, on the CPU; of one in several parts what all of them hold.
 
     Raises `CheckpointError` for anything but a .safetensors file or a torch file that holds tensors and plain values.
     """
+    opened = [_opened(part) for part in shards.whole(path)]
+    found, values, classes = opened[0]
+    if len(opened) > 1:
+        found = {key: value for part, *_ in opened if isinstance(part, Mapping) for key, value in part.items()}
+    states = layout.states(found)
+    if not states:
+        raise CheckpointError(f"{path.name} {file_kind.pickled(classes)}.")
+    said = values if isinstance(values, Mapping) else {}
+    return Contents(states, said, labels.named(said), labels.called(said))
+
+
+def _opened(path: Path) -> tuple[object, object, tuple[str, ...]]:
+    """What one file holds, the plain values in it, and the names of the classes it has objects of."""
     try:
         size = path.stat().st_size
     except OSError:
@@ -53,14 +70,11 @@ def contents(path: Path) -> Contents:
         raise CheckpointError(f"{path.name} is {what}.")
     with path.open("rb") as file:
         kind = shelf.kind(file.read(9), size)
-    safe = kind == "safetensors" or (kind != "torch" and path.suffix.lower() == ".safetensors")
-    found, classes = (_safetensors(path), ()) if safe else pickled.read(path)
-    values = shelf.metadata(path) if safe else pickled.plain(found)
-    states = layout.states(values if not safe else found)
-    if not states:
-        raise CheckpointError(f"{path.name} {_weightless(classes)}.")
-    said = values if isinstance(values, Mapping) else {}
-    return Contents(states, said, labels.named(said))
+    if kind == "safetensors" or (kind != "torch" and path.suffix.lower() == ".safetensors"):
+        return _safetensors(path), shelf.metadata(path), ()
+    found, classes = pickled.read(path)
+    values = pickled.plain(found)
+    return values, values, classes
 
 
 def checked(state: dict[str, Tensor], name: str) -> dict[str, Tensor]:
@@ -69,16 +83,6 @@ def checked(state: dict[str, Tensor], name: str) -> dict[str, Tensor]:
     if sum(4 * tensor.numel() for tensor in state.values()) > LARGEST:  # as float32, which `fit` makes of them
         raise CheckpointError(f"{name} unpacks to more than {LARGEST >> 30} GiB; choose a smaller one.")
     return state
-
-
-def _weightless(classes: tuple[str, ...]) -> str:
-    """What a file without a state dict holds instead, and what to do."""
-    if any(name.startswith("torch.nn.modules") for name in classes):
-        return (
-            "holds a whole pickled module, which cannot be read without running code; "
-            "save its weights with torch.save(net.state_dict(), ...), or export it with torch.export.save(...) as .pt2"
-        )
-    return "has no weights; save it with torch.save(net.state_dict(), ...)"
 
 
 def fit(net: nn.Module, state: Mapping[str, Tensor], name: str = "the checkpoint") -> nn.Module:

@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from cnnviz.models import assumed, build, catalog, identify, lecture, timm_load, timm_nets
+from cnnviz.models import assumed, build, catalog, heads, identify, lecture, timm_load, timm_nets
 from cnnviz.models.checkpoint import CheckpointError, refuse_unfit
 from cnnviz.models.identify import Skeleton
 from cnnviz.options import RequestError
@@ -38,7 +38,9 @@ class Description:
         or the state does not fit.
         """
         if name.startswith("timm/"):
-            return Skeleton(timm_load.filled(name.removeprefix("timm/"), state, file))
+            activation = assumed.assumption("activation", self.given)
+            net = timm_load.filled(name.removeprefix("timm/"), state, file, activation.value)
+            return Skeleton(net, (activation,) if heads.assumed(net) else ())
         if self.spec is not None:
             made = Skeleton(self._specified(name, self.spec))
         else:

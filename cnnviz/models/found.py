@@ -7,18 +7,18 @@ answer is unknown.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from torch import Tensor
 
-from cnnviz.models import families, identify, layout, timm_nets
+from cnnviz.models import families, identify, layout, tasks, timm_nets
 from cnnviz.models.checkpoint import CheckpointError, Contents, checked
 from cnnviz.models.described import Description
 from cnnviz.models.identify import Skeleton
 from cnnviz.models.layout import State
 
+MOST = 8  # names in a note
 SAVE_WHOLE = "save the state dict of the whole network, or export it with torch.export.save(...) as .pt2"
 
 
@@ -42,24 +42,29 @@ def find(contents: Contents, file: str, said: Description) -> Found:
     """
     refusals: list[CheckpointError] = []
     for state in contents.states:
+        if how := tasks.pretrained(state.names()):
+            refusals.append(CheckpointError(f"{file} holds a network {how}."))
+            continue
         for part in layout.networks(state):
             try:
-                found = _one(part, file, said)
+                found = _one(part, file, said, contents.called)
             except CheckpointError as refusal:
                 refusals.append(refusal)
             else:
                 return dataclasses.replace(found, notes=(*_which(contents, part), *found.notes))
+    if what := tasks.other(name for state in contents.states for name in state.names()):
+        raise CheckpointError(f"{file} holds a network {what}.")
     raise refusals[0]
 
 
-def _one(part: State, file: str, said: Description) -> Found:
+def _one(part: State, file: str, said: Description, called: tuple[str, ...]) -> Found:
     """The network of one part of a file, with a head that lies beside it; refused where something else does."""
     inner, aside = layout.without_harmless(part.tensors, deep=False)
     beside, more = layout.without_harmless(part.beside, deep=True)
     inner, beside, mean, std = _normalisation(inner, beside)
     state, used = _headed(inner, beside, part, file)
     state = checked(identify.trimmed(state), file)
-    name = said.net or identify.name_of(state, file, said.given)
+    name = said.net or identify.name_of(state, file, said.given, called)
     made = said.skeleton(name, state, file)
     left = {key: value for key, value in beside.items() if not key.startswith(used)} if used else beside
     others = layout.roots(left)
@@ -72,8 +77,10 @@ def _one(part: State, file: str, said: Description) -> Found:
             f"{file} has a {name} under {part.prefix.rstrip('.')!r}, and beside it {names}, whose part in the answer "
             f"no tensor shows; save the whole network with torch.export.save(...) as .pt2, or the {name} alone."
         )
-    set_aside = dict.fromkeys((*aside, *more, *(key for key, value in left.items() if value.dim() < 2)))
-    notes = (f"set aside: {', '.join(set_aside)}",) if set_aside else ()
+    small = (_module(key, others) for key, value in left.items() if value.dim() < 2)
+    set_aside = list(dict.fromkeys((*aside, *more, *small)))
+    more_of_them = f" and {len(set_aside) - MOST} more" if len(set_aside) > MOST else ""
+    notes = (f"set aside: {', '.join(set_aside[:MOST])}{more_of_them}",) if set_aside else ()
     if used:
         notes = (f"its output layer is {used.rstrip('.')}, behind average pooling", *notes)
     return Found(name, state, made, notes, mean, std)
@@ -83,22 +90,38 @@ def _headed(
     inner: dict[str, Tensor], beside: Mapping[str, Tensor], part: State, file: str
 ) -> tuple[dict[str, Tensor], str]:
     """The tensors of a network with its head, and where the head lay, if not in its own place."""
+    shapes = identify.shapes_of(inner)
     rows = [row for row in families.FAMILIES if row.prefix in families.marked(inner)]
-    tops = dict.fromkeys(row.head.partition(".")[0] for row in rows)
+    headless = timm_nets.headless(shapes)
+    tops = list(dict.fromkeys(row.head.partition(".")[0] for row in rows))
+    tops = tops if tops or not headless else [headless[0].classifier[0]]
     own_place = any(key.startswith(f"{top}.") for key in inner for top in tops)
-    if not rows or own_place or timm_nets.recognised(identify.shapes_of(inner), Path(file).stem):
+    if not tops or own_place or timm_nets.alike(shapes):
         return inner, ""
     parent = part.prefix.rstrip(".").rpartition(".")[0]
     outer = layout.outer_heads(beside, f"{parent}." if parent else "")
-    own = layout.outer_heads(inner)
+    own = layout.outer_heads(inner) if rows else {}  # in timm's a module head may hold more than the output layer
     heads_ = {**outer, **own}
     if len(heads_) != 1:
         named = ", ".join(name.rstrip(".") for name in heads_)
-        what = f"several ({named}), and which one answers" if heads_ else "no output layer, and what it answers"
-        raise CheckpointError(f"{file} has a {rows[0].prefix} with {what} cannot be told; {SAVE_WHOLE}.")
-    (place, tensors), top = next(iter(heads_.items())), next(iter(tops))
+        kind = rows[0].prefix if rows else headless[0].name
+        if heads_:
+            raise CheckpointError(
+                f"{file} has a {kind} with several output layers ({named}), and which one answers cannot be told; "
+                f"{SAVE_WHOLE}."
+            )
+        raise CheckpointError(
+            f"{file} has a {kind} with no output layer, as it is after pretraining without classes; train one on it "
+            f"and {SAVE_WHOLE}."
+        )
+    (place, tensors), top = next(iter(heads_.items())), tops[0]
     trunk = {key: value for key, value in inner.items() if not key.startswith(place)} if own else inner
     return {**trunk, **{f"{top}.{key}": value for key, value in tensors.items()}}, place
+
+
+def _module(key: str, others: Sequence[str]) -> str:
+    """What a tensor is called that was set aside: the other network it is of, or itself."""
+    return next((other.rstrip(".") for other in others if key.startswith(other) and other), key)
 
 
 def _normalisation(

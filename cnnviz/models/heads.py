@@ -12,6 +12,7 @@ from torch import nn
 from cnnviz.models.assumed import ACTIVATIONS
 from cnnviz.models.build import Weightless
 
+ASSUMED = "activation_before_"  # the layer of that name
 Shapes = Mapping[str, tuple[int, ...]]
 
 
@@ -42,6 +43,19 @@ def replace(net: nn.Module, shapes: Shapes, activation: str) -> bool:
     return False
 
 
+def rebuilt(shapes: Shapes, place: str, activation: str) -> nn.Module | None:
+    """The head whose layers lie below a place in these shapes, ending in a linear layer; None for anything else."""
+    inner = {key.removeprefix(f"{place}."): shape for key, shape in shapes.items() if key.startswith(f"{place}.")}
+    head, _ = _head(inner, nn.Sequential(), activation) if inner else (None, False)
+    linear = [isinstance(part, nn.Linear) for part in head.modules() if part._parameters] if head is not None else []
+    return head if linear and linear[-1] else None
+
+
+def assumed(net: nn.Module) -> bool:
+    """Whether an activation is assumed in a head that was rebuilt."""
+    return any(name.rpartition(".")[2].startswith(ASSUMED) for name, _ in net.named_modules())
+
+
 def output_layer(net: nn.Module) -> str:
     """The name of the last linear or convolutional layer."""
     names: list[str] = [name for name, part in net.named_modules() if isinstance(part, (nn.Linear, nn.Conv2d))]
@@ -63,6 +77,9 @@ def repool(net: nn.Module, features: int, size: tuple[int, int, int], top: str) 
             net.set_submodule("avgpool", nn.AdaptiveAvgPool2d(side))
             if runs(net, size):
                 return (f"average pooling to {side} x {side} before the head",)
+        if channels and features == 2 * channels and _of_fastai(net.get_submodule(top)):
+            net.set_submodule("avgpool", BothPools())
+            return ("maximum and average pooling side by side before the head, as in fastai",)
         net.set_submodule("avgpool", pool)
     head = net.get_submodule(top)
     pooled = [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
@@ -88,6 +105,27 @@ class Fronted(nn.Sequential):
             self.add_module(f"before_{i}", part)
         for name, part in head.named_children():
             self.add_module(name, part)
+
+
+class BothPools(nn.Module):
+    """The largest activation of each channel, and behind these the mean of each: (N, C, H, W) -> (N, 2C, 1, 1)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mp, self.ap = nn.AdaptiveMaxPool2d(1), nn.AdaptiveAvgPool2d(1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.cat([self.mp(x), self.ap(x)], 1)
+
+
+def _of_fastai(head: nn.Module) -> bool:
+    """Whether a head is the one that fastai's vision_learner makes: two blocks of batch norm, dropout, linear layer.
+
+    Its Sequential begins with both poolings and flattening, so that its first layer with weights has number 2.
+    """
+    kinds = {"2": nn.BatchNorm1d, "4": nn.Linear, "6": nn.BatchNorm1d, "8": nn.Linear}
+    named = {name: part for name, part in head.named_children() if part._parameters}
+    return named.keys() == kinds.keys() and all(isinstance(named[name], kind) for name, kind in kinds.items())
 
 
 def runs(net: nn.Module, size: tuple[int, int, int]) -> bool:
@@ -166,7 +204,7 @@ def _head(shapes: Shapes, old: nn.Sequential, activation: str) -> tuple[nn.Modul
                 return None, False
             gap = int(name) - int(names[at - 1]) > 1 if numbered and at else isinstance(layer, nn.Linear)
             if waiting and gap:
-                layers[f"activation_before_{name}"] = ACTIVATIONS[activation]()
+                layers[f"{ASSUMED}{name}"] = ACTIVATIONS[activation]()
                 waiting, assumed = False, True
             waiting = isinstance(layer, nn.Linear) or (waiting and not isinstance(layer, nn.PReLU))
             if not name:

@@ -38,20 +38,26 @@ class Skeleton:
     notes: tuple[str, ...] = ()
 
 
-def name_of(state: Mapping[str, Tensor], file: str = "the checkpoint", given: Mapping[str, str] | None = None) -> str:
+def name_of(
+    state: Mapping[str, Tensor],
+    file: str = "the checkpoint",
+    given: Mapping[str, str] | None = None,
+    called: tuple[str, ...] = (),
+) -> str:
     """The network a state belongs to: a torchvision name, lecture/<name> or timm/<name>.
 
     The same tensors may belong to networks of torchvision and of timm: the file's name decides, else torchvision's is
-    taken.
+    taken. Of several of timm what the file says it is `called` decides.
 
     Raises `CheckpointError` naming the closest networks, and the first tensor that differs, where none fits.
     """
     shapes = shapes_of(state)
-    own_name, timm = shelf.stem(Path(file)), timm_nets.recognised(shapes, shelf.stem(Path(file)))
+    own_name = shelf.stem(Path(file))
+    timm = timm_nets.recognised(shapes, own_name, called)
     if timm and timm_nets.named(own_name, [net.name for net in catalog.TORCHVISION]):
         return timm
     best: list[tuple[float, str, str]] = []
-    for name in _candidates(shapes):
+    for name in _candidates(shapes, timm):
         try:
             own = shapes_of(built(name, state, given).net.state_dict())
         except ValueError as error:
@@ -84,7 +90,9 @@ def built(name: str, state: Mapping[str, Tensor], given: Mapping[str, str] | Non
     if name.startswith("lecture/"):
         return Skeleton(lecture_net(_adapted(lecture.NETS[name.removeprefix("lecture/")], shapes)))
     if name.startswith("timm/"):
-        return Skeleton(timm_load.skeleton(name.removeprefix("timm/"), state))
+        activation = assumption("activation", given)
+        made = timm_load.skeleton(name.removeprefix("timm/"), state, activation.value)
+        return Skeleton(made, (activation,) if heads.assumed(made) else ())
     assumed, arguments = _switches(name, given)
     net = torchvision_net(name, **arguments)
     top = heads.output_layer(net).split(".")[0]
@@ -153,13 +161,18 @@ def shapes_of(state: Mapping[str, Tensor]) -> Shapes:
     }
 
 
-def _candidates(shapes: Shapes) -> Iterator[str]:
-    """Nets worth building: of the family that the tensor names show, the closest in size first."""
+def _candidates(shapes: Shapes, timm: str = "") -> Iterator[str]:
+    """Nets worth building: of the family that the tensor names show, the closest in size first.
+
+    Where the tensors are those of a network of `timm`, only one of its size can have them, too.
+    """
     if "conv1.weight" in shapes and "layer1.0.conv1.weight" not in shapes:
         yield from (f"lecture/{name}" for name in lecture.NETS)
     family = families.marked(shapes)
     size = sum(math.prod(shape) for key, shape in shapes.items() if not key.endswith(STATISTICS))
     nets = [net for net in catalog.TORCHVISION if net.name.startswith(family)] if family else []
+    if timm and (known := timm_nets.known(timm.removeprefix("timm/"))):
+        nets = [net for net in nets if net.parameters == known.parameters]
     yield from (net.name for net in sorted(nets, key=lambda net: abs(net.parameters - size)))
 
 

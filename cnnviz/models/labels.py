@@ -7,15 +7,16 @@ from typing import Any
 
 from cnnviz.options import RequestError
 
-LISTS = ("classes", "class_names", "labels", "categories", "idx_to_class", "id2label")
+LISTS = ("classes", "CLASSES", "class_names", "labels", "categories", "idx_to_class", "id2label")
 NUMBERED = ("class_to_idx", "label2id")  # the other way round
+NETWORKS = ("arch", "architecture", "model_name", "model", "net", "network", "backbone", "encoder_name", "encoder")
 MOST, LONGEST = 100_000, 200  # names, characters of one
 
 
-def named(found: object, deep: int = 1) -> tuple[str, ...]:
+def named(found: object, deep: int = 2) -> tuple[str, ...]:
     """The class names in a checkpoint's plain values, in the order of the outputs; none where nothing says them.
 
-    They lie at the top, or in a mapping below it, such as `hyper_parameters`.
+    They lie at the top, or in a mapping below it, such as `hyper_parameters` or `meta.dataset_meta`.
     """
     if not isinstance(found, Mapping):
         return ()
@@ -24,6 +25,13 @@ def named(found: object, deep: int = 1) -> tuple[str, ...]:
             return names
     inner = (named(value, deep - 1) for value in found.values() if deep and isinstance(value, Mapping))
     return next(filter(None, inner), ())
+
+
+def called(values: Mapping[str, object]) -> tuple[str, ...]:
+    """What a training script calls its network, at the top of a file or in a mapping below it such as `args`."""
+    levels = [values, *(value for value in values.values() if isinstance(value, Mapping))]
+    said = [level.get(key) for level in levels for key in NETWORKS]
+    return tuple(dict.fromkeys(name for name in said if isinstance(name, str) and 0 < len(name) <= LONGEST))
 
 
 def numbered(wanted: int) -> tuple[str, ...]:

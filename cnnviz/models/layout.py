@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from cnnviz.models import families
+from cnnviz.models import families, timm_nets, transformers_names
 
 DEEP = 5  # levels below which a training script keeps weights
 AVERAGED = re.compile(r"(^|[_.])(ema|swa|averaged|teacher)([_.]|$)")
@@ -21,7 +21,6 @@ USUAL = re.compile(r"^(state_dict|(model|net|network)(_state)?(_dict)?|model_sta
 TRAINING = re.compile(r"optim|sched|scaler|^opt$|callbacks|loops|rng|grad|generator_states")
 PREFIXES = ("module.", "_orig_mod.", "model.", "net.", "network.", "backbone.", "ema.")
 WITHIN = re.compile(r"(^|\.)(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
-FLAT = "_flat_param"  # FSDP's own shards
 # DenseNet's own downloads still carry names from before dots were forbidden in module names.
 OLD_DENSENET = re.compile(r"^(.*denselayer\d+\.(?:norm|relu|conv))\.([12]\.\w+)$")
 COUNTERS = re.compile(r"(^|\.)(n_averaged|total_ops|total_params)$")  # of AveragedModel and of the package thop
@@ -59,6 +58,10 @@ class State:
     def joined(self) -> bool:
         """Whether its parts lay under keys of their own."""
         return self.place.endswith("+")
+
+    def names(self) -> list[str]:
+        """Its tensors by the whole way to them in the file."""
+        return [_joined(self.place, key) for key in self.tensors]
 
     def unwrapped(self) -> State:
         """The same without the prefixes that all of its names share."""
@@ -147,13 +150,24 @@ def _children(state: State) -> State | None:
     for key, value in part.tensors.items():
         number, _, rest = key.partition(".")
         renamed[f"{RESNET.get(number, number)}.{rest}"] = value
-    return dataclasses.replace(part, tensors=renamed)
+    part = dataclasses.replace(part, tensors=renamed)
+    return _after(part) if part.prefix.endswith("0.") else part
+
+
+def _after(part: State) -> State:
+    """The first of two modules in a Sequential, as fastai has them, with the second as its head."""
+    second = f"{part.prefix.removesuffix('0.')}1."
+    head = {f"fc.{key.removeprefix(second)}": value for key, value in part.beside.items() if key.startswith(second)}
+    beside = {key: value for key, value in part.beside.items() if not key.startswith(second)}
+    return dataclasses.replace(part, tensors={**part.tensors, **head}, beside=beside)
 
 
 def _others(state: State) -> list[State]:
-    """The parts that may be a network whose first tensor tells no family: the whole, or what begins with conv1."""
+    """The parts that may be a network whose first tensor tells no family: one of timm, the whole, or from conv1 on."""
     if (children := _children(state)) is not None:
         return [children]
+    if timm := timm_nets.roots({key: tuple(value.shape) for key, value in state.tensors.items()}):
+        return sorted(map(state.below, timm), key=lambda part: not part.averaged)
     whole = state.unwrapped()
     first = next((key for key in state.tensors if key.endswith(".conv1.weight")), "")
     inner = [state.below(first.removesuffix("conv1.weight"))] if first and "conv1.weight" not in whole.tensors else []
@@ -194,7 +208,7 @@ def _cleaned(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         original, mask = state.pop(key), state.pop(f"{name}_mask")
         if original.shape == mask.shape and original.is_floating_point():
             state[name] = original * mask.to(original.dtype)
-    return state
+    return transformers_names.renamed(state)
 
 
 def _rank(state: State) -> tuple[int, bool]:

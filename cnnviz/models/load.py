@@ -19,6 +19,7 @@ from cnnviz.models import (
     catalog,
     checkpoint,
     described,
+    file_kind,
     found,
     lecture,
     timm_load,
@@ -80,6 +81,8 @@ def load(
         return _carded(
             key, folder / "card.json", shelf.snapshot(folder, name.partition("@")[2] or "best"), f"run {name}"
         )
+    if kind == "file" and (what := file_kind.in_its_place(shelf.folder(weights), name)):
+        raise checkpoint.CheckpointError(what)
     raise catalog.unknown(key, weights, runs)
 
 
@@ -197,8 +200,12 @@ def _filled(
     stored = {str(value.dtype).removeprefix("torch.") for value in read.state.values() if value.is_floating_point()}
     timm = read.name.removeprefix("timm/") if read.name.startswith("timm/") else ""
     net = read.made.net if timm else checkpoint.fit(read.made.net, read.state, path.name)
-    if timm and not card and key.startswith("file/") and (others := timm_nets.twins(timm)):
-        source = f"{source}, taken for {read.name}; {', '.join(others)} has the same tensors"
+    said = card or any(name.rpartition("/")[2] == timm for name in contents.called)
+    if timm and not said and key.startswith("file/") and (others := timm_nets.twins(timm)):
+        source = (
+            f"{source}, taken for {read.name}; {', '.join(others)} has the same tensors: "
+            f'{"arch"!r} in the file or "net" in its card says which'
+        )
     outputs = _outputs(net)
     known = understood.of(read, contents, card or {}, path, key, _inputs(net), 2 if outputs == 1 else outputs)
     odd = sorted(stored - {"float32"})

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cnnviz.models import checkpoint, timm_nets
+from cnnviz.models import checkpoint, heads, timm_nets
 from cnnviz.models import labels as class_names
 from cnnviz.models import weights as shelf
 from cnnviz.models.build import Weightless
@@ -54,8 +54,8 @@ def config(name: str) -> Any:
         raise TimmError(f"timm's {bare} has no weights {tag!r}; those it has are {tags}.") from None
 
 
-def skeleton(name: str, state: Mapping[str, Tensor] | None = None) -> nn.Module:
-    """That network, its parameters on the meta device, with the classes and input channels that a state shows."""
+def skeleton(name: str, state: Mapping[str, Tensor] | None = None, activation: str = "ReLU") -> nn.Module:
+    """That network, its parameters on the meta device, with the classes, head and input channels that a state shows."""
     timm, bare, given = package(), name.removesuffix(UNTRAINED), dict(state or {})
     said, wanted = config(name), {}
     if (output := given.get(f"{_paths(said.classifier)[0]}.weight")) is not None:
@@ -69,10 +69,20 @@ def skeleton(name: str, state: Mapping[str, Tensor] | None = None) -> nn.Module:
     kept = set(net.state_dict())
     if any(buffer.is_meta for key, buffer in net.named_buffers() if key not in kept):  # what no file holds: computed
         net = _drawn(bare, in_chans=channels(net), **wanted)
+    if output is None and given:
+        _headed(net, _paths(said.classifier)[0], {key: tuple(value.shape) for key, value in given.items()}, activation)
     return net
 
 
-def filled(name: str, state: Mapping[str, Tensor], file: str) -> nn.Module:
+def _headed(net: nn.Module, place: str, shapes: heads.Shapes, activation: str) -> None:
+    """Puts the head of a state in place of the output layer, where it is one that can be rebuilt."""
+    head = heads.rebuilt(shapes, place, activation)
+    if head is not None:
+        net.set_submodule(place, head)
+        net.num_classes = head.get_submodule(heads.output_layer(head)).out_features
+
+
+def filled(name: str, state: Mapping[str, Tensor], file: str, activation: str = "ReLU") -> nn.Module:
     """The network with the weights of a state, also of a layout that timm itself rewrites as it loads it.
 
     Raises `CheckpointError` where they do not fit.
@@ -80,7 +90,7 @@ def filled(name: str, state: Mapping[str, Tensor], file: str) -> nn.Module:
     if not timm_nets.installed():
         raise TimmError(f"{file} has the weights of timm's {name}; {timm_nets.INSTALL}.")
     try:
-        return checkpoint.fit(skeleton(name, state), state, file)
+        return checkpoint.fit(skeleton(name, state, activation), state, file)
     except checkpoint.CheckpointError:
         rewritten = _rewritten(name, state)
         if rewritten is None:

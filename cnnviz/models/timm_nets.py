@@ -119,25 +119,38 @@ def signature(shapes: Shapes, first: Iterable[str], classifier: Iterable[str]) -
 
 def alike(shapes: Shapes) -> tuple[TimmNet, ...]:
     """The CNNs of timm with these tensors, the shortest name first; none where there is no output layer."""
-    found = []
-    for (first, classifier), nets in _by_ends().items():
-        if all(len(shapes.get(f"{name}.weight", ())) == 4 for name in first) and f"{classifier[0]}.weight" in shapes:
-            mark = signature(shapes, first, classifier)
-            found += [net for net in nets if net.signature == mark]
-    return tuple(sorted(found, key=lambda net: (len(net.name), net.name)))
+    return tuple(net for net in _trunks(shapes) if _has(shapes, net.classifier[0]))
 
 
-def recognised(shapes: Shapes, stem: str) -> str:
-    """The CNN of timm that tensors belong to, timm/<name>, with the tag in the file's name; "" where none does.
+def headless(shapes: Shapes) -> tuple[TimmNet, ...]:
+    """The CNNs of timm with these tensors but for the output layer, which is not there; the shortest name first."""
+    return tuple(net for net in _trunks(shapes) if not any(_has(shapes, name) for name in net.classifier))
 
-    Where several have the same tensors, the file's name decides; without it the shortest name, which `twins` shows.
+
+def roots(shapes: Shapes) -> list[str]:
+    """The prefixes under which a CNN of timm lies, with or without its output layer."""
+    ends = tuple({f"{first[0]}.weight" for first, _ in _by_ends()})
+    begins = {key: end for key in shapes for end in ends if key == end or key.endswith(f".{end}")}
+    prefixes = dict.fromkeys(key.removesuffix(end) for key, end in begins.items())
+    inner = {
+        prefix: {key[len(prefix) :]: shape for key, shape in shapes.items() if key.startswith(prefix)}
+        for prefix in prefixes
+    }
+    return [prefix for prefix, below in inner.items() if _trunks(below)]
+
+
+def recognised(shapes: Shapes, stem: str, called: Iterable[str] = ()) -> str:
+    """The CNN of timm that tensors belong to, timm/<name>, with the tag in its name; "" where none does.
+
+    Where several have the same tensors, what the file says it is `called` decides, else the file's name; without both
+    the shortest name, which `twins` shows.
     """
     nets = {net.name: net for net in alike(shapes)}
     if not nets:
         return ""
-    called = known(stem)
-    if called and called.name in nets:
-        return f"timm/{stem}"
+    for name in (*(said.rpartition("/")[2] for said in called), stem):
+        if (one := known(name)) and one.name in nets:
+            return f"timm/{name}"
     begun = [name for name in nets if stem.startswith(name)]
     return f"timm/{max(begun, key=len) if begun else next(iter(nets))}"
 
@@ -150,6 +163,20 @@ def twins(name: str) -> tuple[str, ...]:
         if one is None
         else tuple(net.name for net in table().values() if net.signature == one.signature and net.name != one.name)
     )
+
+
+def _trunks(shapes: Shapes) -> list[TimmNet]:
+    """The CNNs of timm with these tensors, whatever the output layer is, the shortest name first."""
+    found = []
+    for (first, classifier), nets in _by_ends().items():
+        if all(len(shapes.get(f"{name}.weight", ())) == 4 for name in first):
+            mark = signature(shapes, first, classifier)
+            found += [net for net in nets if net.signature == mark]
+    return sorted(found, key=lambda net: (len(net.name), net.name))
+
+
+def _has(shapes: Shapes, module: str) -> bool:
+    return any(key.startswith(f"{module}.") for key in shapes)
 
 
 @functools.cache

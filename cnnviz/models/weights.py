@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from cnnviz import settings
+from cnnviz.models import file_kind, shards
 from cnnviz.options import RequestError
 
 FOLDER = settings.default("CNNVIZ_WEIGHTS")  # in the working directory, where there is one and no other is named
@@ -63,6 +64,8 @@ def folder(weights: Path | str | None) -> Path | None:
         return Path(FOLDER) if Path(FOLDER).is_dir() else None
     if not path.exists():
         raise WeightsError(f"There are no weights at {path}; name an existing folder, or a {', '.join(SUFFIXES)} file.")
+    if what := file_kind.folder(path):
+        raise WeightsError(f"{path.name} is {what}.")
     return path
 
 
@@ -91,7 +94,7 @@ def checkpoints(place: Path | None) -> tuple[Path, ...]:
         return ()
     if place.is_file():
         return (place,)
-    return tuple(sorted(path for path in place.iterdir() if ending(path) and path.is_file() and _believed(path)))
+    return tuple(sorted(path for path in place.iterdir() if _listed(path)))
 
 
 def ending(file: Named) -> str:
@@ -106,9 +109,9 @@ def stem(file: Named) -> str:
 
 @functools.lru_cache(maxsize=4096)  # every file is held against every network of the list
 def _cut(name: str) -> tuple[str, str]:
-    """A file's name in two: before its ending among SUFFIXES, and that ending as it is listed there."""
+    """A file's name in two: before its ending among SUFFIXES and which part it is, and that ending as listed there."""
     suffix = next((suffix for suffix in SUFFIXES if name.lower().endswith(suffix)), "")
-    return (name[: -len(suffix)] if suffix else Path(name).stem), suffix
+    return shards.MARK.sub("", name[: -len(suffix)] if suffix else Path(name).stem), suffix
 
 
 def kind(head: bytes, size: int) -> str:
@@ -116,6 +119,10 @@ def kind(head: bytes, size: int) -> str:
     if head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= size - 8:
         return "safetensors"
     return "torch" if head.startswith((b"PK\x03\x04", b"\x80")) else ""
+
+
+def _listed(path: Path) -> bool:
+    return bool(ending(path)) and not shards.later(path) and path.is_file() and _believed(path)
 
 
 def _believed(path: Path) -> bool:

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import pickle
+import sys
+import types
 import zipfile
+from collections.abc import Callable
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from cnnviz.models import checkpoint, file_kind
+from cnnviz.models import checkpoint, file_kind, load
 from cnnviz.models.checkpoint import CheckpointError
+from cnnviz.options import RequestError
 
 
 def zipped(*members: str) -> object:
@@ -17,6 +24,20 @@ def zipped(*members: str) -> object:
         with zipfile.ZipFile(path, "w") as archive:
             for name in members:
                 archive.writestr(name, "")
+
+    return write
+
+
+def saved(module: str, name: str) -> Callable[[Path], None]:
+    """What writes a pickled module whose class is another library's, which is not installed."""
+
+    def write(path: Path) -> None:
+        kind = type(name, (nn.Sequential,), {"__module__": module})
+        with pytest.MonkeyPatch.context() as patch:
+            for package in (module.partition(".")[0], module.rpartition(".")[0], module):
+                patch.setitem(sys.modules, package, types.ModuleType(package))
+            setattr(sys.modules[module], name, kind)
+            torch.save({"model": kind(nn.Linear(2, 2)), "epoch": 3}, path)
 
     return write
 
@@ -33,7 +54,12 @@ MADE = {
     "gzip": lambda path: path.write_bytes(b"\x1f\x8b" + bytes(99)),
     "an image": lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(99)),
     "a zip archive": zipped("pets/cat/1.jpg"),
+    "TensorRT": lambda path: path.write_bytes(b"ftrt" + bytes(99)),
+    "detectron2": lambda path: path.write_bytes(pickle.dumps({"model": {"stem.conv1.weight": np.ones(3)}}, 2)),
+    "fastai": saved("fastai.learner", "Learner"),
+    "Ultralytics": saved("ultralytics.nn.tasks", "ClassificationModel"),
 }
+NAMED = {"mlmodel": "Core ML", "engine": "TensorRT", "pb": "TensorFlow", "h5": "HDF5", "pdparams": "Paddle"}
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -46,6 +72,18 @@ def test_a_file_is_called_what_it_is(tmp_path, kind):
     assert kind in str(caught.value)
     assert "\n" not in str(caught.value)
     assert "readable" not in str(caught.value)
+
+
+@pytest.mark.parametrize("ending", NAMED)
+def test_a_file_in_the_weights_folder_is_called_what_it_is_by_its_ending(tmp_path, ending):
+    (tmp_path / f"mine.{ending}").write_bytes(b"\x89HDF\r\n\x1a\n" if ending == "h5" else bytes(99))
+    for key, place in (
+        ("file/mine", tmp_path),
+        (f"file/mine.{ending}", tmp_path),
+        ("file/mine", tmp_path / f"mine.{ending}"),
+    ):
+        with pytest.raises(RequestError, match=NAMED[ending]):
+            load.load(key, place)
 
 
 def test_a_checkpoint_is_none_of_them(tmp_path):

@@ -42,7 +42,7 @@ def concatenating() -> object:
 
 REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "a convolution before the network": (lambda: Inserted().state_dict(), "beside it adapt, whose part in the answer"),
-    "two heads": (two_heads, r"several \(classifier, head\), and which one answers"),
+    "two heads": (two_heads, r"several output layers \(classifier, head\), and which"),
     "a trunk without an output layer": (
         lambda: {k: v for k, v in tv.resnet18(weights=None).state_dict().items() if k[:3] != "fc."},
         "no output layer",
@@ -59,7 +59,7 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "a module in a dict": (lambda: {"model": tv.resnet18(weights=None), "epoch": 2}, "whole pickled module"),
     "no weights": (lambda: {"epoch": 2, "args": types.SimpleNamespace(lr=1)}, "has no weights"),
     "a network of another library": (
-        lambda: nn.ModuleDict({"encoder": nn.TransformerEncoderLayer(8, 2, 8)}).state_dict(), "fits no known network",
+        lambda: nn.ModuleDict({"encoder": nn.ConvTranspose2d(8, 2, 8)}).state_dict(), "fits no known network",
     ),
     "int8": (
         lambda: {k: v.to(torch.int8) if v.dim() > 1 else v for k, v in trained().state_dict().items()}, "of type int8",

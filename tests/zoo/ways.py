@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import logging
 import warnings
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from torch import nn
 
 from cnnviz.models import weights
 from cnnviz.models.preprocess import Preprocess
+from cnnviz.models.torchvision_nets import TORCHVISION
 from cnnviz.options import RequestError
 from cnnviz.runtime.engine import Engine
 from tests.zoo.nets import Entry
@@ -42,11 +44,23 @@ def by_key(entry: Entry, net: nn.Module, folder: Path) -> tuple[Engine, str]:
 
 
 def by_checkpoint(entry: Entry, net: nn.Module, folder: Path) -> tuple[Engine, str]:
-    """A bare state dict in a file whose name says nothing."""
+    """A bare state dict in a file whose name says nothing; where timm and torchvision have its tensors, with a card."""
     if not entry.key:
-        raise NotThere("a state dict does not say what its network computes")
+        raise NotThere("a state dict does not say what its network computes; write it as .pt2 or .onnx")
     torch.save({"state_dict": net.state_dict(), "epoch": 3}, folder / f"{NEUTRAL}.pth")
+    if any(entry.key == f"timm/{other.name}" for other in TORCHVISION):
+        (folder / f"{NEUTRAL}.json").write_text(json.dumps({"net": entry.key}))
     return Engine("cpu", weights=folder), f"file/{NEUTRAL}"
+
+
+def fine_tuned(entry: Entry, net: nn.Module, folder: Path) -> tuple[Engine, str]:
+    """The same beside an optimizer's state, in half precision, under the names of an attribute and DataParallel."""
+    engine, key = by_checkpoint(entry, net, folder)
+    state = {f"module.my_net.{name}": value for name, value in net.half().state_dict().items()}
+    net.float()  # the rounded weights are what the answers are held against
+    saved = {"epoch": 3, "optimizer": {"state": {}, "param_groups": []}, "best": {"weights": state}}
+    torch.save(saved, folder / f"{NEUTRAL}.pth")
+    return engine, key
 
 
 def live(entry: Entry, net: nn.Module, folder: Path) -> tuple[Engine, str]:
@@ -111,6 +125,7 @@ def _carded(entry: Entry, folder: Path) -> tuple[Engine, str]:
 WAYS: dict[str, Callable[[Entry, nn.Module, Path], tuple[Engine, str]]] = {
     "key": by_key,
     "checkpoint": by_checkpoint,
+    "training": fine_tuned,
     "live": live,
     "pt2": by_pt2,
     "onnx": by_onnx,
