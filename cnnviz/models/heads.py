@@ -45,7 +45,11 @@ def replace(net: nn.Module, shapes: Shapes, activation: str) -> bool:
 
 def rebuilt(shapes: Shapes, place: str, activation: str) -> nn.Module | None:
     """The head whose layers lie below a place in these shapes, ending in a linear layer; None for anything else."""
-    inner = {key.removeprefix(f"{place}."): shape for key, shape in shapes.items() if key.startswith(f"{place}.")}
+    inner = {
+        key.removeprefix(f"{place}."): shape
+        for key, shape in shapes.items()
+        if key.startswith(f"{place}.") and not key.endswith("num_batches_tracked")
+    }
     head, _ = _head(inner, nn.Sequential(), activation) if inner else (None, False)
     linear = [isinstance(part, nn.Linear) for part in head.modules() if part._parameters] if head is not None else []
     return head if linear and linear[-1] else None

@@ -172,8 +172,13 @@ def _candidates(shapes: Shapes, timm: str = "") -> Iterator[str]:
     size = sum(math.prod(shape) for key, shape in shapes.items() if not key.endswith(STATISTICS))
     nets = [net for net in catalog.TORCHVISION if net.name.startswith(family)] if family else []
     if timm and (known := timm_nets.known(timm.removeprefix("timm/"))):
-        nets = [net for net in nets if net.parameters == known.parameters]
+        nets = [net for net in nets if net.parameters == known.parameters or _auxiliary(net.name)]
     yield from (net.name for net in sorted(nets, key=lambda net: abs(net.parameters - size)))
+
+
+def _auxiliary(name: str) -> bool:
+    """Whether the parameters of a torchvision network are counted with training-time heads."""
+    return bool((row := families.family(name)) and row.auxiliary)
 
 
 def _adapted(spec: lecture.LectureNet, shapes: Shapes) -> lecture.LectureNet:

@@ -196,6 +196,81 @@ def normalising() -> Saved:
     return net, whole.state_dict()
 
 
+def of_timm(name: str, **how: object) -> nn.Module:
+    """A network of timm; `num_classes=0` leaves out its output layer."""
+    timm = pytest.importorskip("timm")
+    torch.manual_seed(1)
+    return settled(timm.create_model(name, **{"num_classes": 3, **how}))
+
+
+def timm_with_head(name: str, place: str, head: nn.Module) -> Saved:
+    """A network of timm with a head of one's own in place of its output layer."""
+    net = of_timm(name)
+    net.set_submodule(place, head)
+    net.eval()
+    return net, net.state_dict()
+
+
+def timm_split(name: str, head: nn.Module) -> Saved:
+    """A network of timm without its output layer, and a head beside it, as PyTorch code often has them."""
+    net = of_timm(name, num_classes=0)
+    return nn.Sequential(net, head.eval()), {**state_of(net, "encoder."), **state_of(head, "classifier.")}
+
+
+def timm_training(name: str) -> Saved:
+    """As timm's train.py saves it: of several networks with these tensors, `arch` is the one."""
+    net = of_timm(name)
+    args = argparse.Namespace(model=name, num_classes=3, lr=0.1)
+    saved = {"epoch": 3, "arch": name, "state_dict": zeroed(net), "state_dict_ema": net.state_dict(), "args": args}
+    return net, saved
+
+
+def timm_lightning(name: str) -> Saved:
+    net = of_timm(name)
+    return net, {"state_dict": Lit(net, "cnn").state_dict(), "hyper_parameters": {"model_name": name}}
+
+
+class BothPools(nn.Module):
+    """fastai's AdaptiveConcatPool2d."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.cat([nn.functional.adaptive_max_pool2d(x, 1), nn.functional.adaptive_avg_pool2d(x, 1)], 1)
+
+
+def vision_learner() -> Saved:
+    """As fastai's vision_learner builds it (create_body, create_head) and learn.save() saves it."""
+    torch.manual_seed(1)
+    body = nn.Sequential(*list(tv.resnet18(weights=None).children())[:-2])
+    head = nn.Sequential(
+        BothPools(), nn.Flatten(), nn.BatchNorm1d(1024), nn.Dropout(0.25), nn.Linear(1024, 512, bias=False), nn.ReLU(),
+        nn.BatchNorm1d(512), nn.Dropout(0.5), nn.Linear(512, 3, bias=False),
+    )  # fmt: skip
+    net = settled(nn.Sequential(body, head))
+    return net, {"model": net.state_dict(), "opt": {"state": [], "hypers": [{"lr": 0.1}]}}
+
+
+def mmpretrain() -> Saved:
+    """As MMPretrain's runner saves it; its older kin, MMClassification, has CLASSES in meta."""
+    net = trained()
+    head_ = {f"head.{key}" if key.startswith("fc.") else f"backbone.{key}": v for key, v in net.state_dict().items()}
+    pixels = {"data_preprocessor.mean": torch.tensor([123.675, 116.28, 103.53]).view(3, 1, 1)}
+    pixels["data_preprocessor.std"] = torch.tensor([58.395, 57.12, 57.375]).view(3, 1, 1)
+    meta = {"dataset_meta": {"classes": ("wren", "owl", "jay")}, "cfg": "model = dict()", "epoch": 3}
+    return net, {"meta": meta, "state_dict": {**pixels, **head_}, "message_hub": {}}
+
+
+def reference_training() -> Saved:
+    """As torchvision's references/classification/train.py saves it."""
+    net = trained()
+    optimizer = torch.optim.SGD(net.parameters(), 0.1, 0.9)
+    averaged = torch.optim.swa_utils.AveragedModel(net)
+    return net, {
+        "model": zeroed(net), "optimizer": optimizer.state_dict(), "epoch": 3, "scaler": {},
+        "lr_scheduler": torch.optim.lr_scheduler.StepLR(optimizer, 3).state_dict(),
+        "args": argparse.Namespace(model="resnet18", lr=0.1), "model_ema": averaged.state_dict(),
+    }  # fmt: skip
+
+
 def classes_of(names: object) -> Callable[[], Saved]:
     return simple(lambda state: {"model": state, **names})  # type: ignore[dict-item]
 
@@ -259,6 +334,24 @@ LOADED: dict[str, tuple[Callable[[], Saved], str]] = {
     "the last layer of ConvNeXt with a hidden one": (
         head("convnext_tiny", "classifier.2", lambda: Seq(Lin(768, 8), ReLU(), Lin(8, 3))), ".pth",
     ),
+    "fastai's vision_learner": (vision_learner, ".pth"),
+    "MMPretrain": (mmpretrain, ".pth"),
+    "torchvision's reference training": (reference_training, ".pth"),
+    "timm's training script": (lambda: timm_training("tf_efficientnet_b0"), ".pth.tar"),
+    "timm beside a weighted loss": (lambda: timm_lightning("tf_efficientnet_b0"), ".ckpt"),
+    "timm under a name of one's own": (lambda: (net := of_timm("repvgg_a0"), state_of(net, "my_cnn.")), ".pth"),
+    "timm with a head of two layers": (
+        lambda: timm_with_head("convnext_atto", "head.fc", Seq(Lin(320, 8), ReLU(), Drop(), Lin(8, 3))), ".pth",
+    ),
+    "timm with dropout before its output layer": (
+        lambda: timm_with_head("efficientnet_b0", "classifier", Seq(Drop(), Lin(1280, 3))), ".pth",
+    ),
+    "timm without an output layer and a linear one beside": (
+        lambda: timm_split("convnext_atto", nn.Linear(320, 3)), ".pth",
+    ),
+    "timm without an output layer and a head beside": (
+        lambda: timm_split("regnetx_002", Seq(Lin(368, 8), nn.BatchNorm1d(8), ReLU(), Lin(8, 3))), ".pth",
+    ),
     "class names beside the weights": (classes_of({"class_to_idx": {"owl": 1, "wren": 0, "jay": 2}}), ".pth"),
 }  # fmt: skip
 
@@ -294,7 +387,9 @@ def known(layout: str, place: Path) -> load.Model:
 
 
 def test_what_was_done_to_a_file_is_said(tmp_path):
-    told = {layout: " | ".join(known(layout, tmp_path).known.notes) for layout in LOADED if "MobileNet" not in layout}
+    others = ("MobileNet", "timm ", "timm's", "MMP")
+    layouts = [layout for layout in LOADED if not layout.startswith(others)]
+    told = {layout: " | ".join(known(layout, tmp_path).known.notes) for layout in layouts}
     assert "set aside: val_confmat, criterion" in told["Lightning, with a weighted loss and a metric"]
     assert (
         "of 2 networks in the file (state_dict_ema, state_dict) it is state_dict_ema" in told["timm, with its average"]
@@ -310,6 +405,7 @@ def test_what_no_tensor_shows_is_assumed_aloud(tmp_path):
     unsure = {layout: known(layout, tmp_path).known.unsure for layout in LOADED if "head" in layout or "stem" in layout}
     assert unsure["a head of two layers"] == ("Activation between the linear layers of the head: ReLU",)
     assert unsure["a head of two layers and nothing between"] == ()
+    assert "as in fastai" in known("fastai's vision_learner", tmp_path).known.notes[0]
     assert unsure["a 3 x 3 stem"] == ("First convolution (3 x 3): stride 1, no max pooling",)
 
 
@@ -324,9 +420,22 @@ def test_names_size_and_scale_say_where_they_are_from(tmp_path):
     inside = known("mean and deviation inside of the network", tmp_path).known
     assert (inside.preprocess.mean, inside.preprocess.std) == ((0.4, 0.5, 0.6), (0.1, 0.2, 0.3))
     assert inside.scale_from == "file"
+    open_mm = known("MMPretrain", tmp_path).known
+    assert (open_mm.labels, open_mm.labels_from, open_mm.scale_from) == (("wren", "owl", "jay"), "file", "file")
+    assert open_mm.preprocess.mean == pytest.approx((0.485, 0.456, 0.406), abs=1e-3)
     gray = known("one gray channel", tmp_path)
     assert gray.input_size[0] == 1
     assert known("a 3 x 3 stem", tmp_path).input_size == (3, 32, 32)
+
+
+def test_what_a_file_calls_its_network_decides_between_twins(tmp_path):
+    pytest.importorskip("timm")
+    for layout in ("timm's training script", "timm beside a weighted loss"):
+        model = known(layout, tmp_path)
+        assert model.known.architecture == "timm/tf_efficientnet_b0"
+        assert "same tensors" not in model.source
+    told = known("timm with dropout before its output layer", tmp_path)
+    assert "tf_efficientnet_b0 has the same tensors: 'arch' in the file" in told.source
 
 
 def test_thirty_layouts_and_more():
