@@ -72,7 +72,7 @@ def sanity(
         if net in PLAIN:
             PLAIN.add(turned)
         for name in top[stops[i - 1] if i else 0 : stop]:
-            _forget(module(turned, name), noise)
+            _forget(module(turned, name) if name else turned, noise)
         with torch.no_grad():
             asked = cached_forward(cut(turned, layer), x, layer)
         steps = methods.explain(method, asked, goal, options)

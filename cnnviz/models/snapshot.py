@@ -13,15 +13,17 @@ from collections.abc import Callable
 from typing import Any
 
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 COMPUTES = "torch.nn.utils"  # weight norm, spectral norm and pruning compute a weight in a hook
+PARTS = ("g", "v", "u", "orig", "mask")  # how that hook calls what it computes the weight from
 
 
 def snapshot(net: nn.Module, tensor: Callable[[Tensor], Tensor] = lambda own: own) -> nn.Module:
     """The same modules in evaluation mode, unhooked, with `tensor(t)` in place of each tensor t of the network.
 
-    A module or tensor that occurs several times does so in the new network. Weights that a hook of torch's computes
-    are computed once.
+    A module or tensor that occurs several times does so in the new network. Weights that torch computes, in a hook or
+    by a parametrization, are computed once and are parameters of the plain layer.
     """
     made: nn.Module = _Anew(tensor).of(net)
     return made
@@ -61,6 +63,9 @@ class _Anew:
         for hook in part._forward_pre_hooks.values():
             if type(hook).__module__.startswith(COMPUTES):
                 hook(made, ())
+                _settled(made, getattr(hook, "name", getattr(hook, "_tensor_name", "weight")))
+        if parametrize.is_parametrized(made):
+            _unparametrized(made)
         return made
 
     def _note(self, value: object, made: Any) -> Any:
@@ -99,3 +104,24 @@ class _Anew:
             except ValueError:  # a name that is not bound yet
                 continue
         return made
+
+
+def _settled(made: nn.Module, name: str) -> None:
+    """A tensor that a hook has computed is a parameter; what it was computed from is gone."""
+    value = vars(made).pop(name)
+    for part in PARTS:
+        made._parameters.pop(f"{name}_{part}", None)
+        made._buffers.pop(f"{name}_{part}", None)
+    made._parameters[name] = nn.Parameter(value.detach(), requires_grad=False)
+
+
+def _unparametrized(made: nn.Module) -> None:
+    """A layer of the class that it had before, with the tensors that its parametrizations compute."""
+    lists = made._modules.pop("parametrizations")
+    made.__class__ = type(made).__bases__[0]
+    for name, steps in lists.named_children():  # type: ignore[union-attr]
+        value = steps().detach()
+        if any(True for _ in steps.parameters(recurse=False)):
+            made._parameters[name] = nn.Parameter(value, requires_grad=False)
+        else:
+            made._buffers[name] = value

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from torch import nn
 
 from cnnviz.arrays import read_only
 from cnnviz.attribution import methods
@@ -107,7 +108,7 @@ def sanity(
     model, given, turns = backend.model(key), methods.options(method, options), dial or Randomisation()
     place, goal = layer or backend.default_layer(key), _goal(backend, key, photo, target, versus, against)
     backend.require_maps(model, (place,))
-    order = [row.name for row in backend.layers(key).layers if row.parameters]
+    order = _with_weights(model.net, [row.name for row in backend.layers(key).layers if row.parameters])
 
     def compute(told: Progress | None) -> Sanity:
         x = backend.tensor(model, photo)
@@ -115,6 +116,18 @@ def sanity(
 
     ident = (*ident_of(model), "sanity", photo.digest, goal, place, method, flat(given), flat(turns))
     return stoppable(progress, lambda told: backend.cache.get(ident, lambda: compute(told), personal=photo.personal))
+
+
+def _with_weights(net: nn.Module, ran: list[str]) -> list[str]:
+    """The layers with weights in the order they run; one that never runs follows what it is defined after."""
+    order, last = list(ran), 0
+    for name, part in net.named_modules():
+        if name in ran:
+            last = order.index(name) + 1
+        elif any(True for _ in part.parameters(recurse=False)):
+            order.insert(last, name)
+            last += 1
+    return order
 
 
 def diagnose(backend: Backend, key: str, photo: Photo, heat: Heatmap) -> tuple[Finding, ...]:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from unittest import mock
+
 import numpy as np
 import pytest
 import torch
+from torch import nn
+from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 
+from cnnviz.attribution import sanity
 from cnnviz.attribution.sanity import Randomisation, rank_correlation
+from cnnviz.inference.cut import cut
+from cnnviz.models.preprocess import Preprocess
 from cnnviz.runtime.engine import Engine
 
 NET = "lecture/cats_gap"
@@ -44,3 +51,35 @@ def test_randomising_the_whole_bundled_net_changes_what_its_map_shows(photo):
     found = engine.sanity(key, photo, dial=Randomisation(stops=2))
     assert abs(found.correlations[-1]) < 0.9
     assert not np.allclose(found.maps[0], found.maps[-1], rtol=1e-2)
+
+
+class Own(nn.Module):
+    """A network with a weight of its own, and a layer whose weight is computed from others."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale, self.stem = nn.Parameter(torch.rand(8)), weight_norm(nn.Conv2d(3, 8, 3))
+        self.lent = nn.Conv2d(8, 8, 3)
+        self.last, self.fc = spectral_norm(nn.Conv2d(8, 8, 3)), nn.Linear(8, 3)
+
+    def forward(self, x):
+        x = self.stem(x).relu() * self.scale[:, None, None]
+        x = nn.functional.conv2d(x, self.lent.weight, self.lent.bias).relu()
+        return self.fc(self.last(x).relu().mean((2, 3)))
+
+
+def test_all_weights_are_noise_in_the_end_also_those_of_the_network_itself_and_those_that_are_computed(photo):
+    torch.manual_seed(0)
+    engine, net = Engine(device="cpu"), Own()
+    key = engine.add(net, preprocess=Preprocess(48, 48))
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    noisy: list[nn.Module] = []
+    found = engine.sanity(key, photo, dial=Randomisation(stops=2), layer="last")
+    assert found.layers == ("", "fc", "last", "lent", "stem")
+    rows = {row.name: row.parameters for row in engine.layers(key).layers}
+    assert (rows["stem"], rows["last"]) == (8 * 27 + 8, 8 * 72 + 8)
+    with mock.patch.object(sanity, "cut", lambda net, layer: noisy.append(net) or cut(net, layer)):
+        engine.sanity(key, photo, dial=Randomisation(stops=2, seed=1), layer="last")
+    last, first = dict(noisy[-1].named_parameters()), dict(noisy[0].named_parameters())
+    assert [name for name, value in last.items() if torch.equal(value, first[name])] == []
+    assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())

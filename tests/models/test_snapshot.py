@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 
 import pytest
 import torch
@@ -51,6 +52,9 @@ def net() -> Untouchable:
     return Untouchable().train()
 
 
+NAMES = ("weight", "bias")
+
+
 def doubled(own: torch.Tensor) -> torch.Tensor:
     twice = own.detach().clone() * 2
     return nn.Parameter(twice, requires_grad=False) if isinstance(own, nn.Parameter) else twice
@@ -95,12 +99,21 @@ def test_weights_that_torch_computes_in_a_hook_are_computed_from_the_new_tensors
     pruned = nn.Sequential(nn.Conv2d(3, 4, 3))
     prune.l1_unstructured(pruned[0], "weight", amount=0.5)
     normed = nn.Sequential(parametrizations.weight_norm(nn.Conv2d(3, 4, 3)))
+    spectral = nn.Sequential(parametrizations.spectral_norm(nn.Conv2d(3, 4, 3)))
+    with warnings.catch_warnings(action="ignore", category=FutureWarning):
+        older = nn.Sequential(nn.utils.weight_norm(nn.Conv2d(3, 4, 3)), nn.utils.spectral_norm(nn.Conv2d(4, 4, 3)))
     x = torch.randn(1, 3, 8, 8)
-    for net in (pruned, normed):
+    for net in (pruned, normed, spectral, older):
         with torch.no_grad():
             for own in net.parameters():
                 own += 0.1  # what a hook computed before is old now
-            assert torch.allclose(snapshot(net)(x), net.eval()(x), atol=1e-6)
+            before = list(net.state_dict())
+            made = snapshot(net)
+            assert torch.allclose(made(x), net.eval()(x), atol=1e-6)
+        assert list(net.state_dict()) == before
+        assert {name for name, _ in made.named_parameters()} == {f"{i}.{n}" for i in range(len(net)) for n in NAMES}
+        assert all(type(part) is nn.Conv2d for part in made)
+        assert not list(made.buffers())
 
 
 def test_a_network_that_torch_compiles_is_run_as_it_was_written():
