@@ -65,7 +65,8 @@ def skip_connection(net: nn.Module, x: Tensor, layer: str) -> SkipConnection:
     parts = dict(net.named_modules())
 
     def maps(of: fx.Node) -> np.ndarray:
-        return read_only(values[of][0].float().contiguous().cpu().numpy())  # (1, C, H, W) -> (C, H, W)
+        spread = values[of].expand_as(values[node])  # one value a channel, as of a pooled branch, is added everywhere
+        return read_only(spread[0].float().contiguous().cpu().numpy())  # (1, C, H, W) -> (C, H, W)
 
     return SkipConnection(
         layer, _name(branch, ends), _name(skip, ends), skip in _before(branch), _activation(node, parts),
@@ -95,6 +96,8 @@ def _adds(node: fx.Node) -> bool:
     if not (function or method) or len(both) < 2 or both[0] is both[1]:
         return False
     one, two = (_before(arg) | {arg} for arg in both)
+    if not all(any(part.op == "placeholder" for part in side) for side in (one, two)):
+        return False  # a bias: the same for every photo
     return any(part.op == "call_module" for part in one ^ two)
 
 

@@ -107,3 +107,26 @@ def test_numbers_of_the_networks_own_are_no_layer(x):
     for name in skip_layers(net):
         assert skip_connection(net, x, name).branch
     assert pooled_head(net, x, 0).words
+
+
+class Biased(nn.Module):
+    """A learned bias is added to maps, and to them the mean of what a branch makes of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.branch, self.head = nn.Conv2d(3, 4, 3, 2), nn.Conv2d(4, 4, 3), nn.Linear(4, 2)
+        self.scale, self.bias = nn.Parameter(torch.rand(1)), nn.Parameter(torch.rand(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.stem(x) * self.scale + self.bias
+        x = x + self.branch(x).mean((2, 3), keepdim=True)
+        return self.head(x.mean((2, 3)))
+
+
+def test_a_bias_is_no_skip_connection_and_one_value_a_channel_is_added_everywhere(x):
+    torch.manual_seed(0)
+    net = Biased().eval()
+    assert len(skip_layers(net)) == 1
+    found = skip_connection(net, x, skip_layers(net)[0])
+    assert found.branch_maps.shape == found.skip_maps.shape == found.sum_maps.shape
+    np.testing.assert_allclose(found.branch_maps + found.skip_maps, found.sum_maps, atol=1e-5)
