@@ -28,6 +28,7 @@ pytestmark = pytest.mark.own_server
 
 SECRETS = ("SECRETCAMERA", "SECRETPLACE", "private-holiday")
 NAME = "private-holiday.jpg"
+NOTHING = {"bytes": 0, "networks": 0, "photos": 0, "files": 0}
 
 
 @pytest.fixture(scope="module")
@@ -106,12 +107,12 @@ def test_a_photo_leaves_nothing_on_the_disk_and_goes_with_the_button_and_with_th
     assert "mine" not in page.url
     page.get_by_role("button", name="Forget my photos").click()
     page.get_by_role("button", name="Forget my photos").wait_for(state="hidden")
-    assert until(places, lambda now: now["bytes"] == now["photos"] == 0) == {"bytes": 0, "photos": 0, "files": 0}
+    assert until(places, lambda now: now["bytes"] == now["photos"] == 0) == NOTHING
 
     bring(page, mine)
     assert until(places, lambda now: now["bytes"] > 0 and now["photos"] == 1)["photos"] == 1
     context.close()  # the tab
-    assert until(places, lambda now: now["bytes"] == now["photos"] == 0) == {"bytes": 0, "photos": 0, "files": 0}
+    assert until(places, lambda now: now["bytes"] == now["photos"] == 0) == NOTHING
 
     assert on_disk(places, marks) == []
     written = log.read_bytes()[began:].decode().splitlines()

@@ -4,7 +4,8 @@
 
 FOLDER/reached.log   every address a socket was connected to or looked up, a line each
 FOLDER/written.log   every file opened for writing, made or renamed
-FOLDER/held.json     several times a second: bytes in memory that came from people's photos, photos, files uploaded
+FOLDER/held.json     several times a second: bytes in memory that came from people's photos, networks and photos
+                     of theirs, files uploaded
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ def tell(folder: Path) -> None:
         files = get_instance().uploaded_file_mgr.file_storage if exists() else {}
         held = {
             "bytes": engine.personal_bytes() if engine else 0,
+            "networks": len(engine.uploads) if engine else 0,
             "photos": sum(len(bag) for ref in list(photos._stores) if (bag := ref()) is not None),
             "files": sum(len(each) for each in list(files.values())),
         }

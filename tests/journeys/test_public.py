@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
 
 from cnnviz.ui.session.uploads import STRANGERS
+from tests.browser.test_privacy import on_disk, until
+from tests.dashboard import window
 from tests.journeys.steps import add_photos, at_rest, jpeg
+from tests.journeys.test_uploads import heat_maps_of
+from tests.models.foreign import nets
+from tests.models.foreign.onnx import exports
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from conftest import Dashboard
+    from playwright.sync_api import Browser, Page
 
 pytestmark = pytest.mark.own_server("--public")
 
@@ -47,3 +54,50 @@ def test_a_stranger_finds_no_way_to_leave_files_and_is_told_so(page: Page):
     at_rest(page)
     assert main.locator("input[type=file]").count() == 0
     assert main.get_by_text("public").or_(main.locator("[data-testid=stAlert]")).first.is_visible()
+
+
+def load(page: Page, name: str, content: bytes) -> None:
+    """Gives a file to "Load a network", and waits until it is the network."""
+    page.get_by_role("button", name="Load a network").click()
+    given = {"name": name, "mimeType": "application/octet-stream", "buffer": content}
+    page.locator("[class*=st-key-network-] input[type=file]").set_input_files(given)
+    page.get_by_text(f"{name.partition('.')[0]} is loaded").wait_for()
+
+
+def test_a_stranger_s_network_is_explained_and_is_in_that_tab_alone(
+    browser: Browser, server: str, page: Page, dashboard: Dashboard
+):
+    pytest.importorskip("onnx")
+    birds, whole = ("owl", "wren", "jay", "rook"), nets.content("Shared")
+    onnx = exports.named("Shared", birds)
+    log = dashboard.places / "watch" / "written.log"
+    context = window(browser, server)
+    tab = context.new_page()
+    tab.goto("/class_activation")
+    tab.locator(".cam canvas").wait_for()
+    at_rest(tab)
+    began = log.stat().st_size
+    load(tab, "birds.onnx", onnx)
+    heat_maps_of(tab, *birds)
+    tab.get_by_role("button", name="Load a network").click()
+    checkpoint = {"name": "mine.pth", "mimeType": "application/octet-stream", "buffer": b"PK\x03\x04 weights"}
+    tab.locator("[class*=st-key-network-] input[type=file]").set_input_files(checkpoint)
+    tab.get_by_text("mine.pth is no whole network").wait_for()
+    load(tab, "whole.pt2", whole)
+    tab.wait_for_url(re.compile("model=upload(/|%2F)[0-9a-f]{16}"))
+    heat_maps_of(tab, "class 0", "class 1", "class 2", "class 3")
+    assert until(dashboard.places, lambda now: now["networks"] == 2)["files"] == 0
+    page.goto(tab.url)  # the same link in another visit
+    page.get_by_text("was uploaded in another visit").wait_for()
+    at_rest(page)
+    page.locator(".st-key-model input").click()
+    assert page.get_by_role("option").count() > 0
+    assert page.get_by_role("option", name="uploaded").count() == 0
+    tab.get_by_role("button", name="Remove whole").click()
+    tab.get_by_role("button", name="Remove whole").wait_for(state="hidden")
+    assert until(dashboard.places, lambda now: now["networks"] == 1)["networks"] == 1
+    context.close()
+    assert until(dashboard.places, lambda now: now["networks"] == 0)["networks"] == 0
+    assert on_disk(dashboard.places, [onnx[1000:1064], whole[1000:1064]]) == []
+    written = log.read_bytes()[began:].decode().splitlines()
+    assert [path for path in written if re.search("/(weights|cache|runs|data)/", path)] == []

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import io
+import filecmp
+import re
 import zipfile
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,9 @@ import numpy as np
 import pytest
 
 from tests.browser.test_privacy import until
-from tests.journeys.steps import add_photos, at_rest, jpeg, open_adding
+from tests.journeys.steps import add_photos, at_rest, jpeg, open_adding, pixels
+from tests.models.foreign import nets
+from tests.models.foreign.onnx import exports
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,35 +40,68 @@ def test_several_photos_added_while_a_job_runs_all_arrive(page: Page):
     assert page.locator("[data-testid=stSidebar] [data-testid=stFileChip]").count() == 0
 
 
-def checkpoint() -> bytes:
-    """The state dict of a ResNet-18, 45 MB."""
+def load(page: Page, path: Path) -> None:
+    """Gives a file to "Load a network", and waits until it is the network."""
+    page.get_by_role("button", name="Load a network").click()
+    page.locator("[class*=st-key-checkpoint-] input[type=file]").set_input_files(path)
+    page.wait_for_url(f"**model=file*{path.stem}*", timeout=120_000)
+    page.get_by_text(f"{path.stem} is loaded").wait_for()
+
+
+def heat_maps_of(page: Page, *classes: str) -> None:
+    """Waits for the heat map of one of these classes, drawn; the predictions name all of them."""
+    page.get_by_text(re.compile(f"Heat map of ({'|'.join(classes)}):")).first.wait_for(timeout=120_000)
+    at_rest(page)
+    assert pixels(page.locator(".cam canvas").first)[..., :3].std() > 5
+    assert {name for name in classes if any(name in row for row in predicted(page))} == {*classes}
+    assert page.locator("[data-testid=stException]").count() == 0
+
+
+def test_whole_networks_as_pt2_and_onnx_end_in_grad_cam_with_the_file_s_class_names(
+    page: Page, dashboard: Dashboard, tmp_path: Path
+):
+    pytest.importorskip("onnx")
+    page.goto("/class_activation?model=lecture/cats_gap")
+    at_rest(page)
+    birds = ("owl", "wren", "jay", "rook")
+    (tmp_path / "birds.onnx").write_bytes(exports.named("Shared", birds))
+    load(page, tmp_path / "birds.onnx")
+    heat_maps_of(page, *birds)
+    load(page, nets.put(tmp_path, "Shared"))
+    heat_maps_of(page, "class 0", "class 1", "class 2", "class 3")  # a .pt2 has no names
+    (dashboard.places / "weights" / "Shared.pt2").unlink()  # as from the disk
+    page.get_by_role("radio", name="coffee", exact=True).click()
+    page.get_by_text("Shared is no longer here").wait_for()
+    at_rest(page)
+    page.goto("/?model=file/birds")
+    page.get_by_role("button", name="Remove birds").click()
+    page.get_by_role("button", name="Remove birds").wait_for(state="hidden")
+    at_rest(page)
+    assert list((dashboard.places / "weights").iterdir()) == []
+
+
+@pytest.mark.timeout(300)
+def test_a_checkpoint_of_200_mb_ends_in_a_heat_map(page: Page, dashboard: Dashboard, tmp_path: Path):
     import torch
     import torchvision
 
-    torch.manual_seed(1)
-    file = io.BytesIO()
-    torch.save(torchvision.models.resnet18(num_classes=3).state_dict(), file)
-    return file.getvalue()
-
-
-def test_a_checkpoint_of_45_mb_becomes_the_network(page: Page, dashboard: Dashboard, tmp_path: Path):
-    path = tmp_path / "three birds.pth"
-    path.write_bytes(checkpoint())
-    assert path.stat().st_size > 44e6
-    page.goto("/?model=lecture/cats_gap")
+    path = tmp_path / "large.pth"
+    torch.manual_seed(2)
+    made = torchvision.models.resnet152(num_classes=3).state_dict()
+    torch.save({"model": made, "classes": ["owl", "wren", "jay"], "epoch": 3}, path)
+    assert path.stat().st_size > 200e6
+    page.goto("/class_activation?model=lecture/cats_gap")
     at_rest(page)
-    page.get_by_role("button", name="Load a network").click()
-    page.locator(".st-key-checkpoint-0 input[type=file]").set_input_files(path)
-    page.wait_for_url("**model=file*three_birds*")
-    page.get_by_text("three_birds is loaded").wait_for()
-    assert page.locator("[data-testid=stException]").count() == 0
+    load(page, path)
+    heat_maps_of(page, "owl", "wren", "jay")
     (kept,) = (dashboard.places / "weights").iterdir()
-    assert kept.read_bytes() == path.read_bytes()
-    page.get_by_role("button", name="Remove three_birds").click()
-    page.get_by_text("three_birds is loaded").wait_for(state="hidden")
+    assert filecmp.cmp(kept, path, shallow=False)
+    page.get_by_role("button", name="Remove large").click()
+    page.get_by_role("button", name="Remove large").wait_for(state="hidden")
     at_rest(page)
     assert list((dashboard.places / "weights").iterdir()) == []
-    assert "three_birds" not in page.url
+    assert "large" not in page.url
+    path.unlink()
 
 
 def test_a_zip_of_200_mb_becomes_a_data_set(page: Page, dashboard: Dashboard, tmp_path: Path):

@@ -80,10 +80,8 @@ def test_another_visit_neither_lists_it_nor_opens_it_by_its_link(visit, words):
 
 
 def test_an_onnx_file_brings_its_class_names(visit):
-    onnx = pytest.importorskip("onnx")
-    made = onnx.ModelProto.FromString(exports.content("Shared", True))
-    made.metadata_props.add(key="names", value="{0: 'owl', 1: 'wren', 2: 'jay', 3: 'rook'}")
-    at = uploaded(visit("home"), "birds.onnx", made.SerializeToString())
+    pytest.importorskip("onnx")
+    at = uploaded(visit("home"), "birds.onnx", exports.named("Shared", ("owl", "wren", "jay", "rook")))
     assert not at.exception
     assert "birds · uploaded · 4 classes: owl, ..." in at.sidebar.selectbox(key="model").options
 
