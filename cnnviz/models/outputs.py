@@ -54,9 +54,19 @@ class Certain(TorchDispatchMode):
         self, func: Any, kinds: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
         kwargs = kwargs or {}
-        if torch.Tag.nondeterministic_seeded in func.tags and kwargs.get("generator") is None:
+        if torch.Tag.nondeterministic_seeded in func.tags and _draws(func, args, kwargs):
             raise RandomError("random numbers are drawn")
         return func(*args, **kwargs)
+
+
+def _draws(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> bool:
+    """Whether an operator that may draw from a global generator does; not without dropout, as attention evaluated."""
+    given = {one.name: one.default_value for one in func._schema.arguments if one.has_default_value()}
+    given |= dict(zip((one.name for one in func._schema.arguments), args, strict=False)) | dict(kwargs)
+    spared = any(given.get(name) is False for name in ("train", "training"))
+    return (
+        given.get("generator") is None and not spared and all(given.get(name) != 0 for name in ("dropout_p", "dropout"))
+    )
 
 
 class RandomError(Exception):

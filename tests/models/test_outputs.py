@@ -48,11 +48,43 @@ def test_the_logits_are_found_also_in_a_trace(wrap):
     assert outputs.tried(net, (3, 8, 8)).shape == (1, 5)
 
 
+def attended(dropout):
+    """Attention of every place to every other, as most hybrid networks have it."""
+
+    def wrap(logits, maps):
+        places = maps.flatten(2).transpose(1, 2)[:, None].contiguous()  # (N, C, h, w) -> (N, 1, h*w, C)
+        return nn.functional.scaled_dot_product_attention(places, places, places, dropout_p=dropout).mean((1, 2))
+
+    return wrap
+
+
+WITHOUT_CHANCE = {
+    "attention": attended(0.0),
+    "dropout that is off": lambda logits, maps: nn.functional.dropout(logits, 0.5, training=False),
+    "randomised ReLU, evaluated": lambda logits, maps: nn.functional.rrelu(logits),
+    "recurrent": lambda logits, maps: recurrent(maps.flatten(2).transpose(1, 2))[0][:, -1],
+    "a generator of its own": lambda logits, maps: (
+        logits + torch.rand(1, 5, generator=torch.Generator().manual_seed(0))
+    ),
+}
+recurrent = nn.LSTM(5, 5, 2, batch_first=True, dropout=0.5).eval()
+
+
+@pytest.mark.parametrize("wrap", WITHOUT_CHANCE.values(), ids=WITHOUT_CHANCE)
+def test_what_could_draw_random_numbers_and_draws_none_is_taken(wrap):
+    net, before = Net(wrap).eval(), torch.get_rng_state()
+    outputs.first(net)
+    once = outputs.tried(net, (3, 8, 8))
+    assert torch.equal(once, outputs.tried(net, (3, 8, 8)))
+    assert torch.equal(before, torch.get_rng_state())
+
+
 REFUSED = {
     "gives a tensor (1, 5, 6, 6) for one image": lambda logits, maps: maps,
     "gives a str for one image": lambda logits, maps: "cat",
     "gives a dict for one image": lambda logits, maps: {"boxes": logits},
     "draws random numbers": lambda logits, maps: nn.functional.dropout(logits, 0.5),
+    "draws random numbers in evaluation mode": attended(0.5),
     "does not run on an image of 3 x 8 x 8 (nothing here)": lambda logits, maps: [][0] if 0 else 1 / 0,
 }
 
