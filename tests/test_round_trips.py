@@ -7,19 +7,19 @@ from pathlib import Path
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from torch import nn
 
 from cnnviz.models import load, weights
-from tests.random_nets import Drawn, random_nets
+from cnnviz.options import RequestError
+from tests.random_nets import Drawn, Functional, random_nets
 from tests.zoo.ways import quiet
 
 pytestmark = pytest.mark.filterwarnings("ignore:Using padding=.same. with even kernel lengths")
 FEW, MANY = 4, 200
-# adaptive pools that the exporter refuses or writes as a table of places, and circular padding
-OPEN = pytest.mark.xfail(reason="not every pool and padding goes through ONNX", strict=False)
-SUFFIXES = [".pt2", pytest.param(".onnx", marks=OPEN)]
+SUFFIXES = (".pt2", ".onnx")
 CLOSE = 1e-5
+UNWRITTEN = "adaptive_max_pool2d"  # torch's exporter has no ONNX for one whose cells do not divide its map
 
 
 @given(random_nets())
@@ -38,19 +38,33 @@ def written(drawn: Drawn, suffix: str, folder: Path) -> None:
         if suffix == ".pt2":
             torch.export.save(torch.export.export(drawn.net, (x,)), folder / "net.pt2")
         else:
-            torch.onnx.export(drawn.net, (x,), folder / "net.onnx", dynamo=True, external_data=False, verbose=False)
+            try:
+                torch.onnx.export(drawn.net, (x,), folder / "net.onnx", dynamo=True, external_data=False, verbose=False)
+            except torch.onnx.OnnxExporterError as error:
+                assume(UNWRITTEN not in str(error.__cause__))
+                raise
 
 
 def same(drawn: Drawn, suffix: str) -> None:
-    """Fails where the network that is read has other logits."""
+    """Fails where the network that is read has other logits.
+
+    Of a pool that is a function, ONNX does not always tell whether it is adaptive. Such a file is for its own size, and
+    any other is refused.
+    """
     with tempfile.TemporaryDirectory() as place:
         written(drawn, suffix, Path(place))
         net = load.load("file/net", place).net
     channels, side, _ = drawn.size
-    for shape in ((1, *drawn.size), (3, *drawn.size), (1, channels, side + 5, side + 2)):
+    other = (1, channels, side + 5, side + 2)
+    for shape in ((1, *drawn.size), (3, *drawn.size), other):
         x = torch.randn(shape, generator=torch.Generator().manual_seed(0))
         with torch.no_grad():
-            wanted, found = drawn.net(x.clone()), net(x.clone())
+            wanted = drawn.net(x.clone())
+            try:
+                found = net(x.clone())
+            except RequestError:
+                assert (suffix, shape, type(drawn.net)) == (".onnx", other, Functional)
+                continue
         assert found.shape == wanted.shape
         assert float((found - wanted).abs().max()) <= CLOSE * max(1.0, float(wanted.abs().max())), shape
     assert plain_convolutions(net) >= plain_convolutions(drawn.net)

@@ -12,7 +12,6 @@ from typing import Any
 from cnnviz.models import catalog, labels
 from cnnviz.models import weights as shelf
 from cnnviz.models.foreign import files
-from cnnviz.models.foreign.budget import measure
 from cnnviz.models.foreign.graph import Program
 from cnnviz.models.foreign.held import File, Held
 from cnnviz.models.foreign.parts import Net
@@ -49,7 +48,8 @@ def read(key: str, file: File) -> Whole:
     if "preprocess" in card:
         preprocess, source = Preprocess.parse(card["preprocess"]), file.name
         refuse_channels(preprocess, key, channels)
-        measure(program, (1, *preprocess.size))
+        assert net.sizes is not None
+        net.sizes.check(preprocess.size)
     wanted = 2 if net.classes == 1 else net.classes
     names = _labels(key, card, program, wanted)
     if not names and wanted == shelf.CLASSES:

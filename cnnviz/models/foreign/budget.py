@@ -5,6 +5,7 @@ Whatever passes needs no more memory than this when it runs; a single operation 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -62,6 +63,40 @@ def measure(program: Program, shape: tuple[int, ...], one: int = ONE, at_once: i
             for name in last.get(at, ()):
                 alive -= _bytes(env.pop(name, None))
     return Measured(shapes, peak)
+
+
+class Sizes:
+    """Which images (C, H, W) a program takes: each size is measured once, before anything is computed for it.
+
+    It has no weights of its own and knows no more from one question to the next, so copies of a network share it.
+    """
+
+    def __init__(self, program: Program, size: tuple[int, ...]) -> None:
+        self.program = dataclasses.replace(
+            program, tensors={name: tensor.to("meta") for name, tensor in program.tensors.items()}
+        )
+        self.example = size
+        self.known = {size}
+
+    def __deepcopy__(self, _: object) -> Sizes:
+        return self
+
+    def check(self, size: tuple[int, ...]) -> None:
+        """Raises `ForeignError` for a size that the network does not run on, or not within the budget."""
+        if size in self.known:
+            return
+        if self.program.alone and size[1:] != self.example[1:]:
+            reason = "a pool in it is written out for that size"
+        else:
+            try:
+                measure(self.program, (1, *size))
+            except ForeignError as error:
+                reason = str(error).partition(";")[0].rstrip(".").replace("The file's", "its", 1)
+            else:
+                self.known.add(size)
+                return
+        given, made = (" x ".join(map(str, sides[-2:])) for sides in (size, self.example))
+        raise ForeignError(f"The network's file is for images of {made} pixels and takes none of {given}: {reason}.")
 
 
 def last_uses(program: Program) -> dict[int, list[str]]:

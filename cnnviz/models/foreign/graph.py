@@ -61,6 +61,7 @@ class Program:
     labels: tuple[str, ...] = ()
     said: Mapping[str, str] = field(default_factory=lambda: NONE)  # of itself, to be shown; "class" names the root
     buffers: frozenset[str] = frozenset()  # the tensors that are no parameters
+    alone: bool = False  # whether it is right for the example's height and width alone
 
     def __post_init__(self) -> None:
         if len(self.steps) > STEPS:

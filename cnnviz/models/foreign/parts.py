@@ -8,7 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from torch import nn
+from torch import Tensor, nn
+
+from cnnviz.models.foreign.budget import Sizes
 
 
 @dataclass(frozen=True)
@@ -72,9 +74,12 @@ class Net(Part):
     """The whole network: images (N, C, H, W) to logits (N, K)."""
 
     classes: int = 0  # logits; 0 where the network puts out maps
+    sizes: Sizes | None = None  # of the images it takes
 
     def forward(self, x: Any) -> Any:  # type: ignore[override]  # one input, by its name: what is traced has one, too
-        """The logits of a batch."""
+        """The logits of a batch. Raises `ForeignError` for images of a size that it does not take."""
+        if self.sizes is not None and isinstance(x, Tensor) and all(type(side) is int for side in x.shape):
+            self.sizes.check(tuple(x.shape[1:]))
         return self.work((x,), 0)
 
 

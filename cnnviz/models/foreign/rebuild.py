@@ -6,7 +6,7 @@ calls the modules inside of it, so hooks, tracing and names are as in the origin
 
 from __future__ import annotations
 
-from cnnviz.models.foreign.budget import measure
+from cnnviz.models.foreign.budget import Sizes, measure
 from cnnviz.models.foreign.graph import Program
 from cnnviz.models.foreign.parts import Net
 from cnnviz.models.foreign.sizes import free
@@ -22,8 +22,11 @@ def rebuild(program: Program) -> Net:
     Raises `ForeignError` for an operation outside of the allow-list, one beyond the budget, or what does not fit.
     """
     program = tidy(program)
-    shapes = measure(program, example(program)).shapes
-    net = Builder(free(program, shapes), shapes).net()
+    size = example(program)
+    shapes = measure(program, size).shapes
+    program = free(program, shapes)
+    net = Builder(program, shapes).net()
+    net.sizes = Sizes(program, size[1:])
     logits = shapes[program.output.name]
     net.classes = logits[1] if isinstance(logits, tuple) and len(logits) == 2 else 0
     return net.eval().requires_grad_(False)

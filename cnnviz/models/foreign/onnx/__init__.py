@@ -9,14 +9,14 @@ from collections.abc import Iterator, Mapping
 from cnnviz.models import labels
 from cnnviz.models.foreign.graph import ForeignError, Program, Value, printable
 from cnnviz.models.foreign.held import File
-from cnnviz.models.foreign.onnx import ends, layers, names, numbers, proto, reshape, shaping, sizes
+from cnnviz.models.foreign.onnx import adaptive, ends, layers, names, numbers, proto, reshape, shaping, sizes
 from cnnviz.models.foreign.onnx.assemble import Assembly
 from cnnviz.models.foreign.onnx.proto import Graph
 from cnnviz.models.foreign.onnx.rules import read as follow
 from cnnviz.models.foreign.onnx.trace import Trace
 from cnnviz.models.foreign.onnx.values import Fixed
 
-READ = (layers, numbers, reshape, shaping, sizes)  # the modules whose rules are known from here on
+READ = (adaptive, layers, numbers, reshape, shaping, sizes)  # the modules whose rules are known from here on
 LONGEST = 10_000_000  # characters of a note
 LARGEST = 4096  # pixels of a side
 NUMBERED = re.compile(r"(\d+): '([^'\\]+)'")
@@ -59,7 +59,8 @@ def _traced(graph: Graph, first: tuple[int, int, int, int]) -> Trace:
         try:
             for node in graph.nodes:
                 follow(trace, node)
-            return trace
+            if trace.still or not adaptive.doubted(trace):
+                return trace
         except Fixed:
             continue
     raise AssertionError
@@ -90,7 +91,10 @@ def _program(graph: Graph, trace: Trace, name: str) -> Program:
     if assembly.folded:
         said["batch norm"] = "folded into the convolutions by the exporter"
     shape = (None, *trace.input.shape[1:])
-    return Program(image.name, shape, steps, assembly.tensors, Value(output.name), _labels(graph.notes), said)
+    alone = adaptive.doubted(trace)
+    return Program(
+        image.name, shape, steps, assembly.tensors, Value(output.name), _labels(graph.notes), said, alone=alone
+    )
 
 
 def _labels(notes: Mapping[str, str]) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ MADE = re.compile(r"_?(val|c|const|constant|lifted_tensor)?_?[0-9]+")
 NORM = ("weight", "bias", "running_mean", "running_var")
 LAYERS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "aten.conv2d.default": ("Conv2d", "conv", ("weight", "bias")),
+    "aten.conv2d.padding": ("Conv2d", "conv", ("weight", "bias")),
     "aten.conv1d.default": ("Conv1d", "conv", ("weight", "bias")),
     "aten.conv_transpose2d.input": ("ConvTranspose2d", "conv", ("weight", "bias")),
     "aten.linear.default": ("Linear", "fc", ("weight", "bias")),
@@ -50,6 +51,7 @@ LAYERS: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "aten.max_pool2d.default": ("MaxPool2d", "maxpool", ()),
     "aten.avg_pool2d.default": ("AvgPool2d", "avgpool", ()),
     "aten.adaptive_avg_pool2d.default": ("AdaptiveAvgPool2d", "avgpool", ()),
+    "aten.adaptive_max_pool2d.default": ("AdaptiveMaxPool2d", "maxpool", ()),
     "aten.flatten.using_ints": ("Flatten", "flatten", ()),
     "aten.upsample_nearest2d.vec": ("Upsample", "upsample", ()),
     "aten.upsample_bilinear2d.vec": ("Upsample", "upsample", ()),

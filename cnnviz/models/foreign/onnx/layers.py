@@ -7,7 +7,7 @@ from typing import Any
 
 from torch.nn import functional as F
 
-from cnnviz.models.foreign.onnx.names import CLASSES
+from cnnviz.models.foreign.onnx import adaptive, names
 from cnnviz.models.foreign.onnx.proto import Node
 from cnnviz.models.foreign.onnx.rules import number, rule, text, whole, wholes
 from cnnviz.models.foreign.onnx.trace import Trace
@@ -23,8 +23,10 @@ def conv(t: Trace, node: Node, x: Known, weight: Known, bias: Known | None) -> A
     if len(size) not in (1, 2) or wholes(node, "kernel_shape", size) != size:
         raise t.refuse(f"a kernel of {len(size)} dimensions")
     stride, dilation = _windows(t, node, len(size))
-    x, padding = _padded(t, node, x, size, stride, dilation, 0.0)
     group = whole(node, "group", 1)
+    if len(size) == 2 and set(stride) == {1} and _uneven(t, node, x, size, stride, dilation):
+        return t.emit("aten.conv2d.padding", x, weight, bias, stride, "same", dilation, group)
+    x, padding = _padded(t, node, x, size, stride, dilation, 0.0)
     return t.emit(f"aten.conv{len(size)}d.default", x, weight, bias, stride, padding, dilation, group)
 
 
@@ -45,11 +47,14 @@ def conv_transpose(t: Trace, node: Node, x: Known, weight: Known, bias: Known | 
 def max_pool(t: Trace, node: Node, x: Known) -> Any:
     """The largest value of each window."""
     size, stride, dilation = _pool(t, node)
+    if dilation == (1, 1) and (sides := adaptive.sides(t, node, x, size, stride)) is not None:
+        return t.emit("aten.adaptive_max_pool2d.default", x, sides)[:1]
     ceil = bool(whole(node, "ceil_mode", 0))
     found, padding = _padded(t, node, x, size, stride, dilation, -math.inf)
-    if found is not x and ceil:
+    if found is not x and ceil and not _outside(node):
         raise t.refuse("pads that differ at its two ends")
-    return t.emit("aten.max_pool2d.default", found, size, stride, padding, dilation, ceil)
+    made = t.emit("aten.max_pool2d.default", found, size, stride, padding, dilation, ceil)
+    return adaptive.noted(t, node, x, size, stride, made)
 
 
 @rule("AveragePool", attributes=f"{WINDOW} ceil_mode count_include_pad")
@@ -58,22 +63,14 @@ def average_pool(t: Trace, node: Node, x: Known) -> Any:
     size, stride, dilation = _pool(t, node)
     if dilation != (1, 1):
         raise t.refuse("dilation")
-    if (sides := _adaptive(t, node, x, size, stride)) is not None:
+    if (sides := adaptive.sides(t, node, x, size, stride)) is not None:
         return t.emit("aten.adaptive_avg_pool2d.default", x, sides)
     counted, ceil = bool(whole(node, "count_include_pad", 0)), bool(whole(node, "ceil_mode", 0))
     found, padding = _padded(t, node, x, size, stride, dilation, 0.0)
-    if found is not x and (ceil or not counted):
+    if found is not x and (ceil or not counted) and not _outside(node):
         raise t.refuse("pads that differ at its two ends")
-    return t.emit("aten.avg_pool2d.default", found, size, stride, padding, ceil, counted or padding == (0, 0))
-
-
-def _adaptive(t: Trace, node: Node, x: Known, size: tuple[int, ...], stride: tuple[int, ...]) -> tuple[int, ...] | None:
-    """The output size of an adaptive pool, which the exporter has written as windows for the example's size."""
-    if "AdaptiveAvgPool2d'" not in node.notes.get(CLASSES, "") or any(wholes(node, "pads")) or size != stride:
-        return None
-    sides = t.live(x).shape[2:]
-    parts = tuple(side // window for side, window in zip(sides, size, strict=True))
-    return parts if sides == tuple(part * window for part, window in zip(parts, size, strict=True)) else None
+    made = t.emit("aten.avg_pool2d.default", found, size, stride, padding, ceil, counted or padding == (0, 0))
+    return adaptive.noted(t, node, x, size, stride, made)
 
 
 @rule("GlobalAveragePool")
@@ -231,6 +228,8 @@ def _padded(
     """The input and the padding of a layer; where torch's layer has no such padding, a padded input and none."""
     rank = len(size)
     auto = text(node, "auto_pad", "NOTSET")
+    if auto == "NOTSET" and _same_class(node) and _covers(t, node, x, size, stride, dilation):
+        auto = "SAME_UPPER"  # which the example's size has made numbers of
     if auto in ("SAME_UPPER", "SAME_LOWER"):
         pads = [
             _same(t, t.live(x), at + 2, k, s, d, auto)
@@ -248,6 +247,36 @@ def _padded(
         return x, tuple(low for low, _ in pads)
     both = tuple(one for pair in reversed(pads) for one in pair)  # torch names the last dimension first
     return t.emit("aten.constant_pad_nd.default", x, both, value), (0,) * rank
+
+
+def _uneven(
+    t: Trace, node: Node, x: Known, size: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]
+) -> bool:
+    """Whether the pads are those of torch's padding "same" with a kernel of even size, one more behind than before."""
+    pads = wholes(node, "pads")
+    return pads[: len(size)] != pads[len(size) :] and _covers(t, node, x, size, stride, dilation)
+
+
+def _same_class(node: Node) -> bool:
+    """Whether a layer is one of timm's that pad as TensorFlow does, by the size of the map."""
+    return names.module(node).endswith("Same")
+
+
+def _outside(node: Node) -> bool:
+    """Whether a pool's padding is a step before it, and its windows know of none."""
+    return _same_class(node) and not any(wholes(node, "pads")) and text(node, "auto_pad", "NOTSET") == "NOTSET"
+
+
+def _covers(
+    t: Trace, node: Node, x: Known, size: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]
+) -> bool:
+    """Whether pads are those with which windows, a stride apart, cover the whole map of the example's size."""
+    pads, low, high = wholes(node, "pads", (0,) * 2 * len(size)), [], []
+    for side, k, s, d in zip(t.live(x).shape[2:], size, stride, dilation, strict=True):
+        full = max((-(-side // s) - 1) * s + (k - 1) * d + 1 - side, 0)
+        low.append(full // 2)
+        high.append(full - full // 2)
+    return pads == (*low, *high)
 
 
 def _same(t: Trace, x: Live, dim: int, size: int, stride: int, dilation: int, auto: str) -> tuple[Any, Any]:

@@ -35,6 +35,12 @@ def root(nodes: Sequence[Node]) -> str:
     return kind if PATH.fullmatch(kind) and not kind.startswith("_") else ""
 
 
+def module(node: Node) -> str:
+    """The class of the module that an operation is in, where the file says it; else ""."""
+    classes = _listed(node.notes.get(CLASSES, ""))
+    return classes[-2].rpartition(".")[2] if len(classes) > 1 else ""
+
+
 def _noted(node: Node) -> Scope:
     """The modules as today's exporter of torch writes them; the first is the root and the last the operation."""
     paths, classes = _listed(node.notes.get(SCOPES, "")), _listed(node.notes.get(CLASSES, ""))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from cnnviz.models.foreign.onnx import fuse
+from cnnviz.models.foreign.onnx import adaptive, fuse
 from cnnviz.models.foreign.onnx.layers import biased
 from cnnviz.models.foreign.onnx.proto import Node
 from cnnviz.models.foreign.onnx.rules import MANY, number, rule, text, whole, wholes
@@ -152,6 +152,8 @@ def div(t: Trace, node: Node, x: Known, other: Known) -> Any:
     if isinstance(x, Constant) and not x.tensor.is_floating_point():
         return t.emit("aten.div.Tensor_mode", x, t.constant(other, "divisor"), "trunc")
     gate = fuse.hard_swish(t, x, other)
+    if gate is None and isinstance(other, Constant) and other.second is None:
+        gate = adaptive.averaged(t, x, other)
     return gate if gate is not None else t.emit("aten.div.Tensor", x, _scalar(x, other))
 
 
@@ -197,6 +199,8 @@ def reduced(t: Trace, node: Node, x: Known, axes: Known | None) -> Any:
         return t.emit("aten.linalg_vector_norm.default", x, 2, dims, keep, None)
     if node.op == "ReduceMean" and keep and rank == 4 and dims == (2, 3) and isinstance(x, Live):
         return t.emit("aten.adaptive_avg_pool2d.default", x, (1, 1))
+    if node.op == "ReduceMean" and not keep and (pool := adaptive.averaged(t, x, dims)) is not None:
+        return pool
     more = (None,) if node.op in ("ReduceMean", "ReduceSum") else ()
     return t.emit(f"aten.{REDUCED[node.op]}", x, dims, keep, *more)
 

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from cnnviz.models.foreign.graph import PATH
+from cnnviz.models.foreign.onnx import adaptive
 from cnnviz.models.foreign.onnx.proto import Node
 from cnnviz.models.foreign.onnx.rules import MANY, rule, text, whole, wholes
 from cnnviz.models.foreign.onnx.tensors import dtype
@@ -159,8 +160,8 @@ def _cut(t: Trace, x: Any, dim: int, start: Any, end: Any, by: int) -> Any:
 def gather(t: Trace, node: Node, x: Known, index: Known) -> Any:
     """Some entries along one dimension."""
     axis, chosen = whole(node, "axis", 0), t.constant(index, "index")
-    if chosen.tensor.ndim > 1:
-        return _restored(t, x, chosen)
+    if chosen.tensor.ndim > 1 and (source := _restored(t, x, chosen)) is not None:
+        return source
     if chosen.second is not None or chosen.tensor.is_floating_point():
         raise t.refuse("an index that follows the input")
     length = _dims(x)[axis]
@@ -168,19 +169,21 @@ def gather(t: Trace, node: Node, x: Known, index: Known) -> Any:
         raise t.refuse("an index beyond its tensor")
     if chosen.tensor.ndim == 0:
         return t.emit("aten.select.int", x, axis, int(chosen.tensor))
+    if chosen.tensor.ndim > 1:
+        return adaptive.taken(t, x, (chosen.tensor,), axis % len(_dims(x)))
     places = chosen.tensor.to(torch.int64)
     return t.emit("aten.index_select.default", x, axis, Constant(torch.where(places < 0, places + length, places)))
 
 
-def _restored(t: Trace, x: Known, index: Constant) -> Any:
-    """What was flattened and is taken apart again, number after number."""
+def _restored(t: Trace, x: Known, index: Constant) -> Live | None:
+    """What was flattened and is taken apart again, number after number; None where that is not what is done."""
     joined = t.maker(x, "aten.flatten.using_ints")
     if joined and joined.args[1] == 0 and len(joined.out[0].shape) == 1:
         source: Live = joined.args[0]
         if _counts(index.tensor, source.shape) and (index.second is None or _counts(index.second, source.other)):
             t.drop(joined)
             return source
-    raise t.refuse("an index of several dimensions")
+    return None
 
 
 def _counts(index: torch.Tensor, shape: tuple[int, ...]) -> bool:

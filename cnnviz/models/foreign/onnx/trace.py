@@ -34,6 +34,7 @@ class Trace:
         self.records: list[Record] = []
         self.makers: dict[str, Record] = {}
         self.sizes: dict[tuple[int, int], tuple[Live, int]] = {}
+        self.doubts: list[tuple[Live, bool]] = []  # of `adaptive`: values of which another size may want others
         self.input = Live(next(iter(graph.inputs)), meta(first), None if second is None else meta(second))
         self.env: dict[str, Known] = {name: Constant(tensor, name) for name, tensor in graph.tensors.items()}
         self.called: dict[str, list[str]] = {}  # what the file calls a value, by its name here
