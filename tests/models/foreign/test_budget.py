@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+import dataclasses
+
 import pytest
 import torch
 
-from cnnviz.models.foreign import pt2
-from cnnviz.models.foreign.budget import measure
+from cnnviz.models.foreign import budget, pt2
+from cnnviz.models.foreign.budget import Sizes, measure
 from cnnviz.models.foreign.graph import ForeignError, Program, Step, Value
+from cnnviz.models.foreign.rebuild import rebuild
 from tests.models.foreign import nets
 
 X = Value("x")
@@ -52,3 +56,31 @@ def test_one_value_and_all_at_once_are_bounded():
 def test_what_does_not_fit_is_refused_by_name(step, reason):
     with pytest.raises(ForeignError, match=reason):
         measure(program(step, tensors={"w": torch.zeros(5, 2)}), (1, 3, 8, 8))
+
+
+def test_a_size_is_measured_before_anything_is_computed_for_it_and_only_once(monkeypatch):
+    steps = (
+        Step("aten.upsample_nearest2d.vec", (X, None, (32.0, 32.0)), ("a",)),
+        Step("aten.mean.dim", (Value("a"), (2, 3)), ("y",)),
+    )
+    net = rebuild(program(*steps))
+    assert net(torch.zeros(2, 3, 64, 64)).shape == (2, 3)
+    with pytest.raises(ForeignError, match=r"of 8 x 8 pixels and takes none of 4096 x 4096: .* 192.0 GiB") as refusal:
+        net(torch.zeros(1, 3, 1, 1).expand(1, 3, 4096, 4096))
+    assert "\n" not in str(refusal.value)
+    monkeypatch.setattr(budget, "measure", None)
+    assert copy.deepcopy(net)(torch.zeros(1, 3, 64, 64)).shape == (1, 3)
+
+
+def test_a_program_for_one_size_alone_takes_no_other():
+    sizes = Sizes(dataclasses.replace(program(Step("aten.relu.default", (X,), ("y",))), alone=True), (3, 8, 8))
+    sizes.check((3, 8, 8))
+    with pytest.raises(ForeignError, match="takes none of 9 x 8: a pool in it is written out for that size"):
+        sizes.check((3, 9, 8))
+
+
+def test_an_input_of_other_dimensions_or_channels_is_refused_in_a_sentence(tmp_path):
+    net = rebuild(pt2.read(nets.put(tmp_path, "Shared")))
+    for shape in ((1, 1, 20, 20), (20, 20)):
+        with pytest.raises(ForeignError, match="takes none of"):
+            net(torch.zeros(shape))

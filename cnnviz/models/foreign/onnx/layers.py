@@ -7,7 +7,8 @@ from typing import Any
 
 from torch.nn import functional as F
 
-from cnnviz.models.foreign.onnx import adaptive, names
+from cnnviz.models.foreign.onnx import adaptive
+from cnnviz.models.foreign.onnx.padding import outside, padded, strides, uneven
 from cnnviz.models.foreign.onnx.proto import Node
 from cnnviz.models.foreign.onnx.rules import number, rule, text, whole, wholes
 from cnnviz.models.foreign.onnx.trace import Trace
@@ -22,11 +23,11 @@ def conv(t: Trace, node: Node, x: Known, weight: Known, bias: Known | None) -> A
     size = _shape(weight)[2:]
     if len(size) not in (1, 2) or wholes(node, "kernel_shape", size) != size:
         raise t.refuse(f"a kernel of {len(size)} dimensions")
-    stride, dilation = _windows(t, node, len(size))
+    stride, dilation = strides(t, node, len(size))
     group = whole(node, "group", 1)
-    if len(size) == 2 and set(stride) == {1} and _uneven(t, node, x, size, stride, dilation):
+    if len(size) == 2 and set(stride) == {1} and uneven(t, node, x, size, stride, dilation):
         return t.emit("aten.conv2d.padding", x, weight, bias, stride, "same", dilation, group)
-    x, padding = _padded(t, node, x, size, stride, dilation, 0.0)
+    x, padding = padded(t, node, x, size, stride, dilation, 0.0)
     return t.emit(f"aten.conv{len(size)}d.default", x, weight, bias, stride, padding, dilation, group)
 
 
@@ -37,7 +38,7 @@ def conv_transpose(t: Trace, node: Node, x: Known, weight: Known, bias: Known | 
     pads = wholes(node, "pads", (0, 0) * len(size))
     if len(size) != 2 or text(node, "auto_pad", "NOTSET") != "NOTSET" or pads[:2] != pads[2:]:
         raise t.refuse("these pads")
-    stride, dilation = _windows(t, node, 2)
+    stride, dilation = strides(t, node, 2)
     extra = wholes(node, "output_padding", (0, 0))
     group = whole(node, "group", 1)
     return t.emit("aten.conv_transpose2d.input", x, weight, bias, stride, pads[:2], extra, group, dilation)
@@ -50,8 +51,8 @@ def max_pool(t: Trace, node: Node, x: Known) -> Any:
     if dilation == (1, 1) and (sides := adaptive.sides(t, node, x, size, stride)) is not None:
         return t.emit("aten.adaptive_max_pool2d.default", x, sides)[:1]
     ceil = bool(whole(node, "ceil_mode", 0))
-    found, padding = _padded(t, node, x, size, stride, dilation, -math.inf)
-    if found is not x and ceil and not _outside(node):
+    found, padding = padded(t, node, x, size, stride, dilation, -math.inf)
+    if found is not x and ceil and not outside(node):
         raise t.refuse("pads that differ at its two ends")
     made = t.emit("aten.max_pool2d.default", found, size, stride, padding, dilation, ceil)
     return adaptive.noted(t, node, x, size, stride, made)
@@ -66,8 +67,8 @@ def average_pool(t: Trace, node: Node, x: Known) -> Any:
     if (sides := adaptive.sides(t, node, x, size, stride)) is not None:
         return t.emit("aten.adaptive_avg_pool2d.default", x, sides)
     counted, ceil = bool(whole(node, "count_include_pad", 0)), bool(whole(node, "ceil_mode", 0))
-    found, padding = _padded(t, node, x, size, stride, dilation, 0.0)
-    if found is not x and (ceil or not counted) and not _outside(node):
+    found, padding = padded(t, node, x, size, stride, dilation, 0.0)
+    if found is not x and (ceil or not counted) and not outside(node):
         raise t.refuse("pads that differ at its two ends")
     made = t.emit("aten.avg_pool2d.default", found, size, stride, padding, ceil, counted or padding == (0, 0))
     return adaptive.noted(t, node, x, size, stride, made)
@@ -205,97 +206,4 @@ def _pool(t: Trace, node: Node) -> tuple[tuple[int, ...], tuple[int, ...], tuple
     size = wholes(node, "kernel_shape")
     if len(size) != 2:
         raise t.refuse(f"a window of {len(size)} dimensions")
-    return (size, *_windows(t, node, 2))
-
-
-def _windows(t: Trace, node: Node, rank: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Stride and dilation."""
-    stride, dilation = wholes(node, "strides", (1,) * rank), wholes(node, "dilations", (1,) * rank)
-    if len(stride) != rank or len(dilation) != rank or min(*stride, *dilation) < 1:
-        raise t.refuse("an impossible stride")
-    return stride, dilation
-
-
-def _padded(
-    t: Trace,
-    node: Node,
-    x: Known,
-    size: tuple[int, ...],
-    stride: tuple[int, ...],
-    dilation: tuple[int, ...],
-    value: float,
-) -> tuple[Known, tuple[int, ...]]:
-    """The input and the padding of a layer; where torch's layer has no such padding, a padded input and none."""
-    rank = len(size)
-    auto = text(node, "auto_pad", "NOTSET")
-    if auto == "NOTSET" and _same_class(node) and _covers(t, node, x, size, stride, dilation):
-        auto = "SAME_UPPER"  # which the example's size has made numbers of
-    if auto in ("SAME_UPPER", "SAME_LOWER"):
-        pads = [
-            _same(t, t.live(x), at + 2, k, s, d, auto)
-            for at, (k, s, d) in enumerate(zip(size, stride, dilation, strict=True))
-        ]
-    elif auto in ("NOTSET", "VALID"):
-        found = wholes(node, "pads", (0,) * 2 * rank) if auto == "NOTSET" else (0,) * 2 * rank
-        if len(found) != 2 * rank or min(found) < 0:
-            raise t.refuse("impossible pads")
-        pads = list(zip(found[:rank], found[rank:], strict=True))
-    else:
-        raise t.refuse(f"auto_pad {auto[:20]}")
-    most = [k // 2 for k in size] if node.op.endswith("Pool") else [math.inf] * rank
-    if all(isinstance(low, int) and low == high and low <= k for (low, high), k in zip(pads, most, strict=True)):
-        return x, tuple(low for low, _ in pads)
-    both = tuple(one for pair in reversed(pads) for one in pair)  # torch names the last dimension first
-    return t.emit("aten.constant_pad_nd.default", x, both, value), (0,) * rank
-
-
-def _uneven(
-    t: Trace, node: Node, x: Known, size: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]
-) -> bool:
-    """Whether the pads are those of torch's padding "same" with a kernel of even size, one more behind than before."""
-    pads = wholes(node, "pads")
-    return pads[: len(size)] != pads[len(size) :] and _covers(t, node, x, size, stride, dilation)
-
-
-def _same_class(node: Node) -> bool:
-    """Whether a layer is one of timm's that pad as TensorFlow does, by the size of the map."""
-    return names.module(node).endswith("Same")
-
-
-def _outside(node: Node) -> bool:
-    """Whether a pool's padding is a step before it, and its windows know of none."""
-    return _same_class(node) and not any(wholes(node, "pads")) and text(node, "auto_pad", "NOTSET") == "NOTSET"
-
-
-def _covers(
-    t: Trace, node: Node, x: Known, size: tuple[int, ...], stride: tuple[int, ...], dilation: tuple[int, ...]
-) -> bool:
-    """Whether pads are those with which windows, a stride apart, cover the whole map of the example's size."""
-    pads, low, high = wholes(node, "pads", (0,) * 2 * len(size)), [], []
-    for side, k, s, d in zip(t.live(x).shape[2:], size, stride, dilation, strict=True):
-        full = max((-(-side // s) - 1) * s + (k - 1) * d + 1 - side, 0)
-        low.append(full // 2)
-        high.append(full - full // 2)
-    return pads == (*low, *high)
-
-
-def _same(t: Trace, x: Live, dim: int, size: int, stride: int, dilation: int, auto: str) -> tuple[Any, Any]:
-    """The pads at the two ends of a dimension that make the output as long as the input over the stride."""
-    reach = (size - 1) * dilation + 1
-    if reach == 1 or (stride == 1 and reach % 2):
-        return (reach - 1) // 2, (reach - 1) // 2
-    if reach < stride:
-        raise t.refuse("a stride beyond its kernel")
-    length = t.emit("aten.sym_size.int", x, dim)
-    count = _whole(t, "floordiv", _whole(t, "add", length, stride - 1), stride)
-    total = _whole(t, "sub", _whole(t, "add", _whole(t, "mul", count, stride), reach - stride), length)
-    less = _whole(t, "floordiv", total, 2)
-    more = _whole(t, "sub", total, less)
-    return (less, more) if auto == "SAME_UPPER" else (more, less)
-
-
-def _whole(t: Trace, op: str, one: Any, other: Any) -> Any:
-    """An operation of whole numbers, one of which may be a size of the input."""
-    if isinstance(one, int) and isinstance(other, int):
-        return {"add": one + other, "sub": one - other, "mul": one * other, "floordiv": one // (other or 1)}[op]
-    return t.emit(f"operator.{op}", one, other)
+    return (size, *strides(t, node, 2))
