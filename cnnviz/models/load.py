@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -86,10 +87,10 @@ def load(
     raise catalog.unknown(key, weights, runs)
 
 
-def uploaded(file: Held) -> Model:
-    """The model of a whole network that lies in memory; its key upload/<...> is made from the file's digest.
+def uploaded(file: Held, card: Mapping[str, Any] | None = None) -> Model:
+    """The model of a whole network that lies in memory; its key upload/<...> is made from the digest of file and card.
 
-    Raises `RequestError` for a checkpoint, and for what cannot be read.
+    Raises `RequestError` for a checkpoint, for what cannot be read, and for a card that does not fit.
     """
     if not files.whole(file):
         raise RequestError(
@@ -98,8 +99,10 @@ def uploaded(file: Held) -> Model:
         )
     digest = hashlib.sha256(file.name.encode() + b"\0")  # the name is part of it, as it becomes the title
     digest.update(file.data)
+    if card:
+        digest.update(json.dumps(card, sort_keys=True).encode())
     key = f"{catalog.UPLOAD}{digest.hexdigest()[:16]}"
-    read = whole.read(key, file)
+    read = whole.read(key, file, card)
     return _frozen(key, read.title, read.name, read.net, read.known, read.source)
 
 

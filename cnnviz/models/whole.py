@@ -35,10 +35,13 @@ class Whole:
     source: str
 
 
-def read(key: str, file: File) -> Whole:
-    """The network in a file. Raises `RequestError` where file or card cannot be read, or do not go together."""
+def read(key: str, file: File, card: Mapping[str, Any] | None = None) -> Whole:
+    """The network in a file, with that card or the one beside it.
+
+    Raises `RequestError` where file or card cannot be read, or do not go together.
+    """
     program = files.read(file)
-    net, beside, told = rebuild(program), _card(file), _told(program)
+    net, beside, told = rebuild(program), _card(file) if card is None else card, _told(program)
     card = {**told, **beside}
     channels, *sides = example(program)[1:]
     preprocess, source = _guessed(channels, sides[0], sides[1]), f"{file.name}, preprocessing guessed"

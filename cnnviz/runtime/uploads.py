@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 
 from cnnviz.models.catalog import UPLOAD
@@ -10,13 +13,14 @@ from cnnviz.models.load import Model, uploaded
 from cnnviz.runtime.backend import Backend
 
 
-def read_upload(backend: Backend, name: str, data: bytes) -> Model:
+def read_upload(backend: Backend, name: str, data: bytes, card: Mapping[str, Any] | None = None) -> Model:
     """The network in a .pt2 or .onnx file that lies in memory, not yet to be asked; nothing is written.
 
-    Raises `RequestError` for a checkpoint, and for what cannot be read.
+    `card` corrects what is understood of it, as the one beside a file. Raises `RequestError` for a checkpoint, for what
+    cannot be read, and for a card that does not fit.
     """
     with torch.inference_mode(False):  # also where the caller is in it: answers need gradients
-        model = uploaded(Held(name, data))
+        model = uploaded(Held(name, data), card)
         model.net.to(backend.torch_device).to(memory_format=torch.channels_last)
     return model
 

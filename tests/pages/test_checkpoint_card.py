@@ -90,6 +90,11 @@ def test_a_correction_that_cannot_be_is_one_sentence_and_changes_nothing(visit, 
         assert not at.exception
         assert [why in error.value.replace("\\", "") for error in at.error] == [True]
         field(at, name).set_value(right)
+    at.sidebar.selectbox(key="model").set_value("lecture/cats_gap").run()
+    at.sidebar.selectbox(key="model").set_value(KEY).run()
+    assert [error.value for error in at.error] != []  # of this network and page, until it is corrected
+    at.sidebar.selectbox(key="model").set_value("lecture/cats_gap").run()
+    assert not at.error
     assert not (birds / "birds.json").exists()
     assert engine.model(KEY).labels == ("class 0", "class 1")
 

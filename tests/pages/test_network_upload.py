@@ -9,6 +9,7 @@ from cnnviz.ui.session import networks
 from cnnviz.ui.shell import checkpoint_card, checkpoint_upload
 from tests.models.foreign import nets
 from tests.models.foreign.onnx import exports
+from tests.pages.test_checkpoint_card import press
 from tests.pages.test_checkpoint_upload import mine, opened, shelf  # noqa: F401
 
 KIND = "application/octet-stream"
@@ -84,6 +85,43 @@ def test_an_onnx_file_brings_its_class_names(visit):
     at = uploaded(visit("home"), "birds.onnx", exports.named("Shared", ("owl", "wren", "jay", "rook")))
     assert not at.exception
     assert "birds · uploaded · 4 classes: owl, ..." in at.sidebar.selectbox(key="model").options
+
+
+def test_what_was_understood_is_corrected_for_this_visit(visit, engine, shelf, words):  # noqa: F811
+    at = uploaded(visit("activations"))
+    key = at.sidebar.selectbox(key="model").value
+
+    def field(at, name):
+        parts = [*at.text_area, *at.text_input]
+        return next(part for part in parts if part.key.startswith(f"{name}-upload/"))
+
+    field(at, "labels").set_value("owl\nwren\njay\nrook")
+    field(at, "crop").set_value("wide")
+    at = press(at, "Use for this visit")
+    assert [("is no size" in error.value) for error in at.error] == [True]
+    field(at, "crop").set_value("40")
+    field(at, "resize").set_value("48")
+    at = press(at, "Use for this visit")
+    assert not at.exception
+    assert not at.error
+    other = at.sidebar.selectbox(key="model").value
+    assert other != key
+    assert [*engine.uploads] == [other]
+    model = engine.model(other)
+    assert (model.labels, model.input_size) == (("owl", "wren", "jay", "rook"), (3, 40, 40))
+    assert "4: owl, wren, jay, rook" in words(at)
+    assert "mine · uploaded · 4 classes: owl, ..." in at.sidebar.selectbox(key="model").options
+    field(at, "crop").set_value("9000")
+    field(at, "resize").set_value("9000")
+    at = press(at, "Use for this visit")
+    assert len(at.error) == 1
+    assert at.sidebar.selectbox(key="model").value == other
+    at = press(at, "Undo corrections")
+    assert not at.exception
+    assert not at.error
+    assert [*engine.uploads] == [key]
+    assert at.sidebar.selectbox(key="model").value == key
+    assert list(shelf.iterdir()) == []
 
 
 def test_a_checkpoint_stays_outside_whatever_a_browser_sends(visit, shelf, mine, monkeypatch):  # noqa: F811

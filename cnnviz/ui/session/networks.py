@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
@@ -18,13 +20,23 @@ if TYPE_CHECKING:
     from cnnviz.models.load import Model
     from cnnviz.runtime.engine import Engine
 
-VISIT = 512 << 20  # bytes of one visit's networks, with the copies that answers need
+VISIT = 512 << 20  # bytes of one visit's networks and their files, with the copies that answers need
 ROOM = 2 << 30  # bytes of those of all visits together
 READING = threading.BoundedSemaphore(2)  # a file takes twice its size while it is read
 STORE = "_networks"
 
 
-class NetworkStore(dict[str, catalog.ModelInfo]):
+@dataclass(frozen=True)
+class Own:
+    """One uploaded network: its line in the list, its file, and what was corrected of it."""
+
+    row: catalog.ModelInfo
+    name: str
+    data: bytes
+    card: Mapping[str, Any] | None = None
+
+
+class NetworkStore(dict[str, Own]):
     """One visit's networks, by key; `visit` is what it keeps of their answers."""
 
     def __init__(self, of: visit.Visit) -> None:
@@ -58,7 +70,7 @@ def rows() -> tuple[catalog.ModelInfo, ...]:
 
 def own_rows() -> tuple[catalog.ModelInfo, ...]:
     """The networks that this visit uploaded, the newest first."""
-    return (*reversed(store().values()),)
+    return tuple(own.row for own in reversed(store().values()))
 
 
 def mine(key: str) -> bool:
@@ -71,20 +83,30 @@ def add(file: Any) -> None:
 
     Raises `RequestError` for what cannot be read, and where there is no room.
     """
-    engine = startup.START.engine()
-    with READING:
-        model = engine.read_upload(file.name, file.getvalue())
-    _keep(engine, model)
-    st.session_state["model"] = model.key
+    _take(file.name, file.getvalue())
+
+
+def correct(key: str, card: Mapping[str, Any] | None) -> None:
+    """Have what a card says hold for a network of this visit, or with None again what is understood without one.
+
+    It has another key from then on. Raises `RequestError`, with everything as it was, where it does not fit.
+    """
+    if (own := store().get(key)) is None:
+        raise RequestError("The network is not here any more; load its file again.")
+    _take(own.name, own.data, card, instead=key)
+
+
+def corrected(key: str) -> bool:
+    """Whether something was corrected of a network of this visit."""
+    own = store().get(key)
+    return own is not None and own.card is not None
 
 
 def remove(key: str) -> None:
     """Let go of a network of this visit, and of all that was computed of it here."""
     if store().pop(key, None) is None:
         return
-    _sweep()
-    jobs.JOBS.forget_personal(visit.visit_id())
-    visit.this_visit().forget_answers()
+    _forget_derived()
     if st.session_state.get("model") == key:
         st.session_state["model"] = startup.first(startup.rows())
 
@@ -96,22 +118,43 @@ def at_home(text: str) -> str:
     return text
 
 
-def _keep(engine: Engine, model: Model) -> None:
+def _forget_derived() -> None:
+    _sweep()
+    jobs.JOBS.forget_personal(visit.visit_id())
+    visit.this_visit().forget_answers()
+
+
+def _take(name: str, data: bytes, card: Mapping[str, Any] | None = None, instead: str = "") -> None:
+    engine = startup.START.engine()
+    with READING:
+        model = engine.read_upload(name, data, card)
+    _keep(engine, model, Own(_row(model), name, data, card), instead)
+    if instead:
+        _forget_derived()
+    st.session_state["model"] = model.key
+
+
+def _keep(engine: Engine, model: Model, made: Own, instead: str) -> None:
     own = store()
     _sweep()
     with _lock:
-        held = {key: size(engine.model(key).net) for one in _living() for key in one if key in engine.uploads}
-        needed = 0 if model.key in held else size(model.net)
-        if sum(held[key] for key in own if key in held) + size(model.net) * (model.key not in own) > VISIT:
+        rest = {key: one for key, one in own.items() if key not in (instead, model.key)}
+        stores: list[Mapping[str, Own]] = [rest, *(other for other in _living() if other is not own)]
+        nets = {key: size(known.net) for key, known in engine.uploads.items()} | {model.key: size(model.net)}
+        needed = nets[model.key] + len(made.data)
+        if needed + sum(nets[key] + len(one.data) for key, one in rest.items()) > VISIT:
             raise RequestError(
-                f"{model.title} needs {size(model.net) / 1e6:,.0f} MB with what is computed of its weights, and the "
-                f"networks of a visit {VISIT / 1e6:,.0f} MB at most; remove one, or upload a smaller network."
+                f"{model.title} needs {needed / 1e6:,.0f} MB with what is computed of its weights, and the networks of "
+                f"a visit {VISIT / 1e6:,.0f} MB at most; remove one, or upload a smaller network."
             )
-        if sum(held.values()) + needed > ROOM:
+        held = {model.key, *(key for each in stores for key in each)}
+        files = len(made.data) + sum(len(one.data) for each in stores for one in each.values())
+        if files + sum(nets[key] for key in held) > ROOM:
             raise RequestError("This server has no room for another uploaded network now; try again in a few minutes.")
         engine.keep_upload(model)
-        own.pop(model.key, None)  # the newest comes last
-        own[model.key] = _row(model)
+        for old in (instead, model.key):  # the newest comes last
+            own.pop(old, None)
+        own[model.key] = made
 
 
 def _sweep() -> None:

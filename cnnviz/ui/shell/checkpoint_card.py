@@ -15,7 +15,7 @@ from cnnviz.models.preprocess import RESAMPLE, Preprocess
 from cnnviz.models.understood import FILE, GUESS, TENSORS
 from cnnviz.options import RequestError
 from cnnviz.ui.server import startup
-from cnnviz.ui.session import current, visit
+from cnnviz.ui.session import current, networks, visit
 from cnnviz.ui.widgets import network, show, tables
 
 HEAD = ("What", "Value", "From")
@@ -35,8 +35,8 @@ def draw() -> None:
     known = model.known
     if known.unsure:
         st.caption(show.plain(f"Assumed of {model.title}: {'; '.join(known.unsure)}."))
-    at, told = st.session_state.get(REFUSED, ("", ""))
-    if told and at == visit.page():
+    at, told = st.session_state.get(REFUSED, (None, ""))
+    if told and at == (visit.page(), key):
         st.error(show.plain(told), icon=":material/error:")
     shown = st.popover(f"About this {_kind(known)}", icon=":material/fact_check:", width="stretch", key=f"about-{key}")
     with shown:
@@ -45,11 +45,12 @@ def draw() -> None:
             show.say("guess: not in the file, so what is usual for such a network is used.")
         for note in known.notes:
             show.say(f"{note[0].upper()}{note[1:]}.")
-        if startup.public():
+        brought = networks.mine(key)
+        if startup.public() and not brought:
             return
         _form(key, model)
         path = catalog.file_of(key, engine.weights)
-        if path is not None and catalog.card_of(path) in ORIGINAL:
+        if networks.corrected(key) or (path is not None and catalog.card_of(path) in ORIGINAL):
             st.button(
                 "Undo corrections", key=f"card-undo-{key}", on_click=_undo, args=(key, path), icon=":material/undo:",
                 width="stretch",
@@ -103,9 +104,13 @@ def undo(path: Path) -> None:
         _write(card, ORIGINAL.pop(card, None))
 
 
-def _undo(key: str, path: Path) -> None:
-    undo(path)
-    network.expected(key)
+def _undo(key: str, path: Path | None) -> None:
+    st.session_state.pop(REFUSED, None)
+    if path is None:
+        networks.correct(key, None)
+    else:
+        undo(path)
+        network.expected(key)
 
 
 def _write(card: Path, content: bytes | None) -> None:
@@ -132,7 +137,7 @@ def _form(key: str, model: Any) -> None:
         for one in known.assumed:
             st.selectbox(one.title, one.choices, one.choices.index(one.value), key=f"{one.name}-{of}")
         st.form_submit_button(
-            f"Save beside the {_kind(known)}",
+            "Use for this visit" if networks.mine(key) else f"Save beside the {_kind(known)}",
             on_click=_take,
             args=(key, of, known),
             icon=":material/save:",
@@ -163,12 +168,14 @@ def _take(key: str, of: str, known: Any) -> None:
         }
         if known.assumed:
             said["assumed"] = {one.name: st.session_state[f"{one.name}-{of}"] for one in known.assumed}
+        if networks.mine(key):
+            return networks.correct(key, said)
         if (path := catalog.file_of(key, startup.START.engine().weights)) is None:
             raise RequestError("Its file is no longer in the weights folder; load it again.")
         save(path, said, key)
         network.expected(key)
     except RequestError as error:
-        st.session_state[REFUSED] = visit.page(), str(error)
+        st.session_state[REFUSED] = (visit.page(), key), str(error)
 
 
 def _sides(size: int | tuple[int, int]) -> str:

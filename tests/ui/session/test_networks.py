@@ -80,9 +80,10 @@ def test_what_a_visit_forgot_to_give_back_is_let_go_of(opened, engine):
 
 
 def test_networks_are_bounded_for_a_visit_and_for_all(opened, engine, monkeypatch):
-    needs = size(engine.read_upload("a.pt2", nets.content("Shared")).net)
+    file = nets.content("Shared")
+    needs = size(engine.read_upload("a.pt2", file).net) + len(file)
     monkeypatch.setattr(networks, "VISIT", 2 * needs)
-    monkeypatch.setattr(networks, "ROOM", 3 * needs)
+    monkeypatch.setattr(networks, "ROOM", 3 * needs + len(file))
     first, second = opened(), opened()
     opened(first)
     networks.add(File("a.pt2"))
@@ -92,7 +93,7 @@ def test_networks_are_bounded_for_a_visit_and_for_all(opened, engine, monkeypatc
     with pytest.raises(RequestError, match="remove one"):
         networks.add(File("c.pt2"))
     opened(second)
-    networks.add(File("a.pt2"))  # takes no room, as another visit has it
+    networks.add(File("a.pt2"))  # takes no more than the file, as another visit has the network
     networks.add(File("c.pt2"))
     third = opened()
     with pytest.raises(RequestError, match="no room for another"):
