@@ -13,6 +13,7 @@ from cnnviz import places, settings
 from cnnviz.cli.group import DEVICE, command, device_of, weights_of
 from cnnviz.options import RequestError
 
+TAKEN = {"net", "name", "labels", "preprocess"}  # by Engine.add
 PUBLIC_UPLOAD = 100  # MB of a network; other files may have less
 
 
@@ -69,6 +70,9 @@ def hand_over(named: str) -> str:
     place, colon, path = named.partition(":")
     if not (place and colon and path):
         raise RequestError(f"--net takes MODULE:FACTORY, for instance nets:make, and not {named!r}.")
+    plain = ".".join(part for part in Path(place.removesuffix(".py")).parts if part != "/")
+    if place != plain or "(" in path:
+        raise RequestError(f"--net takes names as Python imports them; write --net {plain}:{path.partition('(')[0]}.")
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:
@@ -78,8 +82,12 @@ def hand_over(named: str) -> str:
     except Exception as error:  # whatever somebody's own module does
         said = f"{type(error).__name__}: {error}".splitlines()[0]
         raise RequestError(f"{named} gives no network ({said}).") from error
+    if isinstance(found, (tuple, list)):
+        raise RequestError(f"{named} gives a {type(found).__name__}; give {{'net': ..., 'labels': ...}} instead.")
     given = found if isinstance(found, dict) else {"net": found}
-    try:
-        return shared().add(**given)
-    except TypeError as error:
-        raise RequestError(f"{named} gives no network ({error}).") from None
+    if "net" not in given or not TAKEN.issuperset(given):
+        had = ", ".join(map(str, given)) or "nothing"
+        raise RequestError(
+            f"{named} gives a dictionary with {had}; call its keys 'net', 'name', 'labels' and 'preprocess'."
+        )
+    return shared().add(**given)

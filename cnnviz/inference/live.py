@@ -12,7 +12,7 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from cnnviz.inference.plain_road import PLAIN, settle
 from cnnviz.models import outputs
 from cnnviz.models.catalog import ModelInfo
-from cnnviz.models.labels import numbered
+from cnnviz.models.labels import handed
 from cnnviz.models.load import Model
 from cnnviz.models.pipeline import read
 from cnnviz.models.preprocess import Preprocess
@@ -43,17 +43,20 @@ class LiveNet:
         self,
         net: object,
         name: str | None = None,
-        labels: Sequence[str] | Mapping[int, str] | None = None,
+        labels: Iterable[str] | Mapping[int, str] | None = None,
         preprocess: object = None,
         dropped: Callable[[Model], None] = lambda _: None,
     ) -> None:
         """`dropped` hears of each model whose weights are no longer the network's; the rest is as in `Engine.add`."""
         self.net, self._dropped = _unwrapped(net), dropped
         self.title = name or type(self.net).__name__
+        if not isinstance(self.title, str):
+            raise LiveError(f"The name of a network is a text, not {type(name).__name__}; change it.")
         if not re.fullmatch(r"[\w.-]+", self.title):
             raise LiveError(f"The name {name!r} has other characters than letters, digits, dot, - and _; change it.")
         self.key = f"live/{self.title}"
-        self._labels, self._given = labels, preprocess
+        self._labels = tuple(labels) if isinstance(labels, Iterator) else labels  # asked again when the head changes
+        self._given = preprocess
         self._id, self._lock = uuid.uuid4().hex, threading.RLock()
         self._preprocess: Preprocess | None = None
         self._said = ""
@@ -124,7 +127,7 @@ class LiveNet:
             self.title,
             net,
             f"live {self._id} {uuid.uuid4().hex}",
-            _names(self._labels, self._outputs),
+            handed(self._labels, 2 if self._outputs == 1 else self._outputs),
             self._preprocess,
             self._preprocess.size,
             self._outputs == 1,
@@ -226,15 +229,3 @@ def _settings(net: nn.Module) -> list[object]:
 
 def _plain(value: Any) -> bool:
     return not isinstance(value, tuple) or all(isinstance(one, (bool, int, float, str)) for one in value)
-
-
-def _names(given: Sequence[str] | Mapping[int, str] | None, outputs: int) -> tuple[str, ...]:
-    """The class names that were given, one for each class; numbers where none were."""
-    wanted = 2 if outputs == 1 else outputs
-    if given is None:
-        return numbered(wanted)
-    if isinstance(given, Mapping):
-        given = [given.get(i, f"class {i}") for i in range(max(len(given), wanted))]
-    if isinstance(given, str) or len(given) != wanted:
-        raise LiveError(f"There are {len(given)} labels for {wanted} classes; give one for each.")
-    return tuple(map(str, given))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+import numbers
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cnnviz.options import RequestError
@@ -11,6 +13,10 @@ LISTS = ("classes", "CLASSES", "class_names", "labels", "categories", "idx_to_cl
 NUMBERED = ("class_to_idx", "label2id")  # the other way round
 NETWORKS = ("arch", "architecture", "model_name", "model", "net", "network", "backbone", "encoder_name", "encoder")
 MOST, LONGEST = 100_000, 200  # names, characters of one
+
+
+class LabelError(RequestError):
+    """What was given as labels does not name the classes."""
 
 
 def named(found: object, deep: int = 2) -> tuple[str, ...]:
@@ -54,6 +60,42 @@ def of_card(card: Mapping[str, Any], key: str, wanted: int) -> tuple[str, ...]:
     return names
 
 
+def handed(value: Iterable[str] | Mapping[int, str] | None, wanted: int) -> tuple[str, ...]:
+    """The names that a program gives for the classes wanted; numbers where it gives none, or not for a class.
+
+    They are a list in the order of the outputs, or a mapping between names and numbers, in either direction. Raises
+    `LabelError` for anything else, such as a set, which has no order, and where they are not one for each class.
+    """
+    if value is None:
+        return numbered(wanted)
+    if isinstance(value, Mapping):
+        return _completed(value, wanted)
+    if isinstance(value, (str, bytes, set, frozenset)) or not isinstance(value, Iterable):
+        raise LabelError(
+            f"The labels of a network are a list of names in the order of its outputs, and no {type(value).__name__}"
+            "; give a list, or a dictionary such as {0: 'cat', 1: 'dog'}."
+        )
+    names = tuple(map(str, itertools.islice(value, MOST)))
+    if len(names) != wanted:
+        there = "is 1 label" if len(names) == 1 else f"are {len(names)} labels"
+        raise LabelError(f"There {there} for {wanted} classes; give one for each.")
+    return names
+
+
+def _completed(value: Mapping[Any, Any], wanted: int) -> tuple[str, ...]:
+    """A mapping between names and numbers, with numbers for the classes that it leaves out."""
+    turned = all(isinstance(name, str) and isinstance(index, numbers.Integral) for name, index in value.items())
+    pairs = [(index, name) if turned else (name, index) for name, index in value.items()]
+    names = {_number(index): str(name) for index, name in pairs}
+    if beyond := [index for index, _ in pairs if not 0 <= _number(index) < wanted]:
+        raise LabelError(
+            f"There is a label for class {beyond[0]!r} and no such class; number them from 0 to {wanted - 1}."
+        )
+    if len(names) < len(pairs):
+        raise LabelError("Two labels belong to the same class; give one for each.")
+    return tuple(names.get(i, name) for i, name in enumerate(numbered(wanted)))
+
+
 def _listed(value: object, turned: bool) -> tuple[str, ...]:
     """A list of names, or a mapping between names and the numbers 0 to n - 1."""
     if isinstance(value, Mapping):
@@ -72,4 +114,4 @@ def _number(index: object) -> int:
     """The index, as a number or in digits; -1 for anything else."""
     if isinstance(index, str) and index.isascii() and index.isdecimal() and len(index) < 7:
         return int(index)
-    return index if isinstance(index, int) and not isinstance(index, bool) else -1
+    return int(index) if isinstance(index, numbers.Integral) and not isinstance(index, bool) else -1

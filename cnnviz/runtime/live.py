@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from cnnviz.inference.live import LiveNet
 from cnnviz.runtime.backend import Backend
@@ -12,7 +12,7 @@ def add(
     backend: Backend,
     net: object,
     name: str | None = None,
-    labels: Sequence[str] | Mapping[int, str] | None = None,
+    labels: Iterable[str] | Mapping[int, str] | None = None,
     preprocess: object = None,
 ) -> str:
     """The key live/<name> under which a network of the program's own can be asked from now on.
@@ -21,8 +21,9 @@ def add(
     a usual name of a dictionary (`logits`, `out`). It is never run, switched, hooked, pickled or deep-copied: each
     question is answered for the weights it has at that moment, in evaluation mode, so that it may be trained meanwhile.
     `name` is by default that of its class; a second network of a name takes the first one's place.
-    `labels` are the names of its classes, `preprocess` a `Preprocess`, a torchvision transform, or a function from a
-    photo to a tensor; without one it is guessed. Raises `RequestError` where the network cannot be asked.
+    `labels` are the names of its classes in order, or a mapping between names and numbers; `preprocess` a `Preprocess`,
+    a torchvision transform, or a function from a photo to a tensor; without one it is guessed. Raises `RequestError`
+    where the network cannot be asked.
     """
     made = LiveNet(net, name, labels, preprocess, backend._forget_net)
     remove(backend, made.key)

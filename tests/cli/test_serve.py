@@ -67,6 +67,15 @@ def broken():
 
 def nothing():
     return 3
+
+def several():
+    return Net(), ["cat", "dog"]
+
+def misnamed():
+    return {"model": Net(), "labels": ["cat", "dog"]}
+
+def alone():
+    return {"labels": ["cat", "dog"]}
 """
 
 
@@ -102,6 +111,12 @@ def test_serve_takes_a_class_a_function_or_an_instance(nets, named, key, monkeyp
         ("own_nets:other", "has no attribute 'other'"),
         ("own_nets:broken", "there is no file"),
         ("own_nets:nothing", "not int"),
+        ("own_nets:several", "gives a tuple; give {'net': ..., 'labels': ...} instead."),
+        ("own_nets:misnamed", "with model, labels; call its keys 'net', 'name', 'labels' and"),
+        ("own_nets:alone", "with labels; call its keys 'net'"),
+        ("own_nets.py:make", "write --net own_nets:make."),
+        ("own_nets:make()", "write --net own_nets:make."),
+        ("below/own_nets.py:make", "write --net below.own_nets:make."),
     ],
 )
 def test_serve_says_in_a_sentence_why_a_network_cannot_be_had(nets, named, said, refused, monkeypatch):

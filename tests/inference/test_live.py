@@ -197,6 +197,7 @@ REFUSED = {
     "on the meta device": lambda: LiveNet(small().to("meta")),
     "There are 2 labels for 3 classes": lambda: LiveNet(small(), labels=["a", "b"], preprocess=SMALL),
     "has other characters": lambda: LiveNet(small(), name="a/b"),
+    "is a text, not int": lambda: LiveNet(small(), name=5),
     "gives a tensor (1, 8, 222, 222)": lambda: LiveNet(small()[:1]),
 }
 
@@ -213,3 +214,6 @@ def test_what_cannot_be_asked_is_refused_in_a_sentence(said, ask):
 def test_labels_come_as_a_list_or_by_index_as_transformers_keeps_them(net):
     assert LiveNet(net, labels=["a", "b", "c"], preprocess=SMALL).model().labels == ("a", "b", "c")
     assert LiveNet(net, labels={0: "a", 2: "c"}, preprocess=SMALL).model().labels == ("a", "class 1", "c")
+    kept = LiveNet(net, labels=(name for name in "abc"), preprocess=SMALL)
+    _step(net)
+    assert kept.model().labels == ("a", "b", "c")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -60,3 +61,47 @@ def test_names_that_do_not_fit_the_outputs_are_left_out(tmp_path):
     torch.save({"state_dict": state, "classes": ["cat", "dog"]}, tmp_path / "mine.ckpt")
     assert len(load.load("file/mine", tmp_path).labels) == 10
     assert "cat" not in load.load("file/mine", tmp_path).labels
+
+
+FOUR = ("a", "b", "c", "d")
+HANDED = {
+    "in order": [*FOUR],
+    "by number": dict(enumerate(FOUR)),
+    "by number, from JSON": {str(i): name for i, name in enumerate(FOUR)},
+    "numbers by name, as ImageFolder has them": {name: i for i, name in reversed([*enumerate(FOUR)])},
+    "numbers of NumPy": {name: np.int64(i) for i, name in enumerate(FOUR)},
+    "an array": np.array(FOUR),
+    "a generator": (name for name in FOUR),
+    "keys of a dictionary": dict.fromkeys(FOUR).keys(),
+}
+
+
+@pytest.mark.parametrize("value", HANDED.values(), ids=HANDED)
+def test_names_that_a_program_hands_over_are_read_in_either_direction(value):
+    assert labels.handed(value, 4) == FOUR
+
+
+def test_what_a_mapping_leaves_out_has_its_number_and_digits_can_be_names():
+    assert labels.handed({"b": 1}, 3) == ("class 0", "b", "class 2")
+    assert labels.handed({"7": 0, "3": 1}, 2) == ("7", "3")
+    assert labels.handed(None, 2) == labels.handed({}, 2) == ("class 0", "class 1")
+
+
+NO_NAMES = {
+    "and no set; give a list": set(FOUR),
+    "and no str; give a list": "abcd",
+    "and no int; give a list": 4,
+    "There is 1 label for 4 classes": ["a"],
+    "There are 5 labels for 4 classes": [*FOUR, "e"],
+    "a label for class 4 and no such class; number them from 0 to 3": dict(enumerate(FOUR, 1)),
+    "a label for class 'x' and no such class": {"x": "a"},
+    "Two labels belong to the same class": {"a": 0, "b": 0},
+}
+
+
+@pytest.mark.parametrize(("said", "value"), NO_NAMES.items(), ids=NO_NAMES)
+def test_what_does_not_name_the_classes_is_refused_in_a_sentence(said, value):
+    with pytest.raises(labels.LabelError) as caught:
+        labels.handed(value, 4)
+    assert said in str(caught.value)
+    assert str(caught.value).endswith(".")

@@ -7,7 +7,7 @@ import socket
 import threading
 import time
 import webbrowser
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -59,7 +59,7 @@ class Shown:
 def show(
     net: object,
     photos: Source | Iterable[Source] = (),
-    labels: Sequence[str] | Mapping[int, str] | None = None,
+    labels: Iterable[str] | Mapping[int, str] | None = None,
     preprocess: object = None,
     name: str | None = None,
     browser: bool = False,
