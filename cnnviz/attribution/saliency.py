@@ -87,11 +87,15 @@ def integrated_gradients(asked: Forward, goal: Target, options: Path) -> Steps:
 def guided_backprop(asked: Forward, goal: Target, options: None) -> Steps:
     """The gradient, of which each ReLU passes back only the positive part. Springenberg et al., 2014.
 
-    Raises `RequestError` for a network without ReLU.
+    They have ReLU alone. ReLU6 is guided alike; other activations (SiLU, GELU, hard-swish) pass back all of it.
+
+    Raises `RequestError` for a network without either.
     """
     yield 0.0
     with Guided() as mode:
         found = gradient(asked, goal, asked.x)[0]
     if not mode.met:
-        raise RequestError("This network has no ReLU, which guided backprop needs; choose saliency or SmoothGrad.")
+        raise RequestError(
+            "This network has no ReLU or ReLU6, the activations that guided backprop is for; choose saliency or SmoothGrad."
+        )
     return found

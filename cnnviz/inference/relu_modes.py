@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
+SIX = 6.0  # where ReLU6 cuts off
 FAINT = 0.01  # paths with the fewest closed ReLUs outweigh all others: the last ReLU opens, the rest stays true
 
 
@@ -29,7 +30,8 @@ def relu_of(function: object, args: Sequence[Any], kwargs: Mapping[str, Any]) ->
         return Relu(in_place=function in _IN_PLACE or _given(args, kwargs, 1, "inplace", False) is True)
     if function in _CLAMPS:
         low, high = _given(args, kwargs, 1, "min"), _given(args, kwargs, 2, "max")
-        return Relu(in_place=function in _IN_PLACE) if _is_zero(low) and high is None else None
+        top = math.inf if high is None else high
+        return Relu(float(top), function in _IN_PLACE) if _is_zero(low) and _is_top(top) else None
     if function is F.relu6:
         return Relu(6.0, bool(_given(args, kwargs, 1, "inplace", False)))
     if function is F.hardtanh:
@@ -44,6 +46,10 @@ def _given(args: Sequence[Any], kwargs: Mapping[str, Any], place: int, name: str
 
 def _is_zero(bound: object) -> bool:
     return isinstance(bound, (int, float)) and bound == 0
+
+
+def _is_top(bound: object) -> bool:
+    return isinstance(bound, (int, float)) and bound in (SIX, math.inf)
 
 
 class Reviving(TorchFunctionMode):
@@ -72,28 +78,31 @@ def _leaky(x: Tensor, relu: Relu) -> Tensor:
 
 class GuidedRelu(torch.autograd.Function):
     @staticmethod
-    def forward(context: Any, x: Tensor, in_place: bool = False) -> Tensor:
-        out = x.clamp_(min=0) if in_place else x.clamp(min=0)
-        if in_place:
+    def forward(context: Any, x: Tensor, relu: Relu) -> Tensor:
+        out = x.clamp_(0, relu.top) if relu.in_place else x.clamp(0, relu.top)
+        if relu.in_place:
             context.mark_dirty(out)
         context.save_for_backward(out)
+        context.top = relu.top
         return out
 
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         (out,) = context.saved_tensors
-        return gradients[0].clamp(min=0) * (out > 0), None
+        return gradients[0].clamp(min=0) * ((out > 0) & (out < context.top)), None
 
 
 class Guided(TorchFunctionMode):
-    """While it lasts, every ReLU of this thread is a guided one: no hooks, no flags, no copy of the network.
+    """While it lasts, every ReLU and ReLU6 of this thread is a guided one: no hooks, no flags, no copy of the network.
 
-    ReLUs that are cut off above stay as they are: hard sigmoids and the gates of hard-swish are made of them.
+    Other ReLUs that are cut off above stay as they are, and so does a ReLU6 of what a number was added to: hard
+    sigmoids and the gates of hard-swish are made of them.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.met = 0
+        self._shifted: object = None  # what a number was added to last
 
     def __torch_function__(
         self,
@@ -103,12 +112,17 @@ class Guided(TorchFunctionMode):
         kwargs: Mapping[str, object] | None = None,
     ) -> object:
         relu = relu_of(function, args, kwargs or {})
-        if relu is None or math.isfinite(relu.top):
-            return function(*args, **(kwargs or {}))
+        gate = relu is not None and math.isfinite(relu.top) and (relu.top != SIX or args[0] is self._shifted)
+        if relu is None or gate:
+            out = function(*args, **(kwargs or {}))
+            if getattr(function, "__name__", "") in _SUMS and isinstance(args[-1], (int, float)):
+                self._shifted = out
+            return out
         self.met += 1
-        return GuidedRelu.apply(args[0], relu.in_place)
+        return GuidedRelu.apply(args[0], relu)
 
 
+_SUMS = {"add", "add_", "__add__", "__radd__", "__iadd__"}
 _IN_PLACE = {F.relu_, torch.relu_, Tensor.relu_, torch.clamp_, Tensor.clamp_, torch.clamp_min_, Tensor.clamp_min_}
 _RELUS = {F.relu, F.relu_, torch.relu, torch.relu_, Tensor.relu, Tensor.relu_}
 _CLAMPS = {

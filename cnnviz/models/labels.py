@@ -12,6 +12,7 @@ from cnnviz.options import RequestError
 LISTS = ("classes", "CLASSES", "class_names", "labels", "categories", "idx_to_class", "id2label")
 NUMBERED = ("class_to_idx", "label2id")  # the other way round
 NETWORKS = ("arch", "architecture", "model_name", "model", "net", "network", "backbone", "encoder_name", "encoder")
+FILE, CARD, GUESS, TENSORS = "file", "card", "guess", "tensors"  # where what is known of a network is from
 MOST, LONGEST = 100_000, 200  # names, characters of one
 
 

@@ -12,11 +12,14 @@ from cnnviz.models import labels, lecture, stems, timm_load
 from cnnviz.models.assumed import Assumption
 from cnnviz.models.checkpoint import Contents
 from cnnviz.models.found import Found
+from cnnviz.models.labels import CARD as CARD
+from cnnviz.models.labels import FILE as FILE
+from cnnviz.models.labels import GUESS as GUESS
+from cnnviz.models.labels import TENSORS as TENSORS
 from cnnviz.models.preprocess import Preprocess
 from cnnviz.options import RequestError
 
 DIGITS = tuple("0123456789")
-FILE, CARD, GUESS, TENSORS = "file", "card", "guess", "tensors"
 GRAY = (0.449,), (0.226,)  # ImageNet's mean and deviation over all three channels
 SIZES = ("input_size", "image_size", "img_size", "crop_size", "imgsz")  # as training scripts call it
 MEANS, DEVIATIONS = ("mean", "norm_mean", "image_mean"), ("std", "norm_std", "image_std")

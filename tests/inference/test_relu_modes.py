@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import nn
+from torchvision import models as tv
 
 from cnnviz.attribution import saliency
 from cnnviz.attribution.forward import cached_forward
@@ -95,7 +98,6 @@ def test_a_relu_in_place_also_writes_in_place_where_its_way_back_is_altered(mode
 def test_only_relus_are_altered():
     x = torch.linspace(-2, 2, 9)
     hard, bound = nn.Hardtanh(), torch.tensor(0.0)
-    six = x.clamp(0, 6)
     with Reviving(), Guided() as guided:
         assert torch.equal(hard(x), x.clamp(-1, 1))
         assert torch.equal(x.clamp(0, 1), x.clamp(bound, bound + 1))
@@ -103,6 +105,50 @@ def test_only_relus_are_altered():
         assert guided.met == 0
         x.clamp_min(0)
         assert guided.met == 1
-    with Guided() as guided:
-        assert torch.equal(nn.functional.relu6(x), six)
-    assert guided.met == 0  # hard-swish is made of it
+    with Guided() as guided:  # hard sigmoids and the gates of hard-swish
+        for gate in (nn.functional.relu6, nn.ReLU6(), nn.ReLU6(inplace=True), lambda y: y.clamp(0, 6)):
+            assert torch.equal(x * gate(x + 3) / 6, nn.functional.hardswish(x))
+            assert torch.equal(x * gate(torch.add(x, 3.0)) / 6, nn.functional.hardswish(x))
+            assert torch.equal(x * gate(3 + x) / 6, nn.functional.hardswish(x))
+        assert torch.equal(nn.functional.hardtanh(x, 0, 1), x.clamp(0, 1))
+    assert guided.met == 0
+
+
+@pytest.mark.parametrize(
+    "relu6", [nn.ReLU6(), nn.ReLU6(inplace=True), nn.functional.relu6, lambda x: x.clamp(0, 6), lambda x: x.clip(0, 6)]
+)
+def test_a_guided_relu6_passes_back_what_is_positive_where_it_is_neither_closed_nor_full(relu6):
+    x = torch.tensor([-1.0, -1.0, 2.0, 2.0, 7.0, 7.0], requires_grad=True)
+    with Guided() as mode:
+        out = relu6(x * 1)
+        (back,) = torch.autograd.grad(out, x, torch.tensor([1.0, -1.0] * 3))
+    assert mode.met == 1
+    assert out.tolist() == [0, 0, 2, 2, 6, 6]
+    assert back.tolist() == [0, 0, 1, 0, 0, 0]
+
+
+def test_guided_backprop_of_a_network_of_relu6_is_that_of_hooks():
+    """As captum does it for modules of ReLU: what a module passes back is cut off at 0."""
+    net = tv.mobilenet_v2(weights=None, num_classes=5)
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for part in net.modules():
+            if isinstance(part, nn.Conv2d):
+                nn.init.kaiming_normal_(part.weight, mode="fan_in")
+            if isinstance(part, nn.BatchNorm2d):
+                part.bias.uniform_(-1, 3)  # so that some reach 6
+    net.eval().requires_grad_(False)
+    x = torch.randn(1, 3, 64, 64)
+    ours, _ = finish(
+        saliency.guided_backprop(cached_forward(cut(net, "features.0.0"), x, "features.0.0"), Target(1), None)
+    )
+    twin, full = copy.deepcopy(net), []
+    for part in twin.modules():
+        if isinstance(part, nn.ReLU6):
+            part.inplace = False
+            part.register_forward_hook(lambda _, __, out: full.append(bool((out == 6).any())))
+            part.register_full_backward_hook(lambda _, given, __: (given[0].clamp(min=0),))
+    own = x.clone().requires_grad_()
+    twin(own)[0, 1].backward()
+    assert any(full)
+    torch.testing.assert_close(ours, own.grad[0], atol=1e-5 * float(own.grad.abs().max()), rtol=1e-4)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from cnnviz.models import catalog
+from cnnviz.models import catalog, timm_load, timm_nets
 from cnnviz.photo import Photo, samples
 from cnnviz.ui.server import startup
 from cnnviz.ui.session import photos
@@ -431,6 +431,70 @@ def test_a_link_asks_for_a_net_of_timm_that_the_list_leaves_out(visit, words, mo
     at = visit(model="timm/resnet10t")  # a download
     assert at.sidebar.selectbox(key="model").value != "timm/resnet10t"
     assert not at.error
+
+
+def typed(at: AppTest, text: str) -> None:
+    """What the browser does where somebody types a name into the list of networks and presses Enter."""
+    box = at.sidebar.selectbox(key="model")
+    box.options.append(text)  # AppTest knows no others
+    box.set_value(text).run()
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("resnet10t@untrained", "timm/resnet10t@untrained"),
+        (" timm/resnet10t@untrained ", "timm/resnet10t@untrained"),
+        ("cats_flatten", "lecture/cats_flatten"),
+        ("Cats_Flat", "lecture/cats_flatten"),
+    ],
+)
+def test_a_network_typed_into_the_list_is_the_one_picked(visit, words, text, key):
+    pytest.importorskip("timm")
+    at = visit()
+    typed(at, text)
+    assert not at.exception
+    assert at.sidebar.selectbox(key="model").value == key
+    assert at.query_params["model"] == key
+    assert not at.warning
+
+
+def test_every_network_of_timm_stands_in_the_list(visit, words, monkeypatch):
+    pytest.importorskip("timm")
+    at = visit()
+    options = at.sidebar.selectbox(key="model").options
+    assert {f"{name} (timm)" for name in timm_nets.table()} <= {option.partition(" · ")[0] for option in options}
+    assert "xception71 (timm) · download 169 MB" in options
+    monkeypatch.setattr(timm_nets, "installed", lambda: False)
+    assert not any("(timm)" in option for option in visit().sidebar.selectbox(key="model").options)
+    monkeypatch.setenv("CNNVIZ_PUBLIC", "1")
+    assert not any("download" in option for option in visit().sidebar.selectbox(key="model").options)
+
+
+def test_a_network_of_timm_without_weights_says_how_to_come_by_them(visit, words, monkeypatch):
+    pytest.importorskip("timm")
+    monkeypatch.setattr(timm_load, "_reachable", no_connection)
+    at = visit()
+    typed(at, "convnext_tiny.fb_in1k")
+    assert not at.exception
+    said = " ".join(error.value for error in at.error).replace("\\", "")
+    assert "put convnext_tiny.fb_in1k.safetensors in a weights folder" in said
+    assert "timm/convnext_tiny.fb_in1k@untrained with random weights" in said
+    assert at.sidebar.selectbox(key="model").value == NET
+
+
+def no_connection(url: str) -> None:
+    raise OSError("no connection")
+
+
+def test_what_is_typed_and_is_no_network_leaves_the_one_before(visit, words):
+    at = visit()
+    typed(at, "resnet<b>99")
+    assert not at.exception
+    assert at.sidebar.selectbox(key="model").value == NET
+    assert "There is no net 'resnet" in " ".join(warning.value for warning in at.warning)
+    at.sidebar.selectbox(key="model").set_value("lecture/cats_flatten").run()
+    assert not at.warning
 
 
 def test_a_run_is_asked_with_any_of_its_snapshots(visit, engine, tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import gc
 import sys
 import threading
@@ -11,7 +12,7 @@ from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
 
 from cnnviz import settings
-from cnnviz.models import catalog, weights  # list nets without torch
+from cnnviz.models import catalog, timm_nets, weights  # list nets without torch
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo, samples
 
@@ -159,6 +160,19 @@ def asked(key: str) -> catalog.ModelInfo | None:
     except (RequestError, OSError):  # as in `listing`
         return None
     return None if row is None or (public() and row.where == "download") else row
+
+
+def library() -> tuple[catalog.ModelInfo, ...]:
+    """Every network of timm, as a download; none where timm is not installed, or strangers are served."""
+    return () if public() or not timm_nets.installed() else _library()
+
+
+@functools.cache
+def _library() -> tuple[catalog.ModelInfo, ...]:
+    return tuple(
+        catalog.ModelInfo(f"timm/{name}", f"{name} (timm)", net.parameters, 4 * net.parameters, "download")
+        for name, net in sorted(timm_nets.table().items())
+    )
 
 
 def snapshots(run: str) -> list[str]:

@@ -11,8 +11,8 @@ from typing import Any
 import streamlit as st
 
 from cnnviz.models import catalog
+from cnnviz.models.labels import FILE, GUESS, TENSORS
 from cnnviz.models.preprocess import RESAMPLE, Preprocess
-from cnnviz.models.understood import FILE, GUESS, TENSORS
 from cnnviz.options import RequestError
 from cnnviz.ui.server import startup
 from cnnviz.ui.session import current, networks, visit

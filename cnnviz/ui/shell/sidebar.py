@@ -61,13 +61,16 @@ def _net() -> None:
     often = collections.Counter(named.values())
     named = {key: words if often[words] == 1 else f"{words} · {key}" for key, words in named.items()}
     _back()
-    named = _with_snapshots(_with_asked(named))
+    named = _typed(_with_library(_with_snapshots(_with_asked(named))))
     first, opening = startup.first(listed), startup.opening(listed)
     if link.noted("model") is None and not st.query_params:
         st.session_state["model"] = opening
     before = link.noted("model")
     # a link says which one it is wherever an address without a query would mean another
-    chosen = pick("Network", "model", list(named), first, words=named.__getitem__, always=opening != first)
+    chosen = pick(
+        "Network", "model", list(named), first, words=lambda key: named.get(key, key), always=opening != first,
+        accept_new_options=True,
+    )  # fmt: skip
     if before is not None and before not in named and before != chosen and not why:
         st.session_state[GONE] = before, chosen, visit.page()
     _gone(named)
@@ -100,6 +103,34 @@ def _with_asked(named: Mapping[str, str]) -> dict[str, str]:
         if key not in found and (row := startup.asked(key)):
             found[key] = _words(row)
     return found
+
+
+def _with_library(named: Mapping[str, str]) -> dict[str, str]:
+    """The nets by key, and behind them those of timm that are not here, to be found by typing."""
+    here = {key.partition(".")[0] for key in named}  # with the tag of the weights or without
+    return {**named, **{row.key: _words(row) for row in startup.library() if row.key not in here}}
+
+
+def _typed(named: Mapping[str, str]) -> dict[str, str]:
+    """The nets by key, and the one that was typed into their list: its key, or what stands in it behind the slash, else
+    the first in whose words it stands, as the list finds it.
+
+    Where there is none, the one before stays and a sentence says so.
+    """
+    text, before = st.session_state.get("model"), link.noted_of("model").value
+    if not isinstance(text, str) or text in named or before is None or text == before:
+        return dict(named)
+    name = text.strip()
+    exact = next((key for key in named if key == name or key.endswith(f"/{name}")), None)
+    rows = {} if exact else {key: row for key in (name, f"timm/{name}") if (row := startup.asked(key))}
+    within = (key for key, words in named.items() if name and name.lower() in f"{words} {key}".lower())
+    chosen = exact or next(iter(rows), None) or next(within, None)
+    strange = visit.this_visit().strange
+    strange.pop("model", None)
+    if chosen is None:
+        strange["model"] = link.Strange(name, before)
+    st.session_state["model"] = chosen or before
+    return {**named, **{key: _words(row) for key, row in rows.items()}}
 
 
 def _with_snapshots(named: Mapping[str, str]) -> dict[str, str]:
@@ -146,6 +177,7 @@ def _strange(what: str, key: str, known: Mapping[str, str]) -> None:
         st.warning(show.plain(words), icon=":material/link_off:")
 
 
+@functools.lru_cache(maxsize=4096)  # of hundreds of networks, in every run
 def _words(row: Any) -> str:
     size = f"{row.bytes / 1e6:,.0f} MB" if row.bytes >= 1e7 else f"{row.bytes / 1e6:.1f} MB"
     where = WHERE.get(row.where, f"download {size}")
