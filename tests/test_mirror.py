@@ -28,6 +28,7 @@ SEEN = {
     "ui/session/visit": "pages/test_shell.py",
     "ui/shell/checkpoint_card": "pages/test_checkpoint_card.py",
     "ui/shell/checkpoint_upload": "pages/test_checkpoint_upload.py",
+    "ui/shell/network_list": "pages/test_shell.py",
     "ui/shell/main": "pages/test_shell.py",
     "ui/shell/network_upload": "pages/test_network_upload.py",
     "ui/views/activations/close_up": "pages/test_activations.py",

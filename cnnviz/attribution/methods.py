@@ -200,7 +200,8 @@ METHODS: dict[str, Method] = {
         "pixels", saliency.integrated_gradients, saliency.Path,
     ),
     "guided": Method(
-        "Guided backprop", "Saliency with positive gradients only at each ReLU and ReLU6; other activations are not guided.",
+        "Guided backprop",
+        "Saliency with positive gradients only at each ReLU and ReLU6; other activations are not guided.",
         "pixels",
         saliency.guided_backprop, whole=False,
     ),

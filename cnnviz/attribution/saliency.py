@@ -96,6 +96,7 @@ def guided_backprop(asked: Forward, goal: Target, options: None) -> Steps:
         found = gradient(asked, goal, asked.x)[0]
     if not mode.met:
         raise RequestError(
-            "This network has no ReLU or ReLU6, the activations that guided backprop is for; choose saliency or SmoothGrad."
+            "This network has no ReLU or ReLU6, and guided backprop guides no other activation; choose saliency or "
+            "SmoothGrad."
         )
     return found

@@ -19,19 +19,10 @@ from cnnviz.ui.server import startup
 from cnnviz.ui.session import link, networks, uploads, visit
 from cnnviz.ui.session.photos import MOST, add_photo, own_photos, photo_store
 from cnnviz.ui.session.visit import OWN
-from cnnviz.ui.shell import checkpoint_upload, network_upload
+from cnnviz.ui.shell import checkpoint_upload, network_list, network_upload
 from cnnviz.ui.widgets import crop, forgetting, network, show
 from cnnviz.ui.widgets.controls import pick, tick
 
-SHORT = {"global average pooling": "GAP", "without max pooling": "no pooling", "convolutional base": "base"}
-WHERE = {
-    "live": "live",
-    "uploaded": "uploaded",
-    "bundled": "bundled",
-    "on disk": "on disk",
-    "run": "trained here",
-    "untrained": "untrained",
-}
 THUMB = 96  # px
 GONE = "_net_gone"  # which net went while it was shown, which one is shown instead, and on which page
 ELSEWHERE = "The link names a network that was uploaded in another visit and is gone; load its file here again."
@@ -57,11 +48,11 @@ def _net() -> None:
     listed = (*networks.own_rows(), *listed)
     order = ["live", "uploaded", "bundled", "run", "on disk", "untrained", "download"]
     listed = tuple(sorted(listed, key=lambda row: order.index(row.where) if row.where in order else len(order)))
-    named = {row.key: _words(row) for row in listed}
+    named = {row.key: network_list.words(row) for row in listed}
     often = collections.Counter(named.values())
     named = {key: words if often[words] == 1 else f"{words} · {key}" for key, words in named.items()}
     _back()
-    named = _typed(_with_library(_with_snapshots(_with_asked(named))))
+    named = network_list.complete(named)
     first, opening = startup.first(listed), startup.opening(listed)
     if link.noted("model") is None and not st.query_params:
         st.session_state["model"] = opening
@@ -96,55 +87,6 @@ def _back() -> None:
         st.session_state["model"] = shown
 
 
-def _with_asked(named: Mapping[str, str]) -> dict[str, str]:
-    """The nets by key, and one that a link asks for although the list is too short for it."""
-    found = dict(named)
-    for key in map(str, (link.noted("model"), st.query_params.get("model"))):
-        if key not in found and (row := startup.asked(key)):
-            found[key] = _words(row)
-    return found
-
-
-def _with_library(named: Mapping[str, str]) -> dict[str, str]:
-    """The nets by key, and behind them those of timm that are not here, to be found by typing."""
-    here = {key.partition(".")[0] for key in named}  # with the tag of the weights or without
-    return {**named, **{row.key: _words(row) for row in startup.library() if row.key not in here}}
-
-
-def _typed(named: Mapping[str, str]) -> dict[str, str]:
-    """The nets by key, and the one that was typed into their list: its key, or what stands in it behind the slash, else
-    the first in whose words it stands, as the list finds it.
-
-    Where there is none, the one before stays and a sentence says so.
-    """
-    text, before = st.session_state.get("model"), link.noted_of("model").value
-    if not isinstance(text, str) or text in named or before is None or text == before:
-        return dict(named)
-    name = text.strip()
-    exact = next((key for key in named if key == name or key.endswith(f"/{name}")), None)
-    rows = {} if exact else {key: row for key in (name, f"timm/{name}") if (row := startup.asked(key))}
-    within = (key for key, words in named.items() if name and name.lower() in f"{words} {key}".lower())
-    chosen = exact or next(iter(rows), None) or next(within, None)
-    strange = visit.this_visit().strange
-    strange.pop("model", None)
-    if chosen is None:
-        strange["model"] = link.Strange(name, before)
-    st.session_state["model"] = chosen or before
-    return {**named, **{key: _words(row) for key, row in rows.items()}}
-
-
-def _with_snapshots(named: Mapping[str, str]) -> dict[str, str]:
-    """The nets by key, and behind its run the snapshot that is asked for."""
-    found = dict(named)
-    for key in map(str, (link.noted("model"), st.query_params.get("model"))):
-        run, _, which = key.partition("@")
-        if key not in found and f"{run}@best" in found and which in startup.snapshots(run):
-            at = list(found).index(f"{run}@best") + 1
-            here = f"{found[f'{run}@best']}, {'step ' * which.isdecimal()}{which}"
-            found = dict([*list(found.items())[:at], (key, here), *list(found.items())[at:]])
-    return found
-
-
 def _snapshot(key: str) -> None:
     """Which of its weights a run is asked with: the best, the last, or those after a step."""
     run, _, which = key.partition("@")
@@ -175,22 +117,6 @@ def _strange(what: str, key: str, known: Mapping[str, str]) -> None:
         if said.text.startswith(catalog.UPLOAD):
             words = f"{ELSEWHERE} This is {known[said.instead]}."
         st.warning(show.plain(words), icon=":material/link_off:")
-
-
-@functools.lru_cache(maxsize=4096)  # of hundreds of networks, in every run
-def _words(row: Any) -> str:
-    size = f"{row.bytes / 1e6:,.0f} MB" if row.bytes >= 1e7 else f"{row.bytes / 1e6:.1f} MB"
-    where = WHERE.get(row.where, f"download {size}")
-    title = row.title
-    for long, short in SHORT.items():
-        title = title.replace(long, short)
-    return " · ".join(
-        [
-            title,
-            *([where] if where not in title else []),
-            *([row.knows] if row.knows and row.knows not in title else []),
-        ]
-    )
 
 
 def _photos() -> None:
