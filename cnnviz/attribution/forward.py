@@ -13,6 +13,7 @@ from torch import Tensor
 
 from cnnviz.arrays import size
 from cnnviz.attribution.cam import Evidence
+from cnnviz.inference.activations import refuse_parts
 from cnnviz.inference.cut import Cut
 from cnnviz.inference.predict import Target
 from cnnviz.inference.tap import LayerError
@@ -57,6 +58,7 @@ def cached_forward(cut: Cut, x: Tensor, layer: str) -> Forward:
         raise LayerError(
             f"Layer {layer!r} has output {tuple(first.shape[1:])}, not feature maps; choose a convolutional layer."
         )
+    refuse_parts(layer, first)
     leaf = first.detach().requires_grad_()
     held = 0
 

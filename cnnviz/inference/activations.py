@@ -46,7 +46,17 @@ def activations(layer: str, out: Tensor, seen: np.ndarray) -> Activations:
         raise LayerError(
             f"Layer {layer!r} has output {tuple(out.shape[1:])}, not feature maps; choose a convolutional layer."
         )
+    refuse_parts(layer, out)
     maps = out[0].float().contiguous().cpu().numpy()  # (1, C, H, W) -> (C, H, W)
     flat = maps.reshape(len(maps), -1)  # (C, H, W) -> (C, H*W)
     mean, top, alive = flat.mean(1), flat.max(1), (flat > 0).mean(1, dtype=np.float32)
     return Activations(layer, read_only(maps), read_only(mean), read_only(top), read_only(alive), seen)
+
+
+def refuse_parts(layer: str, out: Tensor) -> None:
+    """`LayerError` for the output (N, C, H, W) that a layer gives for one photo, where N is not 1."""
+    if len(out) != 1:
+        raise LayerError(
+            f"Layer {layer!r} runs on {len(out)} parts of the photo at once and has no map of the whole; "
+            "choose another layer."
+        )

@@ -8,7 +8,6 @@ no modules (a `relu` in a forward, an addition) do not appear.
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 
 import torch
@@ -22,6 +21,8 @@ from cnnviz.models.outputs import noise
 from cnnviz.models.snapshot import snapshot
 
 Size = tuple[int, int, int]  # (C, H, W)
+GATES = (nn.Sigmoid, nn.Hardsigmoid)
+ATTENTION = (nn.Softmax, nn.Dropout)  # weights of tokens (heads, L, L); a plain dropout does nothing in evaluation mode
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,14 @@ class LayerTable:
 
 @dataclass(frozen=True)
 class _Run:
+    """One run of a module; `alone` where its output has as many entries as there are photos."""
+
     name: str
     part: nn.Module
     shape: tuple[int, ...]
     repeated: bool
     channels_first: bool
+    alone: bool
 
 
 def table(net: nn.Module, input_size: Size) -> LayerTable:
@@ -89,26 +93,26 @@ def channels_last(net: nn.Module, input_size: Size) -> frozenset[str]:
 def default_layer(net: nn.Module, input_size: Size) -> str:
     """The end of the convolutional trunk: the last block with maps before they are pooled into one value per channel.
 
+    Where a network has a block `features`, that is its trunk; gates (a sigmoid, a single channel) end none.
     Raises `LayerError` where the network has no such layer.
     """
-    runs = [
-        run for run in _runs(net, input_size) if run.name and _is_map(run) and "Pool" not in type(run.part).__name__
-    ]
-    around = _around([run.name for run in runs])
-    inner = net.get_submodule(around.rstrip("."))
-    trunk = f"{around}features." if isinstance(getattr(inner, "features", None), nn.Module) else around
-    blocks = [run for run in runs if run.name.startswith(trunk) and "." not in run.name.removeprefix(trunk)]
-    wide = [run for run in blocks if max(run.shape[1:]) > 1]  # 1 x 1: already pooled, where there was more to pool
-    if found := wide or blocks or runs:
-        return found[-1].name
+    runs = [run for run in _runs(net, input_size) if run.name and _is_map(run)]
+    trunks = tuple(f"{run.name}." for run in runs if run.name.rpartition(".")[2] == "features")
+    for wanted in (_is_feature, _is_wide, lambda run: "Pool" not in type(run.part).__name__):
+        found = [run for run in runs if wanted(run)]
+        if found := [run for run in found if run.name.startswith(trunks)] or found:
+            return found[-1].name  # a block finishes after its parts
     raise LayerError("This network has no layer with feature maps; choose a convolutional network.")
 
 
-def _around(names: list[str]) -> str:
-    """The path, dot behind it, of the module that all of these are parts of: "" unless a network wraps another."""
-    paths = [name.split(".")[:-1] for name in names]
-    shared = itertools.takewhile(lambda parts: len(set(parts)) == 1, zip(*paths, strict=False))
-    return "".join(f"{parts[0]}." for parts in shared)
+def _is_wide(run: _Run) -> bool:
+    """Whether maps are not pooled yet: larger than 1 x 1."""
+    return max(run.shape[1:]) > 1 and "Pool" not in type(run.part).__name__
+
+
+def _is_feature(run: _Run) -> bool:
+    """Whether wide maps are no gate that others are multiplied by."""
+    return _is_wide(run) and run.shape[0] > 1 and not isinstance(run.part, GATES)
 
 
 def _runs(net: nn.Module, input_size: Size) -> list[_Run]:
@@ -139,7 +143,8 @@ def _noted(copy: nn.Module, x: Tensor) -> list[_Run]:
 
     def note(part: nn.Module, _: object, out: object) -> None:
         if isinstance(out, Tensor):
-            runs.append(_Run(names[part], part, tuple(out.shape[1:]), part in seen, layout.axis(out) == layout.FIRST))
+            first, alone = layout.axis(out) == layout.FIRST, len(out) == len(x) if out.ndim else False
+            runs.append(_Run(names[part], part, tuple(out.shape[1:]), part in seen, first, alone))
             seen.add(part)
 
     for part in names:
@@ -160,4 +165,6 @@ def _is_leaf(part: nn.Module) -> bool:
 
 
 def _is_map(run: _Run) -> bool:
-    return len(run.shape) == 3 and min(run.shape) >= 1 and run.channels_first
+    """Whether a module puts out maps (C, H, W) of the photo: not of its tiles or windows, and no attention."""
+    maps = len(run.shape) == 3 and min(run.shape) >= 1 and run.channels_first and run.alone
+    return maps and not isinstance(run.part, ATTENTION)

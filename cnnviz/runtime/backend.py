@@ -204,12 +204,10 @@ class Backend:
 
         def compute() -> np.ndarray:
             try:
-                layer = self.default_layer(model.key)
+                logits = self.forward(model, photo, self.default_layer(model.key)).logits.detach()
             except LayerError:  # a net without maps can still predict
                 with self.computing(), torch.inference_mode():
                     logits = model.net(self.tensor(model, photo))
-            else:
-                logits = self.forward(model, photo, layer).logits.detach()
             if logits.ndim != 2:
                 raise RequestError(f"{model.title} has feature maps and no classes; choose a network with a head.")
             return read_only(logits[0].float().cpu().numpy())

@@ -212,3 +212,86 @@ class Wrapped(nn.Module):
 
     def forward(self, x):
         return self.inner["net"](x)
+
+
+def block(before: int, after: int) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(before, after, 3, 2, 1), nn.BatchNorm2d(after), nn.ReLU())
+
+
+class Staged(nn.Module):
+    """A stem, blocks that forward goes through one by one, and a gate for each place."""
+
+    def __init__(self, held) -> None:
+        super().__init__()
+        self.stem, self.blocks = block(3, 8), held([block(8, 12), block(12, 16)])
+        self.gate, self.fc = nn.Sequential(nn.Conv2d(16, 1, 1), nn.Sigmoid()), nn.Linear(16, 4)
+
+    def forward(self, x):
+        x = self.stem(x)
+        for part in self.blocks.values() if isinstance(self.blocks, nn.ModuleDict) else self.blocks:
+            x = part(x)
+        return self.fc((x * self.gate(x)).mean((2, 3)))
+
+
+class Before(nn.Module):
+    """Something that makes maps before a network with a trunk of its own."""
+
+    def __init__(self, before: nn.Module, net: nn.Module) -> None:
+        super().__init__()
+        self.before, self.model = before, net
+
+    def forward(self, x):
+        return self.model(self.before(x))
+
+
+@pytest.mark.parametrize("held", [nn.ModuleList, lambda parts: nn.Sequential(*parts), lambda parts: named(parts)])
+def test_blocks_that_forward_goes_through_one_by_one_are_the_trunk(held):
+    last = "blocks.b1" if held([nn.ReLU()]).__class__ is nn.ModuleDict else "blocks.1"
+    assert layers.default_layer(Staged(held), (3, 64, 64)) == last
+
+
+def named(parts: list[nn.Module]) -> nn.ModuleDict:
+    return nn.ModuleDict({f"b{i}": part for i, part in enumerate(parts)})
+
+
+@pytest.mark.parametrize("before", [nn.Conv2d(3, 3, 1), nn.Identity(), nn.BatchNorm2d(3), nn.Upsample(size=(96, 96))])
+@pytest.mark.parametrize("name", ["resnet18", "squeezenet1_1"])
+def test_what_makes_maps_before_a_network_is_not_its_trunk(name, before):
+    net = build.fresh_net(name).eval()
+    wanted = layers.default_layer(net, (3, 64, 64))
+    assert layers.default_layer(Before(before, net), (3, 64, 64)) == f"model.{wanted}"
+    assert layers.default_layer(nn.Sequential(before, net), (3, 64, 64)) == f"1.{wanted}"
+
+
+class Attends(nn.Module):
+    """Attention of tokens by a softmax and a dropout, after a convolution."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cut, self.pay, self.drop, self.fc = nn.Conv2d(3, 8, 8, 8), nn.Softmax(-1), nn.Dropout(), nn.Linear(8, 3)
+
+    def forward(self, x):
+        tokens = self.cut(x).flatten(2).transpose(1, 2).unsqueeze(1)
+        weights = self.drop(self.pay(tokens @ tokens.transpose(-1, -2)))
+        return self.fc((weights @ tokens).mean((1, 2)))
+
+
+def test_the_weights_of_attention_are_no_maps():
+    assert layers.maps(Attends(), (3, 32, 32)) == ("cut",)
+
+
+class Branches(nn.Module):
+    """The second of two branches is pooled in a block of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a = block(3, 8)
+        self.b = nn.Sequential(nn.Conv2d(3, 8, 5, 2), nn.ReLU(), nn.AdaptiveMaxPool2d(1))
+        self.fc = nn.Linear(16, 4)
+
+    def forward(self, x):
+        return self.fc(torch.cat([self.a(x).mean((2, 3)), self.b(x).flatten(1)], 1))
+
+
+def test_a_branch_that_is_pooled_in_its_own_block_is_read_before_that():
+    assert layers.default_layer(Branches(), (3, 64, 64)) == "b.1"

@@ -178,3 +178,25 @@ def test_a_network_on_a_gpu_stays_there_and_is_asked_there(engine, photo):
     for ask in (engine.tuning, engine.filter_layers, lambda k, *_: engine.sanity(k, photo)):
         ask(key, "stem") if ask is engine.tuning else ask(key)
     assert next(net.parameters()).dtype == torch.float16
+
+
+class Tiles(nn.Module):
+    """Four tiles of the photo become a batch; `whole` sees all of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tile, self.whole, self.fc = nn.Conv2d(3, 4, 3), nn.Conv2d(3, 4, 3), nn.Linear(8, 3)
+
+    def forward(self, x):
+        tiles = x.unflatten(2, (2, -1)).unflatten(4, (2, -1)).permute(0, 2, 4, 1, 3, 5).flatten(0, 2)
+        parts = self.tile(tiles).relu().mean((2, 3)).unflatten(0, (len(x), 4)).mean(1)
+        return self.fc(torch.cat([parts, self.whole(x).relu().mean((2, 3))], 1))
+
+
+def test_a_layer_that_runs_on_tiles_of_the_photo_has_no_map_of_it(engine, photo):
+    key = engine.add(untrained(Tiles), preprocess=Preprocess(64, 64))
+    assert engine.default_layer(key) == "whole"
+    assert len(engine.predict(key, photo)) == 3
+    for ask in (engine.heatmap, engine.activations):
+        with pytest.raises(RequestError, match=r"^Layer 'tile' runs on 4 parts of the photo at once and has no map of"):
+            ask(key, photo, layer="tile")
