@@ -19,6 +19,7 @@ DTYPES: Mapping[int, torch.dtype] = {
 STRIDED = 7
 RANK = 8
 REPEATED = 1 << 20  # bytes up to which a tensor may show the same memory several times
+TIMES, SPARE = 4, 64 << 20  # all tensors take at most so many times the file's bytes, as half floats double, and more
 
 
 def tensors(archive: Archive, model: str) -> tuple[dict[str, Tensor], frozenset[str]]:
@@ -27,7 +28,7 @@ def tensors(archive: Archive, model: str) -> tuple[dict[str, Tensor], frozenset[
     Raises `ForeignError` for pickled ones and for what its bytes do not hold.
     """
     found: dict[str, Tensor] = {}
-    buffers = set()
+    buffers, taken = set(), 0
     for folder in ("weights", "constants"):
         if f"data/{folder}/{model}.pt" in archive.entries:
             raise ForeignError(
@@ -53,6 +54,9 @@ def tensors(archive: Archive, model: str) -> tuple[dict[str, Tensor], frozenset[
                 if path not in loaded:
                     loaded[path] = archive.bytes(f"data/{folder}/{path}", LARGEST)
                 made[key] = _laid(loaded[path], meta, name)
+                taken += made[key].nbytes
+                if taken > TIMES * archive.size + SPARE:
+                    raise ForeignError(f"{archive.name} shows its tensors as more than it holds; export it again.")
             left[path] -= 1
             if not left[path]:
                 loaded.pop(path, None)

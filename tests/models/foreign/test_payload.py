@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import copy
+import math
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
 
 from cnnviz.models.foreign.archive import Archive
-from cnnviz.models.foreign.payload import tensors, whole
+from cnnviz.models.foreign.graph import ForeignError
+from cnnviz.models.foreign.payload import REPEATED, tensors, whole
+from tests.models.foreign import forged
 
 
 class Odd(nn.Module):
@@ -55,3 +61,20 @@ def test_a_size_is_a_whole_number_that_can_be():
         except ValueError:
             continue
         raise AssertionError(odd)
+
+
+def test_many_views_of_one_memory_take_no_more_than_the_file_lets_expect(tmp_path):
+    def many(_: Any, weights: Any) -> None:
+        entry = next(one for one in weights["config"].values() if len(one["tensor_meta"]["sizes"]) == 4)
+        meta = entry["tensor_meta"]
+        count = math.prod(size["as_int"] for size in meta["sizes"])
+        for at in range(count - 1):
+            view = copy.deepcopy(entry)
+            view["tensor_meta"] |= {"sizes": [{"as_int": REPEATED // 4}], "strides": [{"as_int": 0}]}
+            view["tensor_meta"]["storage_offset"] = {"as_int": at}
+            weights["config"][f"more.{at}"] = view
+
+    path = tmp_path / "many.pt2"
+    path.write_bytes(forged.edited(many))
+    with Archive(path) as archive, pytest.raises(ForeignError, match="shows its tensors as more than it holds"):
+        tensors(archive, "model")
