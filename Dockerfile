@@ -19,7 +19,8 @@ RUN python -m venv /opt/cnnviz \
     && grep -E '^torch(vision)?[<>=]' /requirements.txt > /torch.txt \
     && /opt/cnnviz/bin/pip install --no-cache-dir ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} -r /torch.txt
 COPY --from=wheel /wheel /wheel
-RUN /opt/cnnviz/bin/pip install --no-cache-dir /wheel/*.whl
+# with what reads ONNX: visitors may bring networks as such files
+RUN /opt/cnnviz/bin/pip install --no-cache-dir "$(echo /wheel/*.whl)[onnx]"
 
 FROM python:${PYTHON}-slim
 COPY --from=installed /opt/cnnviz /opt/cnnviz
