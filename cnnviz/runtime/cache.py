@@ -20,11 +20,12 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from cnnviz.arrays import size
+from cnnviz.models.catalog import UPLOAD
 
 T = TypeVar("T")
 K = TypeVar("K", bound=Hashable)
 Key = tuple[Hashable, ...]
-PASSING = ("live/", "upload/")  # how keys of networks begin that are in this process alone: none reaches the disk
+PASSING = ("live/", UPLOAD)  # how keys of networks begin that are in this process alone: none reaches the disk
 
 
 @dataclass(frozen=True)

@@ -51,6 +51,8 @@ def test_of_a_file_that_is_replaced_the_page_says_so_once_and_shows_the_new_one(
     shown = pictures(at)
     fresh = visit(page, model=key)
     assert pictures(fresh) == shown
+    if page == "class_activation":
+        assert at.get_by_key("camcanvas").proto.json == fresh.get_by_key("camcanvas").proto.json
     assert not fresh.info
     at.switch_page("pages/activations.py").run()
     assert not at.info
