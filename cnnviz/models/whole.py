@@ -52,7 +52,8 @@ def read(key: str, file: File, card: Mapping[str, Any] | None = None) -> Whole:
         preprocess, source = Preprocess.parse(card["preprocess"]), file.name
         refuse_channels(preprocess, key, channels)
         assert net.sizes is not None
-        net.sizes.check(preprocess.size)
+        if (refusal := net.sizes.refusal(preprocess.size)) is not None:
+            raise refusal
     wanted = 2 if net.classes == 1 else net.classes
     names = _labels(key, card, program, wanted)
     if not names and wanted == shelf.CLASSES:

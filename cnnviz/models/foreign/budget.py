@@ -29,6 +29,10 @@ ALIKE = frozenset(
 SUMS = ("aten.add.Tensor", "aten.mul.Tensor")
 
 
+class Costly(ForeignError):
+    """What would need more than the budget, or is wrong from somewhere on."""
+
+
 @dataclass(frozen=True)
 class Measured:
     """What a run would make: each value's shape (an integer for a size), and the most bytes alive at once."""
@@ -53,13 +57,13 @@ def measure(program: Program, shape: tuple[int, ...], one: int = ONE, at_once: i
             made = outputs(step, _run(step, env))
             for name, value in made.items():
                 if (size := _bytes(value)) > one:
-                    raise ForeignError(_costly(step, size))
+                    raise Costly(_costly(step, size))
                 alive += size
                 shapes[name] = _shape(value)
                 env[name] = value
             peak = max(peak, alive)
             if alive > at_once:
-                raise ForeignError(_costly(step, alive))
+                raise Costly(_costly(step, alive))
             for name in last.get(at, ()):
                 alive -= _bytes(env.pop(name, None))
     return Measured(shapes, peak)
@@ -76,27 +80,29 @@ class Sizes:
             program, tensors={name: tensor.to("meta") for name, tensor in program.tensors.items()}
         )
         self.example = size
-        self.known = {size}
+        self.known: dict[tuple[int, ...], ForeignError | None] = {size: None}
 
     def __deepcopy__(self, _: object) -> Sizes:
         return self
 
-    def check(self, size: tuple[int, ...]) -> None:
-        """Raises `ForeignError` for a size that the network does not run on, or not within the budget."""
-        if size in self.known:
-            return
+    def refusal(self, size: tuple[int, ...]) -> ForeignError | None:
+        """Why the whole network does not run on images of that size; a `Costly` where no part of it may be tried."""
+        if size not in self.known:
+            self.known[size] = self._measured(size)
+        return self.known[size]
+
+    def _measured(self, size: tuple[int, ...]) -> ForeignError | None:
+        kind: type[ForeignError] = Costly
         if self.program.alone and size[1:] != self.example[1:]:
             reason = "a pool in it is written out for that size"
         else:
             try:
                 measure(self.program, (1, *size))
+                return None
             except ForeignError as error:
-                reason = str(error).partition(";")[0].rstrip(".").replace("The file's", "its", 1)
-            else:
-                self.known.add(size)
-                return
+                kind, reason = type(error), str(error).partition(";")[0].rstrip(".").replace("The file's", "its", 1)
         given, made = (" x ".join(map(str, sides[-2:])) for sides in (size, self.example))
-        raise ForeignError(f"The network's file is for images of {made} pixels and takes none of {given}: {reason}.")
+        return kind(f"The network's file is for images of {made} pixels and takes none of {given}: {reason}.")
 
 
 def last_uses(program: Program) -> dict[int, list[str]]:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from torch import Tensor, nn
 
-from cnnviz.models.foreign.budget import Sizes
+from cnnviz.models.foreign.budget import Costly, Sizes
 
 
 @dataclass(frozen=True)
@@ -78,9 +78,17 @@ class Net(Part):
 
     def forward(self, x: Any) -> Any:  # type: ignore[override]  # one input, by its name: what is traced has one, too
         """The logits of a batch. Raises `ForeignError` for images of a size that it does not take."""
-        if self.sizes is not None and isinstance(x, Tensor) and all(type(side) is int for side in x.shape):
-            self.sizes.check(tuple(x.shape[1:]))
-        return self.work((x,), 0)
+        if self.sizes is None or not isinstance(x, Tensor) or any(type(side) is not int for side in x.shape):
+            return self.work((x,), 0)  # while it is traced
+        refusal = self.sizes.refusal(tuple(x.shape[1:]))
+        if isinstance(refusal, Costly):
+            raise refusal.with_traceback(None)
+        try:
+            return self.work((x,), 0)  # whoever wants an early layer stops before anything that does not run
+        except RuntimeError:
+            if refusal is None:
+                raise
+            raise refusal.with_traceback(None) from None
 
 
 P = TypeVar("P", bound=Part)

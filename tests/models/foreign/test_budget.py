@@ -74,9 +74,8 @@ def test_a_size_is_measured_before_anything_is_computed_for_it_and_only_once(mon
 
 def test_a_program_for_one_size_alone_takes_no_other():
     sizes = Sizes(dataclasses.replace(program(Step("aten.relu.default", (X,), ("y",))), alone=True), (3, 8, 8))
-    sizes.check((3, 8, 8))
-    with pytest.raises(ForeignError, match="takes none of 9 x 8: a pool in it is written out for that size"):
-        sizes.check((3, 9, 8))
+    assert sizes.refusal((3, 8, 8)) is None
+    assert "takes none of 9 x 8: a pool in it is written out for that size" in str(sizes.refusal((3, 9, 8)))
 
 
 def test_an_input_of_other_dimensions_or_channels_is_refused_in_a_sentence(tmp_path):
@@ -84,3 +83,18 @@ def test_an_input_of_other_dimensions_or_channels_is_refused_in_a_sentence(tmp_p
     for shape in ((1, 1, 20, 20), (20, 20)):
         with pytest.raises(ForeignError, match="takes none of"):
             net(torch.zeros(shape))
+
+
+def test_an_early_layer_runs_on_sizes_that_the_head_does_not_take():
+    tensors = {"fc.weight": torch.ones(2, 3 * 64)}
+    steps = (
+        Step("aten.relu.default", (X,), ("a",), scope=(("act", "ReLU"),)),
+        Step("aten.flatten.using_ints", (Value("a"), 1), ("b",)),
+        Step("aten.linear.default", (Value("b"), Value("fc.weight")), ("y",)),
+    )
+    net = rebuild(program(*steps, tensors=tensors))
+    seen = []
+    net.get_submodule("act").register_forward_hook(lambda *given: seen.append(given[2].shape))
+    with pytest.raises(ForeignError, match=r"takes none of 9 x 9: its operation aten\.linear\.default does not run"):
+        net(torch.zeros(1, 3, 9, 9))
+    assert seen == [(1, 3, 9, 9)]

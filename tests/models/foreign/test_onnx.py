@@ -21,7 +21,8 @@ from cnnviz.train import onnx as own
 from tests.models.foreign import nets, written
 from tests.models.foreign.onnx import exports
 from tests.models.foreign.onnx.made import answers, flat, model, node, numbers, onnx, saved, whole
-from tests.models.foreign.test_files import watched
+from tests.models.foreign.test_files import CLEARED, plain_net, watched, within
+from tests.models.foreign.weighed import weighed
 
 pytest.importorskip("onnxscript")
 OLD = (
@@ -318,6 +319,19 @@ def test_hostile_files_run_nothing_and_are_refused_by_name(tmp_path):
         assert said["kilobytes"] < 2 * len(content) / 1024 + 300_000, (name, said)
         if word and word != "read":
             assert not said["outcome"].startswith("read"), (name, said)
+
+
+@pytest.mark.skipif(not CLEARED.exists(), reason="memory is measured on Linux alone")
+@pytest.mark.parametrize("seeds", [10, pytest.param(200, marks=pytest.mark.long)])
+def test_reading_takes_less_memory_than_twice_the_file_and_the_budget(seeds, tmp_path):
+    contents = {"large.onnx": exports.exported(plain_net(), (3, 16, 16), True)}
+    for at, (name, made, _) in enumerate(hostile()):
+        if name.startswith(("bomb", "doubling", "growing", "a wide", "tiny", "nested")):
+            contents[f"hostile {at}.onnx"] = made if isinstance(made, bytes) else made.SerializeToString()
+    contents |= {f"{seed}.onnx": mutated(small(), seed) for seed in range(seeds)}
+    found = weighed(tmp_path, contents, {"sound.onnx": small()})
+    within(found, contents)
+    assert found["large.onnx"]["outcome"] == "read Sequential"
 
 
 def looked_at(folder: Path, seeds: range) -> list[dict]:
