@@ -141,8 +141,11 @@ def channels(net: nn.Module) -> int:
     said: dict[str, Any] = getattr(net, "pretrained_cfg")  # noqa: B009  # nn.Module says it is a tensor
     path = _paths(said["first_conv"])[0]
     usual, takes = said["input_size"][0], net.get_submodule(path).in_channels
-    before = takes // usual if isinstance(takes, int) and takes > 4 else 1  # a stem may fold pixels into channels
-    return int(takes) // before if isinstance(takes, int) else usual
+    if not isinstance(takes, int):
+        return int(usual)
+    if takes <= 4:
+        return takes
+    return int(usual) if takes % usual == 0 else 1  # a stem that folds pixels into channels, of all colours or of gray
 
 
 def tagged(name: str) -> str:

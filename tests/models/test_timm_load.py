@@ -17,6 +17,7 @@ import torch
 from safetensors.torch import save_file
 
 from cnnviz.models import catalog, load, timm_load
+from cnnviz.models.build import Weightless
 from cnnviz.models.checkpoint import CheckpointError
 from cnnviz.models.timm_nets import TimmError
 from cnnviz.models.weights import DownloadError
@@ -252,3 +253,10 @@ def test_the_layers_of_a_net_need_no_weights(folder):
     net, size = load.blueprint(f"timm/{SMALL}", folder)
     assert size == (3, 224, 224)
     assert next(net.parameters()).is_meta
+
+
+@pytest.mark.parametrize(("name", "takes"), [("tresnet_m", 1), ("tresnet_m", 3), ("cs3darknet_focus_s", 1)])
+def test_a_stem_that_folds_pixels_into_channels_takes_the_channels_of_the_photo(name, takes):
+    with Weightless():
+        net = timm.create_model(name, in_chans=takes)
+    assert timm_load.channels(net) == takes
