@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from cnnviz.arrays import read_only
@@ -19,9 +20,11 @@ from cnnviz.attribution.cam import Evidence
 from cnnviz.attribution.products import operands, reads_photo
 from cnnviz.inference.recording import record
 from cnnviz.inference.tap import LayerError
+from cnnviz.options import RequestError
 from cnnviz.signal.receptive import Field
 
 TOLERANCE = 1e-4  # relative; what float32 sums in another order may differ by
+ROUGHLY = 2**-7  # the same, of numbers with eight bits
 
 
 class ArithmeticMismatch(RuntimeError):
@@ -141,6 +144,12 @@ def arithmetic(net: nn.Module, x: Tensor, layer: str, channel: int, place: tuple
         )
     if not all(0 <= i < n for i, n in zip((channel, *place), shown.shape[1:], strict=True)):
         raise LayerError(f"{layer} has maps {tuple(shown.shape[1:])}; channel {channel} at {place} lies outside.")
+    truth = float(shown[0, channel, place[0], place[1]])
+    if not math.isfinite(truth):
+        raise RequestError(
+            f"{layer} has NaN or infinity for this photo, so nothing adds up; load weights from before the training "
+            "diverged."
+        )
     walk = Walk(dict(net.named_modules()))
     source, at = walk.back(value, (0, channel, *place))
     patch, weights, inputs, bias = operands(source, at)
@@ -152,8 +161,8 @@ def arithmetic(net: nn.Module, x: Tensor, layer: str, channel: int, place: tuple
     for named, kind, go in reversed(walk.trail):
         words, total, size = go(total, size)
         steps.append(Step(named, kind, words, total))
-    truth = float(shown[0, channel, place[0], place[1]])
-    if not math.isclose(total, truth, rel_tol=TOLERANCE, abs_tol=TOLERANCE * max(size, 1e-6)):
+    near = ROUGHLY if shown.dtype in (torch.float16, torch.bfloat16) else TOLERANCE  # of autocast
+    if not math.isclose(total, truth, rel_tol=near, abs_tol=near * max(size, 1e-6)):
         raise ArithmeticMismatch(f"{layer} has {truth:.8g} and its arithmetic gives {total:.8g}")
     return Arithmetic(
         layer,

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from cnnviz.inference.gradient import differentiated
 from cnnviz.inference.predict import Target
 from cnnviz.inference.tap import LayerError, tap
 
@@ -31,7 +32,7 @@ def evidence(net: nn.Module, x: Tensor, layers: Sequence[str], targets: Sequence
 
     Raises `LayerError` for a layer without feature maps.
     """
-    with torch.enable_grad():
+    with torch.enable_grad(), differentiated():
         logits, maps = tap(net, x, layers)
         assert logits is not None  # only a stopped forward has none
         if flat := [name for name, out in maps.items() if out.ndim != 4]:
@@ -78,9 +79,11 @@ def layer_cam(e: Evidence) -> tuple[Tensor, Tensor]:
 def eigen_cam(e: Evidence) -> tuple[Tensor, Tensor]:
     """The first principal component of the maps, the same for every class. Muhammad and Yeasin, 2020, Eigen-CAM.
 
-    Its sign is free; it is chosen so that the component agrees with the mean map.
+    Its sign is free; it is chosen so that the component agrees with the mean map. NaN where a map has NaN or infinity.
     """
     flat = e.maps.flatten(1)  # (C, h, w) -> (C, h*w)
+    if not flat.isfinite().all():
+        return torch.full_like(e.maps[0], torch.nan), torch.full_like(flat[:, 0], torch.nan)
     centred = flat - flat.mean(1, keepdim=True)
     left, _, _ = torch.linalg.svd(centred, full_matrices=False)
     weights = left[:, 0]  # (C,)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,6 +16,7 @@ from cnnviz.arrays import size
 from cnnviz.attribution.cam import Evidence
 from cnnviz.inference.activations import refuse_parts
 from cnnviz.inference.cut import Cut
+from cnnviz.inference.gradient import differentiated
 from cnnviz.inference.predict import Target
 from cnnviz.inference.tap import LayerError
 
@@ -59,6 +61,8 @@ def cached_forward(cut: Cut, x: Tensor, layer: str) -> Forward:
             f"Layer {layer!r} has output {tuple(first.shape[1:])}, not feature maps; choose a convolutional layer."
         )
     refuse_parts(layer, first)
+    if not first.is_floating_point():
+        raise LayerError(f"Layer {layer!r} has whole numbers, which have no gradient; choose another layer.")
     leaf = first.detach().requires_grad_()
     held = 0
 
@@ -69,9 +73,28 @@ def cached_forward(cut: Cut, x: Tensor, layer: str) -> Forward:
 
     with torch.autograd.graph.saved_tensors_hooks(weigh, lambda saved: saved):
         shift = leaf.new_zeros(len(cut.carry(leaf.shape[1])), requires_grad=True) if cut.carry else None
-        logits = cut.head(leaf, *rest, shift=shift)
+        logits = _headed(cut, leaf, rest, shift)
+    if not logits.requires_grad:
+        shift = None
     gains = torch.autograd.grad(logits.sum(), shift, retain_graph=True)[0] if cut.direct and shift is not None else None
     return Forward(x, (leaf, *rest), logits, cut, held + size((x, leaf, *rest, logits)), shift, gains)
+
+
+def _headed(cut: Cut, leaf: Tensor, rest: Sequence[Any], shift: Tensor | None) -> Tensor:
+    """The logits (1, K), without a graph where the head leaves PyTorch, which refuses that with one."""
+    try:
+        return cut.head(leaf, *rest, shift=shift)
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError:
+        with torch.no_grad():
+            return cut.head(leaf.detach(), *rest, shift=shift)
+
+
+def unclassed(asked: Forward, goals: Sequence[Target]) -> tuple[Evidence, ...]:
+    """The evidence for each goal with a gradient of zeros, for methods that read the maps alone."""
+    maps, scores = asked.values[0].detach()[0], [float(goal.score(asked.logits.detach())[0]) for goal in goals]
+    return tuple(Evidence(maps, torch.zeros_like(maps), score) for score in scores)
 
 
 @torch.inference_mode(False)
@@ -82,6 +105,11 @@ def evidence(asked: Forward, goals: Sequence[Target | int], means: bool = False)
     With `means` each channel's gradient may come as its mean at every place, which is had for much less.
     """
     wanted = [Target(goal) if isinstance(goal, int) else goal for goal in goals]
+    with differentiated():
+        return _evidence(asked, wanted, means)
+
+
+def _evidence(asked: Forward, wanted: Sequence[Target], means: bool) -> tuple[Evidence, ...]:
     leaf, *rest = asked.values
     found: list[Evidence] = []
     if means and asked.gains is not None:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from cnnviz.arrays import read_only
 from cnnviz.attribution import cam, perturbation, saliency
-from cnnviz.attribution.forward import Forward, every_class, evidence
+from cnnviz.attribution.forward import Forward, every_class, evidence, unclassed
 from cnnviz.attribution.heatmap import Heatmap
 from cnnviz.inference.predict import Target
 from cnnviz.options import OptionError, Options, RequestError, knobs
@@ -95,7 +95,7 @@ def explain(
 def read(name: str, asked: Forward, goals: Sequence[Target]) -> list[tuple[np.ndarray, np.ndarray, float]]:
     """What `explain` returns for each goal, by a method that reads maps, all from one batched head."""
     row = METHODS[name]
-    found = evidence(asked, goals, means=row.mean_gradient)
+    found = unclassed(asked, goals) if row.class_free else evidence(asked, goals, means=row.mean_gradient)
     with torch.no_grad():
         return [(array(raw), array(weights), e.score) for e in found for raw, weights in (row.run(e),)]
 

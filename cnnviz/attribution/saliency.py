@@ -14,6 +14,7 @@ from torch import Tensor
 
 from cnnviz.attribution.faithfulness import blur
 from cnnviz.attribution.forward import Forward
+from cnnviz.inference.gradient import differentiated
 from cnnviz.inference.predict import Target
 from cnnviz.inference.relu_modes import Guided
 from cnnviz.options import Options, RequestError, knob
@@ -44,7 +45,7 @@ class Path(Options):
 def gradient(asked: Forward, goal: Target, x: Tensor) -> Tensor:
     """How each score changes with its own input, (N, C, H, W)."""
     leaf = x.detach().clone().requires_grad_()
-    with torch.enable_grad():
+    with torch.enable_grad(), differentiated():
         (found,) = torch.autograd.grad(goal.score(asked.logits_of(leaf)).sum(), leaf)
     return found
 

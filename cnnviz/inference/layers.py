@@ -122,11 +122,11 @@ def _runs(net: nn.Module, input_size: Size) -> list[_Run]:
         return _noted(snapshot(net), noise(net, input_size))
     try:
         return _noted(snapshot(net), torch.empty((0, *input_size), device=device))
-    except (RuntimeError, ValueError):  # the size is wrong, or a view cannot be told from nothing: meta knows which
+    except Exception:  # the size is wrong, or the forward computes with a batch of 0: meta tells which
         pass
     try:
         return _noted(snapshot(net, _meta), torch.empty((1, *input_size), device="meta"))
-    except (RuntimeError, ValueError) as error:
+    except Exception as error:  # whatever a forward of somebody's own does without numbers
         size = " x ".join(map(str, input_size))
         reason = str(error).strip().split("\n")[0].rstrip(".")
         raise LayerError(

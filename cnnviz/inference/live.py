@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cnnviz.inference.plain_road import PLAIN, settle
+from cnnviz.inference.plain_road import PLAIN, Road, settle
 from cnnviz.models import outputs
 from cnnviz.models.catalog import ModelInfo
 from cnnviz.models.labels import handed
@@ -63,7 +63,7 @@ class LiveNet:
         self._made: Model | None = None
         self._mark = Mark(self.net)
         self._layout: list[object] = []
-        self._outputs, self._plain = 0, False
+        self._outputs, self._road = 0, Road(plain=False, gradient=True)
         self._pairs: list[tuple[Tensor, Tensor]] = []
         self._settings: list[object] = []
         self._later = 0.0
@@ -116,10 +116,14 @@ class LiveNet:
             self._preprocess, self._said = read(self._given, net)
         if self._layout != (layout := _layout(self.net)):
             self._outputs = outputs.tried(net, self._preprocess.size, set(self.net.modules())).shape[1]
-            self._plain, self._layout = settle(net, outputs.noise(net, self._preprocess.size)), layout
-        elif self._plain:
+            self._road, self._layout = settle(net, outputs.noise(net, self._preprocess.size)), layout
+        elif self._road.plain:
             PLAIN.add(net)
         source = f"live in this program; input: {self._said}"
+        if not self._road.gradient:
+            source = f"{source}; its logits have no gradient, so heat maps are by Score-CAM, Ablation-CAM or occlusion"
+        if odd := [name for name, own in net.state_dict().items() if not own.isfinite().all()]:
+            source = f"{source}; NaN or infinity in {odd[0]}, as after a training that diverged"
         if hooked := sum(bool(part._forward_hooks or part._forward_pre_hooks) for part in self.net.modules()):
             source = f"{source}; the hooks of {hooked} of its modules are not run"
         return Model(
@@ -149,8 +153,10 @@ def _unwrapped(net: object) -> nn.Module:
         raise LiveError(f"A network is a torch.nn.Module, not {type(net).__name__}; hand over the module itself.")
     while type(net).__name__ in ("DataParallel", "DistributedDataParallel", "OptimizedModule"):
         net = next(iter(net.children()))
-    if isinstance(net, torch.jit.ScriptModule):
+    if any(isinstance(part, torch.jit.ScriptModule) for part in net.modules()):
         raise LiveError("TorchScript hides its operations; hand over the nn.Module that it was made from.")
+    if any(".quantized" in type(part).__module__ for part in net.modules()):
+        raise LiveError("A quantised network has no gradients; hand over the one in float32 that it was made from.")
     held = [*net.parameters(), *net.buffers()]
     if any(nn.parameter.is_lazy(own) for own in held):
         raise LiveError("This network has layers without weights yet; run it once on a batch, then hand it over.")

@@ -10,11 +10,13 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, fx, nn
 
-from cnnviz.inference.tap import LayerError, module
+from cnnviz.inference.gradient import of_input
+from cnnviz.inference.tap import LayerError, full, module
 from cnnviz.inference.tracing import LOCK, Tracer
 
 PLAIN: weakref.WeakSet[nn.Module] = weakref.WeakSet()  # networks that go this road
@@ -27,16 +29,57 @@ class Unlisted(LayerError):
 UNLISTED = "The operations of this network depend on its input and cannot be listed."
 
 
-def settle(net: nn.Module, x: Tensor) -> bool:
-    """Whether a network has to go this road: it cannot be traced, or the trace gives other logits for x."""
+@dataclass(frozen=True)
+class Road:
+    """Whether a network has to go this road, and whether its logits have a gradient."""
+
+    plain: bool
+    gradient: bool
+
+
+def settle(net: nn.Module, x: Tensor) -> Road:
+    """A network goes this road where it cannot be traced, or the trace gives other logits or another gradient for x.
+
+    The gradient is another one behind a `torch.autograd.Function`, whose own backward no trace has. Autocast is not
+    traced either: there the trace, in float32, may differ by what is rounded.
+    """
     with LOCK, torch.inference_mode(False), torch.no_grad():
+        with _autocast(x) as rounded:
+            wanted = net(x).float()
+        slope = of_input(net, x)
+        near = 0.1 if rounded else 1e-3
         try:
-            same = torch.allclose(fx.GraphModule(net, Tracer().trace(net))(x), net(x), rtol=1e-3, atol=1e-4)
+            trace = fx.GraphModule(net, Tracer().trace(net))
+            large = max(1.0, float(wanted.nan_to_num().abs().max())) if rounded else 1.0
+            same = torch.allclose(trace(x).float(), wanted, rtol=near, atol=near / 10 * large, equal_nan=True)
+            same = same and (slope is None or _alike(of_input(trace, x), slope, 5 * near))
         except Exception:  # whatever a forward of somebody's own does to a placeholder
             same = False
     if not same:
         PLAIN.add(net)
-    return not same
+    return Road(not same, slope is not None)
+
+
+def _alike(found: Tensor | None, wanted: Tensor, near: float) -> bool:
+    if found is None or not wanted.isfinite().all():
+        return found is not None or not wanted.any()
+    return float((found - wanted).norm()) <= near * float(wanted.norm())
+
+
+@contextmanager
+def _autocast(x: Tensor) -> Iterator[list[bool]]:
+    """A list that is not empty once a module has run in autocast on this thread."""
+    me, found = threading.get_ident(), list[bool]()
+
+    def note(_: nn.Module, __: object) -> None:
+        if threading.get_ident() == me and torch.is_autocast_enabled(x.device.type):
+            found.append(True)
+
+    hook = nn.modules.module.register_module_forward_pre_hook(note)
+    try:
+        yield found
+    finally:
+        hook.remove()
 
 
 Halves = tuple[Callable[[Tensor], tuple[Tensor, Tensor, tuple[int, ...]]], Callable[..., Tensor]]
@@ -72,7 +115,7 @@ def _run(net: nn.Module, part: nn.Module, x: Tensor) -> tuple[Tensor, int]:
     kept: list[Tensor] = []
 
     def keep(out: object) -> None:
-        kept.extend([out.clone()] if isinstance(out, Tensor) else [])
+        kept.extend([full(out.clone())] if isinstance(out, Tensor) else [])
 
     with _heard(part, keep):
         net(x)
@@ -86,7 +129,9 @@ def _with(net: nn.Module, part: nn.Module, given: Tensor, x: Tensor, count: int)
     def swap(out: object) -> object:
         nonlocal runs
         runs += 1
-        return given.clone() if runs == count else None  # a clone, for what follows may write in place
+        if runs != count or not isinstance(out, Tensor):
+            return None
+        return given.clone().to(out.dtype)  # a clone, for what follows may write in place
 
     with _heard(part, swap):
         logits: Tensor = net(x)

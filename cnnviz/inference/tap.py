@@ -71,6 +71,11 @@ _RUNS: weakref.WeakKeyDictionary[nn.Module, dict[str, int]] = (
 )  # net -> layer -> runs a forward
 
 
+def full(maps: Tensor) -> Tensor:
+    """Maps in float32 where autocast made them half as precise; others as they are."""
+    return maps.float() if maps.dtype in (torch.float16, torch.bfloat16) else maps
+
+
 @contextmanager
 def _listening(
     modules: dict[str, nn.Module], kept: dict[str, Tensor], counts: Counter[str], stop_after: dict[str, int] | None
@@ -83,13 +88,15 @@ def _listening(
             if threading.get_ident() != me:
                 return None
             counts[name] += 1
+            kind = out.dtype if isinstance(out, Tensor) else None
             if isinstance(out, Tensor):
+                out = full(out)
                 if torch.is_grad_enabled() and out.is_floating_point() and not out.requires_grad:
                     out = out.detach().requires_grad_()
                 kept[name] = out
             if stop_after is not None and all(counts[wanted] >= stop_after[wanted] for wanted in modules):
                 raise _Reached
-            return out.clone() if isinstance(out, Tensor) else None  # an in-place ReLU may follow: it gets the clone
+            return out.clone().to(kind) if isinstance(out, Tensor) else None  # for an in-place ReLU that may follow
 
         return hook
 

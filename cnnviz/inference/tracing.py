@@ -12,6 +12,8 @@ from typing import Any
 
 from torch import fx, nn
 
+from cnnviz.models.snapshot import snapshot
+
 LOCK = threading.RLock()  # one trace at a time
 
 
@@ -19,10 +21,21 @@ class Tracer(fx.Tracer):
     """Traces a network's operations while other threads run networks undisturbed."""
 
     def trace(self, root: nn.Module | Callable[..., Any], concrete_args: dict[str, Any] | None = None) -> fx.Graph:
-        """As `torch.fx.Tracer.trace`."""
+        """As `torch.fx.Tracer.trace`, of a copy around the same tensors.
+
+        What a forward keeps in its modules (a cache, running statistics) would otherwise be a placeholder ever after.
+        """
         with LOCK:
             self._thread = threading.get_ident()
-            return super().trace(root, concrete_args)
+            if not isinstance(root, nn.Module):
+                return super().trace(root, concrete_args)
+            copy = snapshot(root)
+            own = {*vars(copy), *copy._parameters, *copy._buffers, *copy._modules}
+            graph = super().trace(copy, concrete_args)
+            for node in graph.find_nodes(op="get_attr"):
+                if str(node.target).partition(".")[0] not in own:  # a constant, which the tracer put beside the weights
+                    setattr(root, str(node.target), getattr(copy, str(node.target)))
+            return graph
 
     def call_module(
         self, m: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]

@@ -34,10 +34,15 @@ def logits(out: Any) -> Any:
 
 def first(net: nn.Module) -> None:
     """Makes a network give its logits alone, in place: of its own class still, so that layers keep their names."""
-    kind, own = type(net), vars(net).pop("forward", None)
+    kind = type(net)
+    if (own := vars(net).pop("forward", None)) is not None:
+        vars(net)["_own_forward"] = own  # where a snapshot of this one finds it
 
     def forward(self: nn.Module, x: Tensor) -> Any:
-        return logits(kind.forward(self, x) if own is None else own(x))
+        own = vars(self).get("_own_forward")
+        found = logits(kind.forward(self, x) if own is None else own(x))
+        half = isinstance(found, Tensor) and found.dtype in (torch.float16, torch.bfloat16)  # of autocast
+        return found.float() if half else found
 
     about = {"forward": forward, "__module__": kind.__module__}
     heir = types.new_class(kind.__name__, (kind,), exec_body=lambda own: own.update(about))

@@ -8,6 +8,7 @@ import time
 import pytest
 import torch
 from torch import nn
+from torch.ao.quantization import quantize_dynamic
 
 from cnnviz.inference import live
 from cnnviz.inference.live import LiveError, LiveNet
@@ -190,9 +191,15 @@ def test_parallel_and_compiled_networks_are_asked_as_the_one_inside(net):
         assert LiveNet(wrapped, preprocess=SMALL).net is net
 
 
+def scripted():
+    return torch.jit.trace(small().eval(), torch.zeros(1, 3, 32, 32))
+
+
 REFUSED = {
     "is a torch.nn.Module, not OrderedDict": lambda: LiveNet(small().state_dict()),
-    "TorchScript hides its operations": lambda: LiveNet(torch.jit.trace(small().eval(), torch.zeros(1, 3, 32, 32))),
+    "TorchScript hides its operations": lambda: LiveNet(scripted()),
+    "hand over the nn.Module that it": lambda: LiveNet(nn.Sequential(scripted(), nn.Flatten())),
+    "in float32 that it was made from": lambda: LiveNet(quantize_dynamic(small(), {nn.Linear})),
     "run it once on a batch": lambda: LiveNet(nn.Sequential(nn.LazyConv2d(4, 3))),
     "on the meta device": lambda: LiveNet(small().to("meta")),
     "There are 2 labels for 3 classes": lambda: LiveNet(small(), labels=["a", "b"], preprocess=SMALL),

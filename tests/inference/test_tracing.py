@@ -64,3 +64,33 @@ def test_a_net_runs_undisturbed_while_another_thread_traces_it():
         "call_function",
         "output",
     ]
+
+
+class Keeping(nn.Module):
+    """Keeps what it computes: a cache of an attention bias, running statistics, a table that is no weight."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.fc = nn.Conv2d(3, 4, 3), nn.Linear(4, 2)
+        self.bias, self.table, self.cache = nn.Parameter(torch.rand(2, 4)), torch.rand(4), {}
+        self.register_buffer("mean", torch.zeros(4))
+
+    def forward(self, x):
+        x = self.conv(x).relu()
+        if "bias" not in self.cache:
+            self.cache["bias"] = self.bias[0]
+        self.mean = 0.9 * self.mean + 0.1 * x.detach().mean((0, 2, 3))
+        self.seen = x
+        return self.fc(x.mean((2, 3)) + self.cache["bias"] * self.table * torch.ones(4))
+
+
+def test_a_trace_leaves_no_placeholder_in_what_a_forward_keeps():
+    net, x = Keeping().eval().requires_grad_(False), torch.rand(1, 3, 8, 8)
+    for _ in range(2):  # a second trace after the first one
+        graph = torch.fx.GraphModule(net, Tracer().trace(net))
+        assert not net.cache
+        assert not hasattr(net, "seen")
+        assert isinstance(net.mean, torch.Tensor)
+        assert torch.allclose(graph(x), net.fc(net.conv(x).relu().mean((2, 3)) + net.bias[0] * net.table))
+    halves = cut(net, "conv")
+    assert torch.allclose(halves.head(*halves.trunk(x)), net(x), atol=1e-6)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import types
 from collections import namedtuple
 from types import SimpleNamespace
 
@@ -10,6 +11,7 @@ import torch
 from torch import nn
 
 from cnnviz.models import outputs
+from cnnviz.models.snapshot import snapshot
 
 Two = namedtuple("Two", "first second")
 
@@ -46,6 +48,16 @@ def test_the_logits_are_found_also_in_a_trace(wrap):
     assert torch.equal(torch.fx.symbolic_trace(net)(x), wanted)
     assert type(net).__name__ == "Net"
     assert outputs.tried(net, (3, 8, 8)).shape == (1, 5)
+
+
+def test_a_snapshot_runs_its_own_modules_also_where_a_forward_was_put_on_the_instance():
+    net, x = Net(lambda logits, maps: logits).eval(), torch.randn(1, 3, 8, 8)
+    net.forward = types.MethodType(lambda self, x: -self.conv(x).mean((2, 3)), net)
+    outputs.first(net)
+    wanted, copy = net(x), snapshot(net)
+    copy.conv = nn.Conv2d(3, 5, 3)
+    assert torch.equal(net(x), wanted)
+    assert torch.equal(copy(x), -copy.conv(x).mean((2, 3)))
 
 
 def attended(dropout):

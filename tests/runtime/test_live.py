@@ -10,7 +10,10 @@ import pytest
 import torch
 import torchvision
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
+from cnnviz.attribution.methods import METHODS
+from cnnviz.attribution.sanity import Randomisation
 from cnnviz.inference.predict import Target
 from cnnviz.models.preprocess import Preprocess
 from cnnviz.options import RequestError
@@ -166,6 +169,112 @@ def test_a_question_names_its_classes(engine, photo):
     key = engine.add(untrained(Shared), labels=list("abcdef"), preprocess=Preprocess(64, 64))
     assert engine.heatmap(key, photo, "c").goal == Target(2)
     assert {p.label for p in engine.predict(key, photo, top=6)} == set("abcdef")
+
+
+class Between(nn.Module):
+    """Two convolutions and what lies between them."""
+
+    def __init__(self, between=torch.clone, last=torch.clone) -> None:
+        super().__init__()
+        self.first, self.deep, self.head = nn.Conv2d(3, 8, 5, 4), nn.Conv2d(8, 8, 3), nn.Linear(8, 6)
+        self.between, self.last = between, last
+
+    def forward(self, x):
+        return self.last(self.head(torch.relu(self.deep(self.between(self.first(x)))).mean((2, 3))))
+
+
+class Cast(Between):
+    def forward(self, x):
+        with torch.autocast("cpu", torch.bfloat16):
+            return super().forward(x)
+
+
+class Saving(Between):
+    """Computes a layer again in the backward pass, to save memory."""
+
+    def forward(self, x):
+        maps = checkpoint(lambda x: torch.relu(self.deep(self.first(x))), x, use_reentrant=False)
+        return self.head(maps.mean((2, 3)))
+
+
+class Counting(Between):
+    """Keeps running statistics and counts its runs, also in evaluation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+        self.register_buffer("mean", torch.zeros(3))
+        self.register_buffer("calls", torch.zeros(1))
+
+    def forward(self, x):
+        self.calls += 1
+        self.count += 1
+        self.mean = 0.9 * self.mean + 0.1 * x.mean((0, 2, 3))
+        return super().forward(x)
+
+
+class Batched(Between):
+    """Divides by the size of its batch."""
+
+    def forward(self, x):
+        return super().forward(x.repeat_interleave(4 // len(x) // 4, 0))
+
+
+def with_nan() -> nn.Module:
+    net = Between()
+    net.first.weight.data[0, 0, 0, 0] = torch.nan
+    return net
+
+
+def refusal(ask) -> str:
+    """The sentence in which a question is refused; nothing where it is answered."""
+    try:
+        ask()
+    except RequestError as error:
+        return str(error)
+    return ""
+
+
+AWKWARD = {
+    "detached": (lambda: Between(torch.detach), "first"),
+    "rounded": (lambda: Between(last=lambda logits: logits.argmax(1)[:, None].eq(torch.arange(6)).float()), "deep"),
+    "NumPy": (lambda: Between(last=lambda logits: torch.from_numpy(logits.numpy() * 2)), "deep"),
+    "autocast": (Cast, ""),
+    "computed again": (Saving, ""),
+    "NaN weights": (with_nan, ""),
+    "counting": (Counting, ""),
+    "divided by its batch": (Batched, ""),
+}
+
+
+@pytest.mark.parametrize(("make", "severed"), AWKWARD.values(), ids=AWKWARD)
+@pytest.mark.filterwarnings("ignore")
+def test_awkward_networks_predict_and_every_question_is_answered_or_refused_in_a_sentence(make, severed, engine, photo):
+    torch.manual_seed(0)
+    net = make()
+    key = engine.add(net, preprocess=Preprocess(64, 64))
+    with torch.no_grad():
+        wanted = net.eval()(engine.tensor(engine.model(key), photo))[0].float().numpy()
+    assert np.allclose(engine.logits(engine.model(key), photo), wanted, atol=1e-2, equal_nan=True)
+    asked = {
+        **{name: lambda name=name: engine.heatmap(key, photo, 1, severed or "first", name) for name in METHODS},
+        "ladder": lambda: engine.ladder(key, photo),
+        "activations": lambda: engine.activations(key, photo, "deep"),
+        "drill": lambda: engine.drill(key, photo),
+        "sanity": lambda: engine.sanity(key, photo, dial=Randomisation(stops=1)),
+        "diagnose": lambda: engine.diagnose(key, photo, engine.heatmap(key, photo, method="ablation")),
+        "receptive": lambda: engine.receptive(key, "deep"),
+        "pooled head": lambda: engine.pooled_head(key, photo),
+        "skip layers": lambda: engine.skip_layers(key),
+    }
+    said = {name: refusal(ask) for name, ask in asked.items()}
+    refused = {name for name, sentence in said.items() if sentence}
+    assert all(said[name].endswith(".") for name in refused)
+    free = {"eigencam", "scorecam", "ablation", "occlusion"}
+    assert not refused & (free | {"activations", "receptive"})
+    assert refused >= set(METHODS) - free if severed else not refused & set(METHODS) - {"guided"}
+    assert ("no gradient, so heat maps are by" in engine.model(key).source) == bool(severed)
+    assert ("NaN or infinity in first.weight" in engine.model(key).source) == (make is with_nan)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
