@@ -91,14 +91,14 @@ class _Tracer(Tracer):
 
     def __init__(self) -> None:
         super().__init__()
-        self.ends: dict[str, fx.Node] = {}
+        self.ends: list[tuple[str, fx.Node]] = []
 
     def record(
         self, m: nn.Module, forward: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> object:
         out = super().record(m, forward, args, kwargs)
         if isinstance(out, fx.Proxy):
-            self.ends[self.path_of_module(m)] = out.node
+            self.ends.append((self.path_of_module(m), out.node))
         return out
 
 
@@ -133,7 +133,7 @@ def _trace(net: nn.Module) -> tuple[fx.Graph, dict[str, int]]:
     tracer = _Tracer()
     graph = tracer.trace(net)
     position = {node: i for i, node in enumerate(graph.nodes)}
-    return graph, {name: position[node] for name, node in tracer.ends.items()}
+    return graph, {name: position[node] for name, node in tracer.ends if node in position}  # a last softmax is gone
 
 
 def _split(net: nn.Module, graph: fx.Graph, ends: dict[str, int], layer: str) -> Cut:

@@ -19,12 +19,13 @@ import torch
 from torch import Tensor, nn
 
 from cnnviz.inference.plain_road import PLAIN, Road, settle
-from cnnviz.models import outputs
+from cnnviz.models import ending, outputs
 from cnnviz.models.catalog import ModelInfo
 from cnnviz.models.labels import handed
 from cnnviz.models.load import Model
 from cnnviz.models.pipeline import read
 from cnnviz.models.preprocess import Preprocess
+from cnnviz.models.probabilities import Ending
 from cnnviz.models.snapshot import snapshot
 from cnnviz.options import RequestError
 
@@ -64,6 +65,7 @@ class LiveNet:
         self._mark = Mark(self.net)
         self._layout: list[object] = []
         self._outputs, self._road = 0, Road(plain=False, gradient=True)
+        self._ending: Ending | None = None
         self._pairs: list[tuple[Tensor, Tensor]] = []
         self._settings: list[object] = []
         self._later = 0.0
@@ -114,12 +116,19 @@ class LiveNet:
         outputs.first(net)
         if self._preprocess is None:
             self._preprocess, self._said = read(self._given, net)
-        if self._layout != (layout := _layout(self.net)):
+        changed = self._layout != (layout := [*_layout(self.net), *_switches(self._settings)])
+        if changed:
             self._outputs = outputs.tried(net, self._preprocess.size, set(self.net.modules())).shape[1]
+            self._ending = ending.found(net, outputs.noise(net, self._preprocess.size))
+        if self._ending:
+            ending.take_off(net, self._ending)
+        if changed:
             self._road, self._layout = settle(net, outputs.noise(net, self._preprocess.size)), layout
         elif self._road.plain:
             PLAIN.add(net)
         source = f"live in this program; input: {self._said}"
+        if self._ending:
+            source = f"{source}; {self._ending.said}"
         if not self._road.gradient:
             source = f"{source}; its logits have no gradient, so heat maps are by Score-CAM, Ablation-CAM or occlusion"
         if odd := [name for name, own in net.state_dict().items() if not own.isfinite().all()]:
@@ -231,6 +240,11 @@ def _settings(net: nn.Module) -> list[object]:
         for name, value in list(vars(part).items())
         if name != "training" and isinstance(value, (bool, int, float, str, tuple)) and _plain(value)
     ]
+
+
+def _switches(settings: list[object]) -> list[object]:
+    """Those that may choose another way through a forward; numbers may count its steps."""
+    return [value for value in settings if isinstance(value, (bool, str))]
 
 
 def _plain(value: Any) -> bool:

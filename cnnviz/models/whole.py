@@ -9,14 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cnnviz.models import catalog, labels
+from cnnviz.models import catalog, labels, outputs, probabilities
 from cnnviz.models import weights as shelf
 from cnnviz.models.foreign import files
 from cnnviz.models.foreign.graph import Program
 from cnnviz.models.foreign.held import File, Held
+from cnnviz.models.foreign.last import mixed
 from cnnviz.models.foreign.parts import Net
 from cnnviz.models.foreign.rebuild import example, rebuild
 from cnnviz.models.preprocess import Preprocess
+from cnnviz.models.probabilities import Ending
 from cnnviz.models.understood import CARD, FILE, GUESS, Understood, refuse_channels
 from cnnviz.options import RequestError
 
@@ -42,6 +44,7 @@ def read(key: str, file: File, card: Mapping[str, Any] | None = None) -> Whole:
     """
     program = files.read(file)
     net, beside, told = rebuild(program), _card(file) if card is None else card, _told(program)
+    ending = _ending(program, net)
     card = {**told, **beside}
     channels, *sides = example(program)[1:]
     preprocess, source = _guessed(channels, sides[0], sides[1]), f"{file.name}, preprocessing guessed"
@@ -68,8 +71,20 @@ def read(key: str, file: File, card: Mapping[str, Any] | None = None) -> Whole:
         _origin(beside, told),
         _origin(beside, told, FILE if scaling else GUESS),
     )
-    name = hashlib.blake2b(repr(program.steps).encode(), digest_size=20).hexdigest()
+    name = hashlib.blake2b(repr((program.steps, net.turned)).encode(), digest_size=20).hexdigest()
+    source = f"{source}; {ending.said}" if ending else source
     return Whole(net, name, str(card.get("title") or shelf.stem(file)), known, source)
+
+
+def _ending(program: Program, net: Net) -> Ending | None:
+    """What the file has instead of logits; where it is not the last step, the network turns its outputs into logits."""
+    if kind := program.said.get("output"):
+        return Ending(kind, net.classes)
+    if not net.classes or not mixed(program):
+        return None
+    channels, height, width = example(program)[1:]
+    net.turned = probabilities.of_numbers(net, outputs.noise(net, (channels, height, width)), True)
+    return Ending(net.turned, net.classes, taken=False) if net.turned else None
 
 
 def _architecture(program: Program, ending: str) -> str:

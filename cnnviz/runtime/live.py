@@ -18,8 +18,9 @@ def add(
     """The key live/<name> under which a network of the program's own can be asked from now on.
 
     `net` is any `nn.Module` that takes one batch of images and gives logits (N, K), alone, first of a tuple, or under
-    a usual name of a dictionary (`logits`, `out`). It is never run, switched, hooked, pickled or deep-copied: each
-    question is answered for the weights it has at that moment, in evaluation mode, so that it may be trained meanwhile.
+    a usual name of a dictionary (`logits`, `out`); a softmax or sigmoid behind them is taken off in what is asked. It
+    is never run, switched, hooked, pickled or deep-copied: each question is answered for the weights it has at that
+    moment, in evaluation mode, so that it may be trained meanwhile.
     `name` is by default that of its class; a second network of a name takes the first one's place.
     `labels` are the names of its classes in order, or a mapping between names and numbers; `preprocess` a `Preprocess`,
     a torchvision transform, or a function from a photo to a tensor; without one it is guessed. Raises `RequestError`

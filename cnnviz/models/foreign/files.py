@@ -8,6 +8,7 @@ from pathlib import Path
 from cnnviz.models.foreign import onnx, pt2
 from cnnviz.models.foreign.graph import ForeignError, Program
 from cnnviz.models.foreign.held import File, Held, opened
+from cnnviz.models.foreign.last import taken_off
 from cnnviz.models.weights import WHOLE, ending
 
 READERS = {".pt2": pt2.read, ".onnx": onnx.read}
@@ -20,10 +21,10 @@ def whole(file: File) -> bool:
 
 
 def read(file: File) -> Program:
-    """The network in a file. Raises `ForeignError` where it cannot be read."""
+    """The network in a file, up to its logits. Raises `ForeignError` where it cannot be read."""
     if isinstance(file, Path) and not file.is_file():
         raise ForeignError(f"There is no file {file.name}; check the name and the weights folder.")
-    return READERS.get(ending(file), pt2.read)(file)
+    return taken_off(READERS.get(ending(file), pt2.read)(file))
 
 
 def _exported(file: File) -> bool:

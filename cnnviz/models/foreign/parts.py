@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from torch import Tensor, nn
 
 from cnnviz.models.foreign.budget import Costly, Sizes
+from cnnviz.models.probabilities import turned
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,12 @@ class Net(Part):
 
     classes: int = 0  # logits; 0 where the network puts out maps
     sizes: Sizes | None = None  # of the images it takes
+    turned: str = ""  # what its outputs are that become logits, "softmax" or "sigmoid"
+
+    def work(self, given: Sequence[Any], turn: int) -> Any:
+        """The logits, also where the program's own outputs are probabilities."""
+        out = super().work(given, turn)
+        return turned(out, self.turned) if self.turned else out
 
     def forward(self, x: Any) -> Any:  # type: ignore[override]  # one input, by its name: what is traced has one, too
         """The logits of a batch. Raises `ForeignError` for images of a size that it does not take."""

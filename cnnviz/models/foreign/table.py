@@ -122,6 +122,7 @@ _ACTIVATIONS: list[tuple[str, str, Callable[..., Any]]] = [
     ("aten.hardswish.default", "self:T", F.hardswish),
     ("aten.hardsigmoid.default", "self:T", F.hardsigmoid),
     ("aten.sigmoid.default", "self:T", torch.sigmoid),
+    ("aten.special_expit.default", "self:T", torch.sigmoid),
     ("aten.log_sigmoid.default", "self:T", F.logsigmoid),
     ("aten.tanh.default", "self:T", torch.tanh),
     ("aten.softplus.default", "self:T beta:n=1 threshold:n=20", does.softplus),

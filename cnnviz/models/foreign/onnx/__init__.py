@@ -76,7 +76,7 @@ def _others(n: int, c: int, h: int, w: int) -> Iterator[tuple[int, int, int, int
 
 def _program(graph: Graph, trace: Trace, name: str) -> Program:
     said: dict[str, str] = {}
-    output = ends.logits(trace, name, said)
+    output = ends.logits(trace, name)
     image = ends.pixels(trace, said)
     assembly = Assembly(trace, image, output, ends.wrapped(trace))
     steps = assembly.steps()

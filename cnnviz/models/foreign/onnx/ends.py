@@ -1,6 +1,6 @@
-"""What a file has around a network: the scaling of pixels before it, softmax behind it; and where its logits are.
+"""What a file has around a network: the scaling of pixels before it, and where its outputs are.
 
-Both are taken off, since photos are scaled and logits turned into probabilities outside of a network here.
+The scaling is taken off, since photos are scaled outside of a network here.
 """
 
 from __future__ import annotations
@@ -17,14 +17,13 @@ from cnnviz.models.foreign.onnx.trace import Trace
 from cnnviz.models.foreign.onnx.values import Constant, Live, Record
 
 OUTPUTS = ("logits", "out", "output")
-SOFTMAX = ("aten.softmax.int", "aten.log_softmax.int")
 SCALED = ("aten.mul.Tensor", "aten.div.Tensor", "aten.add.Tensor", "aten.sub.Tensor")
 WHITE = 255.0
 PIXELS = 16.0  # a deviation above this is one of pixels from 0 to 255, below it one of numbers from 0 to 1
 
 
-def logits(trace: Trace, name: str, said: dict[str, str]) -> Live:
-    """The logits (N, K) of a trace: its output of a usual name or its first, without the softmax at its end.
+def logits(trace: Trace, name: str) -> Live:
+    """The numbers of the classes (N, K) in a trace: its output of a usual name or its first.
 
     Raises `ForeignError` where its output is anything else.
     """
@@ -36,8 +35,6 @@ def logits(trace: Trace, name: str, said: dict[str, str]) -> Live:
         raise ForeignError(
             f"{name} has the output {printable(chosen)}, which does not depend on its input; export it again."
         )
-    if (inner := _before_probabilities(trace, found)) is not None:
-        found, said["output"] = inner, "probabilities, of which the logits are taken"
     if len(found.shape) == 4 and found.shape[2:] == (1, 1):
         found = trace.emit("aten.flatten.using_ints", found, 1)
     if len(found.shape) != 2:
@@ -98,29 +95,6 @@ def card(notes: Mapping[str, str]) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _before_probabilities(trace: Trace, output: Live) -> Live | None:
-    record = trace.makers.get(output.name)
-    if record is None:
-        return None
-    if record.op in SOFTMAX and record.args[1] == 1:
-        return _live(record.args[0])
-    if record.op != "aten.cat.default" or record.args[1] != 1 or len(record.args[0]) != 2:
-        return None
-    no, yes = (_made(trace, one, "aten.sigmoid.default") for one in record.args[0])
-    logit = yes and _live(yes.args[0])
-    turned = no and _made(trace, no.args[0], "aten.neg.default")
-    return logit if logit and turned and turned.args[0] is logit and logit.shape[1:] == (1,) else None
-
-
-def _made(trace: Trace, value: Any, op: str) -> Record | None:
-    record = trace.makers.get(value.name) if isinstance(value, Live) else None
-    return record if record is not None and record.op == op else None
-
-
-def _live(value: Any) -> Live | None:
-    return value if isinstance(value, Live) else None
 
 
 def _only_reader(trace: Trace, value: Live) -> Record | None:

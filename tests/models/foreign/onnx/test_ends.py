@@ -1,4 +1,4 @@
-"""What stands around a network in a file, scaling before it and softmax behind it, is taken off and said."""
+"""The scaling before a network in a file is taken off and said."""
 
 from __future__ import annotations
 
@@ -50,24 +50,6 @@ def test_pixels_that_a_file_scales(tmp_path, nodes, wanted):
         assert found["mean"] == pytest.approx(wanted["mean"])
         assert found["std"] == pytest.approx(wanted["std"], rel=1e-5)
         assert program.steps[0].op == "aten.conv2d.default"
-
-
-@pytest.mark.parametrize(
-    "nodes",
-    [
-        [node("Softmax", ["f"], ["y"], axis=1)],
-        [node("LogSoftmax", ["f"], ["y"], axis=-1)],
-    ],
-)
-def test_probabilities_become_logits(tmp_path, nodes):
-    program = read(tmp_path, [node("Conv", ["x", "w"], ["c"]), *TAIL, *nodes])
-    assert program.said["output"].startswith("probabilities")
-    assert program.steps[-1].op == "aten.flatten.using_ints"
-
-
-def test_a_gate_behind_the_logits_stays(tmp_path):
-    program = read(tmp_path, [node("Conv", ["x", "w"], ["c"]), *TAIL, node("Sigmoid", ["f"], ["y"])])
-    assert "output" not in program.said
 
 
 def test_maps_of_one_position_become_a_row(tmp_path):
