@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import functools
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,19 +120,20 @@ def run_folders(runs: Path) -> dict[str, Path]:
 
 
 def own_checkpoints(paths: Iterable[Path]) -> dict[str, Path]:
-    """Checkpoint files by the name they have in file/<name>: without suffix, or with it where two share a stem."""
-    named: dict[str, Path] = {}
-    for path in paths:
-        stem = shelf.stem(path)
-        named[path.name if stem in named else stem] = path
-    return named
+    """Checkpoint files by the name they have in file/<name>: without suffix, or with it where that says which.
+
+    A name that two files could have is neither's, so that no link leads to another network than it was made for.
+    """
+    found = list(paths)
+    taken = Counter([*map(shelf.stem, found), *(path.name for path in found)])
+    return {path.name if taken[shelf.stem(path)] > 1 else shelf.stem(path): path for path in found}
 
 
 def file_of(key: str, weights: Path | str | None = None) -> Path | None:
     """The checkpoint of a key file/<name>; names are looked up among what is there and never joined to a path."""
     kind, _, name = key.partition("/")
     found = shelf.checkpoints(shelf.folder(weights)) if kind == "file" else ()
-    return own_checkpoints(found).get(name) or next((path for path in found if path.name == name), None)
+    return next((path for path in found if path.name == name), None) or own_checkpoints(found).get(name)
 
 
 def card_of(path: Path) -> Path:
@@ -162,6 +164,7 @@ def unknown(key: str, weights: Path | str | None = None, runs: Path | str | None
     """The error for a key that names nothing, with the closest keys that do."""
     keys = [row.key for row in rows(weights, runs)]
     exact = [f"timm/{key}"] if timm_nets.known(key) else [k for k in keys if k.endswith(f"/{key}")]
+    exact = exact or [f"file/{one}" for one in shelf.sharing(key.removeprefix("file/"), shelf.folder(weights))]
     close = exact or difflib.get_close_matches(key, keys, n=3, cutoff=0.5)
     hint = f"did you mean {' or '.join(close)}?" if close else "`python -m cnnviz models` lists them all."
     return UnknownNet(f"There is no network {key!r}; {hint}")

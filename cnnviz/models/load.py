@@ -82,7 +82,8 @@ def load(
         return _carded(
             key, folder / "card.json", shelf.snapshot(folder, name.partition("@")[2] or "best"), f"run {name}"
         )
-    if kind == "file" and (what := file_kind.in_its_place(shelf.folder(weights), name)):
+    alone = kind == "file" and not shelf.sharing(name, shelf.folder(weights))
+    if alone and (what := file_kind.in_its_place(shelf.folder(weights), name)):
         raise checkpoint.CheckpointError(what)
     raise catalog.unknown(key, weights, runs)
 

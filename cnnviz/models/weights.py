@@ -97,6 +97,11 @@ def checkpoints(place: Path | None) -> tuple[Path, ...]:
     return tuple(sorted(path for path in place.iterdir() if _listed(path)))
 
 
+def sharing(name: str, place: Path | None) -> list[str]:
+    """The checkpoint files there with that stem, by name."""
+    return [path.name for path in checkpoints(place) if stem(path) == name]
+
+
 def ending(file: Named) -> str:
     """Which of SUFFIXES a file's name ends with; "" for none."""
     return _cut(file.name)[1]

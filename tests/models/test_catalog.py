@@ -130,3 +130,18 @@ def test_a_whole_network_called_as_one_of_a_library_is_listed_as_a_file(tmp_path
     keys = {row.key for row in catalog.rows(tmp_path) if row.where == "on disk"}
     assert keys == {f"file/{name}" for name in names}
     assert timm_nets.here("mobilenetv2_100", weights.checkpoints(tmp_path)) is None
+
+
+def test_files_that_share_a_stem_are_each_reached_by_their_whole_name_and_none_by_the_stem(tmp_path):
+    for name in ("net.onnx", "net.pt2", "net.pt", "net.pt.pth", "other.pth"):
+        (tmp_path / name).write_bytes(b"")
+    found = catalog.own_checkpoints(weights.checkpoints(tmp_path))
+    assert {key: path.name for key, path in found.items()} == {
+        "net.onnx": "net.onnx", "net.pt2": "net.pt2", "net.pt": "net.pt", "net.pt.pth": "net.pt.pth",
+        "other": "other.pth",
+    }  # fmt: skip
+    for key, path in found.items():
+        assert catalog.file_of(f"file/{key}", tmp_path) == path
+        assert catalog.file_of(f"file/{path.name}", tmp_path) == path
+    with pytest.raises(UnknownNet, match=r"did you mean file/net.onnx or file/net.pt or file/net.pt2\?"):
+        load.load("file/net", tmp_path)
