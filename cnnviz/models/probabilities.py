@@ -69,9 +69,9 @@ def of_numbers(net: Callable[[Tensor], Any], x: Tensor, mixed: bool) -> str:
     """Which kind of probabilities a network gives by its numbers for noise x (1, C, H, W); "" where it gives none.
 
     Softmax where they are 0..1 and sum to 1. Sigmoid where they are 0..1 and nothing but a mixture of probabilities,
-    which `mixed` says.
+    which `mixed` says. Zeros and ones alone are decisions and no probabilities.
     """
-    kinds = {"softmax", "sigmoid"} if mixed else {"softmax"}
+    kinds, between = {"softmax", "sigmoid"} if mixed else {"softmax"}, False
     for loud in LOUD:
         p = net(x * loud)
         if not isinstance(p, Tensor) or p.ndim != 2 or not bool(((p >= 0) & (p <= 1)).all()):
@@ -80,4 +80,7 @@ def of_numbers(net: Callable[[Tensor], Any], x: Tensor, mixed: bool) -> str:
             kinds.discard("softmax")
         if not kinds:
             return ""
+        between = between or bool(((p > 0) & (p < 1)).any())
+    if not between:
+        return ""
     return "softmax" if "softmax" in kinds else "sigmoid"

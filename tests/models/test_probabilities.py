@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 
 from cnnviz.models import probabilities
 from cnnviz.models.probabilities import Ending
@@ -29,6 +30,7 @@ def test_kinds_are_told_by_the_numbers():
     for kind, net in shares.items():
         assert probabilities.of_numbers(net, x, mixed=True) == kind
     assert probabilities.of_numbers(lambda z: z.sigmoid(), x, mixed=False) == ""
+    assert probabilities.of_numbers(lambda z: nn.functional.one_hot(z.argmax(1), 3).float(), x, mixed=False) == ""
     assert probabilities.of_numbers(lambda z: z[:, :1].softmax(1), x, mixed=False) == ""
 
 
