@@ -40,7 +40,7 @@ class Forward:
 
     def logits_of(self, x: Tensor) -> Tensor:
         """The logits (N, K) of other inputs (N, C, H, W), through the folded trunk."""
-        return self.cut.head(*self.cut.trunk(x))
+        return self.cut.logits(x)
 
     def head(self, maps: Tensor) -> Tensor:
         """The logits (N, K) if these maps were the layer's output (N, C, h, w) instead."""

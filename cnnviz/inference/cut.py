@@ -6,6 +6,7 @@ before it, weights packed for the processor. The head stays the network's own mo
 
 from __future__ import annotations
 
+import functools
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from cnnviz.inference.fusion import pack
 from cnnviz.inference.packed_conv import Packed, chosen
-from cnnviz.inference.plain_road import PLAIN, UNLISTED, Unlisted, halves
+from cnnviz.inference.plain_road import PLAIN, UNLISTED, Unlisted, halves, whole
 from cnnviz.inference.sparse_linear import sparse
 from cnnviz.inference.tap import LayerError, module
 from cnnviz.inference.tracing import LOCK, Tracer
@@ -34,7 +35,8 @@ class Cut:
     own logit, and no other.
 
     `some(channels)` gives what computes these channels of the layer's map alone, (N, len(channels), h, w), or None
-    where the layer does not end in a convolution that is packed.
+    where the layer does not end in a convolution that is packed. `logits(x)` gives the logits of other inputs, also of
+    those for which the layer does not run.
     """
 
     trunk: Callable[[Tensor], tuple[Any, ...]]
@@ -42,6 +44,7 @@ class Cut:
     carry: Callable[[int], Tensor] | None
     direct: bool
     some: Callable[[Sequence[int]], Callable[[Tensor], Tensor] | None]
+    logits: Callable[[Tensor], Tensor]
 
 
 def cut(net: nn.Module, layer: str) -> Cut:
@@ -109,7 +112,8 @@ def _cut(net: nn.Module, layer: str) -> Cut:
             return _split(net, *_listed(net), layer)
         except Unlisted:
             PLAIN.add(net)
-    return Cut(*halves(net, layer), carry=None, direct=False, some=lambda channels: None)
+    each = functools.partial(whole, net)
+    return Cut(*halves(net, layer), carry=None, direct=False, some=lambda channels: None, logits=each)
 
 
 def _listed(net: nn.Module) -> tuple[fx.Graph, dict[str, int]]:
@@ -188,7 +192,10 @@ def _split(net: nn.Module, graph: fx.Graph, ends: dict[str, int], layer: str) ->
             carried.append(_summed(part, channels))
         return carried[0]
 
-    return Cut(run_trunk, run_head, None if part is None else carry, direct, lambda channels: _some(folded, channels))
+    return Cut(
+        run_trunk, run_head, None if part is None else carry, direct, lambda channels: _some(folded, channels),
+        lambda x: run_head(*run_trunk(x)),
+    )  # fmt: skip
 
 
 def _some(trunk: fx.GraphModule, channels: Sequence[int]) -> Callable[[Tensor], Tensor] | None:

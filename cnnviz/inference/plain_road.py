@@ -105,6 +105,11 @@ def halves(net: nn.Module, layer: str) -> Halves:
     return trunk, head
 
 
+def whole(net: nn.Module, x: Tensor) -> Tensor:
+    """The logits (N, K) of images that are run one by one; no layer has to run for all of them."""
+    return torch.cat([net(one) for one in _each(x)])
+
+
 def _each(x: Tensor) -> tuple[Tensor, ...]:
     """The images of a batch as batches of one."""
     return torch.split(x, 1)

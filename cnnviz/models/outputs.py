@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
+from torch.nn.modules.conv import _ConvNd
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from cnnviz.options import RequestError
@@ -100,21 +101,43 @@ def tried(net: nn.Module, size: tuple[int, int, int], foreign: Collection[nn.Mod
             "self.training."
         ) from None
     except Exception as error:  # whatever a forward of somebody's own does
-        shape = " x ".join(map(str, size))
-        raise OutputError(
-            f"{kind} does not run on an image of {shape} ({_line(error)}); give the preprocess that belongs to it."
-        ) from error
+        shape, said = " x ".join(map(str, size)), line(error)
+        raise OutputError(f"{kind} does not run on an image of {shape} ({said}); {_cure(net, error)}.") from error
     finally:
         hook.remove()
     if any(part in foreign for part in reached):
         raise OutputError(f"{kind} runs modules inside objects of other classes; make them attributes of the network.")
     if not isinstance(out, Tensor) or out.ndim != 2 or len(out) != 1 or not out.is_floating_point():
-        given = f"a tensor {tuple(out.shape)}" if isinstance(out, Tensor) else f"a {type(out).__name__}"
-        raise OutputError(
-            f"{kind} gives {given} for one image; a classifier gives logits (1, K), alone, first of a tuple or under "
-            "the name logits."
-        )
+        raise OutputError(no_logits(kind, out))
     return out
+
+
+def no_logits(kind: str, out: object) -> str:
+    """The sentence for what a network of that kind puts out for one image instead of logits (1, K)."""
+    if not isinstance(out, Tensor):
+        return (
+            f"{kind} gives a {type(out).__name__} for one image; a classifier gives logits (1, K), alone, first of a "
+            "tuple or under the name logits."
+        )
+    cure = "a classifier gives logits (1, K), alone, first of a tuple or under the name logits"
+    if out.shape == (1,):
+        cure = "give logits (1, 1) by .unsqueeze(1)"
+    elif out.ndim > 2 and out.shape == (1, out.shape[1], *[1] * (out.ndim - 2)):
+        cure = "give logits (1, K) by .flatten(1)"
+    elif out.ndim == 4 and len(out) == 1:
+        cure = "for a class at each place, give the mean over the places, logits (1, K) by .mean((2, 3))"
+    elif out.ndim == 2 and len(out) == 1:
+        cure = "give logits as floating-point numbers"
+    return f"{kind} gives a tensor {tuple(out.shape)} for one image; {cure}."
+
+
+def _cure(net: nn.Module, error: Exception) -> str:
+    """What to do about a network that does not run."""
+    wrap = "wrap it in a module that takes a batch of images (N, C, H, W) and gives logits (N, K)"
+    conv = next((part for part in net.modules() if isinstance(part, _ConvNd)), None)
+    other = conv is not None and not isinstance(conv, nn.Conv2d)
+    hopeless = other or isinstance(error, (TypeError, KeyError, AttributeError, IndexError))  # no input (N, C, H, W)
+    return wrap if hopeless else f"give the preprocess that belongs to it, or {wrap}"
 
 
 def noise(net: nn.Module, size: tuple[int, int, int]) -> Tensor:
@@ -123,6 +146,7 @@ def noise(net: nn.Module, size: tuple[int, int, int]) -> Tensor:
     return torch.randn(1, *size, generator=torch.Generator().manual_seed(0)).to(place)
 
 
-def _line(error: Exception) -> str:
+def line(error: Exception) -> str:
+    """The first line of what an error says, without its full stop."""
     said = str(error).strip().split("\n")[0][:200].rstrip(".")
     return said or type(error).__name__

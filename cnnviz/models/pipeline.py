@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from cnnviz.models import outputs
-from cnnviz.models.preprocess import RESAMPLE, Preprocess, PreprocessError
+from cnnviz.models.preprocess import RESAMPLE, Preprocess, PreprocessError, of_config
 from cnnviz.photo import Photo
 
 if TYPE_CHECKING:
@@ -108,6 +108,8 @@ def _guess(net: nn.Module) -> tuple[Preprocess, str]:
     """ImageNet's usual preprocessing with as many channels as the first convolution takes, at a size that runs."""
     conv = next((part for part in net.modules() if isinstance(part, nn.Conv2d)), None)
     channels = (3, 1) if conv is None else (conv.in_channels,)
+    if (own := _configured(net, channels[0])) is not None:
+        return own, f"{_words(own)}, from the network's pretrained_cfg"
     if conv is not None and conv.in_channels not in (1, 3):
         raise PreprocessError(f"The network takes {conv.in_channels} channels, and a photo has 3, or 1 in gray.")
     first: Exception | None = None
@@ -126,6 +128,19 @@ def _guess(net: nn.Module) -> tuple[Preprocess, str]:
     raise first
 
 
+def _configured(net: nn.Module, channels: int) -> Preprocess | None:
+    """What timm keeps beside the modules that it makes, where the network runs on that."""
+    held = (vars(part).get("pretrained_cfg") for part in net.modules())
+    if (said := next((one for one in held if isinstance(one, Mapping)), None)) is None:
+        return None
+    try:
+        own = of_config(said, channels)
+        outputs.tried(net, own.size)
+    except (KeyError, TypeError, ValueError):  # also what is refused
+        return None
+    return own
+
+
 def _runner(given: Callable[[Any], Any]) -> Run:
     """The function from a photo to its input (1, C, H, W); what it takes a photo as is tried."""
     forms: tuple[Callable[[Photo], Any], ...] = (Photo.image, lambda photo: photo, lambda photo: photo.pixels.copy())
@@ -141,8 +156,11 @@ def _runner(given: Callable[[Any], Any]) -> Run:
         except PreprocessError:
             raise
         except Exception as error:  # whatever a function of somebody's own does
-            said = said or f"fails on a photo ({type(error).__name__}: {str(error).strip().splitlines()[:1]})"
+            said = said or f"fails on a photo ({type(error).__name__}: {outputs.line(error)}); correct it"
             continue
+        if not once.isfinite().all():
+            said = "gives NaN or infinity for a photo; correct it"
+            break
         if torch.equal(once, again):
             return run
         said = "gives another input each time; give the one that is used for validation"
@@ -155,10 +173,15 @@ def _run(given: Callable[[Any], Any], form: Callable[[Photo], Any], photo: Photo
         found = given(form(photo))
     if isinstance(found, Mapping):
         found = next((found[name] for name in ("pixel_values", "image") if name in found), found)
+    if found is None:
+        raise PreprocessError("The preprocessing gives nothing for a photo; end it with a return.")
     x = found.detach().cpu() if isinstance(found, Tensor) else torch.as_tensor(np.array(found))
     x = x[None] if x.ndim == 3 else x  # (C, H, W) -> (1, C, H, W)
     if x.ndim != 4 or len(x) != 1 or x.shape[1] not in (1, 3):
-        raise PreprocessError(f"The preprocessing gives {tuple(x.shape)} for a photo and not (3, H, W) or (1, H, W).")
+        cure = "; move its channels to the front" if x.ndim == 4 and x.shape[3] in (1, 3) else ""
+        raise PreprocessError(
+            f"The preprocessing gives {tuple(x.shape)} for a photo and not (3, H, W) or (1, H, W){cure}."
+        )
     return x.float()
 
 
@@ -188,7 +211,7 @@ def _ours(transform: Any) -> Preprocess | None:
             found["crop"] = step.size
         elif kind == "Normalize":
             found |= {"mean": step.mean, "std": step.std}
-        elif kind == "Grayscale":
+        elif kind == "Grayscale" and getattr(step, "num_output_channels", 1) == 1:
             found |= {"channels": 1, "mean": (0.0,), "std": (1.0,)}
         elif kind not in ("ToTensor", "PILToTensor", "ConvertImageDtype", "ToImage", "ToDtype"):
             return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -186,3 +187,21 @@ def _pair(size: int | tuple[int, int]) -> tuple[int, int]:
 def _start(full: int, crop: int, at: float) -> int:
     # round, not //: torchvision's centre crop rounds halves to even
     return round((full - crop) * at)
+
+
+def of_config(said: Mapping[str, Any], takes: int = 3) -> Preprocess:
+    """The preprocessing in timm's `pretrained_cfg`; for a network that takes one channel, the mean over its colours."""
+    height, width = said["input_size"][1:]
+    scaled = math.floor(height / said["crop_pct"]), math.floor(width / said["crop_pct"])
+    squashed = said.get("crop_mode") == "squash" or height != width
+    mean, std = (tuple(map(float, said[name])) for name in ("mean", "std"))
+    if takes == 1:
+        mean, std = ((sum(values) / len(values),) for values in (mean, std))
+    return Preprocess(
+        scaled if squashed else scaled[0],
+        height if height == width else (height, width),
+        mean,
+        std,
+        said["interpolation"] if said["interpolation"] in RESAMPLE else "bicubic",
+        channels=takes,
+    )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import math
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,7 +20,7 @@ from cnnviz.models import checkpoint, heads, timm_nets
 from cnnviz.models import labels as class_names
 from cnnviz.models import weights as shelf
 from cnnviz.models.build import Weightless
-from cnnviz.models.preprocess import RESAMPLE, Preprocess
+from cnnviz.models.preprocess import Preprocess, of_config
 from cnnviz.models.timm_nets import UNTRAINED, TimmError
 from cnnviz.models.weights import DownloadError
 
@@ -106,21 +105,7 @@ def untrained(name: str) -> nn.Module:
 
 def preprocess(name: str, takes: int = 3) -> Preprocess:
     """The preprocessing of a name's weights; for a network that takes one channel, their mean over the colours."""
-    said = config(name)
-    height, width = said.input_size[1:]
-    scaled = math.floor(height / said.crop_pct), math.floor(width / said.crop_pct)
-    squashed = said.crop_mode == "squash" or height != width
-    mean, std = (tuple(map(float, values)) for values in (said.mean, said.std))
-    if takes == 1:
-        mean, std = ((sum(values) / len(values),) for values in (mean, std))
-    return Preprocess(
-        scaled if squashed else scaled[0],
-        height if height == width else (height, width),
-        mean,
-        std,
-        said.interpolation if said.interpolation in RESAMPLE else "bicubic",
-        channels=takes,
-    )
+    return of_config(vars(config(name)), takes)
 
 
 def labels(name: str) -> tuple[str, ...]:

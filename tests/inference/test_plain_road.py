@@ -68,6 +68,13 @@ def test_what_needs_the_list_of_operations_says_so_and_a_layer_that_did_not_run_
     assert layers.maps(net, (3, 16, 16)) == ("first", "again")
 
 
+def test_other_images_need_not_run_the_layer(net):
+    plain_road.settle(net, torch.randn(1, 3, 16, 16))
+    dark, bright = torch.rand(2, 3, 16, 16) - 2, torch.rand(1, 3, 16, 16)
+    both = torch.cat([dark, bright])
+    assert torch.allclose(cut(net, "dark").logits(both), torch.cat([net(one[None]) for one in both]), atol=1e-6)
+
+
 def test_a_trace_that_gives_other_logits_is_not_believed():
     class Counted(nn.Module):
         """Its trace is of the first call, which differs from all others."""

@@ -92,7 +92,16 @@ def test_what_could_draw_random_numbers_and_draws_none_is_taken(wrap):
 
 
 REFUSED = {
-    "gives a tensor (1, 5, 6, 6) for one image": lambda logits, maps: maps,
+    "gives a tensor (1, 5, 6, 6) for one image; for a class at each place, give the mean": lambda logits, maps: maps,
+    "gives a tensor (1, 5, 1, 1) for one image; give logits (1, K) by .flatten(1).": (
+        lambda logits, maps: logits[..., None, None]
+    ),
+    "gives a tensor (1,) for one image; give logits (1, 1) by .unsqueeze(1).": lambda logits, maps: logits[:, 0],
+    "gives a tensor (1, 5) for one image; give logits as floating-point": lambda logits, maps: logits.long(),
+    "(division by zero); give the preprocess that belongs to it, or wrap it in": lambda logits, maps: 1 / 0,
+    "(only integer tensors of a single element can be converted to an index); wrap it in a module that takes a batch": (
+        lambda logits, maps: [1][logits]
+    ),
     "gives a str for one image": lambda logits, maps: "cat",
     "gives a dict for one image": lambda logits, maps: {"boxes": logits},
     "draws random numbers": lambda logits, maps: nn.functional.dropout(logits, 0.5),
@@ -109,6 +118,12 @@ def test_what_are_no_logits_is_refused(said, wrap):
         outputs.tried(net, (3, 8, 8))
     assert said.partition(" (nothing")[0] in str(caught.value)
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_a_network_of_other_dimensions_is_to_be_wrapped():
+    for conv in (nn.Conv1d, nn.Conv3d):
+        with pytest.raises(outputs.OutputError, match=r"\); wrap it in a module that takes a batch of images \(N, C"):
+            outputs.tried(nn.Sequential(conv(3, 5, 3), nn.Flatten()), (3, 8, 8))
 
 
 def test_a_module_that_is_not_the_networks_own_is_noticed():

@@ -91,6 +91,14 @@ def test_a_function_is_run_as_it_is_and_its_colours_and_place_are_measured(given
         assert own.padding(photo) == (20, 50, 20, 50)
 
 
+def test_gray_in_three_channels_is_not_taken_for_one(photo):
+    given = v1.Compose([v1.Grayscale(3), v1.Resize((50, 40)), v1.ToTensor(), v1.Normalize(MEAN, STD)])
+    own, _ = read(given, gap())
+    assert own.size == (3, 50, 40)
+    assert torch.equal(own.input(photo)[0], given(photo.image()))
+    assert np.ptp(own.see(photo), axis=2).max() <= 1
+
+
 def test_where_colours_are_unknown_altered_pixels_are_refused_and_the_input_is_shown_stretched(photo):
     own, _ = read(standardised, gap())
     assert isinstance(own, Pipeline)
@@ -106,8 +114,12 @@ REFUSED = {
     "draws random numbers": v1.Compose([v1.Resize((32, 32)), v1.RandomHorizontalFlip(), v1.ToTensor()]),
     "another input each time": lambda image: v1.functional.to_tensor(image.resize((32, 32))) + random.random(),
     "end it with a resize or crop": v1.ToTensor(),
-    "gives (1, 32, 32, 3)": lambda image: np.asarray(image.resize((32, 32))),
-    "fails on a photo": lambda image: image.nothing,
+    "gives (1, 32, 32, 3) for a photo and not (3, H, W) or (1, H, W); move its": lambda image: np.asarray(
+        image.resize((32, 32))
+    ),
+    "fails on a photo (AttributeError: 'Image' object has no attribute 'nothing');": lambda image: image.nothing,
+    "gives nothing for a photo; end it with a return": lambda image: None,
+    "gives NaN or infinity for a photo; correct it": lambda image: torch.full((3, 8, 8), torch.nan),
     "prepares no photos": "imagenet",
 }
 
@@ -136,3 +148,24 @@ def test_without_one_the_usual_is_guessed_at_a_size_that_the_network_takes_and_t
     assert read(None, flat)[0].size == (3, 32, 32)
     with pytest.raises(PreprocessError, match="takes 4 channels"):
         read(None, gap(4))
+
+
+def test_what_timm_keeps_beside_its_modules_is_used_where_the_network_runs_on_it():
+    said = {
+        "input_size": (3, 48, 48),
+        "crop_pct": 0.75,
+        "mean": (0.5,) * 3,
+        "std": (0.25,) * 3,
+        "interpolation": "bilinear",
+    }
+    net = gap()
+    net[0].pretrained_cfg = said
+    ours, words = read(None, net)
+    assert ours == Preprocess(64, 48, (0.5,) * 3, (0.25,) * 3, "bilinear")
+    assert words.endswith("from the network's pretrained_cfg")
+    gray = gap(1)
+    gray.pretrained_cfg = said
+    assert read(None, gray)[0] == Preprocess(64, 48, (0.5,), (0.25,), "bilinear", channels=1)
+    flat = nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 10)).eval()
+    flat.pretrained_cfg = said
+    assert "a guess" in read(None, flat)[1]
