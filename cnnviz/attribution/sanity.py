@@ -47,9 +47,26 @@ class Sanity:
     maps: np.ndarray
 
     @property
+    def constant(self) -> tuple[bool, ...]:
+        """Of each stop, whether its map is constant, so that no correlation says anything."""
+        return tuple(constant(one) for one in self.maps)
+
+    @property
+    def verdict(self) -> str:
+        """What the fully randomised network gives: a map that "changed", the same ("kept"), or its negative ("turned").
+
+        The size of the rank correlation is below a half where it changed: a map and its negative show the same edges,
+        which is why Adebayo et al. also compare absolute values. "constant" where the map itself shows nothing.
+        """
+        if self.constant[0]:
+            return "constant"
+        last = float(self.correlations[-1])
+        return "changed" if abs(last) < 0.5 else "kept" if last > 0 else "turned"
+
+    @property
     def passed(self) -> bool:
-        """Whether the fully randomised network gives another map: rank correlation below a half."""
-        return float(self.correlations[-1]) < 0.5
+        """Whether the map is another one, in size and in sign, once all weights are random."""
+        return self.verdict == "changed"
 
 
 def sanity(
@@ -86,6 +103,12 @@ def sanity(
         yield (i + 1) / len(stops)
     kept = [rank_correlation(one, maps[0]) for one in maps]
     return Sanity(top, tuple(stops), read_only(np.asarray(kept, np.float32)), read_only(np.stack(maps)))
+
+
+def constant(values: np.ndarray) -> bool:
+    """Whether a map has one value everywhere, but for rounding."""
+    finite = np.nan_to_num(values)
+    return bool(np.ptp(finite) <= 1e-6 * np.abs(finite).max())
 
 
 def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:

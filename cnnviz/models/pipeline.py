@@ -8,7 +8,7 @@ laid over the photo.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from cnnviz.models import outputs
-from cnnviz.models.preprocess import RESAMPLE, Preprocess, PreprocessError, of_config
+from cnnviz.models import outputs, transforms
+from cnnviz.models.preprocess import Preprocess, PreprocessError, of_config
 from cnnviz.photo import Photo
 
 if TYPE_CHECKING:
@@ -49,7 +49,11 @@ def read(given: object, net: nn.Module) -> tuple[Preprocess, str]:
             f"The preprocessing gives inputs of {tuple(one)} and {tuple(others[0])} for two photos; end it with a "
             "resize or crop to one size."
         )
-    if (ours := _ours(given)) and all(torch.allclose(ours.input(p), run(p), atol=1e-4) for p in _photos()):
+    if (
+        (ours := transforms.read(given))
+        and ours.size == tuple(one)[1:]
+        and all(torch.allclose(ours.input(p), run(p), atol=1e-4) for p in _photos())
+    ):
         return ours, f"{_words(ours)}, read from the transform"
     own = _measured(run, tuple(one)[1:])
     return own, f"{own.size[1]} x {own.size[2]}, by the program's own {_name(given)}"
@@ -183,52 +187,6 @@ def _run(given: Callable[[Any], Any], form: Callable[[Photo], Any], photo: Photo
             f"The preprocessing gives {tuple(x.shape)} for a photo and not (3, H, W) or (1, H, W){cure}."
         )
     return x.float()
-
-
-def _steps(transform: Any) -> Iterator[Any]:
-    """The transforms that one is made of."""
-    inner = getattr(transform, "transforms", None)
-    if isinstance(transform, nn.Sequential):
-        inner = list(transform)
-    if not isinstance(inner, (list, tuple)):
-        yield transform
-        return
-    for one in inner:
-        yield from _steps(one)
-
-
-def _ours(transform: Any) -> Preprocess | None:
-    """The same as torchvision's transform, where it is one of the usual kind."""
-    found: dict[str, Any] = {"mean": (0.0,) * 3, "std": (1.0,) * 3}
-    for step in _steps(transform):
-        kind = type(step).__name__
-        if kind == "ImageClassification":
-            found |= {"resize": step.resize_size, "crop": step.crop_size, "mean": step.mean, "std": step.std}
-            found["interpolation"] = getattr(step.interpolation, "value", step.interpolation)
-        elif kind == "Resize":
-            found |= {"resize": step.size, "interpolation": getattr(step.interpolation, "value", step.interpolation)}
-        elif kind == "CenterCrop":
-            found["crop"] = step.size
-        elif kind == "Normalize":
-            found |= {"mean": step.mean, "std": step.std}
-        elif kind == "Grayscale" and getattr(step, "num_output_channels", 1) == 1:
-            found |= {"channels": 1, "mean": (0.0,), "std": (1.0,)}
-        elif kind not in ("ToTensor", "PILToTensor", "ConvertImageDtype", "ToImage", "ToDtype"):
-            return None
-    if "resize" not in found or found.get("interpolation") not in RESAMPLE:
-        return None
-    found |= {name: _plain(value) for name, value in found.items() if name in ("resize", "crop")}
-    found |= {name: tuple(map(float, found[name])) for name in ("mean", "std")}
-    try:
-        return Preprocess(**{"crop": found["resize"], **found})
-    except (PreprocessError, TypeError):
-        return None
-
-
-def _plain(size: Any) -> Any:
-    """A size as `Preprocess` has it: a number, or a pair."""
-    sides = (size,) if isinstance(size, int) else tuple(size)
-    return sides[0] if len(sides) == 1 else sides
 
 
 def _measured(run: Run, size: tuple[int, ...]) -> Pipeline:

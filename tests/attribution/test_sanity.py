@@ -11,10 +11,11 @@ from torch import nn
 from torch.nn.utils.parametrizations import spectral_norm, weight_norm
 
 from cnnviz.attribution import sanity
-from cnnviz.attribution.sanity import Randomisation, rank_correlation
+from cnnviz.attribution.sanity import Randomisation, Sanity, rank_correlation
 from cnnviz.inference.cut import cut
 from cnnviz.models.preprocess import Preprocess
 from cnnviz.runtime.engine import Engine
+from cnnviz.ui.views.class_activation import trust
 
 NET = "lecture/cats_gap"
 
@@ -51,6 +52,24 @@ def test_randomising_the_whole_bundled_net_changes_what_its_map_shows(photo):
     found = engine.sanity(key, photo, dial=Randomisation(stops=2))
     assert abs(found.correlations[-1]) < 0.9
     assert not np.allclose(found.maps[0], found.maps[-1], rtol=1e-2)
+
+
+RISE = np.arange(12.0, dtype=np.float32).reshape(3, 4)
+VERDICTS = {
+    "changed": (RISE, np.float32([[1, 9, 3, 8], [9, 0, 8, 1], [2, 9, 1, 8]])),
+    "kept": (RISE, RISE**3),
+    "turned": (RISE, -2 * RISE),
+    "constant": (RISE * 0 + 3, RISE),
+}
+
+
+@pytest.mark.parametrize(("verdict", "maps"), VERDICTS.items(), ids=VERDICTS)
+def test_neither_the_same_map_nor_its_negative_nor_a_constant_one_passes(verdict, maps):
+    correlations = np.float32([1, rank_correlation(maps[1], maps[0])])
+    found = Sanity(("fc",), (0, 1), correlations, np.stack(maps))
+    assert (found.verdict, found.passed) == (verdict, verdict == "changed")
+    assert found.constant == (verdict == "constant", False)
+    assert set(trust.VERDICTS) == set(VERDICTS)
 
 
 class Own(nn.Module):

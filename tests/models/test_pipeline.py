@@ -11,8 +11,6 @@ import torch
 from PIL import Image
 from torch import nn
 from torchvision import transforms as v1
-from torchvision.models import ResNet18_Weights
-from torchvision.transforms import v2
 
 from cnnviz.models.pipeline import Pipeline, read
 from cnnviz.models.preprocess import Preprocess, PreprocessError
@@ -22,27 +20,6 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 def gap(channels: int = 3) -> nn.Module:
     return nn.Sequential(nn.Conv2d(channels, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 2)).eval()
-
-
-READ = {
-    "weights": ResNet18_Weights.DEFAULT,
-    "preset": ResNet18_Weights.DEFAULT.transforms(),
-    "v1": v1.Compose([v1.Resize(70), v1.CenterCrop(64), v1.ToTensor(), v1.Normalize(MEAN, STD)]),
-    "v2": v2.Compose(
-        [v2.Resize((64, 80)), v2.ToImage(), v2.ToDtype(torch.float32, scale=True), v2.Normalize(MEAN, STD)]
-    ),
-    "nested": v1.Compose([v1.Compose([v1.Resize(64, v1.InterpolationMode.BICUBIC), v1.CenterCrop(60)]), v1.ToTensor()]),
-    "gray": v1.Compose([v1.Grayscale(), v1.Resize((28, 28)), v1.ToTensor(), v1.Normalize((0.1307,), (0.3081,))]),
-}
-
-
-@pytest.mark.parametrize("given", READ.values(), ids=READ)
-def test_torchvisions_usual_transforms_are_read_and_give_the_same_input(given, photo):
-    ours, said = read(given, gap())
-    assert type(ours) is Preprocess
-    assert "read from the transform" in said
-    transform = given.transforms() if hasattr(given, "url") else given
-    assert torch.allclose(ours.input(photo)[0], transform(photo.image()), atol=1e-5)
 
 
 def bgr(photo):
@@ -89,14 +66,6 @@ def test_a_function_is_run_as_it_is_and_its_colours_and_place_are_measured(given
         assert own.padding(photo) == (0, 0, 0, 0)
     else:
         assert own.padding(photo) == (20, 50, 20, 50)
-
-
-def test_gray_in_three_channels_is_not_taken_for_one(photo):
-    given = v1.Compose([v1.Grayscale(3), v1.Resize((50, 40)), v1.ToTensor(), v1.Normalize(MEAN, STD)])
-    own, _ = read(given, gap())
-    assert own.size == (3, 50, 40)
-    assert torch.equal(own.input(photo)[0], given(photo.image()))
-    assert np.ptp(own.see(photo), axis=2).max() <= 1
 
 
 def test_where_colours_are_unknown_altered_pixels_are_refused_and_the_input_is_shown_stretched(photo):

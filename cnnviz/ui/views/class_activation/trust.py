@@ -117,20 +117,26 @@ def sane(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
     if found is None:
         return
     cells, every = [], [show.pixelated(picture.diverging(raw), THUMB) for raw in found.maps]
-    for count, close, drawn in zip(found.randomised, found.correlations, every, strict=True):
+    for count, close, flat, drawn in zip(found.randomised, found.correlations, found.constant, every, strict=True):
         named = "as trained" if not count else f"{count} of {len(found.layers)} layers randomised"
         cells.append(
             f"<figure>{img(drawn, f'Map with {named}')}<figcaption>{named}<br>"
-            f"<b>rank correlation {close:+.2f}</b></figcaption></figure>"
+            f"<b>rank correlation {close:+.2f}{' (constant map)' if flat else ''}</b></figcaption></figure>"
         )
     st.html(f'<div class="cv-dial">{"".join(cells)}</div>')
     file = f"{file_name(photo, heat, 'sanity')}.png"
     save("PNG of the maps", file, "image/png", lambda: tiles(every, len(every)))
-    show.say(
-        "The map changes with the weights, as an explanation must."
-        if found.passed
-        else "The map hardly changes with random weights: it shows edges of the photo more than what was learned."
-    )
+    show.say(VERDICTS[found.verdict])
+
+
+VERDICTS = {
+    "changed": "The map changes with the weights, as an explanation must.",
+    "kept": "The map hardly changes with random weights: it shows edges of the photo more than what was learned.",
+    "turned": "With random weights the map is its own negative (rank correlation near -1): it shows edges of the photo "
+    "more than what was learned.",
+    "constant": "The map is constant, so there is nothing that could change with the weights; choose another layer, "
+    "class or method.",
+}
 
 
 def chance_of(heat: Heatmap) -> str:
