@@ -168,7 +168,9 @@ def _split(net: nn.Module, graph: fx.Graph, ends: dict[str, int], layer: str) ->
         seen[node] = head.call_function(torch.add, (copied, shift)) if node is carrier else copied
     part = None if carrier is None else net.get_submodule(str(carrier.target))
     direct = carrier is not None and _ends(carrier, net)
-    folded = _fold(fx.GraphModule(net, trunk), _FOLDED.setdefault(net, {}), _PACKED.setdefault(net, {}))
+    folded = fx.GraphModule(net, trunk)
+    if all(own.sum().isfinite() for own in (*folded.parameters(), *folded.buffers())):  # a packed ReLU makes 0 of NaN
+        folded = _fold(folded, _FOLDED.setdefault(net, {}), _PACKED.setdefault(net, {}))
     rest = fx.GraphModule(net, head)
     sparse(rest)
 

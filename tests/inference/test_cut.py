@@ -152,3 +152,14 @@ def test_a_layer_that_ends_in_no_packed_convolution_is_not_narrowed():
     assert cut(untrained("vgg11"), "features.2").some([1]) is not None  # pooling goes with its convolution
     assert cut(untrained("squeezenet1_1"), "features.3").some([1]) is None  # branches side by side
     assert cut(untrained("mobilenet_v3_small"), "features.0").some([1]) is None  # hard swish
+
+
+def test_nan_in_the_weights_is_nan_in_the_logits_also_behind_a_relu():
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.ReLU(), nn.Flatten(), nn.Linear(1152, 2))
+    net.eval().requires_grad_(False)[0].weight[0, 0, 0, 0] = torch.nan
+    for layer in ("1", "2", "3"):
+        halves = cut(net, layer)
+        x = torch.rand(1, 3, 16, 16)
+        assert halves.head(*halves.trunk(x)).isnan().all(), layer
+        assert net(x).isnan().all()

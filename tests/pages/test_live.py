@@ -88,6 +88,45 @@ def test_pages_go_on_where_the_arithmetic_of_a_network_is_refused(visit):
         engine.remove(key)
 
 
+class Severed(Net):
+    """Its logits have no gradient."""
+
+    def forward(self, x):
+        return super().forward(x)["logits"].detach()
+
+
+def diverged() -> nn.Module:
+    net = Net()
+    net.stem.weight.data[0, 0, 0, 0] = torch.nan
+    return net
+
+
+PROOFS = ("All stages", "Down to the numbers", "Faithfulness", "Sanity dial", "Compare with another")
+
+
+@pytest.mark.parametrize("make", [Severed, diverged])
+def test_networks_without_gradients_and_with_nan_leave_every_page_standing(make, visit, words):
+    torch.manual_seed(0)
+    engine = startup.START.engine()
+    key = engine.add(make(), labels=["ant", "bee", "cat"], preprocess=Preprocess(48, 48))
+    try:
+        ways = [(page, {}) for page in ("home", "activations", "filters", "gabor")]
+        ways += [("class_activation", {"proof": proof}) for proof in PROOFS]
+        ways += [("class_activation", {"method": method}) for method in ("eigencam", "ablation", "saliency")]
+        for page, how in ways:
+            at = visit(page, model=key, **how)
+            assert not [one.message for one in at.exception], (page, how)
+            said = [one.value for one in at.error]
+            assert all(one.endswith(".") for one in said), (page, how)
+            if make is Severed and page == "class_activation" and how.get("method", "saliency") == "saliency":
+                assert any("The class score has no gradient here" in one for one in said), how
+            if make is diverged and page == "home":
+                assert "The prediction is NaN: weights are NaN or overflow" in words(at)
+                assert "nan" not in words(at)
+    finally:
+        engine.remove(key)
+
+
 def test_photos_of_the_program_come_first_and_are_named_in_links(visit, monkeypatch):
     photo = Photo.of(Photo.sample("coffee").pixels[:200, :300].copy(), "mine.png", personal=False)
     monkeypatch.setitem(startup.LENT, "mine.png", photo)

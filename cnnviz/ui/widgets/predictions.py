@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -28,12 +29,16 @@ def bars(predictions: Sequence[Prediction], marked: int | None = None, model: Mo
     rows = []
     for p in predictions:
         kind = "cv-marked" if p.index == marked else ""
+        share = p.probability if math.isfinite(p.probability) else 0.0
+        chance = percent(p.probability) if math.isfinite(p.probability) else "NaN"
         rows.append(
             f'<div role="listitem" class="{kind}"><span>{html.escape(p.label)}</span>'
-            f"<b>{html.escape(percent(p.probability))}</b>"
-            f'<i><u style="width:{max(p.probability, 0.002):.2%}"></u></i></div>'
+            f"<b>{html.escape(chance)}</b>"
+            f'<i><u style="width:{max(share, 0.002):.2%}"></u></i></div>'
         )
     st.html(f'<div role="list" class="cv-bars" aria-label="Predictions">{"".join(rows)}</div>')
+    if not all(math.isfinite(p.probability) for p in predictions):
+        say("The prediction is NaN: weights are NaN or overflow, as after a training that diverged.")
     if model is not None and model.known is not None and model.known.unsure:
         say(f"Assumed of this network, since its file does not say it: {'; '.join(model.known.unsure)}.")
     if model is not None and 0 < len(model.labels) <= FEW:
