@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from cnnviz import picture, places
+from cnnviz.options import RequestError
 from cnnviz.script import HEAT, PHOTO, call, script
 from cnnviz.ui.server import startup
 from cnnviz.ui.session import current
@@ -51,10 +52,18 @@ with st.container(key="stages"):
 
 
 # compute
-def answers(key: str, photo: Photo) -> tuple[Model, Photo, tuple[Prediction, ...], Heatmap, LayerTable]:
+def answers(key: str, photo: Photo) -> tuple[Model, Photo, tuple[Prediction, ...], Heatmap | str, LayerTable]:
     """The predictions and the evidence for the first, with the network and the photo that they are of."""
     said = engine.predict(key, photo, top=5)
-    return engine.model(key), photo, said, engine.heatmap(key, photo), engine.layers(key)
+    return engine.model(key), photo, said, evidence(key, photo), engine.layers(key)
+
+
+def evidence(key: str, photo: Photo) -> Heatmap | str:
+    """The heat map of the first prediction, or why this network has none."""
+    try:
+        return engine.heatmap(key, photo)
+    except RequestError as error:
+        return str(error)
 
 
 def stages(key: str, photo: Photo) -> tuple[Model, Photo, tuple[Activations, ...]]:
@@ -90,22 +99,26 @@ with side_in:
 if answered:
     model, asked_of, said, heat, table = answered
     with place_heat.container():
-        show.section(f"Evidence for “{heat.label}”", startup.methods()[heat.method].title)
-        old = show.previous(key, photo, model, asked_of)
-        show.image(
-            picture.overlay(asked_of, heat, picture.OPACITY, side=800, alpha="heat"),
-            f"Heat map of {heat.label} over the photo {asked_of.name}",
-            tallest=420,
-        )
-        if not old:
-            take_away(heat)
+        if isinstance(heat, str):
+            show.section("Evidence")
+            show.refused((heat,))
+        else:
+            show.section(f"Evidence for “{heat.label}”", startup.methods()[heat.method].title)
+            old = show.previous(key, photo, model, asked_of)
+            show.image(
+                picture.overlay(asked_of, heat, picture.OPACITY, side=800, alpha="heat"),
+                f"Heat map of {heat.label} over the photo {asked_of.name}",
+                tallest=420,
+            )
+            if not old:
+                take_away(heat)
     with place_said.container():
         show.section("Prediction", show.titled(model))
         show.previous(key, photo, model, asked_of)
         if show.presenting():
-            show.bars(said[:3], marked=heat.target)
+            show.bars(said[:3], marked=said[0].index)
         else:
-            show.bars(said, marked=heat.target, model=model)
+            show.bars(said, marked=said[0].index, model=model)
         show.facts(
             {
                 "Parameters": f"{table.total_parameters:,}",

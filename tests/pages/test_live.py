@@ -120,6 +120,9 @@ def test_networks_without_gradients_and_with_nan_leave_every_page_standing(make,
             assert all(one.endswith(".") for one in said), (page, how)
             if make is Severed and page == "class_activation" and how.get("method", "saliency") == "saliency":
                 assert any("The class score has no gradient here" in one for one in said), how
+            if make is Severed and page == "home":
+                assert ">ant<" in words(at)
+                assert len(said) == 1
             if make is diverged and page == "home":
                 assert "The prediction is NaN: weights are NaN or overflow" in words(at)
                 assert "nan" not in words(at)
