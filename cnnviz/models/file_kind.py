@@ -58,6 +58,8 @@ def foreign(path: Path) -> str:
         members = zipfile.ZipFile(path).namelist() if head.startswith(b"PK\x03\x04") else []
     except (OSError, ValueError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error):
         return ""
+    if head[8:10] == b'{"' and int.from_bytes(head[:8], "little") <= path.stat().st_size:
+        return ""  # safetensors, whose first bytes are a length and may be those of any other kind
     if members:
         return _zipped([name.partition("/")[2] or name for name in members], members)
     marked = next((words for mark, at, words in _MARKS if head[at:].startswith(mark)), "")

@@ -91,3 +91,19 @@ def test_a_checkpoint_is_none_of_them(tmp_path):
         torch.save(nn.Linear(2, 2).state_dict(), tmp_path / "net.pt", _use_new_zipfile_serialization=old)
         assert file_kind.foreign(tmp_path / "net.pt") == ""
     assert file_kind.foreign(tmp_path / "gone.pt") == ""
+
+
+@pytest.mark.parametrize("first", [b"\x80\x02", b"\x1f\x8b"])
+def test_safetensors_are_told_by_more_than_the_length_they_begin_with(first, tmp_path):
+    from safetensors.torch import load_file
+
+    tensors, path = {"fc.weight": torch.ones(2, 3)}, tmp_path / "best.safetensors"
+    for spare in range(2**17):  # the header's length is a multiple of 8
+        if (2**17 - spare).to_bytes(8, "little").startswith(first):
+            header = b'{"fc.weight":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]}}'.ljust(2**17 - spare)
+            path.write_bytes(len(header).to_bytes(8, "little") + header + tensors["fc.weight"].numpy().tobytes())
+            break
+    assert path.read_bytes().startswith(first)
+    assert torch.equal(load_file(path)["fc.weight"], tensors["fc.weight"])
+    assert file_kind.foreign(path) == ""
+    assert list(checkpoint.contents(path).states[0].tensors) == ["fc.weight"]
