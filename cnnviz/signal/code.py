@@ -70,11 +70,15 @@ def gabor_as_python(
 ) -> str:
     """A script that computes the same response magnitude, `response` (256, 256), or the `directions` of all places.
 
-    `opening` is the line of the photo; `drawn` is the name of a drawn image, which needs none.
+    These are in an `array` (2, 256, 256) as they are downloaded, too. `opening` is the line of the photo; `drawn` is
+    the name of a drawn image, which needs none.
     """
-    last = "response = gabor.response(gray, wave)  # root of real squared plus imaginary squared"
+    last = ["response = gabor.response(gray, wave)  # root of real squared plus imaginary squared"]
     if directions:
-        last = "directions = gabor.orientations(gray, wave)  # .angle in degrees 0..180, .strength, each (256, 256)"
+        last = [
+            "directions = gabor.orientations(gray, wave)",
+            "array = np.stack([directions.angle, directions.strength])  # (2, 256, 256): degrees 0..180, strengths",
+        ]
     imports: Sequence[str]
     if drawn:
         gray, imports, opening = f"gray = pictures.DRAWN[{drawn!r}](pictures.SIDE)", _IMPORTS[1:], ""
@@ -85,9 +89,9 @@ def gabor_as_python(
         f"wave = gabor.Gabor(frequency={gabor.frequency:g}, theta={gabor.theta:g}, sigma={gabor.sigma:g}, "
         f"gamma={gabor.gamma:g}, phase={gabor.phase:g})",
         "kernel = gabor.kernel(wave)  # complex: real and imaginary part",
-        last,
+        *last,
         "",
-        imports=imports,
+        imports=["import numpy as np", *imports] if directions else imports,
         opening=opening,
     )
 

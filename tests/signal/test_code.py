@@ -42,3 +42,6 @@ def test_the_copied_python_runs_and_gives_our_response():
     assert np.allclose(scope["response"], g.response(gray, gabor), atol=1e-6)
     exec(gabor_as_python(gabor, drawn="digit"), scope)
     assert np.allclose(scope["response"], g.response(pictures.digit(side=256), gabor), atol=1e-6)
+    exec(gabor_as_python(gabor, "photo = cnnviz.Photo.sample('cat')", directions=True), scope)
+    found = g.orientations(gray, gabor)
+    assert np.allclose(scope["array"], np.stack([found.angle, found.strength]), atol=1e-6)
