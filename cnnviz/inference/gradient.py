@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
+from cnnviz.models.outputs import line
 from cnnviz.options import RequestError
 
 DETACHED = ("does not require grad", "not have been used", "numpy() on Tensor that requires grad")  # PyTorch's words
@@ -26,7 +27,7 @@ def differentiated() -> Iterator[None]:
     except torch.OutOfMemoryError:
         raise
     except RuntimeError as error:
-        said = str(error).strip().split("\n")[0][:200].rstrip(".")
+        said = line(error)
         known = any(words in said for words in DETACHED)
         why = "something on the way detaches it: detach, no_grad, NumPy, argmax or rounding" if known else said
         raise NoGradient(

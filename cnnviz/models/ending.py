@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import types
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -10,7 +9,7 @@ import torch
 from torch import Tensor, fx, nn
 from torch.overrides import TorchFunctionMode
 
-from cnnviz.models import probabilities
+from cnnviz.models import outputs, probabilities
 from cnnviz.models.probabilities import Ending
 
 FUNCTIONS = {
@@ -123,8 +122,7 @@ def take_off(net: nn.Module, ending: Ending) -> None:
     if ending.path:
         net.get_submodule(ending.path).__class__ = nn.Identity
         return
-    kind = type(net)
-    inner: Callable[[nn.Module, Any], Any] = kind.forward
+    inner: Callable[[nn.Module, Any], Any] = type(net).forward
 
     def forward(self: nn.Module, x: Any) -> Any:
         if not ending.taken:
@@ -135,9 +133,7 @@ def take_off(net: nn.Module, ending: Ending) -> None:
             out = inner(self, x)
         return seen.before(out)[0]
 
-    about = {"forward": forward, "__module__": kind.__module__}
-    heir = types.new_class(kind.__name__, (kind,), exec_body=lambda own: own.update(about))
-    object.__setattr__(net, "__class__", heir)
+    outputs.instead(net, forward)
 
 
 def _peeled(out: Any) -> Any:

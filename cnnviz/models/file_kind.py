@@ -50,6 +50,13 @@ _FOLDERS: tuple[tuple[str, str], ...] = (
 )
 
 
+def kind(head: bytes, size: int) -> str:
+    """Who wrote a file of that size, told by its first nine bytes or more: "safetensors", "torch", or "" for others."""
+    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= size - 8:
+        return "safetensors"
+    return "torch" if head.startswith((b"PK\x03\x04", b"\x80")) else ""
+
+
 def foreign(path: Path) -> str:
     """What a file is that holds no plain weights, and what to do, as the end of a sentence; "" where nothing tells."""
     try:
@@ -58,8 +65,8 @@ def foreign(path: Path) -> str:
         members = zipfile.ZipFile(path).namelist() if head.startswith(b"PK\x03\x04") else []
     except (OSError, ValueError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error):
         return ""
-    if head[8:10] == b'{"' and int.from_bytes(head[:8], "little") <= path.stat().st_size:
-        return ""  # safetensors, whose first bytes are a length and may be those of any other kind
+    if kind(head, path.stat().st_size) == "safetensors":
+        return ""  # it begins with a length, whose bytes may be those of any other kind
     if members:
         return _zipped([name.partition("/")[2] or name for name in members], members)
     marked = next((words for mark, at, words in _MARKS if head[at:].startswith(mark)), "")

@@ -23,6 +23,7 @@ from typing import Any, Protocol
 
 from cnnviz import settings
 from cnnviz.models import file_kind, shards
+from cnnviz.models.file_kind import kind as kind
 from cnnviz.options import RequestError
 
 FOLDER = settings.default("CNNVIZ_WEIGHTS")  # in the working directory, where there is one and no other is named
@@ -117,13 +118,6 @@ def _cut(name: str) -> tuple[str, str]:
     """A file's name in two: before its ending among SUFFIXES and which part it is, and that ending as listed there."""
     suffix = next((suffix for suffix in SUFFIXES if name.lower().endswith(suffix)), "")
     return shards.MARK.sub("", name[: -len(suffix)] if suffix else Path(name).stem), suffix
-
-
-def kind(head: bytes, size: int) -> str:
-    """Who wrote a file of that size, told by its first nine bytes or more: "safetensors", "torch", or "" for others."""
-    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= size - 8:
-        return "safetensors"
-    return "torch" if head.startswith((b"PK\x03\x04", b"\x80")) else ""
 
 
 def _listed(path: Path) -> bool:

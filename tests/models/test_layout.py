@@ -17,6 +17,7 @@ from torch import nn
 from torchvision import models as tv
 
 from cnnviz.models import load
+from cnnviz.options import RequestError
 
 Saved = tuple[nn.Module, object]  # the network as it was trained, and what its owner saves
 
@@ -363,6 +364,15 @@ def kept(saved: object, folder: Path, ending: str = ".pth") -> Path:
     else:
         torch.save(saved, path)
     return path
+
+
+def refusal(made: Callable[[], object], why: str, folder: Path) -> str:
+    """The sentence, one line with those words, by which a file with that in it is refused."""
+    kept(made(), folder)
+    with pytest.raises(RequestError, match=why) as caught:
+        load.load("file/mine", folder)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
 
 
 @pytest.mark.parametrize("layout", LOADED)
