@@ -18,6 +18,7 @@ from cnnviz.arrays import read_only
 from cnnviz.attribution.backtrace import Walk
 from cnnviz.attribution.cam import Evidence
 from cnnviz.attribution.products import operands, reads_photo
+from cnnviz.inference.device import rounds
 from cnnviz.inference.recording import record
 from cnnviz.inference.tap import LayerError
 from cnnviz.options import RequestError
@@ -161,7 +162,8 @@ def arithmetic(net: nn.Module, x: Tensor, layer: str, channel: int, place: tuple
     for named, kind, go in reversed(walk.trail):
         words, total, size = go(total, size)
         steps.append(Step(named, kind, words, total))
-    near = ROUGHLY if shown.dtype in (torch.float16, torch.bfloat16) else TOLERANCE  # of autocast
+    rough = shown.dtype in (torch.float16, torch.bfloat16) or rounds(shown.device)  # autocast, TF32
+    near = ROUGHLY if rough else TOLERANCE
     if not math.isclose(total, truth, rel_tol=near, abs_tol=near * max(size, 1e-6)):
         raise ArithmeticMismatch(f"{layer} has {truth:.8g} and its arithmetic gives {total:.8g}")
     return Arithmetic(

@@ -216,7 +216,7 @@ def _batch_norm(by: Operation, maps: Tensor, at: Place) -> Statistics:
         window = maps.movedim(1, 0)[at[1]]  # (N, C, ...) -> (N, ...)
         return *_moments(window, by), *_affine(by, at[1])
     mean, variance = float(by.given["running_mean"][at[1]]), float(by.given["running_var"][at[1]])
-    return mean, math.sqrt(variance + by.given["eps"]), *_affine(by, at[1])
+    return mean, math.sqrt(variance + _eps(by)), *_affine(by, at[1])
 
 
 def _layer_norm(by: Operation, maps: Tensor, at: Place) -> Statistics:
@@ -232,7 +232,12 @@ def _group_norm(by: Operation, maps: Tensor, at: Place) -> Statistics:
 
 def _moments(window: Tensor, by: Operation) -> tuple[float, float]:
     window = window.cpu().double()
-    return float(window.mean()), math.sqrt(float(window.var(unbiased=False)) + by.given["eps"])
+    return float(window.mean()), math.sqrt(float(window.var(unbiased=False)) + _eps(by))
+
+
+def _eps(by: Operation) -> float:
+    """What a norm adds to the variance; the operators of cuDNN and MIOpen write the name in full."""
+    return float(by.given["eps"] if "eps" in by.given else by.given["epsilon"])
 
 
 def _affine(by: Operation, at: int | Place) -> tuple[float, float]:

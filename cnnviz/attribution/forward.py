@@ -15,7 +15,7 @@ from torch import Tensor
 from cnnviz.arrays import size
 from cnnviz.attribution.cam import Evidence
 from cnnviz.inference.activations import refuse_parts
-from cnnviz.inference.cut import Cut
+from cnnviz.inference.cut import Cut, batched
 from cnnviz.inference.gradient import differentiated
 from cnnviz.inference.predict import Target
 from cnnviz.inference.tap import LayerError
@@ -40,13 +40,17 @@ class Forward:
 
     def logits_of(self, x: Tensor) -> Tensor:
         """The logits (N, K) of other inputs (N, C, H, W), through the folded trunk."""
-        return self.cut.logits(x)
+        return batched(self.cut.logits, x, self.cut.single)
 
     def head(self, maps: Tensor) -> Tensor:
         """The logits (N, K) if these maps were the layer's output (N, C, h, w) instead."""
+
+        def run(some: Tensor) -> Tensor:
+            return self.cut.head(some, *(value.expand(len(some), *value.shape[1:]) for value in rest))
+
         rest = self.values[1:]
         if all(isinstance(value, Tensor) for value in rest):
-            return self.cut.head(maps, *(value.expand(len(maps), *value.shape[1:]) for value in rest))
+            return batched(run, maps, self.cut.single)
         return torch.cat([self.cut.head(one[None], *rest) for one in maps])
 
 

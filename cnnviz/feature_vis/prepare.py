@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from cnnviz.feature_vis import sheet
 from cnnviz.feature_vis.objective import responses
 from cnnviz.feature_vis.recipes import Ascent
-from cnnviz.inference.cut import cut
+from cnnviz.inference.cut import batched, cut
 from cnnviz.inference.receptive_field import of_net
 from cnnviz.inference.tap import tap
 from cnnviz.models.load import Model
@@ -88,12 +88,16 @@ def squared(seen: np.ndarray, side: int) -> np.ndarray:
 
 def up_to(model: Model, layer: str) -> Callable[[Tensor], Tensor]:
     """The network up to a layer: images (N, C, H, W) to its maps (N, K, h, w)."""
-    trunk = cut(model.net, layer).trunk
-    return lambda x: trunk(x)[0]
+    trunk, single = cut(model.net, layer).trunk, list[bool]()
+    return lambda x: batched(lambda some: trunk(some)[0], x, single)
 
 
 def whole(model: Model) -> Callable[[Tensor], Tensor]:
     """The logits (N, classes); of a single one, both classes: the second as it is, the first negated."""
-    if not model.single_logit:
-        return model.net
-    return lambda x: (lambda logit: torch.cat([-logit, logit], 1))(model.net(x))
+    single = list[bool]()
+
+    def run(x: Tensor) -> Tensor:
+        logits = batched(model.net, x, single)
+        return torch.cat([-logits, logits], 1) if model.single_logit else logits
+
+    return run

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -36,7 +36,8 @@ class Cut:
 
     `some(channels)` gives what computes these channels of the layer's map alone, (N, len(channels), h, w), or None
     where the layer does not end in a convolution that is packed. `logits(x)` gives the logits of other inputs, also of
-    those for which the layer does not run.
+    those for which the layer does not run. `single` is not empty once it was seen that the operations are written for
+    one image, as by `x.view(1, -1)`.
     """
 
     trunk: Callable[[Tensor], tuple[Any, ...]]
@@ -45,6 +46,7 @@ class Cut:
     direct: bool
     some: Callable[[Sequence[int]], Callable[[Tensor], Tensor] | None]
     logits: Callable[[Tensor], Tensor]
+    single: list[bool] = field(default_factory=list)
 
 
 def cut(net: nn.Module, layer: str) -> Cut:
@@ -81,6 +83,25 @@ def named_ends(net: nn.Module) -> tuple[fx.Graph, dict[str, fx.Node]]:
         graph, ends = _listed(net)
     nodes = list(graph.nodes)
     return graph, {name: nodes[at] for name, at in ends.items()}
+
+
+def batched(run: Callable[[Tensor], Tensor], batch: Tensor, single: list[bool]) -> Tensor:
+    """What `run` gives for a batch (N, ...); one by one where the network's operations are written for one image.
+
+    `single` is not empty where that is known, and is filled here where it shows.
+    """
+    if len(batch) > 1 and not single:
+        try:
+            found = run(batch)
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError:  # sizes do not fit; what is wrong otherwise comes again
+            single.append(True)
+        else:
+            if len(found) == len(batch):
+                return found
+            single.append(True)
+    return torch.cat([run(one) for one in torch.split(batch, 1)])
 
 
 _CUTS: weakref.WeakKeyDictionary[nn.Module, dict[str, Cut]] = weakref.WeakKeyDictionary()
@@ -136,6 +157,9 @@ def _trace(net: nn.Module) -> tuple[fx.Graph, dict[str, int]]:
     """The operations of a net in order, and for each submodule the position of its last output among them."""
     tracer = _Tracer()
     graph = tracer.trace(net)
+    for node in graph.find_nodes(op="call_method", target="view"):
+        if not any(isinstance(one, torch.dtype) for one in (*node.args, *node.kwargs.values())):
+            node.target = "reshape"  # the same, also of maps that lie with channels last, as they do in the trunk
     position = {node: i for i, node in enumerate(graph.nodes)}
     return graph, {name: position[node] for name, node in tracer.ends if node in position}  # a last softmax is gone
 

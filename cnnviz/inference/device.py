@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import torch
 
 from cnnviz.options import RequestError
+
+_CUDNN: Any = torch.backends.cudnn  # torch gives its switches no types
 
 
 class DeviceError(RequestError):
@@ -27,6 +33,35 @@ def choose(wanted: str) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         raise DeviceError(f"There is no device {name!r} here; use auto or cpu.") from error
     return found
+
+
+@contextmanager
+def exactly(device: torch.device) -> Iterator[None]:
+    """Convolutions in full float32 on a GPU of NVIDIA, as on the CPU.
+
+    cuDNN takes TF32 by default: 10 bits of each factor's fraction instead of 23, so that maps differ by up to some
+    percent. The setting is the process's; it is as before afterwards.
+    """
+    if device.type != "cuda":
+        yield
+        return
+    parts, before = (_CUDNN.conv, _CUDNN.rnn), _CUDNN.allow_tf32
+    each = [part.fp32_precision for part in parts]
+    try:
+        _CUDNN.allow_tf32 = False  # the older name for it, that may be read meanwhile
+        for part in parts:
+            part.fp32_precision = "ieee"
+        yield
+    finally:
+        _CUDNN.allow_tf32 = before
+        for part, was in zip(parts, each, strict=True):
+            part.fp32_precision = was
+
+
+def rounds(device: torch.device) -> bool:
+    """Whether the process lets that device round the factors of float32 products to TF32."""
+    parts = (_CUDNN.conv, torch.backends.cuda.matmul)
+    return device.type == "cuda" and any(part.fp32_precision == "tf32" for part in parts)
 
 
 def in_words(device: torch.device) -> str:

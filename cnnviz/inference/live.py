@@ -12,7 +12,7 @@ import re
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -66,6 +66,7 @@ class LiveNet:
         self._layout: list[object] = []
         self._outputs, self._road = 0, Road(plain=False, gradient=True)
         self._ending: Ending | None = None
+        self._last = False  # whether it runs on maps that lie with channels last
         self._pairs: list[tuple[Tensor, Tensor]] = []
         self._settings: list[object] = []
         self._later = 0.0
@@ -119,11 +120,15 @@ class LiveNet:
         changed = self._layout != (layout := [*_layout(self.net), *_switches(self._settings)])
         if changed:
             self._outputs = outputs.tried(net, self._preprocess.size, set(self.net.modules())).shape[1]
-            self._ending = ending.found(net, outputs.noise(net, self._preprocess.size))
+            noise = outputs.noise(net, self._preprocess.size)
+            self._ending = ending.found(net, noise)
+            self._last = _runs_last(net, noise, self._pairs)
+        elif self._last:
+            _lay(self._pairs, torch.channels_last)
         if self._ending:
             ending.take_off(net, self._ending)
         if changed:
-            self._road, self._layout = settle(net, outputs.noise(net, self._preprocess.size)), layout
+            self._road, self._layout = settle(net, noise), layout
         elif self._road.plain:
             PLAIN.add(net)
         source = f"live in this program; input: {self._said}"
@@ -184,12 +189,33 @@ def _now(net: nn.Module) -> tuple[nn.Module, list[tuple[Tensor, Tensor]]]:
         kept = own.detach().clone()
         if kept.is_floating_point():
             kept = kept.float()
-        if kept.ndim == 4:
-            kept = kept.contiguous(memory_format=torch.channels_last)  # as convolutions are quickest
+        kept = nn.Parameter(kept, requires_grad=False) if isinstance(own, nn.Parameter) else kept
         pairs.append((own, kept))
-        return nn.Parameter(kept, requires_grad=False) if isinstance(own, nn.Parameter) else kept
+        return kept
 
     return snapshot(net, numbers), pairs
+
+
+def _runs_last(net: nn.Module, x: Tensor, pairs: Sequence[tuple[Tensor, Tensor]]) -> bool:
+    """Whether the network gives the same with maps that lie with channels last, as convolutions are quickest.
+
+    Its weights are left so if it does. A forward that takes such maps by `view` does not run.
+    """
+    wanted = net(x)
+    _lay(pairs, torch.channels_last)
+    try:
+        same = torch.allclose(net(x), wanted, rtol=1e-3, atol=1e-4, equal_nan=True)
+    except Exception:  # whatever a forward of somebody's own does
+        same = False
+    if not same:
+        _lay(pairs, torch.contiguous_format)
+    return same
+
+
+def _lay(pairs: Sequence[tuple[Tensor, Tensor]], form: torch.memory_format) -> None:
+    for _, kept in pairs:
+        if kept.ndim == 4:
+            kept.data = kept.data.contiguous(memory_format=form)
 
 
 class Mark:

@@ -32,7 +32,11 @@ FUNCTIONS = {
     "_native_batch_norm_legit_no_training": "batch_norm", "_native_batch_norm_legit": "batch_norm",
     "cudnn_batch_norm": "batch_norm", "native_layer_norm": "layer_norm", "native_group_norm": "group_norm",
     "max_pool2d_with_indices": "max_pool2d", "_adaptive_avg_pool2d": "adaptive_avg_pool2d", "_softmax": "softmax",
-    "_prelu_kernel": "prelu", "_scaled_dot_product_flash_attention_for_cpu": "scaled_dot_product_attention",
+    "miopen_batch_norm": "batch_norm", "_prelu_kernel": "prelu",
+    **dict.fromkeys((
+        "_scaled_dot_product_flash_attention_for_cpu", "_scaled_dot_product_flash_attention",
+        "_scaled_dot_product_efficient_attention", "_scaled_dot_product_cudnn_attention",
+    ), "scaled_dot_product_attention"),
 }  # fmt: skip
 
 

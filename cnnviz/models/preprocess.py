@@ -106,10 +106,10 @@ class Preprocess:
         return np.array(image.convert("RGB"))
 
     def tensor(self, seen: np.ndarray) -> torch.Tensor:
-        """The network's input for pixels it sees, float32 (1, C, H, W), in memory as the pixels are: channels last."""
+        """The network's input for pixels it sees, float32 (1, C, H, W) and contiguous."""
         import torch
 
-        pixels = torch.from_numpy(seen[..., : self.channels].copy()).permute(2, 0, 1)  # (H, W, C) -> (C, H, W)
+        pixels = torch.from_numpy(seen[..., : self.channels].transpose(2, 0, 1).copy())  # (H, W, C) -> (C, H, W)
         mean = torch.tensor(self.mean, dtype=torch.float32).view(-1, 1, 1)
         std = torch.tensor(self.std, dtype=torch.float32).view(-1, 1, 1)
         return pixels.float().div_(255).sub_(mean).div_(std)[None]  # (1, C, H, W)

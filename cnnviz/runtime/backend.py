@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TypeVar
 
@@ -229,8 +229,11 @@ class Backend:
 
     @contextmanager
     def computing(self) -> Iterator[None]:
-        """A place at the device; running out of its memory becomes one clear sentence."""
-        with self.gate.entered():
+        """A place at the device, at full precision; running out of its memory becomes one clear sentence.
+
+        Where the process is somebody's own program (`live`), torch computes as that program has set it.
+        """
+        with self.gate.entered(), nullcontext() if self.live else devices.exactly(self.torch_device):
             try:
                 yield
             except torch.OutOfMemoryError as error:

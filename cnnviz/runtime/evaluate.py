@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from cnnviz.data.folder import SPLITS, SUFFIXES, order
+from cnnviz.inference.cut import batched
 from cnnviz.inference.predict import label, plain, probabilities, target
 from cnnviz.models.load import Model
 from cnnviz.options import RequestError
@@ -147,7 +148,8 @@ def _judged(
     if inputs:
         device = next(model.net.parameters()).device
         with torch.inference_mode():
-            chances = probabilities(model.net(torch.cat(inputs).to(device)).float()).cpu().numpy()  # (N, K)
+            logits = batched(model.net, torch.cat(inputs).to(device), [])
+            chances = probabilities(logits.float()).cpu().numpy()  # (N, K)
         yield from zip(chances, truth, strict=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 from torch import nn
 
 from cnnviz.attribution.arithmetic import arithmetic
+from cnnviz.inference import recording
 from cnnviz.inference.layers import maps
 from cnnviz.options import RequestError
 from tests import drilled
@@ -44,6 +46,22 @@ def test_every_kind_of_layer_of_a_net_ends_in_its_own_number(name, rng):
         kinds[type(part).__name__, *map(str, like)] = layer
     for layer in kinds.values():
         check(net, x, layer, rng, times=2)
+
+
+def test_a_batch_norm_of_cudnn_is_the_plain_one(rng, monkeypatch):
+    """On a GPU the operator has another name, and its epsilon, too."""
+
+    def on_a_gpu(self, call, args, kwargs):
+        found = plain(self, call, args, kwargs)
+        if "batch_norm" not in found.name:
+            return found
+        given = {"epsilon" if key == "eps" else key: value for key, value in found.given.items()}
+        return dataclasses.replace(found, name="cudnn_batch_norm", given=given)
+
+    plain = recording._Writer._operation
+    monkeypatch.setattr(recording._Writer, "_operation", on_a_gpu)
+    net, x = net_of("resnet18"), torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    check(net, x, "layer4.1", rng, times=3)
 
 
 def test_numbers_of_a_net_by_hand_end_in_products_whatever_calls_them(rng):

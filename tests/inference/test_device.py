@@ -40,3 +40,18 @@ def test_a_processor_is_told_with_its_threads(monkeypatch):
     for threads, words in ((1, "CPU, 1 thread"), (2, "CPU, 2 threads")):
         monkeypatch.setattr(torch, "get_num_threads", lambda threads=threads: threads)
         assert device.in_words(device.choose("cpu")) == words
+
+
+def test_full_precision_is_set_for_a_while_and_only_for_a_gpu():
+    parts = (torch.backends.cudnn.conv, torch.backends.cudnn.rnn)
+    before = [part.fp32_precision for part in parts]
+    with device.exactly(torch.device("cuda")):
+        assert [part.fp32_precision for part in parts] == ["ieee", "ieee"]
+        assert not torch.backends.cudnn.allow_tf32  # the older name can still be read
+        assert not device.rounds(torch.device("cuda"))
+    assert [part.fp32_precision for part in parts] == before == ["tf32", "tf32"]
+    assert torch.backends.cudnn.allow_tf32
+    assert device.rounds(torch.device("cuda"))
+    with device.exactly(torch.device("cpu")):
+        assert torch.backends.cudnn.conv.fp32_precision == "tf32"
+    assert not device.rounds(torch.device("cpu"))

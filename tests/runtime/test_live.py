@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import torch
 import torchvision
+from PIL import Image
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from cnnviz.attribution.methods import METHODS
 from cnnviz.attribution.sanity import Randomisation
+from cnnviz.feature_vis.recipes import Ascent
 from cnnviz.inference.predict import Target
 from cnnviz.models.preprocess import Preprocess
 from cnnviz.options import RequestError
@@ -220,6 +222,57 @@ class Batched(Between):
         return super().forward(x.repeat_interleave(4 // len(x) // 4, 0))
 
 
+class Viewed(nn.Module):
+    """Its maps become a vector as `how` says: most programs write it by `view`, some for one image."""
+
+    def __init__(self, how) -> None:
+        super().__init__()
+        self.how = how
+        self.first, self.deep = nn.Conv2d(3, 8, 3, 2, 1), nn.Conv2d(8, 12, 3, 2, 1)
+        self.fc = nn.Linear(12 * 16 * 16, 6)
+
+    def forward(self, x):
+        return self.fc(self.how(torch.relu(self.deep(torch.relu(self.first(x))))))
+
+
+@pytest.mark.parametrize(
+    "how", [lambda x: x.view(x.size(0), -1), lambda x: x.view(-1, 12 * 16 * 16), lambda x: x.view(1, -1)]
+)
+def test_maps_may_become_a_vector_as_programs_write_it(how, engine, photo, tmp_path):
+    torch.manual_seed(0)
+    plain = Viewed(lambda x: x.flatten(1))
+    net = Viewed(how)
+    net.load_state_dict(plain.state_dict())
+    one, other = (engine.add(each, preprocess=Preprocess(64, 64)) for each in (net, plain))
+    for method in METHODS:
+        found, wanted = (engine.heatmap(key, photo, 1, method=method).raw for key in (one, other))
+        np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-5 * np.abs(wanted).max(), err_msg=method)
+    for layer in engine.map_layers(one):
+        found, wanted = (engine.activations(key, photo, layer).maps for key in (one, other))
+        np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
+    for ask in (
+        lambda key: [event.image.value for event in engine.filters(key, None, (0, 3), Ascent(steps=3)) if event.image],
+        lambda key: [
+            event.image.value for event in engine.filters(key, "deep", (0, 3), Ascent(steps=3)) if event.image
+        ],
+        lambda key: [heat.score for heat in engine.heatmaps(key, photo, (0, 1, 2))],
+        lambda key: engine.faithfulness(key, photo, engine.heatmap(key, photo)).deletion,
+        lambda key: engine.sanity(key, photo, dial=Randomisation(stops=1)).correlations,
+        lambda key: engine.erase(key, photo, (((0.5, 0.5, 0.1),), ((0.2, 0.2, 0.1),))).probabilities,
+        lambda key: engine.drill(key, photo).score,
+    ):
+        np.testing.assert_allclose(ask(one), ask(other), rtol=1e-3, atol=1e-4)
+    assert engine.diagnose(one, photo, engine.heatmap(one, photo)) == engine.diagnose(
+        other, photo, engine.heatmap(other, photo)
+    )
+    for name in ("class 0", "class 1"):
+        (tmp_path / name).mkdir()
+        for number in range(3):
+            Image.fromarray(photo.pixels[number:]).save(tmp_path / name / f"{number}.png")
+    judged = [engine.evaluate(key, tmp_path) for key in (one, other)]
+    assert judged[0].confusion == judged[1].confusion
+
+
 def with_nan() -> nn.Module:
     net = Between()
     net.first.weight.data[0, 0, 0, 0] = torch.nan
@@ -284,8 +337,12 @@ def test_a_network_on_a_gpu_stays_there_and_is_asked_there(engine, photo):
     key = engine.add(net.to("cuda").half(), "gpu")
     assert next(engine.model(key).net.parameters()).device.type == "cuda"
     assert correlation(engine.heatmap(key, photo, 1).raw, wanted) > 0.999
-    for ask in (engine.tuning, engine.filter_layers, lambda k, *_: engine.sanity(k, photo)):
-        ask(key, "stem") if ask is engine.tuning else ask(key)
+    for ask in (
+        lambda: engine.tuning(key, "stem"),
+        lambda: engine.filter_layers(key),
+        lambda: engine.sanity(key, photo),
+    ):
+        ask()
     assert next(net.parameters()).dtype == torch.float16
 
 

@@ -1,4 +1,4 @@
-"""`python -m tests.zoo [--nets WORD ...] [--ways key live ...] [--checks logits ...]` prints the table of networks."""
+"""`python -m tests.zoo [--nets WORD ...] [--ways live ...] [--checks logits ...] [--device cuda]` prints the table."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ def main() -> int:
     parser.add_argument("--nets", nargs="+", default=[""], help="only networks whose names have one of these words")
     parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=list(WAYS))
     parser.add_argument("--checks", nargs="+", default=list(CHECKS), choices=list(CHECKS))
+    parser.add_argument("--device", default="cpu")
     asked = parser.parse_args()
     chosen = [entry for entry in nets.entries() if any(word in entry.name for word in asked.nets)]
     print(f"{len(chosen)} networks\n{table.head(asked.checks)}", flush=True)
     found = []
-    for row in table.rows(chosen, asked.ways, asked.checks):
+    for row in table.rows(chosen, asked.ways, asked.checks, asked.device):
         print(table.line(row, asked.checks), flush=True)
         found.append(row)
     print(table.summary(found))

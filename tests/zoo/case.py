@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor, nn
 
 from cnnviz.models.load import Model
@@ -21,6 +22,11 @@ class Case:
     engine: Engine
     key: str
     photo: Photo = field(default_factory=lambda: Photo.sample(samples()[0]))
+
+    @property
+    def device(self) -> torch.device:
+        """Where both run."""
+        return self.engine.torch_device
 
     @property
     def model(self) -> Model:

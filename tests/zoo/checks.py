@@ -93,16 +93,29 @@ def sizes(case: Case) -> str:
     done = []
     for share in OTHER:
         shape = (1, channels, round(height * share / 16) * 16, round(width * share / 16) * 16)
-        x = torch.randn(shape, generator=torch.Generator().manual_seed(1))
+        x = torch.randn(shape, generator=torch.Generator().manual_seed(1)).to(case.device)
         with torch.no_grad():
             try:
                 reference.logits(case.net, x)
             except Exception:  # the original does not take this size
                 continue
-            found = reference.logits(case.model.net, x)[0].numpy()
+            found = reference.logits(case.model.net, x)[0].cpu().numpy()
         _same_logits(case, x, found)
         done.append(str(shape[2]))
     return "+".join(done) or "none taken"
+
+
+def batch(case: Case) -> str:
+    """Two images at once give what each gives alone, wherever the original takes two."""
+    x = case.x()
+    both = torch.cat([x, x.flip(3).roll(9, 2)])
+    with torch.no_grad():
+        try:
+            wanted = reference.logits(case.net, both)
+        except Exception:  # the original takes one image alone
+            return "one alone"
+        found = reference.logits(case.model.net, both)
+    return _near(found.cpu().numpy(), wanted.cpu().numpy(), 10 * CLOSE)  # sums in another order
 
 
 def pages(case: Case) -> str:
@@ -151,6 +164,7 @@ CHECKS: dict[str, Callable[[Case], str]] = {
     "drill": drill,
     "guided": guided,
     "sizes": sizes,
+    "batch": batch,
     "pages": pages,
     "screens": screens,
     "question": question,
@@ -175,11 +189,11 @@ def _same_logits(case: Case, x: Tensor, found: np.ndarray) -> str:
     Where float32 itself is less exact, it has to be as close to the same network in float64 as the original is.
     """
     with torch.no_grad():
-        wanted = reference.logits(case.net, x)[0].numpy()
+        wanted = reference.logits(case.net, x)[0].cpu().numpy()
         try:
             return _near(found, wanted, CLOSE)
         except Wrong:
-            exact = reference.logits(copy.deepcopy(case.net).double(), x.double())[0].numpy()
+            exact = reference.logits(copy.deepcopy(case.net).double(), x.double())[0].cpu().numpy()
             own = float(np.abs(wanted - exact).max()) / max(1.0, float(np.abs(exact).max()))
             return _near(found, exact, 2 * own)
 

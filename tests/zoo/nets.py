@@ -44,18 +44,18 @@ class Functional(nn.Module):
 
 
 class Shared(nn.Module):
-    """One convolution and one ReLU that run three times."""
+    """One convolution and one ReLU that run three times; the maps become a vector by `view`."""
 
     def __init__(self) -> None:
         super().__init__()
         self.stem, self.again, self.relu = nn.Conv2d(3, 16, 5, 2, 2), nn.Conv2d(16, 16, 3, padding=1), nn.ReLU()
-        self.pool, self.out = nn.AdaptiveAvgPool2d(1), nn.Linear(16, 6)
+        self.pool, self.out = nn.AdaptiveAvgPool2d(4), nn.Linear(256, 6)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.relu(self.stem(x))
         for _ in range(3):
             x = x + self.relu(self.again(x))
-        return self.out(self.pool(x).flatten(1))
+        return self.out(self.pool(x).view(x.size(0), -1))
 
 
 class Several(nn.Module):

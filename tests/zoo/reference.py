@@ -19,9 +19,11 @@ def grad_cam(net: nn.Module, x: Tensor, layer: str, target: int) -> np.ndarray:
     """Grad-CAM (h, w) as the paper has it: each map weighted by its mean gradient, summed, negative values cut off."""
     kept: list[Tensor] = []
 
-    def hook(_: nn.Module, __: object, out: Tensor) -> Tensor:
-        kept.append(out.detach().requires_grad_())
-        return kept[-1].clone()  # an in-place ReLU may follow
+    def hook(_: nn.Module, __: object, out: Tensor | list[Tensor]) -> Tensor | list[Tensor]:
+        maps, *rest = out if isinstance(out, list) else [out]
+        kept.append(maps.detach().requires_grad_())
+        own = kept[-1].clone()  # an in-place ReLU may follow
+        return [own, *rest] if isinstance(out, list) else own
 
     handle = net.get_submodule(layer).register_forward_hook(hook)
     try:
@@ -31,13 +33,15 @@ def grad_cam(net: nn.Module, x: Tensor, layer: str, target: int) -> np.ndarray:
     finally:
         handle.remove()
     weighted = gradient.mean((2, 3), keepdim=True) * kept[-1].detach()
-    return weighted.sum(1)[0].relu().numpy()
+    return weighted.sum(1)[0].relu().cpu().numpy()
 
 
 def reach(net: nn.Module, x: Tensor, layer: str, place: tuple[int, int]) -> tuple[int, int, int, int]:
     """The smallest box (left, top, right, bottom) of pixels whose change would change a place (y, x) of the maps."""
     kept: list[Tensor] = []
-    handle = net.get_submodule(layer).register_forward_hook(lambda _, __, out: kept.append(out))
+    handle = net.get_submodule(layer).register_forward_hook(
+        lambda _, __, out: kept.append(out[0] if isinstance(out, list) else out)
+    )
     try:
         with torch.enable_grad():
             x = x.detach().clone().requires_grad_()

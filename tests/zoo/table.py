@@ -11,8 +11,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from torch import nn
 
+from cnnviz.inference.device import exactly
 from tests.zoo.checks import CHECKS, Case, answer
 from tests.zoo.nets import Entry, lively
 from tests.zoo.ways import REFUSED, WAYS, NotThere
@@ -37,25 +39,31 @@ class Row:
         return [f"{check}: {said} {why}" for check, (said, why) in self.cells.items() if said in BAD]
 
 
-def rows(entries: Sequence[Entry], ways: Sequence[str], checks: Sequence[str] = tuple(CHECKS)) -> Iterator[Row]:
-    """The rows of some networks, one after the other as they are known."""
+def rows(
+    entries: Sequence[Entry], ways: Sequence[str], checks: Sequence[str] = tuple(CHECKS), device: str = "cpu"
+) -> Iterator[Row]:
+    """The rows of some networks on a device, one after the other as they are known."""
     for entry in entries:
         net = lively(entry.make(), entry.size)
         for way in ways:
-            yield _row(entry, net, way, checks)
+            with exactly(torch.device(device)):  # the original, too
+                found = _row(entry, net, way, checks, device)
+            yield found
             gc.collect()  # an engine and what it remembers
 
 
 @contextmanager
-def brought_in(entry: Entry, net: nn.Module, way: str) -> Iterator[Case]:
+def brought_in(entry: Entry, net: nn.Module, way: str, device: str = "cpu") -> Iterator[Case]:
     """A network that came in by one way, with its weights in a folder that is gone afterwards."""
     with tempfile.TemporaryDirectory() as folder:
-        yield Case(entry, net, *WAYS[way](entry, net, Path(folder)))
+        net.to(device if way == "live" else "cpu")  # files are written on the CPU, as the exporters are asked to
+        engine, key = WAYS[way](entry, net, Path(folder), device)
+        yield Case(entry, net.to(device), engine, key)
 
 
-def _row(entry: Entry, net: nn.Module, way: str, checks: Sequence[str]) -> Row:
+def _row(entry: Entry, net: nn.Module, way: str, checks: Sequence[str], device: str) -> Row:
     try:
-        with brought_in(entry, net, way) as case:
+        with brought_in(entry, net, way, device) as case:
             began = time.perf_counter()
             _ = case.model
             seconds = time.perf_counter() - began

@@ -85,7 +85,7 @@ class _Freed:
             return step
         groups = regrouped([side for axis in self.sides[source] for side in axis], target)
         if groups is None or not any(side.free for group in groups for side in group):
-            return step
+            return self._batched(step, source, size, made)
         ends = self._flat(source, groups)
         if ends is not None:
             return dataclasses.replace(step, op="aten.flatten.using_ints", args=(Value(source), ends), kwargs={})
@@ -99,6 +99,18 @@ class _Freed:
             return step
         sizes = [given if isinstance(given, Value) else one for given, one in zip(size, sizes, strict=True)]
         return dataclasses.replace(step, args=(Value(source), tuple(sizes)), kwargs={})
+
+    def _batched(self, step: Step, source: str, size: tuple[Any, ...], made: list[Step]) -> Step:
+        """A view of which nothing is known but that the batch stays in front."""
+        if not self._is_batch(self.sides[source], size):
+            return step
+        first = self._new(step, SIZE, (Value(source), 0), size[0], made)
+        return dataclasses.replace(step, args=(Value(source), (first, *size[1:])), kwargs={})
+
+    def _is_batch(self, sides: Sides, size: tuple[Any, ...]) -> bool:
+        """Whether the first of a value's sides is the batch, and the first of some sizes is as large."""
+        batch = self.sides[self.program.input][0]
+        return sides[:1] == (batch,) and size[:1] == (batch[0].size,)
 
     def _flat(self, source: str, groups: list[tuple[Side, ...]]) -> int | None:
         """The axis from which on a view does nothing but flatten; None where it does something else."""
@@ -235,7 +247,9 @@ class _Freed:
         given = bound(step)
         if step.op in VIEWS or step.op in ("aten.flatten.using_ints", "aten.unflatten.int"):
             groups = regrouped([side for axis in first for side in axis], shape)
-            return fresh if groups is None else tuple(groups)
+            if groups is None:  # the batch stays in front
+                return (*(first[:1] if self._is_batch(first, shape) else fresh[:1]), *fresh[1:])
+            return tuple(groups)
         if word == "permute":
             return tuple(first[axis] for axis in _axes(given["dims"], len(first)))
         if word == "transpose":
@@ -252,6 +266,9 @@ class _Freed:
             )  # fmt: skip
         if word in CHANNELS:
             return (*first[: len(shape) - 1], *fresh[len(shape) - 1 :])
+        if word == "stack":
+            at = given["dim"] % len(shape)
+            return (*first[:at], fresh[at], *first[at:])
         if word in ("unsqueeze", "squeeze", "select", "mean", "sum", "amax", "amin"):
             return aligned(first, shape, fresh)
         if word == "slice":
