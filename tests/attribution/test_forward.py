@@ -7,6 +7,7 @@ import functools
 import gc
 import weakref
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -69,6 +70,22 @@ def test_several_classes_at_once_are_what_each_is_alone(asked):
         (alone,) = evidence(asked, (target,))
         torch.testing.assert_close(together[target].gradient, alone.gradient, rtol=1e-4, atol=1e-7)
         assert together[target].score == pytest.approx(alone.score, rel=1e-5)
+
+
+def test_methods_in_turn_share_the_gradient_of_a_class(engine, photo, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        torch.autograd, "grad", lambda *a, _real=torch.autograd.grad, **k: asked.append(1) or _real(*a, **k)
+    )
+    engine.heatmap(NET, photo, 0)
+    asked.clear()
+    found = [engine.heatmap(NET, photo, 1, method=name).raw for name in ("gradcam++", "hirescam", "layercam")]
+    assert len(asked) == 1
+    engine.heatmap(NET, photo, 0, method="hirescam")  # another class, and back: it is computed anew, and the same
+    engine.cache.forget(lambda key: "heatmap" in key)
+    for name, before in zip(("gradcam++", "hirescam", "layercam"), found, strict=True):
+        np.testing.assert_array_equal(engine.heatmap(NET, photo, 1, method=name).raw, before)
+    assert len(asked) == 3
 
 
 def test_the_two_sides_of_a_single_logit_are_opposite():
