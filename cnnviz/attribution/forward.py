@@ -15,8 +15,9 @@ from torch import Tensor
 from cnnviz.arrays import size
 from cnnviz.attribution.cam import Evidence
 from cnnviz.inference.activations import refuse_parts
-from cnnviz.inference.cut import Cut, batched
+from cnnviz.inference.cut import Cut
 from cnnviz.inference.gradient import differentiated
+from cnnviz.inference.plain_road import batched
 from cnnviz.inference.predict import Target
 from cnnviz.inference.tap import LayerError
 

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from cnnviz.feature_vis import sheet
 from cnnviz.feature_vis.objective import responses
 from cnnviz.feature_vis.recipes import Ascent
-from cnnviz.inference.cut import batched, cut
+from cnnviz.inference.cut import cut
+from cnnviz.inference.plain_road import batched
 from cnnviz.inference.receptive_field import of_net
 from cnnviz.inference.tap import tap
 from cnnviz.models.load import Model

@@ -22,6 +22,7 @@ from cnnviz.inference.plain_road import PLAIN, UNLISTED, Unlisted, halves, whole
 from cnnviz.inference.sparse_linear import sparse
 from cnnviz.inference.tap import LayerError, module
 from cnnviz.inference.tracing import LOCK, Tracer
+from cnnviz.models.outputs import damaged
 
 
 @dataclass(frozen=True)
@@ -85,25 +86,6 @@ def named_ends(net: nn.Module) -> tuple[fx.Graph, dict[str, fx.Node]]:
     return graph, {name: nodes[at] for name, at in ends.items()}
 
 
-def batched(run: Callable[[Tensor], Tensor], batch: Tensor, single: list[bool]) -> Tensor:
-    """What `run` gives for a batch (N, ...); one by one where the network's operations are written for one image.
-
-    `single` is not empty where that is known, and is filled here where it shows.
-    """
-    if len(batch) > 1 and not single:
-        try:
-            found = run(batch)
-        except torch.OutOfMemoryError:
-            raise
-        except RuntimeError:  # sizes do not fit; what is wrong otherwise comes again
-            single.append(True)
-        else:
-            if len(found) == len(batch):
-                return found
-            single.append(True)
-    return torch.cat([run(one) for one in torch.split(batch, 1)])
-
-
 _CUTS: weakref.WeakKeyDictionary[nn.Module, dict[str, Cut]] = weakref.WeakKeyDictionary()
 _FOLDED: weakref.WeakKeyDictionary[nn.Module, dict[str, nn.Conv2d]] = weakref.WeakKeyDictionary()  # shared by all cuts
 _PACKED: weakref.WeakKeyDictionary[nn.Module, dict[str, Packed]] = weakref.WeakKeyDictionary()
@@ -157,9 +139,6 @@ def _trace(net: nn.Module) -> tuple[fx.Graph, dict[str, int]]:
     """The operations of a net in order, and for each submodule the position of its last output among them."""
     tracer = _Tracer()
     graph = tracer.trace(net)
-    for node in graph.find_nodes(op="call_method", target="view"):
-        if not any(isinstance(one, torch.dtype) for one in (*node.args, *node.kwargs.values())):
-            node.target = "reshape"  # the same, also of maps that lie with channels last, as they do in the trunk
     position = {node: i for i, node in enumerate(graph.nodes)}
     return graph, {name: position[node] for name, node in tracer.ends if node in position}  # a last softmax is gone
 
@@ -193,7 +172,7 @@ def _split(net: nn.Module, graph: fx.Graph, ends: dict[str, int], layer: str) ->
     part = None if carrier is None else net.get_submodule(str(carrier.target))
     direct = carrier is not None and _ends(carrier, net)
     folded = fx.GraphModule(net, trunk)
-    if all(own.sum().isfinite() for own in (*folded.parameters(), *folded.buffers())):  # a packed ReLU makes 0 of NaN
+    if not damaged(net) or not damaged(folded):  # a packed ReLU makes 0 of NaN
         folded = _fold(folded, _FOLDED.setdefault(net, {}), _PACKED.setdefault(net, {}))
     rest = fx.GraphModule(net, head)
     sparse(rest)

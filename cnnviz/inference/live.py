@@ -136,8 +136,8 @@ class LiveNet:
             source = f"{source}; {self._ending.said}"
         if not self._road.gradient:
             source = f"{source}; its logits have no gradient, so heat maps are by Score-CAM, Ablation-CAM or occlusion"
-        if odd := [name for name, own in (*net.named_parameters(), *net.named_buffers()) if not own.sum().isfinite()]:
-            source = f"{source}; NaN or infinity in {odd[0]}, as after a training that diverged"
+        if odd := outputs.damaged(net):
+            source = f"{source}; NaN or infinity in {odd}, as after a training that diverged"
         if hooked := sum(bool(part._forward_hooks or part._forward_pre_hooks) for part in self.net.modules()):
             source = f"{source}; the hooks of {hooked} of its modules are not run"
         return Model(

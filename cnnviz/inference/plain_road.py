@@ -110,6 +110,25 @@ def whole(net: nn.Module, x: Tensor) -> Tensor:
     return torch.cat([net(one) for one in _each(x)])
 
 
+def batched(run: Callable[[Tensor], Tensor], batch: Tensor, single: list[bool]) -> Tensor:
+    """What `run` gives for a batch (N, ...); one by one where the network's operations are written for one image.
+
+    `single` is not empty where that is known, and is filled here where it shows.
+    """
+    if len(batch) > 1 and not single:
+        try:
+            found = run(batch)
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError:  # sizes do not fit; what is wrong otherwise comes again
+            single.append(True)
+        else:
+            if len(found) == len(batch):
+                return found
+            single.append(True)
+    return torch.cat([run(one) for one in _each(batch)])
+
+
 def _each(x: Tensor) -> tuple[Tensor, ...]:
     """The images of a batch as batches of one."""
     return torch.split(x, 1)

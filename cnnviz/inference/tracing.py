@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import fx, nn
 
 from cnnviz.models.snapshot import snapshot
@@ -35,6 +36,9 @@ class Tracer(fx.Tracer):
             for node in graph.find_nodes(op="get_attr"):
                 if str(node.target).partition(".")[0] not in own:  # a constant, which the tracer put beside the weights
                     setattr(root, str(node.target), getattr(copy, str(node.target)))
+            for node in graph.find_nodes(op="call_method", target="view"):
+                if not any(isinstance(one, torch.dtype) for one in (*node.args, *node.kwargs.values())):
+                    node.target = "reshape"  # the same, also of maps that lie with channels last
             return graph
 
     def call_module(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import types
+import weakref
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -150,6 +151,17 @@ def noise(net: nn.Module, size: tuple[int, int, int]) -> Tensor:
     """The same noise (1, C, H, W) each time, where the network is; no global random numbers are drawn."""
     place = next((own.device for own in net.parameters()), torch.device("cpu"))
     return torch.randn(1, *size, generator=torch.Generator().manual_seed(0)).to(place)
+
+
+def damaged(net: nn.Module) -> str:
+    """The name of the first weight or buffer with NaN or infinity; "" where all are numbers. It is looked for once."""
+    if net not in _DAMAGED:
+        held = (*net.named_parameters(), *net.named_buffers())
+        _DAMAGED[net] = next((name for name, own in held if not own.sum().isfinite()), "")
+    return _DAMAGED[net]
+
+
+_DAMAGED: weakref.WeakKeyDictionary[nn.Module, str] = weakref.WeakKeyDictionary()
 
 
 def line(error: Exception) -> str:

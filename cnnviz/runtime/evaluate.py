@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from cnnviz.data.folder import SPLITS, SUFFIXES, order
-from cnnviz.inference.cut import batched
+from cnnviz.inference.plain_road import batched
 from cnnviz.inference.predict import label, plain, probabilities, target
 from cnnviz.models.load import Model
 from cnnviz.options import RequestError

@@ -12,9 +12,10 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from cnnviz.models.foreign.graph import Program, Step, Value, values
-from cnnviz.models.foreign.operators import bound, known
+from cnnviz.models.foreign.graph import Program, Step, Value
+from cnnviz.models.foreign.operators import bound
 from cnnviz.models.foreign.sides import Side, Sides, aligned, common, is_open, regrouped
+from cnnviz.models.foreign.steps import axes_of, paths, read, runs, with_given
 from cnnviz.models.foreign.windows import window_of
 
 VIEWS = ("aten.view.default", "aten._unsafe_view.default", "aten.reshape.default")
@@ -46,7 +47,7 @@ class _Freed:
         self.scopes[program.input] = ()
         self.readers: dict[str, list[Step]] = {}
         for step in program.steps:
-            for value in _read(step):
+            for value in read(step):
                 self.readers.setdefault(value.name, []).append(step)
 
     def steps(self) -> Iterator[Step]:
@@ -57,26 +58,26 @@ class _Freed:
             yield changed
             for name in filter(None, step.out):
                 shape = self.shapes.get(name)
-                self.scopes[name] = _paths(step)
+                self.scopes[name] = paths(step)
                 if isinstance(shape, tuple):
                     self.sides[name] = self._after(step, name, shape)
 
     def _changed(self, step: Step, made: list[Step]) -> Step:
         given = bound(step)
-        source = next((value.name for value in _read(step)), "")
+        source = next((value.name for value in read(step)), "")
         if step.op in VIEWS:
             return self._viewed(step, source, given["size" if "size" in given else "shape"], made)
         if step.op == "aten.expand.default":
             return self._expanded(step, source, given["size"], made)
         if step.op.startswith("aten.upsample") and given["output_size"] and given["scale_factors"] is None:
             return self._resized(step, given, made)
-        if step.op == "aten.avg_pool2d.default" and not _of(step, "AvgPool2d"):
+        if step.op == "aten.avg_pool2d.default" and not runs(step, "AvgPool2d"):
             return self._pooled(step, source, given, made)
         if step.op in PADS and step.scope and step.scope[-1][1].endswith("Same"):
             return self._padded(step, source, given, made)
         if step.op == "aten.slice.Tensor" and isinstance(given["end"], int):
             size = self.shapes[source][given["dim"]]
-            return _with(step, given | {"end": None}) if given["end"] >= size else step
+            return with_given(step, given | {"end": None}) if given["end"] >= size else step
         return step
 
     def _viewed(self, step: Step, source: str, size: Any, made: list[Step]) -> Step:
@@ -172,9 +173,9 @@ class _Freed:
         target = self.shapes[step.out[0]]
         if any(isinstance(one, Value) for one in given["output_size"]):
             return step
-        if not any(side.free for axis in self.sides[_read(step)[0].name][KEEPS:] for side in axis):
+        if not any(side.free for axis in self.sides[read(step)[0].name][KEEPS:] for side in axis):
             return step
-        met = [value.name for later in self.readers.get(step.out[0], ()) for value in _read(later)]
+        met = [value.name for later in self.readers.get(step.out[0], ()) for value in read(later)]
         visible = [name for name in reversed(self.scopes) if self._visible(name, step)]
         for name in (*(name for name in met if name in self.scopes), *visible):
             sides = self.sides.get(name, ())
@@ -183,7 +184,7 @@ class _Freed:
                 sizes = tuple(
                     self._new(step, SIZE, (Value(name), axis), target[axis], made) for axis in range(KEEPS, len(target))
                 )
-                return _with(step, dict(given) | {"output_size": sizes})
+                return with_given(step, dict(given) | {"output_size": sizes})
         return step
 
     def _pooled(self, step: Step, source: str, given: Mapping[str, Any], made: list[Step]) -> Step:
@@ -195,7 +196,7 @@ class _Freed:
             return step
         axes = range(KEEPS, KEEPS + 2)
         sizes = tuple(self._new(step, SIZE, (Value(source), axis), shape[axis], made) for axis in axes)
-        return _with(step, dict(given) | {"kernel_size": sizes, "stride": sizes})
+        return with_given(step, dict(given) | {"kernel_size": sizes, "stride": sizes})
 
     def _padded(self, step: Step, source: str, given: Mapping[str, Any], made: list[Step]) -> Step:
         """Padding as TensorFlow has it, by the size: the windows, a stride apart, cover the whole map."""
@@ -213,7 +214,7 @@ class _Freed:
                 return step
 
             pads += self._halves(step, self._new(step, SIZE, (Value(source), axis), side, made), stride, reach, made)
-        return _with(step, dict(given) | {"pad": tuple(pads)})
+        return with_given(step, dict(given) | {"pad": tuple(pads)})
 
     def _halves(self, step: Step, side: Value, stride: int, reach: int, made: list[Step]) -> list[Value]:
         """The padding before and behind: halves of max((ceil(side / stride) - 1) * stride + reach - side, 0)."""
@@ -233,14 +234,14 @@ class _Freed:
 
     def _visible(self, name: str, step: Step) -> bool:
         """Whether a value can be read here without another module putting out more than it does."""
-        made, here = self.scopes[name], _paths(step)
+        made, here = self.scopes[name], paths(step)
         near = common(made, here)
-        return near == len(made) or any(common(made, _paths(reader)) <= near for reader in self.readers.get(name, ()))
+        return near == len(made) or any(common(made, paths(reader)) <= near for reader in self.readers.get(name, ()))
 
     def _after(self, step: Step, name: str, shape: tuple[int, ...]) -> Sides:
         """The sides of what a step puts out."""
         fresh = tuple((Side(size, False, name, axis),) for axis, size in enumerate(shape))
-        before = [self.sides[value.name] for value in _read(step) if value.name in self.sides]
+        before = [self.sides[value.name] for value in read(step) if value.name in self.sides]
         if not before:
             return fresh
         first, word = before[0], step.op.split(".")[1].strip("_")
@@ -251,7 +252,7 @@ class _Freed:
                 return (*(first[:1] if self._is_batch(first, shape) else fresh[:1]), *fresh[1:])
             return tuple(groups)
         if word == "permute":
-            return tuple(first[axis] for axis in _axes(given["dims"], len(first)))
+            return tuple(first[axis] for axis in axes_of(given["dims"], len(first)))
         if word == "transpose":
             order = list(range(len(first)))
             one, other = given["dim0"] % len(order), given["dim1"] % len(order)
@@ -273,7 +274,7 @@ class _Freed:
             return aligned(first, shape, fresh)
         if word == "slice":
             return tuple(
-                first[axis] if self.shapes[_read(step)[0].name][axis] == size
+                first[axis] if self.shapes[read(step)[0].name][axis] == size
                 else (Side(size, is_open(first[axis]), name, axis),)
                 for axis, size in enumerate(shape)
             )  # fmt: skip
@@ -292,25 +293,3 @@ class _Freed:
             same.sort(key=lambda side: not is_open(side))
             found.append(same[0] if same else (Side(size, any(map(is_open, fitting)), name, axis),))
         return tuple(found)
-
-
-def _axes(dims: Any, rank: int) -> list[int]:
-    return [axis % rank for axis in (dims if isinstance(dims, tuple) else (dims,))]
-
-
-def _paths(step: Step) -> tuple[str, ...]:
-    return tuple(path for path, _ in step.scope)
-
-
-def _of(step: Step, kind: str) -> bool:
-    """Whether a step is the run of a module of that class."""
-    return bool(step.scope) and step.scope[-1][1] == kind
-
-
-def _read(step: Step) -> list[Value]:
-    return [value for argument in (*step.args, *step.kwargs.values()) for value in values(argument)]
-
-
-def _with(step: Step, given: Mapping[str, Any]) -> Step:
-    names = [parameter.name for parameter in known(step.op).parameters]
-    return dataclasses.replace(step, args=tuple(given[name] for name in names), kwargs={})
