@@ -12,7 +12,7 @@ from cnnviz.ui.server.jobs import JOBS, remaining
 from cnnviz.ui.session import current, link
 from cnnviz.ui.shell import activity
 from cnnviz.ui.views.filters import channel as closeup
-from cnnviz.ui.views.filters import details, gallery, start
+from cnnviz.ui.views.filters import details, gallery, patches, start
 from cnnviz.ui.widgets import compare, controls, show
 
 POLL = 0.6  # seconds
@@ -209,7 +209,7 @@ def grown() -> None:
         if controls.tick(
             "Top-activating images", "patches", help="The nine photos with the highest activation, and where it is"
         ):
-            details.patches(engine, what.model, layer, channel)
+            patches.patches(engine, what.model, layer, channel)
 
 
 grown()

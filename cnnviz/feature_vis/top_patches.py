@@ -26,13 +26,15 @@ ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
 class Patches:
     """For each channel the photos with its highest activation, one place in each, best first.
 
-    value  float32 (K, n), the answer;  photo  int (K, n), index into `photos`
+    value  float32 (K, n), the activation;  photo  int (K, n), index into `photos`
+    active int (K,), in how many of all photos the channel is above 0 anywhere
     box    int (K, n, 4), left, top, right, bottom of the receptive field in the network's input, `side` px wide
     """
 
     layer: str
     photos: tuple[str, ...]
     value: np.ndarray
+    active: np.ndarray
     photo: np.ndarray
     box: np.ndarray
     side: tuple[int, int]  # (H, W)
@@ -58,7 +60,7 @@ def patches(
 ) -> Patches:
     """The patches of every channel at once; unreadable photos are passed over, `told` hears the share done."""
     _, height, width = preprocess.size
-    best = torch.empty(0, 0)
+    best, active = torch.empty(0, 0), torch.zeros((), dtype=torch.long)
     names: list[str] = []
     for i, source in enumerate(photos):
         try:
@@ -72,6 +74,7 @@ def patches(
                 f"Layer {layer!r} has output {tuple(maps.shape[1:])}, not feature maps; choose a convolutional layer."
             )
         value, unit = maps[0].flatten(1).max(1)  # (K, h, w) -> (K,)
+        active = active + (value > 0).cpu()
         row = torch.stack([value.double(), torch.full_like(value, len(names)).double(), unit.double()], 1)[:, None]
         names.append(str(source) if isinstance(source, Path) else source.name)
         best = row.cpu() if not best.numel() else torch.cat([best, row.cpu()], 1)  # (K, n, 3)
@@ -86,7 +89,8 @@ def patches(
         [_span(field, unit_of % shape[1], width, shape[1]), _span(field, unit_of // shape[1], height, shape[0])]
     )
     return Patches(
-        layer, tuple(names), read_only(best[..., 0].float().numpy()), read_only(best[..., 1].long().numpy()),
+        layer, tuple(names), read_only(best[..., 0].float().numpy()), read_only(active.numpy()),
+        read_only(best[..., 1].long().numpy()),
         read_only(box.transpose(2, 3, 1, 0).reshape(*unit_of.shape, 4)), (height, width),
     )  # fmt: skip
 

@@ -74,6 +74,19 @@ def skip_connection(net: nn.Module, x: Tensor, layer: str) -> SkipConnection:
     )  # fmt: skip
 
 
+def input_of(net: nn.Module, layer: str) -> str:
+    """The layer that alone is the input of `layer`; `PHOTO` where that is the photo, or more than one layer is."""
+    graph, ends = named_ends(net)
+    parts = (n for n in graph.nodes if n.op == "call_module" and f"{n.target}.".startswith(f"{layer}."))
+    node = next(parts, ends.get(layer))
+    while node is not None:
+        before = [one for one in node.all_input_nodes if one.op != "get_attr"]
+        node = before[0] if len(before) == 1 else None
+        if node is not None and node in ends.values():
+            return _name(node, ends)
+    return PHOTO
+
+
 def _sums(net: nn.Module) -> tuple[fx.Graph, dict[str, fx.Node], dict[str, fx.Node]]:
     """The trace, the last operation of each submodule, and the additions of two maps by the block they belong to."""
     graph, ends = named_ends(net)

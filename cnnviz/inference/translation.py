@@ -42,10 +42,35 @@ class Translation:
     largest: float
     share: float
 
-    def moved(self, channel: int) -> tuple[int, int]:
-        """How many rows and columns of the map the maximum of a channel moved."""
+    def moved(self, channel: int, jump: float = 0) -> tuple[int, int]:
+        """How many rows and columns of the map the maximum of a channel moved.
+
+        Where the photo wraps, so does its map: once round is its side over the total stride `jump`, px (0: unknown, the
+        side of the map), and the count is the one nearest to what the shift makes expected.
+        """
+        steps = self.steps(channel)
+        if self.shift.border != WRAP:
+            return steps
+        return self._round(0, steps[0], self.shift.dy, jump), self._round(1, steps[1], self.shift.dx, jump)
+
+    def steps(self, channel: int) -> tuple[int, int]:
+        """Row and column of the maximum after the shift minus those before it."""
         was, now = self.peaks[:, channel]
         return int(now[0] - was[0]), int(now[1] - was[1])
+
+    def lost(self, channel: int) -> bool:
+        """Whether the place of the maximum was shifted out of the photo, so that another place has it now."""
+        if self.shift.border == WRAP:
+            return False
+        shape, side = self.before.maps.shape[1:], self.before.seen.shape
+        by = self.shift.dy * shape[0] / side[0], self.shift.dx * shape[1] / side[1]
+        was = self.peaks[0, channel]
+        return not all(0 <= w + b <= n - 1 for w, b, n in zip(was, by, shape, strict=True))
+
+    def _round(self, axis: int, steps: int, shift: int, jump: float) -> int:
+        side = self.before.seen.shape[axis]
+        once = side / jump if jump else float(self.before.maps.shape[1 + axis])
+        return int(np.rint(steps + once * np.rint((shift * once / side - steps) / once)))
 
 
 def shifted(seen: np.ndarray, shift: Shift, mean: tuple[float, ...]) -> np.ndarray:

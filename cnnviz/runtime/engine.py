@@ -45,6 +45,7 @@ class Engine(Backend):
     # experiments of the lectures
     skip_layers = experiments.skip_layers
     skip_connection = experiments.skip_connection
+    input_of = experiments.input_of
     pooled_head = experiments.pooled_head
     translation = experiments.translation
     # what maximises a channel

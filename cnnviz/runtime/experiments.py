@@ -22,6 +22,13 @@ def skip_layers(backend: Backend, key: str) -> tuple[str, ...]:
     return backend.remember((*ident_of(model), "skip layers"), lambda: skip_connections.skip_layers(model.net))
 
 
+def input_of(backend: Backend, key: str, layer: str) -> str:
+    """The layer whose maps alone are the input of a layer; "" where that is the photo, or several layers are."""
+    model = backend.model(key)
+    found = backend.remember((*ident_of(model), "input", layer), lambda: skip_connections.input_of(model.net, layer))
+    return found if found in backend.map_layers(key) else ""
+
+
 def skip_connection(backend: Backend, key: str, photo: Photo, layer: str) -> SkipConnection:
     """Branch, skip connection and their sum at a layer, for a photo."""
     model = backend.model(key)

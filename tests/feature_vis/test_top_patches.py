@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from cnnviz.feature_vis.top_patches import drawn, photos_in
+from cnnviz.feature_vis.top_patches import drawn, patches, photos_in
 from cnnviz.inference.tap import tap
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo
@@ -72,3 +72,16 @@ def test_folders_without_photos_are_refused(tmp_path):
         photos_in(tmp_path / "absent")
     with pytest.raises(RequestError, match="not feature maps"):
         Engine(device="cpu").patches(KEY, "hidden", (Photo.sample("cat"),))
+
+
+def test_photos_that_leave_a_channel_at_zero_are_no_activating_ones():
+    photos = [Photo.sample(name) for name in ("cat", "coffee")]
+    relu = torch.zeros(2, 4, 4)
+
+    def run(x: torch.Tensor) -> torch.Tensor:
+        relu[1, 0, 0] += 1  # channel 1 is above 0 for both, channel 0 for none
+        return relu[None]
+
+    found = patches("relu", run, Engine(device="cpu").model(KEY).preprocess, None, photos)
+    assert found.active.tolist() == [0, 2]
+    assert found.value.tolist() == [[0, 0], [2, 1]]

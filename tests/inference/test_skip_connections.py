@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from cnnviz.inference.skip_connections import PHOTO, skip_connection, skip_layers
+from cnnviz.inference.skip_connections import PHOTO, input_of, skip_connection, skip_layers
 from cnnviz.inference.tap import LayerError, tap
 from tests.inference.untrained import built, noise
 
@@ -49,6 +49,20 @@ def test_a_residual_network_lists_its_blocks_in_the_order_they_run():
 @pytest.mark.parametrize("name", ["vgg11", "squeezenet1_1", "densenet121"])
 def test_a_network_without_sums_has_none(name):
     assert skip_layers(built(name)) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "layer", "wanted"),
+    [
+        ("squeezenet1_1", "features.0", PHOTO),
+        ("squeezenet1_1", "features.1", "features.0"),
+        ("squeezenet1_1", "features.4", "features.3"),
+        ("squeezenet1_1", "features.4.expand3x3", "features.4.squeeze_activation"),  # not the one that runs before it
+        ("densenet121", "features.denseblock1.denselayer2", PHOTO),  # it has two inputs
+    ],
+)
+def test_the_input_of_a_layer_is_the_layer_its_output_is_computed_from(name, layer, wanted):
+    assert input_of(built(name), layer) == wanted
 
 
 def test_a_layer_without_a_sum_is_refused_with_those_that_have_one(x):

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from cnnviz.inference.activations import Activations, activations
-from cnnviz.inference.translation import MEAN, WRAP, Shift, compared, shifted
+from cnnviz.inference.translation import MEAN, WRAP, Shift, Translation, compared, shifted
 
 
 @pytest.fixture
@@ -60,3 +60,22 @@ def test_what_moves_in_at_the_edge_changes_the_means_and_is_told(seen):
 def test_maps_of_nothing_but_zero_have_no_direction_to_lose(seen):
     zero = Activations("z", *(np.zeros(shape, np.float32) for shape in ((2, 3, 3), 2, 2, 2)), seen)
     assert compared(Shift(), zero, zero).cosine == 1
+
+
+def peaks_at(shift: Shift, before: tuple[int, int], after: tuple[int, int], side: int, map_side: int) -> Translation:
+    pixels, maps = np.zeros((side, side, 3), np.uint8), np.zeros((2, 1, map_side, map_side), np.float32)
+    maps[0, 0][before], maps[1, 0][after] = 1, 1
+    one, two = (Activations("z", found, *(np.zeros(1, np.float32),) * 3, pixels) for found in maps)
+    return compared(shift, one, two)
+
+
+def test_a_maximum_that_wraps_round_the_edge_moved_as_far_as_the_photo_did():
+    found = peaks_at(Shift(32, 0, WRAP), (60, 100), (60, 4), 224, 111)  # stride 2 without padding: 111 of 112 places
+    assert found.steps(0) == (0, -96)
+    assert found.moved(0, 2) == (0, 16)
+    assert found.moved(0) == (0, 15)
+    assert peaks_at(Shift(-112, 64, WRAP), (90, 60), (10, 4), 224, 112).moved(0, 2) == (32, -56)
+    cut = peaks_at(Shift(32, 0, MEAN), (60, 100), (60, 4), 224, 111)
+    assert cut.moved(0, 2) == (0, -96)
+    assert cut.lost(0)
+    assert not peaks_at(Shift(32, 0, MEAN), (60, 50), (60, 66), 224, 111).lost(0)

@@ -455,7 +455,7 @@ def test_a_shifted_photo_is_told_in_numbers_and_its_python_gives_them(visit, eng
     found = engine.translation(NET, Photo.sample("cat"), "relu2", Shift(16, -8))
     text = words(at)
     assert f"<dd>{found.cosine:.6f}</dd>" in text
-    assert f"{found.moved(5)[0]}, {found.moved(5)[1]} (total stride" in text
+    assert f"{found.moved(5, 4)[0]}, {found.moved(5, 4)[1]} (total stride" in text
     (lines,) = [code.value for code in at.code if "translation" in code.value and "import" in code.value]
     exec(lines, {})
     assert str(found.cosine) in capsys.readouterr().out
@@ -487,13 +487,17 @@ def test_the_link_of_the_grid_holds_the_experiment_that_is_shown(visit, engine, 
     assert not again.warning
 
 
-def test_a_network_without_skip_connections_shows_what_one_is_and_opens_another_on_the_same_photo(visit, words):
+def test_a_network_without_skip_connections_shows_what_one_is_and_opens_another_on_the_same_photo(visit, engine, words):
     at = visit("activations", experiment="skip", photo="coffee", present="true")
     assert not at.exception
     text = words(at)
     assert "y = F(x) + x" in text
     assert "This network has no skip connections" in text
-    assert "mean of its channels" in text or "x: the photo" in text
+    layer = at.session_state["layer"]
+    before = engine.input_of(at.session_state["model"], layer)
+    assert f"<span>{layer} (" in text
+    assert re.search(rf"x: {before}, mean of its \d+ channels" if before else "x: the photo", text)
+    assert re.search(rf"y: {layer}, mean of its \d+ channels", text)
     links = [link.proto for link in at.get("page_link")]
     there = next(parse_qs(link.query_string) for link in links if "experiment=skip" in link.query_string)
     assert there["photo"] == ["coffee"]

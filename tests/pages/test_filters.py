@@ -252,8 +252,11 @@ def test_tuning_and_patches_stand_beside_the_picture(visit, words, engine, tmp_p
     assert "Tuned to" in words(at)
     found = engine.patches(NET, "conv2", [Photo.sample(name) for name in samples()])
     best = zip(found.photo[1], found.value[1], strict=True)
-    answers = [f"{found.photos[i]}: channel 1, activation {value:.3g}" for i, value in best]
+    answers = [f"{found.photos[i]}: channel 1, activation {value:.3g}" for i, value in best if value > 0]
     assert re.findall(r'<img alt="([^"]+)"', words(at)) == answers
+    assert [float(v) for v in re.findall(r'cv-note">([^<]+)</figcaption>', words(at))] == [
+        float(one.rpartition(" ")[2]) for one in answers
+    ]
     at.text_input("patch-folder").set_value(str(tmp_path / "absent")).run()
     assert "no folder" in words(at)
 

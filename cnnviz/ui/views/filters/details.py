@@ -1,4 +1,4 @@
-"""What stands beside a filter image: what the channel is tuned to, where photos please it, another recipe's picture."""
+"""What stands beside a filter image: what the channel is tuned to, and another image."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,19 +17,14 @@ import streamlit as st
 from cnnviz import picture
 from cnnviz.feature_vis import sheet
 from cnnviz.feature_vis.recipes import RECIPES, in_words
-from cnnviz.options import RequestError
-from cnnviz.photo import Photo, samples
+from cnnviz.photo import Photo
 from cnnviz.ui.components.growth import growth
-from cnnviz.ui.server import startup
 from cnnviz.ui.views.filters import gallery
 from cnnviz.ui.widgets import compare, show
 
 if TYPE_CHECKING:
-    from cnnviz.feature_vis.top_patches import Patches
     from cnnviz.feature_vis.tuning_curves import Tuning
     from cnnviz.runtime.engine import Engine
-
-SIDE = 150  # px of a patch's photo
 
 
 def tuning(engine: Engine, key: str, layer: str, channel: int) -> None:
@@ -84,37 +78,6 @@ def listed(channels: Sequence[int], most: int = 16) -> str:
     """The first channels by number, and how many more there are."""
     rest = f" and {len(channels) - most} more" if len(channels) > most else ""
     return ", ".join(map(str, channels[:most])) + rest
-
-
-def patches(engine: Engine, key: str, layer: str, channel: int) -> None:
-    """The photos of a folder that please the channel most, with the place it looks at."""
-    chosen: Path | None = None
-    if not startup.public():  # strangers see no folders of this machine
-        written = st.text_input(
-            "Photos from a folder on this machine; the samples where none is named", key="patch-folder"
-        )
-        chosen = Path(written).expanduser() if written.strip() else None
-
-    def ask() -> Patches:
-        from cnnviz.feature_vis.top_patches import photos_in
-
-        photos = [Photo.sample(name) for name in samples()] if chosen is None else [*photos_in(chosen)]
-        return engine.patches(key, layer, photos, show.progress("Running the network on photos"))
-
-    found = show.asked("patches", ask)
-    if found is None or found.layer != layer:
-        return
-    show.section(
-        f"Top-activating images of {len(found.photos)} photos",
-        "inside the frame: the receptive field; around it, three times as much",
-    )
-    tiles = []
-    for n, place in enumerate(found.photo[channel]):
-        name = Path(found.photos[place]).name
-        words = html.escape(f"{name}: channel {channel}, activation {found.value[channel, n]:.3g}")
-        shown = picture.address(_tile(engine, key, found, channel, n), 90)
-        tiles.append(f'<img alt="{words}" title="{words}" src="{shown}">')
-    st.html(f'<div class="cv-strip">{"".join(tiles)}</div>')
 
 
 def kinds(engine: Engine, request: gallery.Request, channel: int, preset: str) -> dict[str, compare.Kind]:
@@ -248,27 +211,3 @@ def table(curves: Sequence[Curve]) -> str:
 def hexed(colour: tuple[float, float, float]) -> str:
     """A colour of three shares 0..1 as #rrggbb."""
     return "#" + "".join(f"{round(255 * part):02x}" for part in colour)
-
-
-def _tile(engine: Engine, key: str, found: Patches, channel: int, n: int) -> np.ndarray:
-    """One photo as the net saw it, uint8 (S, S, 3), with the receptive field bright."""
-    from cnnviz.feature_vis.top_patches import drawn
-
-    name = found.photos[found.photo[channel, n]]
-    try:
-        photo = Photo.sample(name) if name in samples() else Photo.open(Path(name), pixels=1024**2)
-    except RequestError:  # gone since it was asked
-        return np.full((SIDE, SIDE, 3), 128, np.uint8)
-    seen = engine.model(key).preprocess.see(photo)
-    box = [int(v) for v in found.box[channel, n]]
-    top, left, side = window(box, seen.shape[:2])
-    return sheet.fitted(drawn(seen, box, max(1, side // 75))[top : top + side, left : left + side], SIDE)
-
-
-def window(box: Sequence[int], shape: tuple[int, int]) -> tuple[int, int, int]:
-    """Top, left and side of a square of a photo (H, W) that shows a receptive field and twice as much around it."""
-    left, top, right, bottom = box
-    side = min(*shape, max(32, 3 * max(right - left, bottom - top)))
-    middles = ((top + bottom) // 2, (left + right) // 2)
-    corner = [min(max(0, m - side // 2), length - side) for m, length in zip(middles, shape, strict=True)]
-    return corner[0], corner[1], side

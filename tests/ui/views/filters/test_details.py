@@ -1,10 +1,8 @@
-"""Bars and patches beside a filter image."""
+"""Bars beside a filter image."""
 
 from __future__ import annotations
 
 import re
-
-import pytest
 
 from cnnviz.ui.views.filters import details
 
@@ -28,11 +26,3 @@ def test_what_answers_to_nothing_says_so_and_a_long_list_says_how_much_longer_it
     assert "maximum" not in silent
     assert details.listed([1, 2, 3]) == "1, 2, 3"
     assert details.listed([*range(51)]).endswith("14, 15 and 35 more")
-
-
-@pytest.mark.parametrize(
-    ("box", "wanted"),
-    [((100, 50, 120, 70), (30, 80, 60)), ((0, 0, 3, 3), (0, 0, 32)), ((0, 0, 224, 224), (0, 0, 224))],
-)
-def test_a_patch_shows_its_field_and_what_is_around_it(box, wanted):
-    assert details.window(box, (224, 224)) == wanted

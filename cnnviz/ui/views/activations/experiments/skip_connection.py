@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -30,7 +31,7 @@ def skip_connection(engine: Engine, key: str, photo: Photo, layer: str, channel:
     if layers is None:
         return {}
     if not layers:
-        without(engine, key, photo, layer, channel)
+        without(engine, key, photo, layer)
         return {}
     nearest = layer if layer in layers else layers[0]
     at = controls.pick("Layer with a skip connection", "skip-at", layers, nearest, of=engine.model(key).fingerprint)
@@ -69,15 +70,19 @@ def skip_connection(engine: Engine, key: str, photo: Photo, layer: str, channel:
     return view
 
 
-def without(engine: Engine, key: str, photo: Photo, layer: str, channel: int) -> None:
-    """Of a network that has none: its layer beside the one before, what a skip connection is, and who has them."""
+def without(engine: Engine, key: str, photo: Photo, layer: str) -> None:
+    """Of a network that has none: its layer with its input, what a skip connection is, and who has them."""
     show.section("This network has no skip connections", "the output of each layer replaces its input")
     here, there = st.columns(2, gap="medium")
     with here:
-        st.html(_block("Here: y = F(x)", False))
-        _before_and_after(engine, key, photo, layer, channel)
+        before = engine.input_of(key, layer)
+        kinds = {row.name: row.kind for row in engine.layers(key).layers}
+        first = engine.map_layers(key)[0] == layer
+        part = f"{layer} ({kinds[layer]})" if layer in kinds and (before or first) else f"All layers up to {layer}"
+        st.html(_block("Here: y = F(x)", [part], False))
+        _before_and_after(engine, key, photo, before, layer)
     with there:
-        st.html(_block("Skip connection: y = F(x) + x", True))
+        st.html(_block("Skip connection: y = F(x) + x", ["Convolution", "ReLU", "Convolution"], True))
         show.say(
             "A skip connection adds the input of a block to its output, so that its layers learn only the difference "
             "(He et al., 2015)."
@@ -91,20 +96,19 @@ def without(engine: Engine, key: str, photo: Photo, layer: str, channel: int) ->
             )  # fmt: skip
 
 
-def _before_and_after(engine: Engine, key: str, photo: Photo, layer: str, channel: int) -> None:
-    """One channel of a layer, and the mean of those of the layer before; of the first, the photo."""
-    names = engine.map_layers(key)
-    at = names.index(layer)
-    wanted = names[max(0, at - 1) : at + 1]
+def _before_and_after(engine: Engine, key: str, photo: Photo, before: str, layer: str) -> None:
+    """The means of the channels of a layer and of the layer that is its input; where that is "", the photo."""
+    wanted = [before, layer] if before else [layer]
     maps = show.asked("skip maps", partial(engine.all_activations, key, photo, wanted), "Running the network")
     if maps is None:
         return
-    after = maps[-1].maps[min(channel, len(maps[-1].maps) - 1)]
-    before = picture.diverging(maps[0].maps.mean(0)) if at else maps[0].seen
-    titles = [f"x: {names[at - 1]}, mean of its channels" if at else "x: the photo", f"y: {layer}, channel {channel}"]
-    notes = [side_by_side.extremes(maps[0].maps.mean(0)) if at else "", side_by_side.extremes(after)]
-    notes = ["", ""] if show.presenting() else notes
-    side_by_side.row(titles, [before, picture.diverging(after)], notes, ["→"])
+    means = [one.maps.mean(0) for one in maps]
+    titles = [f"{name}, mean of its {len(one.maps)} channels" for name, one in zip(wanted, maps, strict=True)]
+    drawn, notes = [picture.diverging(mean) for mean in means], [side_by_side.extremes(mean) for mean in means]
+    if not before:
+        titles, drawn, notes = ["the photo", *titles], [maps[0].seen, *drawn], ["", *notes]
+    titles = [f"{letter}: {title}" for letter, title in zip("xy", titles, strict=True)]
+    side_by_side.row(titles, drawn, ["", ""] if show.presenting() else notes, ["→"])
 
 
 def having(rows: Sequence[ModelInfo], most: int = 3) -> list[ModelInfo]:
@@ -114,10 +118,10 @@ def having(rows: Sequence[ModelInfo], most: int = 3) -> list[ModelInfo]:
     return [row for row in known if row.where != "download"][:most] or known[:1]
 
 
-def _block(title: str, skips: bool) -> str:
-    """A block of two convolutions as a diagram, with the skip connection around it where it has one."""
+def _block(title: str, layers: Sequence[str], skips: bool) -> str:
+    """A block of layers as a diagram, with the skip connection around it where it has one."""
     around = '<u aria-hidden="true">x</u>' if skips else ""
     end = "<i>+</i><b>y</b>" if skips else "<b>y</b>"
-    parts = "".join(f"<span>{part}</span>" for part in ("Convolution", "ReLU", "Convolution"))
+    parts = "".join(f"<span>{html.escape(part)}</span>" for part in layers)
     drawn = f"<figcaption>{title}</figcaption><div><b>x</b><s>{parts}{around}</s>{end}</div>"
     return f'<figure class="cv-block" role="img" aria-label="{title}">{drawn}</figure>'

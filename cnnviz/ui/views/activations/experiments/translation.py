@@ -50,14 +50,15 @@ def translation(engine: Engine, key: str, photo: Photo, layer: str, channel: int
         ["→", "", "→"],
     )
     known = numbers.receptive(engine, key, layer)
-    _shift_numbers(found, channel, shift, known.jump if known is not None else 0)
+    jump = known.jump if known is not None else 0
+    _shift_numbers(found, channel, shift, jump)
     side_by_side.take(
         "shift", photo, key, [layer, f"channel-{channel}", f"{dx}-{dy}"], drawn,
         {"before": found.before.maps, "after": found.after.maps},
         script(
             f"shift = {call('Shift', dx, dy, border)}",
             f"found = {call('engine.translation', key, PHOTO, layer, Name('shift'))}",
-            f"print(found.moved({channel}), found.cosine, found.largest)",
+            f"print(found.moved({channel}, {jump}), found.cosine, found.largest)",
             imports=("import cnnviz", "from cnnviz.inference.translation import Shift"),
             engine=True, opening=show.opening(photo),
         ),
@@ -67,8 +68,12 @@ def translation(engine: Engine, key: str, photo: Photo, layer: str, channel: int
 
 
 def _shift_numbers(found: Translation, channel: int, shift: Shift, jump: int) -> None:
-    down, right = found.moved(channel)
+    (down, right), steps = found.moved(channel, jump), found.steps(channel)
     stride = f" (total stride {jump} px: {shift.dy / jump:g}, {shift.dx / jump:g} expected)" if jump else ""
+    if (down, right) != steps:
+        stride += f"; counted round the edge, from {steps[0]}, {steps[1]}"
+    if found.lost(channel):
+        stride += "; its place was shifted out of the map"
     show.facts(
         {
             "Shift of the photo (down, right)": f"{shift.dy}, {shift.dx} px",
