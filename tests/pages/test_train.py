@@ -94,9 +94,12 @@ def test_strangers_do_not_train(visit, circles, monkeypatch, public):
 
 def test_a_finished_run_shows_curves_table_confusion_and_losses(visit, trained, words):
     at = fine(visit("train", run="first"))
-    tables = [frame.value for frame in at.dataframe]
-    assert any("first" in table.to_string() for table in tables)
-    assert any("train_loss" in table.columns and len(table) == 2 for table in tables)
+    head, rows = drawn_table(at, "The newest runs")
+    assert (head[3], rows[0][0], rows[0][3]) == ("recipe", "first", "From scratch")
+    head, rows = drawn_table(at, "Epochs, the last one first")
+    assert head == ["epoch", "train loss", "validation loss", "error", "accuracy", "seconds"]
+    assert [row[0] for row in rows] == ["2", "1"]
+    assert "Epochs as CSV" in {button.label for button in at.get("download_button")}
     said = run.verdict(trained)["val"]
     assert drawn_matrix(at)["counts"] == said["confusion"]
     assert words(at).count('alt="Heat map: ') == min(8, said["images"])
@@ -109,7 +112,14 @@ def test_the_curves_are_smoothed_as_far_as_the_slider_says_with_the_raw_ones_ben
     np.testing.assert_allclose(curves.smooth(values, 0.9), pd.Series(values).ewm(alpha=0.1).mean())
     at = fine(visit("train", run="first", smoothing="0.9"))
     loss = next(chart.proto for chart in at.get("echarts_chart") if "Loss of run" in chart.proto.alt)
-    assert "train, smoothed" in str(loss)
+    spec = json.loads(loss.spec)
+    lines = {line["name"]: line for line in spec["series"]}
+    named = [entry for row in spec["legend"] for entry in row["data"]]
+    assert [entry["name"] for entry in named] == ["train", "train, smoothed", "validation", "validation, smoothed"]
+    assert {entry["name"] for entry in named} == set(lines)
+    for entry in named:  # a point in the legend where the curve has points, and there alone
+        assert ("icon" not in entry) == (lines[entry["name"]]["symbol"] == "circle")
+    assert lines["validation"]["symbol"] == "circle"
     fine(at.slider(key="smoothing").set_value(0.0).run())
     assert at.query_params["smoothing"] == "0.0"
     assert not any("smoothed" in str(chart.proto) for chart in at.get("echarts_chart"))
@@ -291,7 +301,7 @@ def test_one_odd_file_of_events_leaves_the_page_to_all_other_runs(visit, trained
         (folder / run.EVENTS).write_text(f"{line}\n")
         fine(visit("train", run=f"odd{n}"))
     at = fine(visit("train"))
-    assert set(at.dataframe[0].value["run"]) == {"first", *(f"odd{n}" for n in range(7))}
+    assert {row[0] for row in drawn_table(at, "The newest runs")[1]} == {"first", *(f"odd{n}" for n in range(7))}
 
 
 def test_many_runs_are_listed_without_reading_them_all(visit, trained, words, monkeypatch):

@@ -10,12 +10,21 @@ import numpy as np
 import streamlit as st
 
 from cnnviz.train.run import Run
-from cnnviz.ui.widgets import show
+from cnnviz.ui.widgets import show, tables
 
 POINTS = 400  # of a curve on the screen
 HEIGHT, TALL = 300, 440  # px, on a desk and on a stage
-LAST = 3  # epochs in the table of a stage
+LAST, LATEST = 3, 100  # epochs in the table, on a stage and on a desk
+COLUMNS = (  # of that table: what the events call it, in words, and its form
+    ("epoch", "epoch", "{}"),
+    ("train_loss", "train loss", "{:.4f}"),
+    ("valid_loss", "validation loss", "{:.4f}"),
+    ("error_rate", "error", "{:.1%}"),
+    ("accuracy", "accuracy", "{:.1%}"),
+    ("seconds", "seconds", "{:.1f}"),
+)
 TYPE, HALL = 12, 24  # px of the letters
+ROW = 1.7  # of the legend, in letters
 COLOURS = ("#3b7dd8", "#d9822b", "#3a9d6b", "#b0559d", "#8a8f98", "#c74440")
 
 
@@ -45,24 +54,15 @@ def accuracies(run: Run, weight: float) -> None:
 
 
 def epochs(run: Run) -> None:
-    """The numbers of each epoch, the last one first; on a stage, whose type a data frame does not take, of the last."""
-    keys = ("epoch", "train_loss", "valid_loss", "error_rate", "accuracy", "seconds")
-    lines = [{key: e[key] for key in keys} for e in reversed(run.of("epoch"))]
-    if not lines:
+    """The numbers of each epoch, the last one first, and as a file; on a stage, of the last alone."""
+    done = run.of("epoch")
+    if not done:
         return
-    if show.presenting():
-        forms = {"epoch": "{}", "accuracy": "{:.1%}", "seconds": "{:.1f}"}
-        st.table([{k: forms.get(k, "{:.4f}").format(v) for k, v in one.items()} for one in lines[:LAST]])
-        return
-    four = st.column_config.NumberColumn(format="%.4f")
-    st.dataframe(
-        lines, hide_index=True, height=show.tall(len(lines), 6), alt="Epochs, the last one first",
-        column_config={
-            "train_loss": four, "valid_loss": four, "error_rate": four,
-            "accuracy": st.column_config.NumberColumn(format="percent"),
-            "seconds": st.column_config.NumberColumn(format="%.2f"),
-        },
-    )  # fmt: skip
+    few = LAST if show.presenting() else LATEST
+    rows = [[form.format(e[key]) for key, _, form in COLUMNS] for e in done[: -few - 1 : -1]]
+    tables.table([words for _, words, _ in COLUMNS], rows, "Epochs, the last one first")
+    keys = [key for key, _, _ in COLUMNS]
+    tables.take_csv("Epochs as CSV", f"{run.id}-epochs", keys, [[e[key] for key in keys] for e in done])
 
 
 def compared(runs: Sequence[Run], key: str, what: str) -> None:
@@ -105,13 +105,15 @@ def _line(
     opacity: float = 1.0,
     dots: bool = False,
 ) -> dict[str, Any]:
+    """A curve; the legend draws it as the chart does, with points where it has some."""
     return {
         "type": "line",
         "name": name,
         "data": [[round(x, 8), round(y, 6)] for x, y in points if math.isfinite(y)],
-        "showSymbol": dots,
+        "symbol": "circle" if dots else "none",
+        "symbolSize": 9 if show.presenting() else 6,
         "lineStyle": {"width": width * (1.6 if show.presenting() else 1), "opacity": opacity, "color": colour},
-        "itemStyle": {"color": colour},
+        "itemStyle": {"color": colour, "opacity": opacity},
         "animation": False,
     }
 
@@ -121,6 +123,7 @@ def _chart(
 ) -> None:
     size = HALL if show.presenting() else TYPE
     words = {"nameTextStyle": {"fontSize": size}, "axisLabel": {"fontSize": size, "hideOverlap": True}}
+    legends = _legends(lines, size)
     spec = {
         "xAxis": {
             "type": axis,
@@ -131,19 +134,29 @@ def _chart(
             **words,
         },
         "yAxis": {"type": "value", "name": what, "scale": True, **words},
-        "legend": {"top": 0, "show": len(lines) > 1, "data": _named(lines), "textStyle": {"fontSize": size}},
+        "legend": legends,
         "tooltip": {"trigger": "axis"},
-        "grid": {"left": 8, "right": 18, "top": 2.3 * size, "bottom": size / 4},
+        "grid": {"left": 8, "right": 18, "top": (0.6 + ROW * len(legends)) * size, "bottom": size / 4},
         "series": lines,
         "animation": False,
     }
     st.echarts_chart(spec, height=TALL if show.presenting() else HEIGHT, key=key, alt=alt)
 
 
-def _named(lines: Sequence[dict[str, Any]]) -> list[str]:
-    """The names in the legend: of a curve that is also there smoothed, the smoothed one alone."""
-    names = [line["name"] for line in lines]
-    return [name for name in names if f"{name}, smoothed" not in names]
+def _legends(lines: Sequence[dict[str, Any]], size: int) -> list[dict[str, Any]]:
+    """The legend in rows: a curve and the smoothed one beside each other, other curves in one; none for one curve."""
+    named = {line["name"]: line for line in lines}
+    pairs = [[line, named[soft]] for name, line in named.items() if (soft := f"{name}, smoothed") in named]
+    rows = pairs or ([list(lines)] if len(lines) > 1 else [])
+    how = {"textStyle": {"fontSize": size}, "itemWidth": 2 * size, "show": True}
+    return [{"top": ROW * size * i, "data": list(map(_entry, row)), **how} for i, row in enumerate(rows)]
+
+
+def _entry(line: dict[str, Any]) -> dict[str, Any]:
+    """A curve in the legend; ECharts itself would draw a point also where the curve has none."""
+    if line["symbol"] != "none":
+        return {"name": line["name"]}
+    return {"name": line["name"], "icon": f"path://M0 0h{2 * TYPE}v{line['lineStyle']['width']}h-{2 * TYPE}z"}
 
 
 def _thin(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:

@@ -148,6 +148,11 @@ def next_stage(run: Run) -> None:
     st.session_state["_told"] = False
 
 
+def icon(recipe: str) -> str:
+    """What stands on the button to the stage after a recipe: an open padlock where that unfreezes something."""
+    return ":material/fast_forward:" if recipe in ("full", "scratch") else ":material/lock_open:"
+
+
 def take(field: str, value: Any) -> None:
     """Puts one field of the plan into its widget; for a callback."""
     st.session_state[f"plan-{field}"] = value
@@ -188,7 +193,7 @@ def ask(names: tuple[str, ...]) -> Plan | None:
         show.say(line)
         if not st.session_state["_told"]:  # where it was asked for may be far below
             st.session_state["_told"] = True
-            st.toast(show.plain(line), icon=":material/lock_open:")
+            st.toast(show.plain(line), icon=":material/tune:")
     if rest:
         values |= {field: st.session_state[f"plan-{field}"] for field in REST}
     threads = max(1, plans.cores() - 1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import streamlit as st
 
@@ -14,12 +13,16 @@ from cnnviz.train.run import Run
 from cnnviz.ui.server import jobs, runs
 from cnnviz.ui.session import address, current, link
 from cnnviz.ui.views.train import curves, plan_form, results
-from cnnviz.ui.widgets import controls, show
+from cnnviz.ui.widgets import controls, show, tables
 
 WORDS = {
     "waiting": "not started", "starting": "starting", "queued": "waits for the device", "running": "training",
     "finished": "finished", "stopped": "stopped", "failed": "failed", "interrupted": "interrupted",
 }  # fmt: skip
+RUN_HELPS = (  # of the columns of the runs
+    *("",) * 6, "The lowest on the validation images",
+    "On the validation images, with the weights of the lowest loss",
+)  # fmt: skip
 POLL = 1.0  # seconds
 SMOOTHING = 0.6  # of the curves at first
 
@@ -47,26 +50,20 @@ def table(listed: list[Run], count: int) -> None:
     @st.fragment(run_every=2 * POLL if busy else None)
     def draw() -> None:
         rows = [_row(one) for one in (runs.listing() if busy else listed)]
-        st.dataframe(
-            rows, hide_index=True, height=show.tall(len(rows), 6), alt="The newest runs", placeholder="–",
-            column_config={
-                "run": st.column_config.TextColumn(width="medium"),
-                "best loss": st.column_config.NumberColumn(format="%.4f", help="The lowest on the validation images"),
-                "accuracy": st.column_config.NumberColumn(
-                    format="percent", help="On the validation images, with the weights of the lowest loss"
-                ),
-            },
-        )  # fmt: skip
+        with st.container(key="runs-table"):
+            tables.table([*rows[0]], [[*row.values()] for row in rows], "The newest runs", RUN_HELPS, words=5)
 
     draw()
 
 
-def _row(one: Run) -> dict[str, Any]:
+def _row(one: Run) -> dict[str, str]:
     kept, last = one.last("best"), one.last("epoch")
     return {
-        "run": one.id, "state": WORDS[one.state], "network": one.plan.net, "recipe": one.plan.recipe,
-        "data": Path(one.plan.data).name, "epochs": f"{last.get('epoch', 0)} of {one.plan.epochs}",
-        "best loss": kept.get("valid_loss"), "accuracy": kept.get("accuracy"),
+        "run": one.id, "state": WORDS[one.state], "network": one.plan.net,
+        "recipe": plan_form.RECIPES[one.plan.recipe][0], "data": Path(one.plan.data).name,
+        "epochs": f"{last.get('epoch', 0)} of {one.plan.epochs}",
+        "lowest loss": f"{kept['valid_loss']:.4f}" if kept else "–",
+        "accuracy": f"{kept['accuracy']:.1%}" if kept else "–",
     }  # fmt: skip
 
 
@@ -186,7 +183,7 @@ def best(now: Run) -> str:
 def _filling(now: Run) -> None:
     """Buttons that fill the plan at the top of the page, which is outside of what is drawn here."""
     filled = bool(now.of("best")) and st.button(
-        plan_form.NEXT[now.plan.recipe][0], icon=":material/lock_open:", key=f"next-{now.id}",
+        plan_form.NEXT[now.plan.recipe][0], icon=plan_form.icon(now.plan.recipe), key=f"next-{now.id}",
         type="primary" if now.state == "finished" else "secondary", on_click=plan_form.next_stage, args=(now,),
         help="Fills the plan: a new run from these weights, unfrozen, at a lower rate",
     )  # fmt: skip
