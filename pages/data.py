@@ -149,7 +149,7 @@ def batch(name: str, row: DeltaGenerator) -> None:
 
 
 def look(name: str) -> None:
-    """One data set: a batch of it beside its augmentation, its classes, and what the audit finds."""
+    """One data set: a batch, its classes, its folder and what the audit finds, beside its augmentation."""
     with st.container(key="data-views"):
         left, right = st.columns(2, gap="large")
     with left:
@@ -157,6 +157,8 @@ def look(name: str) -> None:
         batch(name, st.container(horizontal=True, vertical_alignment="bottom"))
         door(name)
         classes(name)
+        checked(name)
+        data_folder.draw(name)
     with right:
         data_augmentation.draw(name, beside=True)
 
@@ -240,6 +242,8 @@ if stage and names:
     with row:
         view = controls.switch("View", "stage-data", VIEWS, VIEWS[0])
 else:
+    if chosen is not None:
+        data_folder.made(chosen)
     if not runs.public():
         data_folder.trash()
     add()
@@ -251,12 +255,9 @@ if chosen is not None and view == VIEWS[0]:
             batch(chosen, row)
             st.stop()
         look(chosen)
-        checked(chosen)
     except RequestError as error:
         st.error(show.plain(str(error)), icon=":material/error:")
         data_folder.draw(chosen)
         data_augmentation.draw(None)
-    else:
-        data_folder.draw(chosen)
 else:
     data_augmentation.draw(chosen)

@@ -14,15 +14,19 @@ from cnnviz.ui.widgets import show
 SIDE = 192  # px of the image that is augmented
 
 
+def made(name: str) -> None:
+    """What became of the files of a data set that cnnviz made; nothing for a folder of one's own."""
+    if (origin := data_sets.origin(name)) is not None:
+        for sentence in origin.notes:
+            show.say(sentence)
+
+
 def draw(name: str) -> None:
-    """What became of its files when cnnviz made it, and Delete; for a folder of one's own, where it lies."""
-    made = data_sets.origin(name)
-    if made is None:
+    """Delete, for a data set that cnnviz made; for a folder of one's own, where it lies."""
+    if data_sets.origin(name) is None:
         where = (data_sets.shelf() / name).absolute()
         show.say(f"cnnviz did not make this folder and does not delete it. It lies in {where}")
         return
-    for sentence in made.notes:
-        show.say(sentence)
     with st.popover("Delete", icon=":material/delete:"):
         st.write(f"It goes to the trash and can be brought back for {DAYS} days.")
         if st.button(f"Delete {name}", key="delete-data"):
