@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from cnnviz import picture
-from cnnviz.lettering import length, noted, wrapped, write
+from cnnviz.lettering import legible, length, noted, wrapped, write
 
 GROUND = (255, 255, 255)
 GAP = 0.02  # of the width of a picture: around what is written, and between pictures
@@ -53,20 +53,26 @@ def captioned(
     wide = max(8 * size, above.width - 2 * gap)
     below = noted(words, [title, words, *(line for _, line in legend)])
     titles, captions = (wrapped(text, wide, size) for text in (title, below))
-    rows = len(titles) + (scale is not None) + len(legend) + len(captions)
-    whole = Image.new("RGB", (above.width, above.height + 2 * gap + rows * row), GROUND)
+    keys = [(colour, wrapped(line, wide - 1.6 * size, size)) for colour, line in legend]
+    numbers = [] if scale is None else _ends(scale, above.width, wide, size)
+    rows = len(titles) + len(numbers) + sum(len(lines) for _, lines in keys) + len(captions)
+    whole = Image.new("RGB", (max(above.width, wide + 2 * gap), above.height + 2 * gap + rows * row), GROUND)
     whole.paste(above)
     pen, y = ImageDraw.Draw(whole), above.height + gap
     for line in titles:
         write(pen, (gap, y), line, size)
         y += row
-    if scale is not None:
-        _draw_bar(whole, pen, scale, (gap, y), size)
+    for i, line in enumerate(numbers):
+        at: float = gap
+        if scale is not None and i == 0:
+            at = _draw_bar(whole, pen, scale, (gap, y), _bar_width(above.width), size)
+        write(pen, (at, y), line, size)
         y += row
-    for colour, line in legend:
+    for colour, lines in keys:
         pen.rectangle((gap, y + size // 4, gap + size, y + size), colour)
-        write(pen, (gap + round(1.6 * size), y), line, size)
-        y += row
+        for line in lines:
+            write(pen, (gap + round(1.6 * size), y), line, size)
+            y += row
     for line in captions:
         write(pen, (gap, y), line, size)
         y += row
@@ -84,11 +90,26 @@ def beside(parts: Sequence[Image.Image]) -> Image.Image:
     return whole
 
 
-def _draw_bar(whole: Image.Image, pen: ImageDraw.ImageDraw, scale: Bar, at: tuple[int, int], size: int) -> None:
-    (x, y), width, height = at, max(24, whole.width // 4), max(6, whole.width // 70)
+def _ends(scale: Bar, side: int, wide: int, size: int) -> list[str]:
+    """What is written at the high end of a bar: as many words beside it as fit, the others in lines below."""
+    words = legible(scale.high).split()
+    beside = wide - length(scale.low, size) - _bar_width(side) - 12
+    fits = max((n for n in range(len(words) + 1) if length(" ".join(words[:n]), size) <= beside), default=0)
+    return [" ".join(words[:fits]), *wrapped(" ".join(words[fits:]), wide, size)]
+
+
+def _bar_width(side: int) -> int:
+    return max(24, side // 4)
+
+
+def _draw_bar(
+    whole: Image.Image, pen: ImageDraw.ImageDraw, scale: Bar, at: tuple[int, int], width: int, size: int
+) -> float:
+    """The low end and the colours; the x where the high end is written."""
+    (x, y), height = at, max(6, whole.width // 70)
     begin = round(x + length(scale.low, size)) + 6
     stops = np.linspace(*scale.ends, width, dtype=np.float32)[None]
     colours = picture.colourise(stops, scale.colour_map).repeat(height, 0)
     whole.paste(Image.fromarray(colours), (begin, y + max(0, (size - height) // 2)))
     write(pen, (x, y), scale.low, size)
-    write(pen, (begin + width + 6, y), scale.high, size)
+    return begin + width + 6

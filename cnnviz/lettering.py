@@ -19,7 +19,7 @@ INK = (34, 38, 43)
 NOTE = "U+ and a number stand for a letter that no font on this machine has."
 PROBE = 20  # px: the size at which fonts are asked for their letters
 NOBODY = "\U0010ffff"  # a code point that will never be a letter
-PLAIN = {"×": "x", "²": "2", "−": "-", "→": "to", "·": ","}  # for a machine whose fonts lack these
+PLAIN = {"×": "x", "²": "2", "−": "-", "→": "to", "·": ",", "≤": "<="}  # for a machine whose fonts lack these
 MOST = 600  # fonts that are looked into
 FIRST = ("dejavusans.", "notosans-", "notosanscjk", "notosans", "arial", "unicode")  # tried first, by name
 

@@ -86,7 +86,7 @@ def overlay(
 ) -> Image.Image:
     """The photo under its heat: (1 - opacity) x photo + opacity x colours, a PIL image of the photo's size.
 
-    `heat` is a Heatmap, laid over the pixels of the network's input while the rest of the photo fades to grey, or any
+    `heat` is a Heatmap, laid over the pixels of the network's input while the rest of the photo fades, or any
     (H, W) array in 0..1, stretched over the whole photo. `side` bounds the longer side of the result in pixels; heat
     below the `threshold` is left out. With `alpha` "heat" the opacity of each place is multiplied by its heat.
     """
@@ -269,9 +269,8 @@ def _scaled(maps: np.ndarray, scope: str, signed: bool, limit: float | None = No
 
 
 def _faded(canvas: np.ndarray) -> np.ndarray:
-    """Float pixels (H, W, 3) as pale grey: the part of a photo that the net never saw."""
-    grey = canvas @ np.array([0.299, 0.587, 0.114], np.float32)  # (H, W)
-    return np.repeat((0.45 * grey + 0.55 * 128)[..., None], 3, axis=2)
+    """Float pixels (H, W, 3) under a grey veil, that of the page: the part of a photo that the net never saw."""
+    return 0.45 * canvas + np.float32(0.55 * 128)
 
 
 def _reach(values: np.ndarray) -> float:

@@ -1,6 +1,7 @@
 """Images with title, colour bar, legend and caption below, to take away."""
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from cnnviz import caption, picture
@@ -35,3 +36,19 @@ def test_pictures_side_by_side_stand_apart():
     assert made.shape == (60, 202, 3)
     assert (made[:, 100:102] == 255).all()
     assert (made[40:, :100] == 255).all()
+
+
+@pytest.mark.parametrize("width", [60, 150, 300, 800])
+def test_nothing_that_is_written_leaves_the_picture(width, monkeypatch):
+    ends, write = [], caption.write
+
+    def wrote(*given):
+        ends.append(write(*given))
+        return ends[-1]
+
+    monkeypatch.setattr(caption, "write", wrote)
+    scale = caption.Bar("≤ 0", "1.12, scaled to the map's own maximum")
+    legend = [((255, 0, 0), "one that the sum of all the channels has")]
+    made = caption.captioned(np.zeros((40, width, 3), np.uint8), "golden retriever, Grad-CAM", scale, "Words", legend)
+    assert len(ends) > 3
+    assert max(ends) <= made.width

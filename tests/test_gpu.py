@@ -99,7 +99,7 @@ def test_proofs_are_those_of_the_cpu(both, photo):
     for found, wanted in zip(ladders[0].rows, ladders[1].rows, strict=True):
         close(found[0].raw, wanted[0].raw)
     sane = [engine.sanity(KEY, photo) for engine in (gpu, cpu)]
-    close(sane[0].correlations, sane[1].correlations, 0.05)
+    close(*(np.nan_to_num(one.correlations) for one in sane), 0.05)
 
 
 def test_a_filter_image_maximises_as_on_the_cpu(both):

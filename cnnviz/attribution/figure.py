@@ -43,4 +43,4 @@ def _bar(heat: Heatmap, colour_map: str) -> Bar:
     """The colours with their numbers, and what they are scaled to."""
     most = max(heat.top, heat.reach)
     scaled = "one scale" if heat.top > 0 else "scaled to the map's own maximum"
-    return Bar("0", f"{most:.3g}, {scaled}" if most > 0 else "nothing above 0", colour_map)
+    return Bar("≤ 0", f"{most:.3g}, {scaled}" if most > 0 else "nothing above 0", colour_map)

@@ -19,7 +19,9 @@ class Threshold(Options):
     """Where warm begins."""
 
     level: float | None = knob(None, "Heat from which a pixel counts; none: Otsu's threshold", low=0, high=1, step=0.01)
-    smallest: float = knob(0.005, "Regions below this share of the image are left out", low=0, high=0.5, step=0.005)
+    smallest: float = knob(
+        0.005, "Regions below this share of the network's input are left out", low=0, high=0.5, step=0.005
+    )
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,8 @@ def caption(heat: Heatmap) -> str:
     y, x = (int(i) for i in np.unravel_index(int(values.argmax()), values.shape))
     place = _WORDS[3 * y // values.shape[0]][3 * x // values.shape[1]]
     hot = float((values >= 0.5).mean())
-    told = f"strongest {place}, {_times(above)} the mean; {hot:.0%} of the image has heat above 0.5"
+    whole = "photo" if any(heat.padding) else "network's input"  # the map without a border is of all of it
+    told = f"strongest {place}, {_times(above)} the mean; {hot:.0%} of the {whole} has heat above 0.5"
     told += f" on one scale (up to {heat.top:.3g})" if heat.top > 0 else ""
     return f"Heat map of {about}: {told}."
 

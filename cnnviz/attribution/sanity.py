@@ -37,7 +37,7 @@ class Sanity:
     """What is left of a map at each stop of the dial.
 
     randomised    how many layers are noise at each stop, 0 first; `layers` names them, the top first
-    correlations  float32 (n,), rank correlation of each stop's map with the first, -1..1
+    correlations  float32 (n,), rank correlation of each stop's map with the first, -1..1; NaN where one is constant
     maps          float32 (n, h, w), signed
     """
 
@@ -61,7 +61,7 @@ class Sanity:
         if self.constant[0]:
             return "constant"
         last = float(self.correlations[-1])
-        return "changed" if abs(last) < 0.5 else "kept" if last > 0 else "turned"
+        return "changed" if np.isnan(last) or abs(last) < 0.5 else "kept" if last > 0 else "turned"
 
     @property
     def passed(self) -> bool:
@@ -112,11 +112,13 @@ def constant(values: np.ndarray) -> bool:
 
 
 def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
-    """Spearman's rank correlation of two maps, -1..1; 0 where one of them says nothing."""
+    """Spearman's rank correlation of two maps, -1..1; NaN where one of them is constant, as it is undefined there."""
+    if constant(a) or constant(b):
+        return float("nan")
     first, second = _ranks(a), _ranks(b)
     first, second = first - first.mean(), second - second.mean()
     size = float(np.sqrt((first**2).sum() * (second**2).sum()))
-    return float((first * second).sum() / size) if size > 0 else 0.0
+    return float((first * second).sum() / size)
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:

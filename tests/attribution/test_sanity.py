@@ -25,7 +25,7 @@ def test_rank_correlation_is_spearmans(rng):
     a = rng.integers(0, 9, (6, 7)).astype(float)  # with ties
     b = a + rng.normal(0, 3, (6, 7))
     assert rank_correlation(a, b) == pytest.approx(stats.spearmanr(a.ravel(), b.ravel())[0])
-    assert rank_correlation(a, np.zeros_like(a)) == 0
+    assert np.isnan(rank_correlation(a, np.zeros_like(a)))  # undefined
 
 
 @pytest.mark.parametrize("method", ["gradcam", "ablation", "saliency"])
@@ -61,6 +61,18 @@ VERDICTS = {
     "turned": (RISE, -2 * RISE),
     "constant": (RISE * 0 + 3, RISE),
 }
+
+
+def test_a_rank_correlation_with_a_constant_map_is_undefined_and_said_to_be():
+    flat = RISE * 0 + 3
+    for maps, told in (
+        ((RISE, flat), ["+1.00", "undefined (constant map)"]),
+        ((flat, RISE), ["undefined (trained map constant)"] * 2),
+    ):
+        close = np.float32([rank_correlation(one, maps[0]) for one in maps])
+        found = Sanity(("fc",), (0, 1), close, np.stack(maps))
+        assert trust.correlated(found) == told
+        assert found.passed == (maps[0] is RISE)
 
 
 @pytest.mark.parametrize(("verdict", "maps"), VERDICTS.items(), ids=VERDICTS)

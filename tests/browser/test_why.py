@@ -131,10 +131,14 @@ def test_what_is_erased_is_predicted_again(page: Page):
     page.mouse.down()
     page.mouse.move(x + 60, y, steps=6)
     page.mouse.up()
-    page.get_by_role("heading", name=re.compile("Without what you erased")).wait_for()
+    answer = page.get_by_role("status").filter(has_text=re.compile("of the network’s input is erased: .* now"))
+    answer.wait_for()
+    assert 0 <= answer.bounding_box()["y"] - box["y"] - box["height"] < 60  # right under the picture
+    page.get_by_role("heading", name=re.compile("Prediction.*without what is erased")).wait_for()
     page.wait_for_url(re.compile("look="))
     page.get_by_role("button", name="Clear").click()
-    page.get_by_role("heading", name=re.compile("Without what you erased")).wait_for(state="hidden")
+    page.get_by_role("heading", name=re.compile("without what is erased")).wait_for(state="hidden")
+    assert answer.count() == 0
 
 
 def test_sorting_changes_the_tiles_and_what_is_taken_away(page: Page):

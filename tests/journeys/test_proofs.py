@@ -16,6 +16,7 @@ from cnnviz.attribution.methods import contributions
 from cnnviz.attribution.regions import caption
 from cnnviz.photo import Photo
 from cnnviz.runtime.engine import Engine
+from cnnviz.ui.views.class_activation import trust
 from tests.journeys.deeds import photo, select, turn
 from tests.journeys.seen import settled
 from tests.journeys.steps import at_rest, pixels
@@ -81,8 +82,7 @@ def test_every_proof_is_of_the_question_of_the_map(page: Page, engine: Engine, l
 
     dial = engine.sanity(NET, cat, 1, heat.layer, heat.method, heat.options, **question)
     told = view(page, "Sanity")
-    for close in dial.correlations:
-        assert f"{close:+.2f}" in told
+    assert all(close in told for close in trust.correlated(dial))
 
 
 def test_the_sentence_fits_the_colours_and_a_class_kept_for_another_photo_is_said(page: Page):

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { contour, onPhoto, otsu, pieces, shades, spread } from "../../cnnviz/ui/components/camcanvas/model.js";
-import { onScale } from "../../cnnviz/ui/components/camcanvas/scale.js";
+import { erased } from "../../cnnviz/ui/components/camcanvas/look.js";
+import { onScale, told } from "../../cnnviz/ui/components/camcanvas/scale.js";
 import { engine, near } from "./engine.js";
 
 const numbers = engine("heat");
@@ -59,8 +60,20 @@ test("a contour of a ramp stands where the ramp has that height", () => {
   for (const [x0, , x1] of lines) near([x0, x1], [(100 / 30 + 0.5) / width, (100 / 30 + 0.5) / width], 1e-9);
 });
 
+test("the prediction without what is erased is shown for these strokes alone", () => {
+  const strokes = [[[0.1, 0.1, 0.2]], [[0.5, 0.5, 0.2], [0.6, 0.5, 0.2]]], given = { of: [2, 0.6, 0.5, 0.2], words: "espresso 50.0% now." };
+  assert.equal(erased(strokes, given), given.words);
+  assert.match(erased(strokes.slice(1), given), /^Predicting/);
+  assert.match(erased(strokes, undefined), /^Predicting/);
+  assert.equal(erased([], given), "");
+});
+
 test("how much of the photo is hot is counted without its border", () => {
   const heat = Uint8Array.of(255, 255, 255, 255, 200, 10, 255, 128, 0);
   assert.equal(onScale(heat, [3, 3], [0, 0, 0, 0]), 78);
   assert.equal(onScale(heat, [3, 3], [1, 1, 0, 0]), 50);
+  for (const whole of ["photo", "network's input"]) {
+    const one = { caption: `Heat map of cat: strongest upper left, 2.5 times the mean; 9% of the ${whole} has heat above 0.5.`, heat, data: { shape: [3, 3], padding: [0, 0, 0, 0] } };
+    assert.match(told({ common: 2, panels: [one] }, one), new RegExp(`mean; 78% of the ${whole} has heat above 0.5 on one scale`));
+  }
 });

@@ -1,6 +1,7 @@
 """Class activation: what is shown is the engine's heat map of the class asked for, and its proof."""
 
 import base64
+import html
 import io
 import json
 from functools import partial
@@ -18,7 +19,7 @@ from cnnviz.options import RequestError
 from cnnviz.photo import Photo
 from cnnviz.probability import percent
 from cnnviz.ui.components.camcanvas.look import Look, to_link
-from cnnviz.ui.views.class_activation import beside, evidence
+from cnnviz.ui.views.class_activation import beside, evidence, trust
 from cnnviz.ui.widgets import show
 from cnnviz.ui.widgets.take_away import encoded
 
@@ -206,9 +207,22 @@ def test_a_look_with_strokes_travels_in_the_link(visit, words):
     begin = canvas(at)["begin"]
     assert (begin["opacity"], begin["threshold"], begin["colours"], begin["mode"]) == (0.4, 0.25, "viridis", "split")
     assert begin["strokes"] == [[[0.5, 0.5, 0.1], [0.6, 0.5, 0.1]]]
-    assert "Without what you erased" in words(at)
     assert "engine.erase(" in at.code[0].value
     assert f"look={look.replace(',', '%2C')}" in at.code[1].value
+
+
+def test_the_prediction_without_what_is_erased_stands_under_the_canvas_and_in_its_column(visit, engine, words):
+    strokes, best = (((0.5, 0.5, 0.2), (0.6, 0.5, 0.2)),), engine.predict(NET, Photo.sample("cat"), top=1)[0]
+    at = visit("class_activation", look=to_link(Look(strokes=strokes)))
+    found, said = engine.erase(NET, Photo.sample("cat"), strokes, best.index), canvas(at, "shelf-camcanvas-erased")
+    assert said["of"] == [1, 0.6, 0.5, 0.2]
+    before, now = (percent(float(found.probabilities[i])) for i in (0, -1))
+    share = f"{found.mask.mean():.1%} of the network’s input is erased"  # which is the crop, not the photo
+    assert said["words"] == f"{share}: {best.label} {before} before, {now} now."
+    text = words(at)
+    assert "without what is erased" in text
+    assert f"<span>{best.label}</span><b>{html.escape(now)}</b>" in text
+    assert text.count('class="cv-bars"') == 1  # and not those of the whole photo beside them
 
 
 def test_more_strokes_than_a_link_holds_are_said_to_stay_behind(visit, words, monkeypatch):
@@ -438,7 +452,7 @@ def test_every_proof_and_every_word_is_of_the_question_of_the_map(visit, engine,
     assert stairs.count(f"Heat map of {about}") >= 3
     sane = words(visit("class_activation", **link | {"proof": "Sanity dial"}))
     truth = engine.sanity(MNIST, photo, 7, **asked)
-    assert all(f"rank correlation {close:+.2f}" in sane for close in truth.correlations)
+    assert all(f"rank correlation {close}" in sane for close in trust.correlated(truth))
     curves = words(visit("class_activation", **link | {"proof": "Faithfulness"}))
     found = engine.faithfulness(MNIST, photo, heat)
     assert f"{found.gain:+.3f}" in curves

@@ -98,6 +98,12 @@ def all_at_hand(maps: np.ndarray | None, method: str, subject: str, key: str) ->
     shelf.lay(f"{key} all", data)
 
 
+def answered(strokes: Sequence[Sequence[Sequence[float]]], words: str, key: str) -> None:
+    """The prediction without what `strokes` erase, in `words`, laid on the shelf: it stands under the canvas `key`."""
+    last = [share for dab in strokes[-1][-1:] for share in dab]
+    shelf.lay(f"{key} erased", {"of": [len(strokes), *last], "words": words})
+
+
 def classes(listed: Mapping[int, str]) -> None:
     """The classes (index -> words) that every `classpick` of the page offers, laid on the shelf."""
     shelf.lay("classes", {"list": [*listed.items()]})

@@ -26,7 +26,8 @@ function build(root) {
   const cam = { element, say, panels: [], look: null, strokes: [], hover: null, blinkOn: true, cursor: [0.5, 0.5], ring: false, zoom: { times: 1, at: [0.5, 0.5] } };
   cam.chips = make("div", { class: "camchips" });
   cam.pair = make("div", { class: "campair" });
-  element.append(cam.chips, cam.pair, say, toolbar(cam));
+  cam.erased = make("p", { class: "camerased", role: "status", hidden: true });
+  element.append(cam.chips, cam.pair, cam.erased, say, toolbar(cam));
   root.append(element);
   const resized = () => cam.look && soon(cam), watch = new ResizeObserver(resized);
   watch.observe(element);

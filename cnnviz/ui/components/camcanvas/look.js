@@ -1,6 +1,6 @@
 // How the heat lies over the photo: what the controls show, what is said, and what Python hears of it.
 import { movable } from "./crop.js";
-import { bar, told } from "./scale.js";
+import { bar, shelf, told } from "./scale.js";
 
 /** Whether two choices are of the same class and method. */
 export const same = (a, b) => a != null && a.target === b.target && a.method === b.method;
@@ -38,7 +38,17 @@ export function controls(cam) {
   cam.undo.disabled = cam.clear.disabled = !cam.strokes.length;
   cam.brushing.hidden = !cam.brush.checked && !cam.strokes.length;
   cam.smaller.disabled = cam.zoom.times === 1;
+  const words = erased(cam.strokes, shelf(cam, "erased"));
+  cam.erased.hidden = !words;
+  if (cam.erased.textContent !== words) cam.erased.textContent = words;
   read(cam);
+}
+
+/** The prediction without what is erased, in words, once Python has given it for these strokes. */
+export function erased(strokes, given) {
+  if (!strokes.length) return "";
+  const same = String(given?.of) === String([strokes.length, ...strokes.at(-1).at(-1)]);
+  return same ? given.words : "Predicting without what is erased …";
 }
 
 /** What lies under the pointer, and the boxes in the photo's own pixels. */

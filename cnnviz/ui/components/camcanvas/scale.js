@@ -29,13 +29,13 @@ export function scaled(cam) {
   }
 }
 
-const HOT = /\d+% of the image has heat above 0\.5/;
+const HOT = /\d+%(?= of the [^;%]* has heat above 0\.5)/;
 
 /** What a map shows, in words, on the scale that it is drawn on; of two, Python's words are on theirs. */
 export function told(cam, one) {
   if (!cam.common || cam.panels.length > 1) return one.caption;
   if (one.hotOf !== one.heat) Object.assign(one, { hotOf: one.heat, hot: onScale(one.heat, one.data.shape, one.data.padding) });
-  const words = one.caption.replace(HOT, `${one.hot}% of the image has heat above 0.5`).replace(/\.$/, "");
+  const words = one.caption.replace(HOT, `${one.hot}%`).replace(/\.$/, "");
   return `${words} on one scale for all classes (up to ${cam.common.toPrecision(3)}).`;
 }
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
     from cnnviz.attribution.heatmap import Heatmap
+    from cnnviz.attribution.masking import Erasure
 
 
 @dataclass(frozen=True)
@@ -44,11 +45,12 @@ def answer(case: Case, places: Places, heat: Heatmap | None, other: Side | None,
         places.map.skeleton(height=480)
 
 
-def predicted(case: Case, heat: Heatmap | None) -> None:
-    """The most probable classes, and the class of the map wherever it comes among them."""
+def predicted(case: Case, heat: Heatmap | None, erased: Erasure | None = None) -> None:
+    """The most probable classes, and the class of the map wherever it comes among them; of what is left `erased`."""
     marked = None if heat is None else heat.target
-    show.section("Prediction", show.titled(case.model))
-    show.bars([*case.said[:5], *(p for p in case.said[5:] if p.index == marked)], marked, case.model)
+    show.section("Prediction", show.titled(case.model) if erased is None else "without what is erased")
+    said = case.said if erased is None else erased.predictions
+    show.bars([*said[:5], *(p for p in said[5:] if p.index == marked)], marked, case.model)
 
 
 def sides_of(case: Case, heat: Heatmap, other: Side | None) -> list[Side]:
@@ -64,23 +66,24 @@ def mapped(case: Case, places: Places, sides: Sequence[Side], waits: bool) -> No
     with places.map:
         look, stands = overlay.overlay(case, sides, offer)
         taken = st.container()
+    heat = sides[0].shown
+    found = trust.erased(case.engine, case.key, case.photo, heat, look.strokes) if look.strokes else None
     with places.bars:
-        predicted(case, sides[0].shown)
+        predicted(case, heat, found)
     with places.warnings:
-        evidence.findings(case.engine, case.key, case.photo, sides[0].shown)
+        evidence.findings(case.engine, case.key, case.photo, heat)
     common = overlay.at_hand(case, sides[0].shown, offer)  # after the picture, which shall not wait for them
     sides = as_drawn(case, sides, look, common)
-    erased = False
-    if look.strokes:
+    if found is not None:
         with taken.container() if show.presenting() else st.container():
-            erased = wiped(case, sides[0].shown, look)
+            trust.erasing(found)
     if show.presenting():
         return
     with places.checks:
         proof = checks.choose()
         checks.quick(proof, case, sides[0].shown, look)
     with taken:
-        export.take_away(sides, look, stands, erased, in_link(case))
+        export.take_away(sides, look, stands, found is not None, in_link(case))
     with places.checks:  # the last of all: what stands above stays when it is stopped
         checks.slow(proof, case, sides[0].shown, waits)
 
@@ -93,11 +96,6 @@ def as_drawn(case: Case, sides: Sequence[Side], look: Look, common: float) -> Se
     if look.shared and common > 0 and (heat.method, heat.layer) == (asked.method, asked.layer):
         return [replace(sides[0], shown=heat.scaled(common))]
     return sides
-
-
-def wiped(case: Case, heat: Heatmap, look: Look) -> bool:
-    """What the network answers without what was erased; whether it did."""
-    return trust.erased(case.engine, case.key, case.photo, heat, look.strokes) is not None
 
 
 def in_link(case: Case) -> dict[str, object]:

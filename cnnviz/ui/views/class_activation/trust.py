@@ -8,10 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import streamlit as st
 
 from cnnviz import picture
+from cnnviz.ui.components import camcanvas
 from cnnviz.ui.views.class_activation.evidence import THUMB, file_name, img, save, tiles
+from cnnviz.ui.views.class_activation.overlay import CANVAS
 from cnnviz.ui.widgets import show
 from cnnviz.ui.widgets.background import patiently
 
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from cnnviz.attribution.faithfulness import Faithfulness
     from cnnviz.attribution.heatmap import Heatmap
     from cnnviz.attribution.masking import Erasure
+    from cnnviz.attribution.sanity import Sanity
     from cnnviz.photo import Photo
     from cnnviz.runtime.engine import Engine
 
@@ -26,20 +30,22 @@ INKS = ("#e0642f", "#3f8fd0", "#8a8a86")
 
 
 def erased(engine: Engine, key: str, photo: Photo, heat: Heatmap, strokes: Sequence[Any]) -> Erasure | None:
-    """What the net still says with the strokes wiped away: the curve they drew, and its answers now."""
+    """The prediction with the strokes wiped away; in a sentence under the canvas, which shows the strokes."""
     found = show.asked("cam-erased", partial(engine.erase, key, photo, strokes, heat.target))
-    if found is None:
-        return None
-    before, now = float(found.probabilities[0]), float(found.probabilities[-1])
-    show.section("Without what you erased", f"{found.shares[-1]:.1%} of the photo is erased")
-    one, two = st.columns([1, 1.4], gap="large")
-    with one:
-        show.bars(found.predictions, marked=heat.target)
-    with two:
-        lines = {found.label: (found.shares * 100, found.probabilities)}
-        words = f"{found.label}: {show.percent(before)} before, {show.percent(now)} now"
-        curves(lines, words, "% erased", "probability")
+    camcanvas.answered(strokes, "" if found is None else _erased_words(found), CANVAS)
     return found
+
+
+def _erased_words(found: Erasure) -> str:
+    before, now = (show.percent(float(found.probabilities[i])) for i in (0, -1))
+    return f"{found.shares[-1]:.1%} of the network’s input is erased: {found.label} {before} before, {now} now."
+
+
+def erasing(found: Erasure) -> None:
+    """The probability of the class after each stroke, over what is erased."""
+    show.section("Prediction while erasing", f"probability of {found.label} after each stroke")
+    lines = {found.label: (found.shares * 100, found.probabilities)}
+    curves(lines, "", "erased pixels, % of the network’s input", "probability")
 
 
 def faithful(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
@@ -117,16 +123,22 @@ def sane(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
     if found is None:
         return
     cells, every = [], [show.pixelated(picture.diverging(raw), THUMB) for raw in found.maps]
-    for count, close, flat, drawn in zip(found.randomised, found.correlations, found.constant, every, strict=True):
+    for count, close, drawn in zip(found.randomised, correlated(found), every, strict=True):
         named = "as trained" if not count else f"{count} of {len(found.layers)} layers randomised"
         cells.append(
             f"<figure>{img(drawn, f'Map with {named}')}<figcaption>{named}<br>"
-            f"<b>rank correlation {close:+.2f}{' (constant map)' if flat else ''}</b></figcaption></figure>"
+            f"<b>rank correlation {close}</b></figcaption></figure>"
         )
     st.html(f'<div class="cv-dial">{"".join(cells)}</div>')
     file = f"{file_name(photo, heat, 'sanity')}.png"
     save("PNG of the maps", file, "image/png", lambda: tiles(every, len(every)))
     show.say(VERDICTS[found.verdict])
+
+
+def correlated(found: Sanity) -> list[str]:
+    """The rank correlation of each map with the trained network's in words; there is none of a constant map."""
+    why = "trained map constant" if found.constant[0] else "constant map"
+    return [f"undefined ({why})" if np.isnan(close) else f"{close:+.2f}" for close in found.correlations]
 
 
 VERDICTS = {
