@@ -66,6 +66,7 @@ SEEN = {
     "ui/views/train/confusion": "pages/test_train.py",
     "ui/views/train/curves": "pages/test_train.py",
     "ui/views/train/layer_table": "pages/test_train.py",
+    "ui/views/train/first_plan": "pages/test_train.py",
     "ui/views/train/plan_files": "pages/test_train.py",
     "ui/views/train/plan_form": "pages/test_train.py",
     "ui/views/train/rate_finder": "pages/test_train.py",

@@ -18,6 +18,9 @@ from cnnviz.photo import FORMATS, MAX_ASPECT, MAX_BYTES, MAX_PIXELS, Photo, Phot
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 SPLITS = {"train": ("train", "training"), "val": ("val", "valid", "validation"), "test": ("test", "testing")}
 MAX_PICTURES = 500_000
+PHOTO = 64  # px; what is smaller is a digit or an icon
+COLOUR = 4  # of 255, the mean distance of the largest channel from the smallest in what is not gray
+FEW = 9  # images that tell what a folder is of
 
 
 class FolderError(RequestError):
@@ -125,6 +128,22 @@ def _small(path: Path, preprocess: Preprocess) -> Photo:
     except Exception:  # a decoder raises anything on damaged bytes; Photo turns it into one sentence
         return Photo.open(data, name=path.name)
     return Photo(pixels, "", path.name)
+
+
+def of_photos(data: DataSet) -> bool:
+    """Whether most of a few training images are photos in colour: PHOTO px or more on each side, and not gray."""
+    few = data.train.paths[:: max(1, len(data.train) // FEW)][:FEW]
+    return sum(map(_is_photo, few)) > len(few) / 2
+
+
+def _is_photo(path: Path) -> bool:
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            small = min(image.size) < PHOTO
+        pixels = None if small else decode(path, Preprocess(PHOTO, PHOTO)).astype(np.int16)
+    except (OSError, RequestError, Image.DecompressionBombError):
+        return False
+    return pixels is not None and bool(np.ptp(pixels, axis=2).mean() > COLOUR)
 
 
 def _pair(size: int | tuple[int, int]) -> tuple[int, int]:

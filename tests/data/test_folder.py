@@ -95,3 +95,15 @@ def test_a_corrupt_picture_is_one_sentence_among_the_others(tmp_path):
     assert len(found) == 4
     assert len(bad) == 1
     assert "001.jpg" in str(bad[0])
+
+
+def test_photos_are_told_from_gray_and_from_small_images(tmp_path):
+    assert folder.of_photos(folder.read(fill(tmp_path / "photos", {"a": 4, "b": 4}, (80, 96))))
+    assert not folder.of_photos(folder.read(fill(tmp_path / "icons", {"a": 4, "b": 4}, (32, 32))))
+    gray = fill(tmp_path / "gray", {"a": 4, "b": 4}, (80, 96))
+    for path in gray.rglob("*.png"):
+        Image.open(path).convert("L").convert("RGB").save(path)
+    assert not folder.of_photos(folder.read(gray))
+    for path in gray.rglob("*.png"):
+        path.write_bytes(b"no image")
+    assert not folder.of_photos(folder.read(gray))

@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 import sklearn.metrics
 import torch
+from PIL import Image
 
 from cnnviz import places
 from cnnviz.data.augment import Augment
@@ -28,7 +29,7 @@ from cnnviz.train import plan as plans
 from cnnviz.train import run
 from cnnviz.train.loop import fit
 from cnnviz.train.plan import Plan
-from cnnviz.ui.server import runs
+from cnnviz.ui.server import runs, startup
 from cnnviz.ui.views.train import confusion, curves, plan_files, plan_form
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -263,6 +264,55 @@ def test_of_very_many_classes_the_matrix_has_those_with_the_most_errors_and_a_ce
     at.session_state["confusion-val"] = {"cell": {"subject": drawn["subject"], "row": 1, "column": 0}}
     assert "c, predicted b" in words(fine(at.run()))
     assert f"loss {said['val']['pictures'][0]['loss']:.2f}" in words(at)
+
+
+@pytest.fixture
+def photos(circles):
+    """A folder of small photos in colour, beside the circles."""
+    rng = np.random.default_rng(0)
+    for name in ("cats", "dogs"):
+        (circles.parent / "pets" / name).mkdir(parents=True)
+        for i in range(4):
+            pixels = rng.integers(0, 255, (80, 80, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(circles.parent / "pets" / name / f"{i}.png")
+
+
+def chosen_first(at):
+    return at.selectbox(key="net").value, at.selectbox(key="recipe").value
+
+
+def test_photos_begin_with_the_features_of_the_network_at_hand_and_digits_with_the_lectures(
+    visit, photos, words, monkeypatch
+):
+    lecture, wide = ("lecture/mnist_flatten", "scratch"), ("squeezenet1_1", "features")
+    at = fine(visit("train", set="pets"))
+    assert chosen_first(at) == lecture
+    assert "Fine-tuning" in words(at)
+    assert "squeezenet1_1-b8a52dc0.pth" in words(at)
+    listed = startup.rows()
+    here = [dataclasses.replace(row, where="on disk") if row.key == wide[0] else row for row in listed]
+    monkeypatch.setattr(startup, "rows", lambda: tuple(here))
+    at = fine(visit("train", set="circles"))
+    assert chosen_first(at) == lecture
+    at.selectbox(key="set").set_value("pets")
+    assert chosen_first(fine(at.run())) == wide
+    assert not {"net", "recipe"} & set(link(at))
+    assert "Fine-tuning" not in words(at)
+    assert not at.error
+    at.selectbox(key="set").set_value("circles")
+    assert chosen_first(fine(at.run())) == lecture
+    at.selectbox(key="net").set_value("lecture/mnist_gap")  # chosen: it stays
+    fine(at.run())
+    at.selectbox(key="set").set_value("pets")
+    assert chosen_first(fine(at.run())) == ("lecture/mnist_gap", "scratch")
+    assert chosen_first(fine(visit("train", **link(at)))) == ("lecture/mnist_gap", "scratch")
+    augmented = fine(visit("train", set="pets", **{"plan-augment": "photos"}))
+    assert chosen_first(augmented) == (wide[0], "frozen")  # features are computed once, on images as they are
+    assert augmented.selectbox(key="plan-augment").value == "photos"
+    own = Plan("pets", net=lecture[0], epochs=4)
+    augmented.file_uploader(key="plan-upload").upload("own.json", own.json().encode(), "application/json")
+    assert chosen_first(fine(augmented.run())) == lecture
+    assert chosen_first(fine(augmented.run())) == lecture
 
 
 def test_the_initial_weights_are_named_as_what_is_used(visit, circles):

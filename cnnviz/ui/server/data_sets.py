@@ -100,6 +100,20 @@ def _private() -> None:
         raise RequestError("This public server deletes nothing.")
 
 
+def of_photos(name: str) -> bool:
+    """Whether a data set is one of photos in colour, which a network of ImageNet has features for.
+
+    Raises `RequestError` where it cannot be read.
+    """
+    made = origin(name)
+    return not (made and made.made == "circles") and _of_photos(data_set(name))
+
+
+@functools.lru_cache(maxsize=32)
+def _of_photos(data: DataSet) -> bool:
+    return folders.of_photos(data)
+
+
 def batch(data: DataSet, split: str, count: int, seed: int, side: int = 96) -> tuple[np.ndarray, list[str]]:
     """Pictures of a split drawn with a seed, uint8 (n, side, side, 3), and the class of each."""
     part = data.splits()[split]

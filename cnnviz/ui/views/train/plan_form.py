@@ -21,6 +21,7 @@ from cnnviz.train.plan import OPTIMIZERS, SCHEDULES, Plan
 from cnnviz.train.run import Run
 from cnnviz.ui.server import data_sets, runs, startup
 from cnnviz.ui.session import link
+from cnnviz.ui.views.train import first_plan
 from cnnviz.ui.widgets import controls, show
 
 RECIPES = {  # name, and what it does
@@ -64,6 +65,7 @@ def fill(wanted: Plan) -> None:
     for key, value in zip(LINKED, (name, wanted.net, wanted.start, wanted.recipe), strict=True):
         if key != "set" or name in data_sets.data_sets():
             st.session_state[key] = value
+    first_plan.forget()
     forget_rate()
 
 
@@ -169,20 +171,22 @@ def ask(names: tuple[str, ...]) -> Plan | None:
         nets = [*small, *(e.name for e in catalog.TORCHVISION)]
         where = {row.key: row.where for row in startup.rows()}
         titles = {e.name: f"{e.title} · {where.get(e.name, 'download')}" for e in catalog.TORCHVISION}
-        net = controls.pick("Network", "net", nets, nets[0], words=(titles | small).__getitem__)
+        first = first_plan.follow(name, nets[0])
+        net = controls.pick("Network", "net", nets, first.net, words=(titles | small).__getitem__)
     is_lecture = net.startswith("lecture/")
     with three:
         learned = [row.key for row in startup.rows() if row.where == "run"]
         link.linked("begin", "", ["", *learned].__contains__, str)
         begun = st.session_state["begin"]
         allowed = list(RECIPES) if not is_lecture or begun else ["scratch"]
-        link.linked("recipe", allowed[0], allowed.__contains__, str)
+        usual = first.recipe if net == first.net and not begun else allowed[0]
+        link.linked("recipe", usual, allowed.__contains__, str)
         fresh = "random" if st.session_state["recipe"] == "scratch" else "ImageNet (pretrained)"
         controls.pick("Initial weights", "begin", ["", *learned], "", words=lambda key: key or fresh)
     with four:
         words = RECIPES | ({"scratch": GOING_ON} if begun else {})
-        recipe = controls.pick("Recipe", "recipe", allowed, allowed[0], words=lambda k: words[k][0])
-    show.say(words[recipe][1])
+        recipe = controls.pick("Recipe", "recipe", allowed, usual, words=lambda k: words[k][0])
+    show.say(f"{words[recipe][1]} {first_plan.hint(name, recipe)}")
     values = numbers(recipe)
     with st.expander("More"):
         values |= more(is_lecture)
@@ -232,12 +236,10 @@ def numbers(recipe: str) -> dict[str, Any]:
     if recipe == "partial":
         values["last"] = int(
             next(columns).number_input(
-                "Trainable layers",
-                key="plan-last",
-                step=1,
+                "Trainable layers", key="plan-last", step=1,
                 help="How many layers before the head are trained; 0 is the last block",
             )
-        )
+        )  # fmt: skip
     if recipe == "features":
         next(columns).caption("Features are computed once, so images are not augmented.")
         return values | {"augment": PRESETS["none"]}
