@@ -26,7 +26,9 @@ ON_STAGE = ("Map", "Contributions")  # what presenter mode shows, one at a time
 # say
 evidence.style()
 stage = show.presenting()
-title, how_many = st.columns([1, 2] if stage else [2.4, 1], vertical_alignment="top" if stage else "bottom")
+title, how_many = st.columns(
+    [1, 2] if stage else [2.4, 1], vertical_alignment="top" if stage else "bottom", gap="medium"
+)
 with title:
     show.head("Class activation", "Which parts of the photo support a class, from one layer of the network.")
 engine, photo = current.engine(), current.photo()

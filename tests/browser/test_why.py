@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import statistics
 
+import pytest
 from playwright.sync_api import Page
 
 from tests.journeys.steps import at_rest, frames
@@ -124,6 +125,13 @@ def test_a_method_of_the_list_is_there_before_python_heard_of_it(page: Page):
 
 def test_what_is_erased_is_predicted_again(page: Page):
     opened(page, "/class_activation?photo=cat")
+    left = [page.locator(one).first.bounding_box()["x"] for one in (".st-key-how-many", ".cv-bars")]
+    assert left[0] == pytest.approx(left[1], abs=1)  # one column, and its lists of one height
+    high = [page.locator(one).bounding_box()["height"] for one in (".classpick input", ".st-key-method [role=group]")]
+    assert high[0] == pytest.approx(high[1], abs=1)
+    assert page.locator(".camscale i").bounding_box()["width"] >= 100
+    chopped = page.locator(".st-key-model input").evaluate("(input) => getComputedStyle(input).textOverflow")
+    assert chopped == "ellipsis"
     page.get_by_role("checkbox", name="Brush: erase and predict").check()
     box = page.locator(".cam canvas").bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2

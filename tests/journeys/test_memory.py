@@ -207,7 +207,11 @@ def test_a_presenter_s_keys(page: Page):
     assert "sort=max" in page.url  # as it was left
     sidebar, coffee = page.get_by_test_id("stSidebar"), page.locator(".st-key-photo button", has_text="coffee")
     assert not sidebar.is_visible()
+    content = page.get_by_test_id("stSidebarContent")
+    content.evaluate("(sidebar) => sidebar.scrollTo(0, 9999)")  # as one is who switched the mode on, at its end
     page.keyboard.press("m")
+    assert content.evaluate("(sidebar) => sidebar.scrollTop") == 0
+    assert coffee.locator("p").evaluate("(name) => getComputedStyle(name).fontSize") == "0px"  # its photo is to be seen
     coffee.click()
     at_rest(page)
     page.get_by_role("button", name="Network and photo").click()

@@ -206,6 +206,9 @@ def test_forgetting_photos_forgets_them_in_the_engine_too(visit, jpeg, engine):
     assert at.session_state["_mine"] == {}
     assert at.session_state["photo"] == samples()[0]
     assert not at.exception
+    assert [one.value for one in at.info] == [f"Your photos are forgotten; the sample {samples()[0]} is shown now."]
+    at.get_by_key("photo").set_value(samples()[1]).run()
+    assert not at.info
 
 
 def test_a_net_that_cannot_be_loaded_is_one_sentence_and_the_picture_stays(visit, engine, pictures, words):

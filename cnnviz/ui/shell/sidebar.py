@@ -145,8 +145,7 @@ def _photos() -> None:
     if st.toggle("Camera", key="camera-on", persist_state="session"):
         key = f"camera-{turn}"
         st.camera_input("Take a photo", key=key, on_change=_bring, args=(key,), resolution="480p")
-    if mine:
-        forgetting.draw("mine", {photo.digest: named[name] for name, photo in mine.items()})
+    forgetting.draw("mine", {photo.digest: named[name] for name, photo in mine.items()})
 
 
 def _bring(key: str) -> None:

@@ -6,18 +6,23 @@ from collections.abc import Mapping
 
 import streamlit as st
 
-from cnnviz.ui.session.photos import forget_photo, forget_photos
+from cnnviz.photo import samples
+from cnnviz.ui.session.photos import forget_photo, forget_photos, own_photos
 from cnnviz.ui.widgets.feedback import plain
+
+FORGOTTEN = "_forgotten"  # where photos were forgotten, which photo was shown then, and the sentence that says so
 
 
 def draw(place: str, named: Mapping[str, str]) -> None:
-    """A list with a button for each photo, by digest, and a button for all of this visit."""
+    """A list with a button for each photo, by digest, and a button for all of this visit; then what was forgotten."""
     if len(named) > 1:
         _one(place, named)
-    st.button(
-        "Forget my photos", key=f"forget-all-{place}", on_click=forget_photos, icon=":material/delete_sweep:",
-        width="stretch",
-    )  # fmt: skip
+    if named:
+        st.button(
+            "Forget my photos", key=f"forget-all-{place}", on_click=_forget, args=(place,),
+            icon=":material/delete_sweep:", width="stretch",
+        )  # fmt: skip
+    _told(place)
 
 
 def _one(place: str, named: Mapping[str, str]) -> None:
@@ -25,6 +30,31 @@ def _one(place: str, named: Mapping[str, str]) -> None:
     with st.popover("Forget one", icon=":material/delete:", width="stretch", key=f"forget-{place}"):
         for digest, name in named.items():
             st.button(
-                f"Forget {plain(name)}", key=f"forget-{place}-{digest}", on_click=forget_photo, args=(digest,),
+                f"Forget {plain(name)}", key=f"forget-{place}-{digest}", on_click=_forget, args=(place, digest),
                 icon=":material/close:", width="stretch",
             )  # fmt: skip
+
+
+def _forget(place: str, digest: str = "") -> None:
+    """Forget one photo, or all; in a callback."""
+    before = st.session_state["photo"]
+    if digest:
+        forget_photo(digest)
+    else:
+        forget_photos()
+    now, gone = st.session_state["photo"], "That photo is forgotten" if digest else "Your photos are forgotten"
+    st.session_state[FORGOTTEN] = place, now, f"{gone}." if now == before else f"{gone}; {_titled(now)} is shown now."
+
+
+def _titled(key: str) -> str:
+    mine = own_photos()
+    return mine[key].name if key in mine else f"the sample {key}" if key in samples() else key
+
+
+def _told(place: str) -> None:
+    """What was forgotten here, until another photo is shown."""
+    where, photo, words = st.session_state.get(FORGOTTEN, ("", "", ""))
+    if st.session_state["photo"] != photo:
+        st.session_state.pop(FORGOTTEN, None)
+    elif where == place:
+        st.info(plain(words), icon=":material/delete_sweep:")

@@ -37,7 +37,10 @@ function draw(lab, opens) {
   if (opens === classes().contains("cv-drawer")) return;
   classes().toggle("cv-drawer", opens);
   lab.buttons.drawer.setAttribute("aria-expanded", opens);
-  if (opens) lab.had = lab.touched;
+  if (opens) {
+    lab.had = lab.touched;
+    document.querySelector("[data-testid=stSidebarContent]")?.scrollTo(0, 0); // it was scrolled to the switch that began the mode
+  }
   const next = opens ? sidebar()?.querySelector(`.st-key-model :is(${REACHED})`) : lab.had?.isConnected && lab.had;
   if (next) next.focus({ preventScroll: true });
   else if (!opens) sidebar()?.contains(document.activeElement) && document.activeElement.blur();

@@ -93,9 +93,9 @@ def _drop() -> None:
         args=("many", "photo", key, _keep), max_upload_size=uploads.limit("photo"), help=", ".join(FORMATS),
     )  # fmt: skip
     show.refused(uploads.refused("many"))
-    if brought := _brought():
-        forgetting.draw("many", {photo.digest: photo.name for photo in brought})
-    else:
+    brought = _brought()
+    forgetting.draw("many", {photo.digest: photo.name for photo in brought})
+    if not brought:
         show.say("These are the samples; add your own to see them instead. They stay in this server's memory.")
 
 

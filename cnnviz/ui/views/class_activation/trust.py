@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from cnnviz.photo import Photo
     from cnnviz.runtime.engine import Engine
 
+DONE = {"deletion": "deleted", "insertion": "inserted"}
 INKS = ("#e0642f", "#3f8fd0", "#8a8a86")
 
 
@@ -43,9 +44,9 @@ def _erased_words(found: Erasure) -> str:
 
 def erasing(found: Erasure) -> None:
     """The probability of the class after each stroke, over what is erased."""
-    show.section("Prediction while erasing", f"probability of {found.label} after each stroke")
+    show.section("Prediction while erasing", "after each stroke")
     lines = {found.label: (found.shares * 100, found.probabilities)}
-    curves(lines, "", "erased pixels, % of the network’s input", "probability")
+    curves(lines, "", "pixels erased, % of the network’s input", f"Probability of {found.label}")
 
 
 def faithful(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
@@ -66,13 +67,13 @@ def faithful(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
             "Baseline: centred Gaussian": f"{chance.gain:+.3f}",
         }
     )
-    for column, name in zip(st.columns(2, gap="large"), ("deletion", "insertion"), strict=True):
+    for column, (name, done) in zip(st.columns(2, gap="large"), DONE.items(), strict=True):
         with column:
             lines = {
-                f"{name.capitalize()}, this map": (own.shares * 100, getattr(own, name)),
+                "this map": (own.shares * 100, getattr(own, name)),
                 "baseline: centred Gaussian": (chance.shares * 100, getattr(chance, name)),
             }
-            curves(lines, chance_of(heat), f"% of pixels, {name}", "probability")
+            curves(lines, name.capitalize(), f"pixels {done}, the highest first, %", chance_of(heat))
     table = {"share": own.shares, "deletion": own.deletion, "insertion": own.insertion}
     table |= {"baseline_deletion": chance.deletion, "baseline_insertion": chance.insertion}
     lines_of = [",".join(table), *(",".join(f"{n:.6g}" for n in row) for row in zip(*table.values(), strict=True))]
@@ -92,7 +93,7 @@ def _charted(heat: Heatmap, own: Faithfulness, chance: Faithfulness) -> bytes:
     from cnnviz.attribution.chart import Plot, chart
 
     plots = []
-    for name, done in (("deletion", "deleted"), ("insertion", "inserted")):
+    for name, done in DONE.items():
         lines = {
             f"{which}, area under the curve {getattr(one, f'{name}_area'):.3f}": (one.shares, getattr(one, name))
             for which, one in (("this map", own), ("baseline: centred Gaussian", chance))
@@ -138,7 +139,9 @@ def sane(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
 def correlated(found: Sanity) -> list[str]:
     """The rank correlation of each map with the trained network's in words; there is none of a constant map."""
     why = "trained map constant" if found.constant[0] else "constant map"
-    return [f"undefined ({why})" if np.isnan(close) else f"{close:+.2f}" for close in found.correlations]
+    return [
+        f"undefined ({why})" if np.isnan(close) else f"{close:+.2f}".replace("-", "−") for close in found.correlations
+    ]
 
 
 VERDICTS = {
@@ -161,30 +164,21 @@ def chance_of(heat: Heatmap) -> str:
 
 
 def curves(lines: Mapping[str, tuple[Any, Any]], label: str, across: str, up: str) -> None:
-    """Lines over 0..100 and 0..1 as a small drawing with a legend."""
+    """Lines over 0..100 and 0..1 as a small drawing between its axes, with a legend."""
     drawn, legend = [], []
     for ink, (name, (xs, ys)) in zip(INKS, lines.items(), strict=False):
-        points = " ".join(f"{2 * float(x) + 24:.1f},{100 - 92 * float(y):.1f}" for x, y in zip(xs, ys, strict=True))
+        points = " ".join(f"{2 * float(x) + 1:.1f},{98 - 96 * float(y):.1f}" for x, y in zip(xs, ys, strict=True))
         drawn.append(f'<polyline points="{points}" fill="none" stroke="{ink}" stroke-width="1.8"></polyline>')
         legend.append(f'<span><i style="background:{ink}"></i>{html.escape(name)}</span>')
-    ticks = "".join(
-        f'<text x="{x}" y="{y}" text-anchor="{a}">{t}</text>'
-        for x, y, a, t in (
-            (20, 102, "end", "0"),
-            (20, 12, "end", "1"),
-            (24, 113, "start", "0"),
-            (224, 113, "end", "100"),
-        )
-    )
-    frame = f'<path d="M24 8V100H224" fill="none" stroke="{INKS[2]}"></path>'
-    about = f'viewBox="0 0 232 118" font-family="sans-serif" font-size="7" fill="{INKS[2]}"'
-    svg = f'<svg xmlns="http://www.w3.org/2000/svg" {about}>'
-    svg += f"{frame}{''.join(drawn)}{ticks}</svg>"
+    frame = f'<path d="M1 0V99H202" fill="none" stroke="{INKS[2]}"></path>'
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 202 100">{frame}{"".join(drawn)}</svg>'
     source = picture.data_url(svg.encode(), "svg+xml")  # as a picture: Streamlit takes drawings out of its HTML
+    title = f"<figcaption>{html.escape(label)}</figcaption>" if label else ""
     st.html(
-        f'<figure class="cv-curves"><figcaption>{html.escape(label)}</figcaption>'
-        f'<img src="{source}" alt="{html.escape(_told(lines, label))}">'
-        f"<div>{''.join(legend)}<small>{html.escape(up)} over {html.escape(across)}</small></div></figure>"
+        f'<figure class="cv-curves">{title}<div class="cv-axes"><small>{html.escape(up)}</small>'
+        f'<span><b>1</b><b>0</b></span><img src="{source}" alt="{html.escape(_told(lines, label or up))}">'
+        f"<span><b>0</b><small>{html.escape(across)}</small><b>100</b></span></div>"
+        f'<div class="cv-legend">{"".join(legend)}</div></figure>'
     )
 
 
