@@ -171,7 +171,7 @@ def grown() -> None:
         channel = place if place in channels else channels[0]
         if what == request:
             link.note("shown", channels[0])
-        closeup.close_up(shelf.tracks[channel], layer, channel, called(channel))
+        closeup.close_up(shelf.tracks[channel], layer, channel, called(channel), what.ascent)
         if second is not None and found is not None:
             details.beside(engine, second, other_photo, found.title)
     with all_of_them, st.container(key="filters-tiles"):
@@ -205,7 +205,7 @@ def grown() -> None:
                 closeup.exports(what, shelf, channel, columns)
     if layer != "logits" and not running:
         if controls.tick("Tuning curves", "tuning", help="Response of the channel to gratings, colours and discs"):
-            details.tuning(engine, what.model, layer, channel)
+            details.tuning(engine, what.model, layer, channel, 0.0 if image is None else image.value)
         if controls.tick(
             "Top-activating images", "patches", help="The nine photos with the highest activation, and where it is"
         ):

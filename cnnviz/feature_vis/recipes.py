@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 
 from cnnviz.models import families
-from cnnviz.options import Options, RequestError, knob
+from cnnviz.options import Options, RequestError, knob, knobs
+
+SMALLEST = 24  # px, the first canvas of a coarse start
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,8 @@ class Ascent(Options):
     canvas: str = knob(
         "fourier", "What is optimised: pixels, or Fourier coefficients of the image", choices=("fourier", "pixel")
     )
-    decorrelate: bool = knob(True, "Decorrelate colours, as in natural images (frequencies only)")
-    clip: bool = knob(True, "Keep pixels in the range that can be shown (pixels only)")
+    decorrelate: bool = knob(True, "Decorrelate colours, as in natural images (fourier only)")
+    clip: bool = knob(True, "Keep pixels in the range that can be shown (pixel only)")
     start: str = knob("noise", "The initial image", choices=("noise", "gray", "photo"))
     noise: float = knob(0.1, "Standard deviation of the initial noise", low=0.0, high=1.0)
     coarse: int = knob(1, "Coarse-to-fine levels before the full size", low=0, high=3, title="Coarse-to-fine levels")
@@ -103,14 +105,16 @@ def written(ascent: Ascent) -> str:
 
 
 def in_words(ascent: Ascent) -> str:
-    """The recipe as one reads it: canvas, steps, what it must survive, what smooths it, seed."""
-    step = f"{ascent.steps} steps of " + (f"Adam at {ascent.rate:g}" if ascent.step == "adam" else f"{ascent.rate:g}")
-    canvas = "frequencies" if ascent.canvas == "fourier" else "pixels"
-    said = [canvas + (f" of {ascent.size} px" if ascent.size else ""), step, f"start {ascent.start}"]
+    """The recipe as one reads it, each option as its control is called: canvas, steps, what is not 0, seed."""
+    size = f" of {ascent.size} px" if ascent.size else ""
+    adam = "Adam, " if ascent.step == "adam" else ""
+    said = [f"canvas {ascent.canvas}{size}", f"{ascent.steps} steps", f"{adam}step size {ascent.rate:g}"]
+    said.append(f"start {ascent.start}")
+    titles = {k.name: (k.title or k.name).lower() for k in knobs(Ascent)}
     for name, unit in (("jitter", " px"), ("rotate", "°"), ("scale", ""), ("crop", ""), ("decay", ""), ("tv", ""),
                        ("blur", " px"), ("focus", ""), ("diversity", ""), ("coarse", "")):  # fmt: skip
         if value := getattr(ascent, name):
-            said.append(f"{name} {value:g}{unit}")
+            said.append(f"{titles[name]} {value:g}{unit}")
     return ", ".join([*said, f"seed {ascent.seed}"])
 
 

@@ -17,10 +17,8 @@ from torch import Tensor
 from cnnviz.arrays import read_only
 from cnnviz.feature_vis.canvas import Canvas
 from cnnviz.feature_vis.objective import responses
-from cnnviz.feature_vis.recipes import Ascent
+from cnnviz.feature_vis.recipes import SMALLEST, Ascent
 from cnnviz.options import RequestError
-
-SMALLEST = 24  # px, the first canvas of a coarse start
 
 
 class AscentError(RequestError):

@@ -37,6 +37,7 @@ COLOURS = (
     "magenta",
     "pink",
 )
+WEAK = 0.01  # the share of the filter image's activation below which a response counts as none
 ALIKE = 0.985  # correlation of two channels' answers from which they are near-duplicates
 
 
@@ -59,8 +60,8 @@ class Tuning:
     dead: np.ndarray
     twins: np.ndarray
 
-    def badge(self, channel: int) -> str:
-        """What the channel is tuned to, in a few words."""
+    def badge(self, channel: int, reached: float = 0.0) -> str:
+        """What the channel is tuned to, in a few words; nothing where all is weak beside the activation `reached`."""
         if channel in self.dead:
             return "dead: no response to any image"
         said = []
@@ -69,6 +70,8 @@ class Tuning:
         most = max(stripes, hue, gray, disc)
         if most <= 0:
             return "below its mean for every image"
+        if most < WEAK * reached:
+            return f"none of these images: at most {most:.3g}, the filter image reaches {reached:.3g}"
         if stripes > 0.5 * most:
             angle, sharp = preferred(self.orientation[channel], ORIENTATIONS, 2)
             period = PERIODS[int(self.frequency[channel].argmax())]

@@ -37,6 +37,8 @@ def test_a_gabor_is_found_by_its_angle_and_period(angle, period):
     assert sharp > 0.25
     assert PERIODS[int(found.frequency[0].argmax())] == period
     assert "gratings at" in found.badge(0)
+    assert "gratings at" in found.badge(0, 50 * found.orientation.max())
+    assert found.badge(0, 200 * found.orientation.max()).startswith("none of these images")
 
 
 @pytest.mark.parametrize(("colour", "hue", "word"), [((1, -0.5, -0.5), 0, "red"), ((-0.5, -0.5, 1), 240, "blue")])

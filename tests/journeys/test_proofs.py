@@ -17,6 +17,7 @@ from cnnviz.attribution.regions import caption
 from cnnviz.photo import Photo
 from cnnviz.runtime.engine import Engine
 from cnnviz.ui.views.class_activation import trust
+from cnnviz.ui.widgets.feedback import minus
 from tests.journeys.deeds import photo, select, turn
 from tests.journeys.seen import settled
 from tests.journeys.steps import at_rest, pixels
@@ -68,7 +69,7 @@ def test_every_proof_is_of_the_question_of_the_map(page: Page, engine: Engine, l
     assert any(name.endswith(", ".join(map(str, order))) for name in names(page)), names(page)
 
     found = engine.drill(NET, cat, 1, heat.layer, **question)
-    assert f"{found.score:.4g} ({heat.subject})" in view(page, "Contributions|numbers")
+    assert minus(f"{found.score:.4g} ({heat.subject})") in view(page, "Contributions|numbers")
 
     view(page, "All")
     rows = engine.ladder(NET, cat, (1,), **question).rows
@@ -77,8 +78,8 @@ def test_every_proof_is_of_the_question_of_the_map(page: Page, engine: Engine, l
 
     own, chance = engine.faithfulness(NET, cat, heat), engine.chance(NET, cat, 1, **question)
     told = view(page, "Faithfulness")
-    assert f"{own.gain:+.3f}" in told
-    assert f"{chance.gain:+.3f}" in told
+    assert minus(f"{own.gain:+.3f}") in told
+    assert minus(f"{chance.gain:+.3f}") in told
 
     dial = engine.sanity(NET, cat, 1, heat.layer, heat.method, heat.options, **question)
     told = view(page, "Sanity")

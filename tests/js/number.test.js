@@ -4,7 +4,7 @@ import { Buffer } from "node:buffer";
 import { test } from "node:test";
 
 import { level, palette, peakOf } from "../../cnnviz/ui/components/shared/colour.js";
-import { brief, shown, typed } from "../../cnnviz/ui/components/shared/number.js";
+import { brief, shown, signed, typed } from "../../cnnviz/ui/components/shared/number.js";
 
 const VALUES = [0, 1, -1, 3.14159, -0.125, 0.0004, -0.0004, 255, 254.96, 1e6, -2549.75, 9999 * 255, 123456789.5, 1 / 9];
 const read = (text) => Number(text.replaceAll("−", "-"));
@@ -32,6 +32,11 @@ test("a short number fits where any way of writing it does, and says at least on
     }
   assert.equal(brief(9999 * 255, (way) => way.length <= 5), "2.5e6");
   assert.equal(brief(9999 * 255, (way) => way.length <= 3), "3e6");
+});
+
+test("negative numbers in a text have a minus sign, names and ranges keep their hyphen", () => {
+  assert.equal(signed("value -0.47 at row 3 · mean -1.5e-5, (-3)"), "value −0.47 at row 3 · mean −1.5e−5, (−3)");
+  for (const text of ["Channel 3 of cats-2.jpg", "ResNet-18", "3-5"]) assert.equal(signed(text), text);
 });
 
 test("a number is read as people type it, and nothing else is", () => {

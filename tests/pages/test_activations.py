@@ -20,6 +20,7 @@ from cnnviz.models import catalog
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo, samples
 from cnnviz.ui.components.mapgrid import BUDGET, SORTS, reduced
+from cnnviz.ui.views import equation
 from cnnviz.ui.views.activations.close_up import _large
 from cnnviz.ui.views.numbers import framed
 from cnnviz.ui.widgets import show
@@ -46,7 +47,7 @@ def test_the_numbers_shown_are_the_tensors_own(visit, engine, words):
     values = engine.activations(NET, Photo.sample("cat"), layer).maps[3]
     text = words(at)
     for number in (f"{values.min():.4g}", f"{values.mean():.4g}", f"{values.max():.4g}", f"{(values > 0).mean():.0%}"):
-        assert f"<dd>{number}</dd>" in text
+        assert f"<dd>{show.minus(number)}</dd>" in text
 
 
 def test_the_grid_has_the_tensors_own_statistics_and_maps(visit, engine):
@@ -143,7 +144,7 @@ def test_a_number_of_a_channel_is_spelled_out_down_to_its_products(visit, engine
 def test_one_scale_for_the_layer_says_its_range(visit, engine, words):
     layer = engine.map_layers(NET)[0]
     maps = engine.activations(NET, Photo.sample("cat"), layer).maps
-    assert f"Activation from {maps.min():.3g} to {maps.max():.3g}" in words(
+    assert show.minus(f"Activation from {maps.min():.3g} to {maps.max():.3g}") in words(
         visit("activations", layer=layer, scale="layer")
     )
 
@@ -398,7 +399,7 @@ def test_the_branch_plus_the_skip_connection_is_the_sum_of_a_residual_network(vi
     text = words(visit("activations", experiment="skip", layer="conv2", channel="5"))
     assert "Branch: block.conv" in text
     assert "Skip connection: pool, passed on unchanged" in text
-    assert re.search(r"row 0, column 0: 2\.0+ − 3\.0+ = -1\.0+; ReLU follows: 0\.0", text)
+    assert re.search(r"row 0, column 0: 2\.0+ − 3\.0+ = −1\.0+; ReLU follows: 0\.0", text)
 
 
 def test_the_means_of_the_last_maps_are_shown_with_the_networks_own_numbers(visit, engine, words):
@@ -455,13 +456,25 @@ def test_a_shifted_photo_is_told_in_numbers_and_its_python_gives_them(visit, eng
     found = engine.translation(NET, Photo.sample("cat"), "relu2", Shift(16, -8))
     text = words(at)
     assert f"<dd>{found.cosine:.6f}</dd>" in text
-    assert f"{found.moved(5, 4)[0]}, {found.moved(5, 4)[1]} (total stride" in text
+    assert show.minus(f"{found.moved(5, 4)[0]}, {found.moved(5, 4)[1]} (total stride") in text
     (lines,) = [code.value for code in at.code if "translation" in code.value and "import" in code.value]
     exec(lines, {})
     assert str(found.cosine) in capsys.readouterr().out
     *_, link = [code.value for code in at.code if code.value.startswith("http") and "dx=16" in code.value]
     again = visit("activations", **{k: v[0] for k, v in parse_qs(urlsplit(link).query).items()})
     assert f"<dd>{found.cosine:.6f}</dd>" in words(again)
+
+
+def test_numbers_in_cells_of_a_projector_keep_off_their_edges():
+    assert [equation._figures(v, 5) for v in (-0.863, -0.0153, 16.24, 0.417, -19.42)] == (
+        ["−0.86", "−0.02", "16.2", "0.417", "−19.4"]
+    )
+    assert equation._figures(-0.863, 9) == "−0.863"
+
+
+def test_printed_terms_that_do_not_add_up_are_said_to_be_rounded():
+    assert "Rounded to 3 decimals" in equation._rounded([141.2304, 0.5584], 141.7888, 3)
+    assert equation._rounded([141.230, 0.558], 141.788, 3) == ""
 
 
 SHOWN = [

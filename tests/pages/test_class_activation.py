@@ -163,7 +163,8 @@ def test_the_channels_that_add_most_to_the_map_are_named_with_their_share(visit,
     assert parts.sum() == pytest.approx(heat.raw.mean(), rel=1e-3)
     text = words(visit("class_activation", against=str(against).lower()))
     for channel in np.argsort(-parts)[:8]:
-        assert f"{channel} ({parts[channel]:+.3g}, {parts[channel] / np.abs(parts).sum():+.1%})" in text
+        share = parts[channel] / np.abs(parts).sum()
+        assert show.minus(f"{channel} ({parts[channel]:+.3g}, {share:+.1%})") in text
     assert text.index(f"{np.argmax(parts)} (") == min(text.index(f"{c} (") for c in np.argsort(-parts)[:2])
 
 
@@ -444,7 +445,7 @@ def test_every_proof_and_every_word_is_of_the_question_of_the_map(visit, engine,
     assert f"<small>{about}, Grad-CAM" in text
     assert canvas(at)["caption"].startswith(f"Heat map of {about}: ")
     assert ("Warm counts against" in text) == asked["against"]
-    assert f"The score {heat.score:.4g} ({about})" in words(
+    assert show.minus(f"The score {heat.score:.4g} ({about})") in words(
         visit("class_activation", **link | {"proof": "Down to the numbers"})
     )
     stairs = words(visit("class_activation", **link | {"proof": "All stages"}))
@@ -455,8 +456,8 @@ def test_every_proof_and_every_word_is_of_the_question_of_the_map(visit, engine,
     assert all(f"rank correlation {close}" in sane for close in trust.correlated(truth))
     curves = words(visit("class_activation", **link | {"proof": "Faithfulness"}))
     found = engine.faithfulness(MNIST, photo, heat)
-    assert f"{found.gain:+.3f}" in curves
-    assert f"{engine.chance(MNIST, photo, 7, **asked).gain:+.3f}" in curves
+    assert show.minus(f"{found.gain:+.3f}") in curves
+    assert show.minus(f"{engine.chance(MNIST, photo, 7, **asked).gain:+.3f}") in curves
     assert ("any class but" in curves) == (question == {"against": "true"})
     for name, done in (("Deletion", "deleted"), ("Insertion", "inserted")):  # each with its own title and axes
         assert curves.count(f"<figcaption>{name}</figcaption>") == 1

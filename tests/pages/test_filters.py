@@ -426,8 +426,16 @@ def test_tuning_curves_have_axes_and_are_downloaded_as_they_are_drawn():
     names = ["0°", "90°", "180°"]
     curve = details.Curve("Gratings", "orientation", [-0.5, 0.25, 2.0], names)
     drawn = details.bars(curve)
-    assert re.findall(r"<span>([^<]*)</span>", drawn) == ["2", "-0.5", *names]
+    assert re.findall(r"<span>([^<]*)</span>", drawn) == ["2", "−0.5", *names]
     assert 'cv-unit">orientation<' in drawn
     assert '<s style="bottom:20.00%">' in drawn  # the line at zero
     rows = list(csv.reader(io.StringIO(details.table([curve]))))[1:]
     assert rows == [["Gratings", "orientation", n, f"{v:.6g}"] for n, v in zip(names, curve.values, strict=True)]
+
+
+def test_a_drop_of_the_objective_is_put_down_to_the_enlargement_only_where_it_is_at_one():
+    ascent = replace(channel.Ascent(), steps=8, coarse=1)
+    enlarged = np.array([0, 1, 2, 9, 3, 5, 7, 8], np.float32)
+    assert channel.drops(enlarged, ascent, 144) == [4]
+    assert channel.drops(np.arange(8), ascent, 144) == []
+    assert channel.drops(enlarged, ascent, 40) == []

@@ -121,5 +121,5 @@ def proofs(shown: Shown, engine: Engine, net: str, photo: Photo, heat: Heatmap) 
         called = [int(name.split()[1]) for name in tiles["names"]]
         if wanted != called:
             raise Fault(f"channels by contribution: {called} are shown, the engine says {wanted}")
-        if f"{found.score:.4g}" not in shown.text():
+        if show.minus(f"{found.score:.4g}") not in shown.text():
             raise Fault(f"the score {found.score:.4g} of {heat.subject} is not said")

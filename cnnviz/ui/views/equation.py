@@ -45,12 +45,13 @@ def equation(now: Arithmetic) -> None:
     ]
     digits = decimals(max(map(abs, sums), default=0.0))
     rows = [_row(named[i], now.patch[i], now.weights[i], now.products[i], products[i], digits, stage) for i in some]
+    first, *later = now.steps
     if stage:
-        _written(f'<div class="cv-eq cv-stage">{"".join(rows)}</div>{_chain(now, named, some, digits)}')
+        body = f'<div class="cv-eq cv-stage">{"".join(rows)}</div>{_chain(now, named, some, digits)}'
+        _written(body + _rounded([*products[some], products[rest].sum(), now.bias], first.value, digits))
         return
     if len(rest):
         rows.append(_line(f"{len(rest)} more input channel{'s' * (len(rest) > 1)}", products[rest].sum(), digits))
-    first, *later = now.steps
     if now.bias:
         rows.append(_line(f"sum of {products.size * now.patch[0].size:,} products", products.sum(), digits, "cv-total"))
         rows.append(_line("bias", now.bias, digits))
@@ -58,11 +59,24 @@ def equation(now: Arithmetic) -> None:
     rows += [_line(_named(s.layer, s.kind, s.words), s.value, digits, sign=False) for s in later]
     what = f"channel {now.channel}, row {now.place[0]}, column {now.place[1]}"
     rows.append(_line(f"<b>{html.escape(now.layer)}</b>, {what}", now.shown, digits, "cv-total cv-shown", sign=False))
-    _written(f'<div class="cv-eq">{"".join(rows)}</div>')
+    note = _rounded([*products[some], products[rest].sum()], products.sum(), digits) or _rounded(
+        [products.sum(), now.bias], first.value, digits
+    )
+    _written(f'<div class="cv-equation"><div class="cv-eq">{"".join(rows)}</div></div>{note}', now.patch.shape[-1])
 
 
-def _written(body: str) -> None:
-    st.html(f"<style>{STYLE.read_text()}</style>{body}")
+def _written(body: str, side: int = 3) -> None:
+    """The equation with its look; where patch, kernel and products of that `side` have no room beside, they wrap."""
+    look = STYLE.read_text()
+    st.html(f"<style>{look.replace('620px', '900px') if 3 < side <= WRITTEN**0.5 else look}</style>{body}")
+
+
+def _rounded(terms: Sequence[float], total: float, digits: int) -> str:
+    """A line that says what is rounded, where the terms as printed do not add up to the total as printed."""
+    left = sum(round(float(term), digits) for term in terms) - round(float(total), digits)
+    if abs(left) < 0.5 * 10.0**-digits:
+        return ""
+    return f'<p class="cv-note">Rounded to {digits} decimals: the last digits need not add up.</p>'
 
 
 def _chain(now: Arithmetic, named: Sequence[str], some: np.ndarray, digits: int) -> str:
@@ -111,12 +125,18 @@ def _number(value: float, digits: int, kind: str = "", sign: bool = True) -> str
 
 def _named(layer: str, kind: str, words: str = "") -> str:
     named = html.escape(layer) + (f" <small>{html.escape(kind)}</small>" if kind != layer else "")
-    return named + (f": {html.escape(words)}" if words else "")
+    return named + (f": {html.escape(show.minus(words))}" if words else "")
 
 
 def ink(ground: np.ndarray) -> str:
     """Black or white, whichever is read better on a colour (3,) in 0..255: at 4.5:1 and more on each."""
     return "#000" if float((ground / 255) ** 2.2 @ np.array([0.2126, 0.7152, 0.0722])) > 0.18 else "#fff"
+
+
+def _figures(value: float, room: int) -> str:
+    """Three figures of a number, or as many as leave it no more than `room` letters."""
+    ways = [show.minus(f"{value + 0.0:.{figures}g}") for figures in (3, 2, 1)]  # no "-0"
+    return next((text for text in ways if len(text) <= room), ways[-1])
 
 
 def _cells(values: np.ndarray, stage: bool, colour_map: str = picture.ACTIVATION) -> str:
@@ -125,8 +145,7 @@ def _cells(values: np.ndarray, stage: bool, colour_map: str = picture.ACTIVATION
     colours = picture.diverging(values, reach, colour_map)
     cells = []
     for value, ground in zip(values.flat, colours.reshape(-1, 3), strict=True):
-        figures = 2 if stage and abs(value) < 0.1 else 3  # as many as fit
-        text = f"{value + 0.0:.{figures}g}" if values.size <= WRITTEN else ""  # no "-0"
+        text = _figures(float(value), 5 if stage else 9) if values.size <= WRITTEN else ""
         style = f"background:rgb({ground[0]},{ground[1]},{ground[2]});color:{ink(ground)}"
         cells.append(f'<u style="{style}">{text}</u>')
     small = " cv-small" if values.size > WRITTEN else ""

@@ -62,7 +62,7 @@ def down(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
         listed = [w.channel for w in top]
         mosaic(
             "drill-channels", tiles, columns=4, gap=3, alt="Channels by their share of the score",
-            names=[f"Channel {w.channel} · {w.contribution:+.4g}" for w in top],
+            names=[show.minus(f"Channel {w.channel} · {w.contribution:+.4g}") for w in top],
             chosen=listed.index(now.channel) if now.channel in listed else None,
             on_choose=lambda: choose(top[st.session_state["drill-channels"]["place"]].channel),
         )  # fmt: skip
@@ -110,7 +110,7 @@ def pixels(
 
     mosaic(
         key, show.pixelated(picture.diverging(values, limit), 420), columns=width, gap=0, alt="One channel's map",
-        names=[f"({y}, {x}): {values[y, x]:.5g}" for y in range(height) for x in range(width)],
+        names=[show.minus(f"({y}, {x}): {values[y, x]:.5g}") for y in range(height) for x in range(width)],
         chosen=chosen[0] * width + chosen[1], on_choose=chose, link=together,
     )  # fmt: skip
 

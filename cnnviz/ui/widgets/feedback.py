@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import html
+import re
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 ITSELF = "itself"  # what an answer is of that names its own net and photo
 TOLD = 4  # refusals of an upload in full
+HYPHEN = re.compile(r"(?<![\w.)\]/%°-])-(?=\.?\d)|(?<=\de)-(?=\d)")  # of a number, not of a name or a range
 BEFORE = "What is shown is the previous result."
 
 
@@ -109,7 +111,12 @@ def say(text: str) -> None:
 
 def paragraph(text: str, kind: str) -> str:
     """One line of plain text as HTML."""
-    return f'<p class="{kind}">{html.escape(text)}</p>'
+    return f'<p class="{kind}">{html.escape(minus(text))}</p>'
+
+
+def minus(text: str) -> str:
+    """The text with a minus sign before its negative numbers, also in exponents, where a hyphen stood."""
+    return HYPHEN.sub("−", text)
 
 
 def plain(text: str) -> str:

@@ -26,6 +26,7 @@ from cnnviz.ui.session.current import presenting as presenting
 from cnnviz.ui.widgets import background
 from cnnviz.ui.widgets.feedback import ITSELF as ITSELF
 from cnnviz.ui.widgets.feedback import asked as asked
+from cnnviz.ui.widgets.feedback import minus as minus
 from cnnviz.ui.widgets.feedback import paragraph
 from cnnviz.ui.widgets.feedback import plain as plain
 from cnnviz.ui.widgets.feedback import previous as previous
@@ -58,7 +59,7 @@ def head(title: str, purpose: str) -> None:
 
 def section(title: str, note: str = "") -> None:
     """A small heading within a page, with a quiet note beside it."""
-    st.html(f'<h2 class="cv-section">{html.escape(title)} <small>{html.escape(note)}</small></h2>')
+    st.html(f'<h2 class="cv-section">{html.escape(minus(title))} <small>{html.escape(minus(note))}</small></h2>')
 
 
 def waiting(place: DeltaGenerator, title: str, height: int) -> DeltaGenerator:
@@ -140,7 +141,7 @@ def pixelated(values: np.ndarray, side: int) -> np.ndarray:
 
 def facts(values: Mapping[str, object]) -> None:
     """Numbers with their names, in one quiet row."""
-    cells = (f"<div><dt>{html.escape(k)}</dt><dd>{html.escape(str(v))}</dd></div>" for k, v in values.items())
+    cells = (f"<div><dt>{html.escape(k)}</dt><dd>{html.escape(minus(str(v)))}</dd></div>" for k, v in values.items())
     st.html(f'<dl class="cv-facts">{"".join(cells)}</dl>')
 
 
@@ -153,13 +154,14 @@ def histogram(values: np.ndarray, bins: int = 48, label: str = "Histogram") -> N
     low, high = float(finite.min()), float(finite.max())
     counts, edges = np.histogram(finite, bins, (low, high if high > low else low + 1))
     tall = np.log1p(counts) / max(np.log1p(counts.max()), 1e-9)
+    least, most = minus(f"{low:.3g}"), minus(f"{high:.3g}")
     columns = "".join(
         f'<i class="{"cv-above" if edge >= 0 else "cv-below"}" style="height:{max(t, 0.02) if n else 0:.1%}"></i>'
         for t, n, edge in zip(tall, counts, edges, strict=False)
     )
     st.html(
-        f'<figure class="cv-hist"><div role="img" aria-label="{html.escape(label)}: from {low:.3g} to {high:.3g}">'
-        f"{columns}</div><figcaption><span>{low:.3g}</span><span>count, logarithmic</span><span>{high:.3g}</span>"
+        f'<figure class="cv-hist"><div role="img" aria-label="{html.escape(label)}: from {least} to {most}">'
+        f"{columns}</div><figcaption><span>{least}</span><span>count, logarithmic</span><span>{most}</span>"
         "</figcaption></figure>"
     )
 
@@ -169,9 +171,9 @@ def scale(low: float, high: float, colour_map: str, label: str) -> None:
     reach = max(abs(low), abs(high)) or 1.0
     ends = (low / reach / 2 + 0.5, high / reach / 2 + 0.5) if picture.is_diverging(colour_map) else (0.0, 1.0)
     colours = picture.colourise(np.linspace(*ends, 24)[None], colour_map)[0]
+    least, most = minus(f"{low:.3g}"), minus(f"{high:.3g}")
     stops = ",".join(f"rgb({r},{g},{b})" for r, g, b in colours)
     st.html(
-        f'<figure class="cv-scale" role="img" aria-label="{html.escape(label)} from {low:.3g} to {high:.3g}">'
-        f'<span>{low:.3g}</span><i style="background:linear-gradient(90deg,{stops})"></i>'
-        f"<span>{high:.3g}</span></figure>"
+        f'<figure class="cv-scale" role="img" aria-label="{html.escape(label)} from {least} to {most}">'
+        f'<span>{least}</span><i style="background:linear-gradient(90deg,{stops})"></i><span>{most}</span></figure>'
     )

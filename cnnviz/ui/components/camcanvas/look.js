@@ -1,6 +1,7 @@
 // How the heat lies over the photo: what the controls show, what is said, and what Python hears of it.
 import { movable } from "./crop.js";
 import { bar, shelf, told } from "./scale.js";
+import { signed } from "../shared/number.js";
 
 /** Whether two choices are of the same class and method. */
 export const same = (a, b) => a != null && a.target === b.target && a.method === b.method;
@@ -67,7 +68,7 @@ function under({ data, heat, raw }, [u, v]) {
   const value = (heat[Math.floor(v * down) * across + Math.floor(u * across)] / 255).toFixed(2);
   if (!raw) return `Heat ${value}`;
   const y = Math.floor(v * rows), x = Math.floor(u * columns);
-  return `Heat ${value}, raw map at (${y}, ${x}): ${raw[y * columns + x].toPrecision(4)}`;
+  return signed(`Heat ${value}, raw map at (${y}, ${x}): ${raw[y * columns + x].toPrecision(4)}`);
 }
 
 function listed({ data, found }) {

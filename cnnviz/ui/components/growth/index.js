@@ -1,4 +1,6 @@
 // A canvas, a Play, a range and the curve of the objective, all at the same step. Nothing goes back to the server.
+import { signed } from "../shared/number.js";
+
 const INSTANCES = new WeakMap();
 const SECONDS = 3;
 const SVG = "http://www.w3.org/2000/svg";
@@ -46,7 +48,7 @@ function build(root) {
     if (image.complete && image.naturalWidth) canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
     const steps = values.length - 1, step = Math.min(steps, self.data.steps[at]);
     const words = step === 0 ? "Before" : step === steps ? `After ${steps} steps` : `Step ${step} of ${steps}`;
-    const text = `${words}: objective ${number(values[step])}`;
+    const text = signed(`${words}: objective ${number(values[step])}`);
     said.textContent = text;
     range.setAttribute("aria-valuetext", text);
     canvas.setAttribute("aria-label", `${alt}. ${text}`);

@@ -19,6 +19,9 @@ export function brief(value, fits) {
   return ways.find(fits) ?? ways.reduce((a, b) => (b.length < a.length ? b : a), whole);
 }
 
+/** Text of numbers as it is printed: minus signs, where a script writes hyphens. */
+export const signed = (text) => String(text).replace(/(^|[^\w.])-(?=\.?\d)|(\de)-(?=\d)/g, "$1$2−");
+
 /** A number as people type it: 0.5, −1, 1/9 or 0,5; null where it is none or too large for a weight. */
 export function typed(text) {
   const [a, b = "1", more] = text.trim().replace(",", ".").replaceAll("−", "-").split("/");

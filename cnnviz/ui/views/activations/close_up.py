@@ -110,7 +110,7 @@ def _second(
     mosaic(
         "number-second", show.pixelated(picture.diverging(values, limit), 420), columns=wide, gap=0,
         alt=f"Channel {channel} of {side.title}",
-        names=[f"({y}, {x}): {values[y, x]:.5g}" for y in range(high) for x in range(wide)],
+        names=[show.minus(f"({y}, {x}): {values[y, x]:.5g}") for y in range(high) for x in range(wide)],
         chosen=at[0] * wide + at[1], on_choose=chose, link=LINK,
     )  # fmt: skip
     show.say(f"({at[0]}, {at[1]}): {values[at]:.5g}")
@@ -173,7 +173,7 @@ def _figure(sides: list[Side], channels: list[int], limit: float, place: Place, 
     for side, c, values in zip(sides, channels, maps, strict=True):
         title = f"Channel {c} of {side.shown.layer}, {side.model.title}"
         words = f"{side.photo.name}. Minimum {values.min():.4g}, mean {values.mean():.4g}, maximum {values.max():.4g}."
-        parts.append(caption.captioned(_large(picture.diverging(values, limit)), title, scale, words))
+        parts.append(caption.captioned(_large(picture.diverging(values, limit)), title, scale, show.minus(words)))
     if len(sides) > 1:
         return caption.beside(parts)
     first, values = sides[0], maps[0]
@@ -181,7 +181,7 @@ def _figure(sides: list[Side], channels: list[int], limit: float, place: Place, 
         return caption.beside([*parts, caption.captioned(_overlay(first, values, limit), "Activations above 0")])
     box = numbers.sees(current.engine(), first.key, first.shown, place)
     title = f"Receptive field: {box[2] - box[0]} × {box[3] - box[1]} px"
-    words = f"Of row {place[0]}, column {place[1]}: {values[place]:.5g}."
+    words = show.minus(f"Of row {place[0]}, column {place[1]}: {values[place]:.5g}.")
     return caption.beside(
         [*parts, caption.captioned(_large(numbers.framed(first.shown.seen, box)), title, None, words)]
     )

@@ -139,9 +139,7 @@ def sane(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
 def correlated(found: Sanity) -> list[str]:
     """The rank correlation of each map with the trained network's in words; there is none of a constant map."""
     why = "trained map constant" if found.constant[0] else "constant map"
-    return [
-        f"undefined ({why})" if np.isnan(close) else f"{close:+.2f}".replace("-", "−") for close in found.correlations
-    ]
+    return [f"undefined ({why})" if np.isnan(close) else show.minus(f"{close:+.2f}") for close in found.correlations]
 
 
 VERDICTS = {

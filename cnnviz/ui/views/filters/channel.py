@@ -11,6 +11,7 @@ import streamlit as st
 
 from cnnviz import picture
 from cnnviz.feature_vis import animation, sheet
+from cnnviz.feature_vis.recipes import SMALLEST, Ascent
 from cnnviz.ui.components.growth import growth
 from cnnviz.ui.session import link
 from cnnviz.ui.views.filters import gallery
@@ -21,7 +22,7 @@ CLASSES = 64  # that can be picked by name
 GIF, MP4, TILE = 288, 480, 160  # px: a picture in an animation, in a film, and on a sheet
 
 
-def close_up(track: gallery.Track, layer: str, channel: int, title: str) -> None:
+def close_up(track: gallery.Track, layer: str, channel: int, title: str, ascent: Ascent) -> None:
     """One filter large: its newest picture; once it is done every step of the way, and the objective."""
     show.section(title[:1].upper() + title[1:], "the class" if layer == "logits" else layer)
     if track.picture is None:
@@ -32,8 +33,19 @@ def close_up(track: gallery.Track, layer: str, channel: int, title: str) -> None
         return
     values = [track.image.before, *track.values[:-1], track.image.value]  # at the ends that of the picture as it lies
     growth("growth", track.whole(), [0, *track.steps], values, alt=f"Filter image of {title} of {layer}")
-    objective = f"{track.image.before:.3g} to {track.image.value:.3g}".replace("-", "−")
-    show.facts({"Objective": objective, "Size": f"{len(track.picture)} px"})
+    before, after = (show.minus(f"{value:.3g}") for value in (track.image.before, track.image.value))
+    facts = {"Objective at the start": before, "Objective at the end": after, "Size": f"{len(track.picture)} px"}
+    show.facts(facts)
+    if (enlarged := drops(track.image.curve, ascent, len(track.picture))) and not show.presenting():
+        steps = " and ".join(map(str, enlarged))
+        show.say(f"The objective drops after step {steps}: there the image is enlarged (coarse to fine).")
+
+
+def drops(curve: np.ndarray, ascent: Ascent, side: int) -> list[int]:
+    """After which steps the objective (steps,) drops because the image is enlarged, up to its `side` in px."""
+    levels = 0 if ascent.start == "photo" else sum(side // 2**n >= SMALLEST for n in range(1, ascent.coarse + 1))
+    steps = [len(curve) * n // (levels + 1) for n in range(1, levels + 1)]
+    return [at for at in steps if 0 < at < len(curve) and curve[at] < 0.8 * curve[at - 1]]
 
 
 def file_name(request: gallery.Request, part: str) -> str:

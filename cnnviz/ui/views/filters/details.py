@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from cnnviz.runtime.engine import Engine
 
 
-def tuning(engine: Engine, key: str, layer: str, channel: int) -> None:
-    """The channel's badge, its curves, and its near-duplicates."""
+def tuning(engine: Engine, key: str, layer: str, channel: int, reached: float = 0.0) -> None:
+    """The channel's badge, its curves, and its near-duplicates; `reached` is its activation in its filter image."""
     found: Tuning | None = show.asked(
         "tuning", lambda: engine.tuning(key, layer), "Running the network on 450 synthetic images"
     )
@@ -36,7 +36,7 @@ def tuning(engine: Engine, key: str, layer: str, channel: int) -> None:
         return
     from cnnviz.feature_vis import tuning_curves as asked  # brings in torch, which is here by now
 
-    show.section("Tuned to", found.badge(channel))
+    show.section("Tuned to", found.badge(channel, reached))
     colours = [hexed(colorsys.hsv_to_rgb(hue / 360, 1, 1)) for hue in asked.HUES]
     grays = [hexed((gray, gray, gray)) for gray in asked.GRAYS]
     curves = (
@@ -48,17 +48,21 @@ def tuning(engine: Engine, key: str, layer: str, channel: int) -> None:
     )  # fmt: skip
     moved = channel not in found.dead  # of one that is dead, what is left is rounding
     *places, last = st.columns(5)
-    shown = [replace(curve, values=[float(v) * moved for v in curve.values]) for curve in curves]
+    least = asked.WEAK * max(0.0, reached)
+    shown = [replace(curve, values=[float(v) * moved for v in curve.values], least=least) for curve in curves]
     for place, curve in zip(places, shown, strict=True):
         with place:
             st.html(bars(curve))
     with last:
         spot = found.place[channel]
         low, high = float(spot.min()), float(spot.max())
-        heat = picture.colourise((spot - low) / max(high - low, 1e-12))
-        words = f"Response of channel {channel} to a disc at each of 7 by 7 places, from {low:.3g} to {high:.3g}"
-        show.image(show.pixelated(heat, 140), words, width=110)
-        show.say("Discs by position")
+        silent = max(-low, high) <= least or not moved
+        show.say("Discs by position: no response" if silent else "Discs by position")
+        if not silent:
+            words = f"Response of channel {channel} to a disc at each of 7 by 7 places, from {low:.3g} to {high:.3g}"
+            heat = picture.colourise((spot - low) / max(high - low, 1e-12))
+            show.image(show.pixelated(heat, 140), words, width=110)
+            show.scale(low, high, picture.HEAT, "Response to discs by position")
     show.say("Upright: mean activation minus the one for uniform gray.")
     file = f"{key.replace('/', '-')}_{layer}_{channel}_tuning.csv"
     st.download_button(
@@ -161,19 +165,25 @@ def beside(engine: Engine, asked: gallery.Request, photo: Photo | None, title: s
 
 @dataclass(frozen=True)
 class Curve:
-    """Responses to one series of test images: its title, what differs along it, the values and what each is of."""
+    """Responses to one series of test images: its title, what differs along it, the values and what each is of.
+
+    Where all values are below `least`, they count as none.
+    """
 
     title: str
     unit: str
     values: Sequence[float]
     names: Sequence[str]
     paint: Sequence[str] = ()
+    least: float = 0.0
 
 
 def bars(curve: Curve) -> str:
     """A curve as upright bars about zero with both axes, as HTML; each bar tells its name and value."""
     values, names = curve.values, curve.names
-    low, high = min(0.0, *values), max(0.0, *values)
+    largest = max(map(abs, values))
+    silent = largest < curve.least or not largest
+    low, high = min(0.0, *values), max(0.0, *values, curve.least if silent else 0.0)
     reach = high - low or 1.0
     best = max(range(len(values)), key=values.__getitem__)
     columns = []
@@ -182,11 +192,13 @@ def bars(curve: Curve) -> str:
         look = f"bottom:{foot:.2%};height:{max(tall, 0.01):.2%}" + (
             f";background:{curve.paint[i]}" if curve.paint else ""
         )
-        columns.append(f'<i title="{html.escape(name)}: {value:.3g}"><u style="{look}"></u></i>')
-    most = f"maximum at {names[best]}, {values[best]:.3g}" if any(values) else "no response"
+        columns.append(f'<i title="{html.escape(name)}: {show.minus(f"{value:.3g}")}"><u style="{look}"></u></i>')
+    most = f"maximum at {names[best]}, {values[best]:.3g}"
+    if silent:
+        most = f"no response (at most {largest:.3g})" if largest else "no response"
     label = html.escape(f"{curve.title} by {curve.unit}, {most}")
     ticks = [names[0], names[len(names) // 2], names[-1]]
-    upright = "".join(f"<span>{value:.3g}</span>" for value in dict.fromkeys((high, low)))
+    upright = "".join(f"<span>{show.minus(f'{value:.3g}')}</span>" for value in dict.fromkeys((high, low)))
     zero = f'<s style="bottom:{-low / reach:.2%}"></s>'
     across = "".join(f"<span>{html.escape(tick)}</span>" for tick in ticks)
     return (

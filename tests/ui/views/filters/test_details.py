@@ -26,3 +26,12 @@ def test_what_answers_to_nothing_says_so_and_a_long_list_says_how_much_longer_it
     assert "maximum" not in silent
     assert details.listed([1, 2, 3]) == "1, 2, 3"
     assert details.listed([*range(51)]).endswith("14, 15 and 35 more")
+
+
+def test_a_response_that_is_small_beside_the_filter_image_counts_as_none():
+    weak = details.bars(details.Curve("Gratings", "orientation", [0.0, 0.00671], ["0°", "90°"], least=2.65))
+    assert "no response (at most 0.00671)" in weak
+    assert "height:100" not in weak
+    assert "maximum at 90°" in details.bars(
+        details.Curve("Gratings", "orientation", [0.0, 3.0], ["0°", "90°"], least=2.65)
+    )

@@ -38,7 +38,7 @@ def row(titles: Sequence[str], drawn: Sequence[np.ndarray], notes: Sequence[str]
 
 def extremes(values: np.ndarray) -> str:
     """Lowest, mean and highest of a map."""
-    return f"lowest {values.min():.4g}, mean {values.mean():.4g}, highest {values.max():.4g}"
+    return show.minus(f"lowest {values.min():.4g}, mean {values.mean():.4g}, highest {values.max():.4g}")
 
 
 def signed(value: float, digits: int) -> str:
