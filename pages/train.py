@@ -32,7 +32,8 @@ if listed:
 # ask
 sets = data_sets.data_sets()
 if sets:
-    wanted = plan_form.ask(sets)
+    with st.container(key="plan-fields"):
+        wanted = plan_form.ask(sets)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         name = "" if stage else plan_form.name()
         if st.button("Train", type="primary", icon=":material/play_arrow:", disabled=wanted is None) and wanted:

@@ -23,10 +23,9 @@ GREY = (0.2989, 0.587, 0.114)
 
 @dataclass(frozen=True)
 class Augment(Options):
-    """The range of each change; everything at its default changes nothing."""
+    """The range of each change, those that go together in pairs; everything at its default changes nothing."""
 
     rotate: float = knob(0.0, "Rotated by up to this much to either side", low=0, high=180, step=1, unit="degrees")
-    shift: float = knob(0.0, "Translated by up to this share of the side, across and down", low=0, high=0.5, step=0.01)
     shear: float = knob(0.0, "Sheared by up to this much to either side", low=0, high=60, step=1, unit="degrees")
     zoom_low: float = knob(
         1.0, "Smallest zoom; below 1 the image shrinks", low=0.25, high=1.0, step=0.05, title="Minimum zoom"
@@ -34,12 +33,13 @@ class Augment(Options):
     zoom_high: float = knob(
         1.0, "Largest zoom; above 1 its borders are lost", low=1.0, high=4.0, step=0.05, title="Maximum zoom"
     )
+    shift: float = knob(0.0, "Translated by up to this share of the side, across and down", low=0, high=0.5, step=0.01)
+    fill: str = knob("reflection", "How pixels outside the image are filled", choices=FILLS)
     flip: bool = knob(False, "Horizontal flip, half of the time", title="Horizontal flip")
     flip_down: bool = knob(False, "Vertical flip, half of the time", title="Vertical flip")
     brightness: float = knob(0.0, "Brightness changed by up to this share", low=0, high=1, step=0.05)
     contrast: float = knob(0.0, "Contrast changed by up to this share", low=0, high=1, step=0.05)
     saturation: float = knob(0.0, "Saturation changed by up to this share", low=0, high=1, step=0.05)
-    fill: str = knob("reflection", "How pixels outside the image are filled", choices=FILLS)
 
 
 @dataclass(frozen=True)

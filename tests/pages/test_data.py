@@ -222,3 +222,17 @@ def test_strangers_leave_nothing_behind(visit, circles, monkeypatch):
     assert circles.exists()
     assert not labels & {"Generate", "Unpack", "Download", "Check every image"}
     assert not at.get("file_uploader") or all(u.key != "zip" for u in at.file_uploader)
+
+
+def test_settings_of_the_augmentation_that_go_together_stand_beside_each_other(visit, circles):
+    at = fine(visit("data", set="circles", preset="none"))
+    rows = [{w.key.rpartition("-")[2] for w in [*row.slider, *row.toggle]} for row in rows_of(at.main)]
+    for pair in ({"zoom_low", "zoom_high"}, {"flip", "flip_down"}, {"brightness", "contrast"}):
+        assert pair in rows
+
+
+def rows_of(block):
+    """The rows of columns in a block that hold no other row."""
+    inside = [row for child in block.children.values() if hasattr(child, "children") for row in rows_of(child)]
+    columns = [child for child in block.children.values() if child.type == "column"]
+    return inside or ([block] if columns else [])

@@ -84,13 +84,15 @@ def tick(label: str, key: str, default: bool = False, **how: Any) -> bool:
 
 
 def options(kind: type[Chosen], prefix: str, begin: Chosen | None = None, columns: int = 1) -> Chosen:
-    """One linked widget for each knob of an options class, in so many columns; returns the options set.
+    """One linked widget for each knob of an options class, in rows of so many columns; returns the options set.
 
     The knobs begin at the values of `begin`, or at their own defaults.
     """
     values: dict[str, Any] = {}
-    places = st.columns(columns, gap="medium") if columns > 1 else [contextlib.nullcontext()]
+    places: Sequence[Any] = [contextlib.nullcontext()]
     for i, known in enumerate(knobs(kind)):
+        if columns > 1 and not i % columns:
+            places = st.columns(columns, gap="medium")
         k = known if begin is None else dataclasses.replace(known, default=known.kind(getattr(begin, known.name)))
         key, label = f"{prefix}-{k.name}", k.label
         with places[i % columns]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from cnnviz.ui.widgets import show
 
 PLAN = "counting_1_5"  # and the data set that belongs to it, as docs/plans.md draws it
 LESSON = Counting(low=1, high=5, per_class=800, size=32, smallest=2.0, largest=3.5, gap=1.5, seed=0)
+LARGER = 8  # times as many pixels on each side have the examples, whose circles would be crosses else
+SHOWN = 128  # px of an example on the screen
 
 
 def draw() -> None:
@@ -43,15 +46,21 @@ def draw() -> None:
 def first() -> None:
     """What to begin with where there is no data set: circles to count, drawn at a click, and their plan opened."""
     show.say("There is no data set yet. A lecture’s first: how many circles are there, one to five?")
-    rng = np.random.default_rng(LESSON.seed)
-    some = [draw_circles(count, LESSON, rng) for count in range(LESSON.low, LESSON.high + 1)]
-    drawn = picture.grid(np.stack([show.pixelated(one, 4 * LESSON.size) for one in some]), len(some))
-    show.image(drawn, "Examples of 1, 2, 3, 4, 5 circles", width=drawn.shape[1])
+    rng, large = np.random.default_rng(LESSON.seed), enlarged(LESSON, LARGER)
+    some = [draw_circles(count, large, rng) for count in range(LESSON.low, LESSON.high + 1)]
+    drawn = picture.grid(np.stack(some), len(some))
+    show.image(drawn, "Examples of 1, 2, 3, 4, 5 circles", width=len(some) * SHOWN * (2 if show.presenting() else 1))
     if st.button("Generate and set up training", type="primary", icon=":material/draw:"):
         with show.refusals():
             write(data_sets.place_for(PLAN), LESSON, show.counted("Drawing circles"))
             _open(lambda: plans.read(places.PLANS / f"{PLAN}.json"))
             st.rerun()
+
+
+def enlarged(options: Counting, times: int) -> Counting:
+    """The same images with more pixels."""
+    lengths = {key: times * getattr(options, key) for key in ("size", "smallest", "largest", "gap")}
+    return dataclasses.replace(options, **lengths)
 
 
 def _title(path: Path) -> str:
