@@ -108,13 +108,22 @@ def test_what_has_ended_goes_before_the_page_is_drawn_anew(visit, job, monkeypat
     enqueue = ScriptRunContext.enqueue
     monkeypatch.setattr(ScriptRunContext, "enqueue", lambda self, msg: (sent.append(msg), enqueue(self, msg))[1])
     at.run()
-    at_top = [i for i, msg in enumerate(sent) if list(msg.metadata.delta_path[:2]) == [1, 0]]
-    assert sent[at_top[0]].delta.new_element.WhichOneof("type") == "empty"  # instead of what stood there
+    paths = [list(msg.metadata.delta_path[:2]) for msg in sent]
+    place = paths.index(max(path for path in paths if path[:1] == [1]))  # the last of the sidebar
+    assert sent[place].delta.new_element.WhichOneof("type") == "empty"  # instead of what stood there
     title = next(i for i, msg in enumerate(sent) if "cv-title" in msg.delta.new_element.html.body)
-    assert at_top[0] < title
+    assert place < title
 
 
-def test_an_idle_sidebar_has_no_gap_at_its_top(visit):
+def test_what_begins_to_run_moves_nothing_in_the_sidebar(visit, job):
+    job("a gallery")
+    at = visit("convolution")
+    drawn = [str(getattr(one, "key", "")) for one in at.sidebar]
+    (running,) = [i for i, key in enumerate(drawn) if key.startswith("end-")]
+    assert max(drawn.index("model"), drawn.index("photo"), drawn.index("present")) < running
+
+
+def test_an_idle_sidebar_has_no_gap(visit):
     at = visit("convolution")
     assert {block.type for block in at.sidebar.children.values() if not list(block)} <= {"empty", "unknown"}
 

@@ -53,11 +53,10 @@ def run() -> None:
     st.logo(ICON, size="large")
     if presenting:
         _stage([p for group in pages.values() for p in group], page)
-    with st.sidebar:
-        top = st.empty()  # takes no room, not even a gap, while nothing runs
     unknown = st.empty()
-    free = activity.draw(top)
     about, foot = sidebar.draw()
+    with st.sidebar:  # the last of it, at its lower edge: what begins to run moves nothing
+        free = activity.draw(st.empty())
     try:
         with show.refusals():  # pages ask under this edge of their own accord, so that the rest of them stays
             page.run()

@@ -148,7 +148,7 @@ def _legends(lines: Sequence[dict[str, Any]], size: int) -> list[dict[str, Any]]
     named = {line["name"]: line for line in lines}
     pairs = [[line, named[soft]] for name, line in named.items() if (soft := f"{name}, smoothed") in named]
     rows = pairs or ([list(lines)] if len(lines) > 1 else [])
-    how = {"textStyle": {"fontSize": size}, "itemWidth": 2 * size, "show": True}
+    how = {"textStyle": {"fontSize": size}, "itemWidth": 2 * size, "itemHeight": 0.7 * size, "show": True}
     return [{"top": ROW * size * i, "data": list(map(_entry, row)), **how} for i, row in enumerate(rows)]
 
 
