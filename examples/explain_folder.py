@@ -25,8 +25,8 @@ for name in ("cat", "astronaut", "coffee", "motorcycle", "cameraman", "coins"):
     cnnviz.Photo.sample(name).image().save(folder / f"{name}.jpg", quality=95)
 
 # %%
-# For each photo: the prediction, its heat map, and how much of the photo is above Otsu's threshold. A file that cannot
-# be read is named and left out.
+# For each photo: the prediction, its heat map, and how much of the network's input is above Otsu's threshold. A file
+# that cannot be read is named and left out.
 
 engine = cnnviz.engine()
 rows, overlays = [], []

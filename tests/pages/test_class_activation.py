@@ -461,7 +461,7 @@ def test_every_proof_and_every_word_is_of_the_question_of_the_map(visit, engine,
     assert ("any class but" in curves) == (question == {"against": "true"})
     for name, done in (("Deletion", "deleted"), ("Insertion", "inserted")):  # each with its own title and axes
         assert curves.count(f"<figcaption>{name}</figcaption>") == 1
-        assert curves.count(f"<small>pixels {done}, the highest first, %</small>") == 1
+        assert curves.count(f"<small>% of the network’s input {done}, the highest pixels first</small>") == 1
 
 
 def test_a_proof_that_a_method_has_not_says_so(visit, words):

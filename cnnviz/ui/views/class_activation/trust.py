@@ -46,7 +46,7 @@ def erasing(found: Erasure) -> None:
     """The probability of the class after each stroke, over what is erased."""
     show.section("Prediction while erasing", "after each stroke")
     lines = {found.label: (found.shares * 100, found.probabilities)}
-    curves(lines, "", "pixels erased, % of the network’s input", f"Probability of {found.label}")
+    curves(lines, "", "% of the network’s input erased", f"Probability of {found.label}")
 
 
 def faithful(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
@@ -73,7 +73,8 @@ def faithful(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
                 "this map": (own.shares * 100, getattr(own, name)),
                 "baseline: centred Gaussian": (chance.shares * 100, getattr(chance, name)),
             }
-            curves(lines, name.capitalize(), f"pixels {done}, the highest first, %", chance_of(heat))
+            across = f"% of the network’s input {done}, the highest pixels first"
+            curves(lines, name.capitalize(), across, chance_of(heat))
     table = {"share": own.shares, "deletion": own.deletion, "insertion": own.insertion}
     table |= {"baseline_deletion": chance.deletion, "baseline_insertion": chance.insertion}
     lines_of = [",".join(table), *(",".join(f"{n:.6g}" for n in row) for row in zip(*table.values(), strict=True))]
@@ -98,7 +99,8 @@ def _charted(heat: Heatmap, own: Faithfulness, chance: Faithfulness) -> bytes:
             f"{which}, area under the curve {getattr(one, f'{name}_area'):.3f}": (one.shares, getattr(one, name))
             for which, one in (("this map", own), ("baseline: centred Gaussian", chance))
         }
-        plots.append(Plot(name.capitalize(), f"pixels {done}, the highest first", "probability", lines))
+        across = f"share of the network's input {done}, the highest pixels first"
+        plots.append(Plot(name.capitalize(), across, "probability", lines))
     title = f"Faithfulness of {figure.title(heat)}"
     words = f"{chance_of(heat)}. Insertion minus deletion: {own.gain:+.3f}, of the baseline {chance.gain:+.3f}."
     return picture.encode(chart(title, plots, words), "png")
