@@ -82,7 +82,7 @@ def _pair(
         return [_line(name, _thin(raw), colour, 2, dots=dots)]
     soft = list(zip([x for x, _ in raw], smooth([y for _, y in raw], weight), strict=True))
     return [
-        _line(name, _thin(raw), colour, 1.5, 0.5, dots),
+        _line(name, _thin(raw), colour, 1.5, 0.6, dots),
         _line(f"{name}, smoothed", _thin(soft), colour, 2.5),
     ]
 
@@ -149,14 +149,14 @@ def _legends(lines: Sequence[dict[str, Any]], size: int) -> list[dict[str, Any]]
     pairs = [[line, named[soft]] for name, line in named.items() if (soft := f"{name}, smoothed") in named]
     rows = pairs or ([list(lines)] if len(lines) > 1 else [])
     how = {"textStyle": {"fontSize": size}, "itemWidth": 2 * size, "itemHeight": 0.7 * size, "show": True}
-    return [{"top": ROW * size * i, "data": list(map(_entry, row)), **how} for i, row in enumerate(rows)]
+    return [{"top": ROW * size * i, "data": [_entry(line, size) for line in row], **how} for i, row in enumerate(rows)]
 
 
-def _entry(line: dict[str, Any]) -> dict[str, Any]:
-    """A curve in the legend; ECharts itself would draw a point also where the curve has none."""
+def _entry(line: dict[str, Any], size: int) -> dict[str, Any]:
+    """A curve in the legend, as thick as in the chart; ECharts itself gives a point also to a curve that has none."""
     if line["symbol"] != "none":
         return {"name": line["name"]}
-    return {"name": line["name"], "icon": f"path://M0 0h{2 * TYPE}v{line['lineStyle']['width']}h-{2 * TYPE}z"}
+    return {"name": line["name"], "icon": f"path://M0 0h{2 * size}v{line['lineStyle']['width']}h-{2 * size}z"}
 
 
 def _thin(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
