@@ -56,7 +56,7 @@ def layer_of_maps() -> None:
     def words(name: str) -> str:
         return f"{name} · {shapes[name].kind} {' × '.join(map(str, shapes[name].shape))}" if name in shapes else name
 
-    strip = st.container(key="maps-strip")
+    strip = st.container(key="maps-strip", gap=None)
     with st.container(key="maps-ask", horizontal=True, vertical_alignment="bottom", gap="small"):
         layer = controls.pick("Layer", "layer", names, stages[0], words=words)
         if stage:
@@ -64,7 +64,7 @@ def layer_of_maps() -> None:
             which = choice.chosen(stage)
         else:
             scope = controls.switch(
-                "Colour scale shared by", "scale", list(sides.SCOPES), "channel", words=sides.SCOPES.__getitem__
+                "One colour scale for", "scale", list(sides.SCOPES), "channel", words=sides.SCOPES.__getitem__
             )
             other = compare.ask(sides.kinds(key, layer, names))
 
@@ -159,6 +159,7 @@ def through_the_network(staged: Sequence[Activations], layer: str) -> None:
         "strip", tiles, columns=len(named), names=titles, gap=3, alt="The mean feature map of each stage",
         chosen=named.index(layer) if layer in named else None, on_choose=go,
     )  # fmt: skip
+    st.html('<p class="cv-note">Mean of the channels, at the end of each stage</p>')
 
 
 layer_of_maps()

@@ -58,6 +58,7 @@ def layer() -> None:
             )  # fmt: skip
     if not show.presenting():
         with st.container(horizontal=True, key="examples", gap="small"):
+            st.html('<span class="cv-note">Examples</span>', width="content")
             for example in examples.EXAMPLES:
                 st.button(example.title, on_click=begin, args=(example,), help=example.sentence, type="tertiary")
 

@@ -73,7 +73,7 @@ def state(page: Page) -> list[str]:
 
 def activations(page: Page) -> None:
     choose(page, "Sort channels by", "max")
-    page.locator(".st-key-scale").get_by_text("Layer", exact=True).click()
+    page.locator(".st-key-scale").get_by_text("The layer", exact=True).click()
     at_rest(page)
     choose(page, "Compare with", "Photo")
     choose(page, "Second photo", "coffee")

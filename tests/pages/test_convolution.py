@@ -107,9 +107,11 @@ def test_the_copied_pytorch_of_a_photo_runs_in_colour(visit):
     assert np.abs(scope["out"].numpy()[0] - truth).max() < 2e-3
 
 
-def test_the_full_size_view_filters_the_whole_photo(visit, pictures):
+def test_the_full_size_view_filters_the_whole_photo(visit, pictures, words):
     at = visit("convolution", **{"lab-view": "Full-size photo", "photo": "coffee"})
     assert not at.exception
+    assert re.search(r'class="cv-scale" role="img" aria-label="Output of Horizontal edge from −\d+ to \d+"', words(at))
+    assert "zero padding" in words(at)
     assert {"The whole photo coffee", "Horizontal edge over the whole photo coffee"} <= set(pictures(at))
 
 

@@ -167,8 +167,14 @@ def compass(table: dict[str, np.ndarray]) -> go.Figure:
     line = {"gridcolor": "rgba(128,134,142,.35)", "linecolor": "rgba(128,134,142,.35)"}
     axes = {
         "bgcolor": "rgba(0,0,0,0)",  # the page's own colour, light or dark
-        "angularaxis": {"direction": "clockwise", "rotation": 0, **line},  # as on the picture: x to the right, y down
-        "radialaxis": {"range": [0, 0.5], "nticks": 2 if show.presenting() else 4, "angle": 45, **line},
+        "angularaxis": {
+            "direction": "clockwise",
+            "rotation": 0,
+            "ticks": "outside",
+            "ticklen": 8,
+            **line,
+        },  # as on the picture: x to the right, y down
+        "radialaxis": {"range": [0, 0.54], "nticks": 2 if show.presenting() else 4, "angle": 45, **line},
     }
     wide, high = (72, 44) if show.presenting() else (30, 24)  # px, room for the numbers around
     margin = {"l": wide, "r": wide, "t": high, "b": high}

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from cnnviz import picture
 from cnnviz.photo import Photo
 from cnnviz.signal import examples, pictures, slide
 from cnnviz.signal.layer import ConvLayer
@@ -40,7 +41,7 @@ def draw(photo: Photo, file: Any, now: Mapping[str, Any], link: str) -> None:
         large = opened()
         whole, most = filtered(one, large)
         taken = time.perf_counter() - began
-        ends = {} if now["look"] == "picture" else {"Colours end at": f"±{most / 2 ** now['gain'] * one.scale:.4g}"}
+        end = most / 2 ** now["gain"] * one.scale
         small = slide.painted(slide.smaller(whole, show.WIDEST), now["look"], now["gain"], most)
         tallest = None if show.presenting() else TALLEST
         side_in, side_out = st.columns(2, gap="small")
@@ -50,7 +51,13 @@ def draw(photo: Photo, file: Any, now: Mapping[str, Any], link: str) -> None:
         with side_out:
             show.section("Output", f"{whole.shape[1]} × {whole.shape[0]}")
             show.image(small, f"{name} over the whole photo {large.name}", tallest=tallest)
-        show.facts({"Filter": name, **ends, "Read and filtered in": _time(taken)})
+            if now["look"] == "signed":
+                show.scale(-end, end, picture.ACTIVATION, f"Output of {name}")
+            elif now["look"] == "magnitude":
+                show.scale(0, end, picture.INPUT, f"Output of {name}, without sign")
+            if one.sliding.padding and one.sliding.mode == "zero" and not show.presenting():
+                show.say("Along its edges the output includes the zeros around the photo (zero padding).")
+        show.facts({"Filter": name, "Read and filtered in": _time(taken)})
 
         def painted() -> np.ndarray:
             values, ends = filtered(one, opened())

@@ -1,7 +1,7 @@
 // The filter bank: filters down, pictures across, one colour scale per filter.
 import { Fourier } from "./fft.js";
 import { analysed, directions, gaborKernel, gaborResponse, workspace } from "./model.js";
-import { directionColour } from "./wheel.js";
+import { directionColour, wheel } from "./wheel.js";
 import { bytes } from "../shared/bytes.js";
 import { Tile } from "../shared/canvas.js";
 import { GRAYS, palette, peakOf } from "../shared/colour.js";
@@ -67,11 +67,14 @@ function updateBank(lab, data) {
 
 /** The last row: which direction dominates where, from eight turns of one filter. */
 function drawDirections(lab, data, pictures, fourier, work, colours) {
-  const n = data.side, g = data.directions;
-  lab.table.append(make("span", { class: "kernel" }, make("span", {}, ...["Angle", `f ${g.frequency}`, `σ ${g.sigma}`].map((word) => make("span", {}, word)))), ...pictures.map((p) => {
-    const { angle, strength } = directions(p.analysed, g, fourier, work), most = peakOf(strength), tile = new Tile(), words = tile.size(n, n);
+  const n = data.side, g = data.directions, found = pictures.map((p) => directions(p.analysed, g, fourier, work));
+  const most = Math.max(...found.map(({ strength }) => peakOf(strength))) || 1; // one scale, as in every column
+  const key = make("canvas", { width: 60, height: 60, role: "img", "aria-label": "Hue of each angle", title: "Hue is orientation, brightness its strength" });
+  wheel(key.getContext("2d"), 60, colours);
+  lab.table.append(make("span", { class: "kernel" }, key, make("span", {}, ...["Angle", `f ${g.frequency}`, `σ ${g.sigma}`].map((word) => make("span", {}, word)))), ...pictures.map((p, at) => {
+    const { angle, strength } = found[at], tile = new Tile(), words = tile.size(n, n);
     for (let i = 0; i < words.length; i++) words[i] = directionColour(colours, angle[i], Math.min(1, strength[i] / most));
-    return readable(lab, tile.done(), n, `${p.name}, dominant orientation`, (at) => `${angle[at].toFixed(1)}°`, "hue is orientation, brightness strength", false);
+    return readable(lab, tile.done(), n, `${p.name}, dominant orientation`, (i) => `${angle[i].toFixed(1)}°, strength ${strength[i].toFixed(4)}`, `0 to ${most.toFixed(3)}`, at === pictures.length - 1);
   }));
   lab.element.dataset.done = "true";
 }

@@ -81,7 +81,7 @@ export function drawGabor(lab) {
     range.value = g[name];
     output.textContent = words2(g[name]);
     range.setAttribute("aria-valuetext", output.textContent);
-    output.dataset.short = output.textContent.split(/[ ,]/)[0];
+    output.dataset.short = output.textContent.split(",")[0];
   }
   const said = aliasing(g);
   if (parts.alias.textContent !== said) parts.alias.textContent = said;

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cnnviz.runtime.engine import Engine
 
 STYLE = Path(__file__).with_name("activations.css")
-SCOPES = {"channel": "Each channel", "layer": "Layer", "all layers": "All layers"}
+SCOPES = {"channel": "Each channel", "layer": "The layer", "all layers": "All layers"}
 
 
 Side: TypeAlias = "compare.Side[Activations, int]"  # a layer's maps, and the channel that is shown close up
