@@ -36,7 +36,8 @@ def bar(low: float, high: float, colour_map: str = picture.ACTIVATION, note: str
     """The bar of values from low to high; a diverging map keeps 0 in its middle."""
     reach = max(abs(low), abs(high)) or 1.0
     ends = (low / reach / 2 + 0.5, high / reach / 2 + 0.5) if picture.is_diverging(colour_map) else (0.0, 1.0)
-    return Bar(f"{low:.3g}", f"{high:.3g}{note}", colour_map, ends)
+    least, most = (f"{end:.3g}".replace("-", "−") for end in (low, high))  # as on the page
+    return Bar(least, f"{most}{note}", colour_map, ends)
 
 
 def captioned(

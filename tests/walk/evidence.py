@@ -14,6 +14,7 @@ from cnnviz.attribution.methods import METHODS
 from cnnviz.options import knobs
 from cnnviz.photo import Photo
 from cnnviz.runtime.engine import Engine
+from cnnviz.ui.components.camcanvas.look import from_link
 from cnnviz.ui.widgets import show
 from tests.walk.answers import predictions
 from tests.walk.shown import Shown, at, distance, numbers
@@ -47,9 +48,10 @@ def class_activation(shown: Shown, engine: Engine, photo: Photo) -> bool:
     if canvas is None or method is None or shown.old():
         return False
     net, question = shown.net, asked(shown, method)
-    said = engine.predict(net, photo, top=5)
-    predictions(shown, said)
     heat = engine.heatmap(net, photo, **question)
+    strokes = from_link(str(shown.params.get("look", ""))).strokes
+    left = engine.erase(net, photo, strokes, heat.target).predictions[:5] if strokes else ()
+    predictions(shown, left or engine.predict(net, photo, top=5))
     on_canvas(canvas, heat, photo, question)
     lying(shown, canvas, heat, photo)
     at_hand(shown, canvas, engine, net, photo, question)

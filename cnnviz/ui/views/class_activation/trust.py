@@ -103,7 +103,7 @@ def _charted(heat: Heatmap, own: Faithfulness, chance: Faithfulness) -> bytes:
         plots.append(Plot(name.capitalize(), across, "probability", lines))
     title = f"Faithfulness of {figure.title(heat)}"
     words = f"{chance_of(heat)}. Insertion minus deletion: {own.gain:+.3f}, of the baseline {chance.gain:+.3f}."
-    return picture.encode(chart(title, plots, words), "png")
+    return picture.encode(chart(title, plots, show.minus(words)), "png")
 
 
 def _both_curves(
@@ -147,7 +147,7 @@ def correlated(found: Sanity) -> list[str]:
 VERDICTS = {
     "changed": "The map changes with the weights, as an explanation must.",
     "kept": "The map hardly changes with random weights: it shows edges of the photo more than what was learned.",
-    "turned": "With random weights the map is its own negative (rank correlation near -1): it shows edges of the photo "
+    "turned": "With random weights the map is its own negative (rank correlation near −1): it shows edges of the photo "
     "more than what was learned.",
     "constant": "The map is constant, so there is nothing that could change with the weights; choose another layer, "
     "class or method.",
