@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from cnnviz.arrays import size
 from cnnviz.attribution.cam import Evidence
 from cnnviz.inference.activations import refuse_parts
 from cnnviz.inference.cut import Cut
 from cnnviz.inference.gradient import differentiated
-from cnnviz.inference.plain_road import batched
+from cnnviz.inference.plain_road import asked_whole, batched, single
 from cnnviz.inference.predict import Target
 from cnnviz.inference.tap import LayerError
 
@@ -55,6 +55,12 @@ class Forward:
         if all(isinstance(value, Tensor) for value in rest):
             return batched(run, maps, self.cut.single)
         return torch.cat([self.cut.head(one[None], *rest) for one in maps])
+
+
+def at_input(net: nn.Module) -> Cut:
+    """The network cut before its first layer: for questions about pixels, where no layer has maps."""
+    run = asked_whole(net)
+    return Cut(lambda x: (x,), run, None, False, lambda channels: None, run, single(net))
 
 
 @torch.inference_mode(False)

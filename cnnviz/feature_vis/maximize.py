@@ -22,7 +22,9 @@ from cnnviz.feature_vis.objective import Objective, responses, slope, weights
 from cnnviz.feature_vis.recipes import Aim, Ascent
 from cnnviz.feature_vis.setup import AscentError, InitialImages, Setup, canvases, net_view, pixels, working
 from cnnviz.feature_vis.transforms import shake
+from cnnviz.inference.gradient import differentiated
 
+CURE = "gradient ascent needs one, so choose an earlier layer, or its top-activating images"
 FRAMES = 16  # pictures kept of the way, for a scrubber
 THUMB = 64  # px, the side of each
 AT_ONCE = 64 * 224 * 224  # pixels in one batch on a GPU
@@ -129,7 +131,7 @@ def _grow(
             parameters = canvas.grown(parameters, side)
         walk = _Adam(parameters, ascent) if ascent.step == "adam" else None
         for i in range(steps):
-            with working(where), torch.enable_grad():
+            with working(where), torch.enable_grad(), differentiated(f"Layer {where.layer!r}", CURE):
                 leaf = parameters.detach().requires_grad_()
                 seen = canvas.paint(leaf)
                 values, rise = slope(trunk, seen, goal, ascent, shake(ascent, shaking))

@@ -13,7 +13,7 @@ from cnnviz.feature_vis import sheet
 from cnnviz.feature_vis.objective import responses
 from cnnviz.feature_vis.recipes import Ascent
 from cnnviz.inference.cut import cut
-from cnnviz.inference.plain_road import batched
+from cnnviz.inference.plain_road import batched, single
 from cnnviz.inference.receptive_field import of_net
 from cnnviz.inference.tap import tap
 from cnnviz.models.load import Model
@@ -89,16 +89,16 @@ def squared(seen: np.ndarray, side: int) -> np.ndarray:
 
 def up_to(model: Model, layer: str) -> Callable[[Tensor], Tensor]:
     """The network up to a layer: images (N, C, H, W) to its maps (N, K, h, w)."""
-    trunk, single = cut(model.net, layer).trunk, list[bool]()
-    return lambda x: batched(lambda some: trunk(some)[0], x, single)
+    trunk, known = cut(model.net, layer).trunk, single(model.net)
+    return lambda x: batched(lambda some: trunk(some)[0], x, known)
 
 
 def whole(model: Model) -> Callable[[Tensor], Tensor]:
     """The logits (N, classes); of a single one, both classes: the second as it is, the first negated."""
-    single = list[bool]()
+    known = single(model.net)
 
     def run(x: Tensor) -> Tensor:
-        logits = batched(model.net, x, single)
+        logits = batched(model.net, x, known)
         return torch.cat([-logits, logits], 1) if model.single_logit else logits
 
     return run

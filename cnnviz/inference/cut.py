@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -18,7 +18,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from cnnviz.inference.fusion import pack
 from cnnviz.inference.packed_conv import Packed, chosen
-from cnnviz.inference.plain_road import PLAIN, UNLISTED, Unlisted, halves, whole
+from cnnviz.inference.plain_road import PLAIN, UNLISTED, Unlisted, halves, single, whole
 from cnnviz.inference.sparse_linear import sparse
 from cnnviz.inference.tap import LayerError, module
 from cnnviz.inference.tracing import LOCK, Tracer
@@ -37,8 +37,7 @@ class Cut:
 
     `some(channels)` gives what computes these channels of the layer's map alone, (N, len(channels), h, w), or None
     where the layer does not end in a convolution that is packed. `logits(x)` gives the logits of other inputs, also of
-    those for which the layer does not run. `single` is not empty once it was seen that the operations are written for
-    one image, as by `x.view(1, -1)`.
+    those for which the layer does not run. `single` is what `batched` knows of the network.
     """
 
     trunk: Callable[[Tensor], tuple[Any, ...]]
@@ -47,7 +46,7 @@ class Cut:
     direct: bool
     some: Callable[[Sequence[int]], Callable[[Tensor], Tensor] | None]
     logits: Callable[[Tensor], Tensor]
-    single: list[bool] = field(default_factory=list)
+    single: list[bool]
 
 
 def cut(net: nn.Module, layer: str) -> Cut:
@@ -116,7 +115,7 @@ def _cut(net: nn.Module, layer: str) -> Cut:
         except Unlisted:
             PLAIN.add(net)
     each = functools.partial(whole, net)
-    return Cut(*halves(net, layer), carry=None, direct=False, some=lambda channels: None, logits=each)
+    return Cut(*halves(net, layer), carry=None, direct=False, some=lambda channels: None, logits=each, single=[False])
 
 
 def _listed(net: nn.Module) -> tuple[fx.Graph, dict[str, int]]:
@@ -178,7 +177,7 @@ def _split(net: nn.Module, graph: fx.Graph, ends: dict[str, int], layer: str) ->
     sparse(rest)
 
     def run_trunk(x: Tensor) -> tuple[Tensor, ...]:
-        values: tuple[Tensor, ...] = folded(x.contiguous(memory_format=torch.channels_last))
+        values: tuple[Tensor, ...] = folded(x.clone(memory_format=torch.channels_last))  # it may write in place
         return values
 
     spread = isinstance(part, nn.Conv2d)
@@ -199,7 +198,7 @@ def _split(net: nn.Module, graph: fx.Graph, ends: dict[str, int], layer: str) ->
 
     return Cut(
         run_trunk, run_head, None if part is None else carry, direct, lambda channels: _some(folded, channels),
-        lambda x: run_head(*run_trunk(x)),
+        lambda x: run_head(*run_trunk(x)), single(net),
     )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from cnnviz.models.outputs import line
 from cnnviz.options import RequestError
 
 DETACHED = ("does not require grad", "not have been used", "numpy() on Tensor that requires grad")  # PyTorch's words
+CURE = "choose Score-CAM, Ablation-CAM or occlusion, which need none"
 
 
 class NoGradient(RequestError):
@@ -20,7 +21,7 @@ class NoGradient(RequestError):
 
 
 @contextmanager
-def differentiated() -> Iterator[None]:
+def differentiated(what: str = "The class score", cure: str = CURE) -> Iterator[None]:
     """Whatever PyTorch cannot differentiate inside raises `NoGradient`."""
     try:
         yield
@@ -30,10 +31,7 @@ def differentiated() -> Iterator[None]:
         said = line(error)
         known = any(words in said for words in DETACHED)
         why = "something on the way detaches it: detach, no_grad, NumPy, argmax or rounding" if known else said
-        raise NoGradient(
-            f"The class score has no gradient here ({why}); choose Score-CAM, Ablation-CAM or occlusion, which need "
-            "none."
-        ) from error
+        raise NoGradient(f"{what} has no gradient here ({why}); {cure}.") from error
 
 
 def of_input(run: Callable[[Tensor], Tensor], x: Tensor) -> Tensor | None:
@@ -42,7 +40,7 @@ def of_input(run: Callable[[Tensor], Tensor], x: Tensor) -> Tensor | None:
         leaf = x.detach().clone().requires_grad_()
         try:
             warnings.simplefilter("ignore")  # of a number that a forward takes out of PyTorch
-            (found,) = torch.autograd.grad(run(leaf).sum(), leaf, allow_unused=True)
+            (found,) = torch.autograd.grad(run(leaf.clone()).sum(), leaf, allow_unused=True)
         except RuntimeError:  # it leaves PyTorch, or was detached
             return None
     return found

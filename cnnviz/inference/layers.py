@@ -2,8 +2,8 @@
 
 Read from a copy that shares the network's tensors and is run on no photo at all, a batch of 0: nothing is computed, and
 the network itself is never touched, so other threads may use it meanwhile. A network that refuses an empty batch is
-copied without weights to the meta device instead (which first imports half a second of compiler). Operations that are
-no modules (a `relu` in a forward, an addition) do not appear.
+copied without weights to the meta device instead (which first imports half a second of compiler), and where it does not
+run there either, it is run on noise. Operations that are no modules (a `relu` in a forward, an addition) do not appear.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from cnnviz.inference import layout
-from cnnviz.inference.plain_road import PLAIN
+from cnnviz.inference.plain_road import PLAIN, WRITTEN
 from cnnviz.inference.tap import LayerError
 from cnnviz.models.outputs import noise
 from cnnviz.models.snapshot import snapshot
@@ -118,7 +118,7 @@ def _is_feature(run: _Run) -> bool:
 def _runs(net: nn.Module, input_size: Size) -> list[_Run]:
     """What every module (containers after their content) put out, in the order the modules finished."""
     device = next((p.device for p in net.parameters()), torch.device("cpu"))
-    if net in PLAIN:  # which layers run depends on what there is to see
+    if net in PLAIN or net in WRITTEN:  # which layers run, and on what, depends on what there is to see
         return _noted(snapshot(net), noise(net, input_size))
     try:
         return _noted(snapshot(net), torch.empty((0, *input_size), device=device))
@@ -126,6 +126,10 @@ def _runs(net: nn.Module, input_size: Size) -> list[_Run]:
         pass
     try:
         return _noted(snapshot(net, _meta), torch.empty((1, *input_size), device="meta"))
+    except Exception:  # the size is wrong, or the forward makes tensors of its own on another device
+        pass
+    try:
+        return _noted(snapshot(net), noise(net, input_size))
     except Exception as error:  # whatever a forward of somebody's own does without numbers
         size = " x ".join(map(str, input_size))
         reason = str(error).strip().split("\n")[0].rstrip(".")

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from cnnviz.inference.plain_road import PLAIN, Road, settle
+from cnnviz.inference.plain_road import PLAIN, WRITTEN, Road, fresh, settle
 from cnnviz.models import ending, outputs
 from cnnviz.models.catalog import ModelInfo
 from cnnviz.models.labels import handed
@@ -114,6 +114,7 @@ class LiveNet:
             time.sleep(0.001)  # whoever trains goes on
         self._settings, self._later = _settings(self.net), time.monotonic() + SHARE * (time.monotonic() - began)
         net.eval()
+        WRITTEN.add(net)
         outputs.first(net)
         if self._preprocess is None:
             self._preprocess, self._said = read(self._given, net)
@@ -121,7 +122,7 @@ class LiveNet:
         if changed:
             self._outputs = outputs.tried(net, self._preprocess.size, set(self.net.modules())).shape[1]
             noise = outputs.noise(net, self._preprocess.size)
-            self._ending = ending.found(net, noise)
+            self._ending = ending.found(net, fresh(noise))
             self._last = _runs_last(net, noise, self._pairs)
         elif self._last:
             _lay(self._pairs, torch.channels_last)
@@ -201,10 +202,10 @@ def _runs_last(net: nn.Module, x: Tensor, pairs: Sequence[tuple[Tensor, Tensor]]
 
     Its weights are left so if it does. A forward that takes such maps by `view` does not run.
     """
-    wanted = net(x)
+    wanted = net(fresh(x))
     _lay(pairs, torch.channels_last)
     try:
-        same = torch.allclose(net(x), wanted, rtol=1e-3, atol=1e-4, equal_nan=True)
+        same = torch.allclose(net(fresh(x)), wanted, rtol=1e-3, atol=1e-4, equal_nan=True)
     except Exception:  # whatever a forward of somebody's own does
         same = False
     if not same:

@@ -21,6 +21,8 @@ from cnnviz.inference.tracing import LOCK, Tracer
 
 PLAIN: weakref.WeakSet[nn.Module] = weakref.WeakSet()  # networks that go this road
 
+WRITTEN: weakref.WeakSet[nn.Module] = weakref.WeakSet()  # networks of somebody's own program
+
 
 class Unlisted(LayerError):
     """What was asked needs the list of the operations."""
@@ -45,13 +47,13 @@ def settle(net: nn.Module, x: Tensor) -> Road:
     """
     with LOCK, torch.inference_mode(False), torch.no_grad():
         with _autocast(x) as rounded:
-            wanted = net(x).float()
+            wanted = net(fresh(x)).float()
         slope = of_input(net, x)
         near = 0.1 if rounded else 1e-3
         try:
             trace = fx.GraphModule(net, Tracer().trace(net))
             large = max(1.0, float(wanted.nan_to_num().abs().max())) if rounded else 1.0
-            same = torch.allclose(trace(x).float(), wanted, rtol=near, atol=near / 10 * large, equal_nan=True)
+            same = torch.allclose(trace(fresh(x)).float(), wanted, rtol=near, atol=near / 10 * large, equal_nan=True)
             same = same and (slope is None or _alike(of_input(trace, x), slope, 5 * near))
         except Exception:  # whatever a forward of somebody's own does to a placeholder
             same = False
@@ -110,28 +112,56 @@ def whole(net: nn.Module, x: Tensor) -> Tensor:
     return torch.cat([net(one) for one in _each(x)])
 
 
-def batched(run: Callable[[Tensor], Tensor], batch: Tensor, single: list[bool]) -> Tensor:
-    """What `run` gives for a batch (N, ...); one by one where the network's operations are written for one image.
+def asked_whole(net: nn.Module) -> Callable[..., Tensor]:
+    """The logits (N, K) of images as a differentiable function; of one that goes this road, one by one."""
+    return lambda x, shift=None: whole(net, x) if net in PLAIN else net(fresh(x))
 
-    `single` is not empty where that is known, and is filled here where it shows.
+
+def batched(run: Callable[[Tensor], Tensor], batch: Tensor, single: list[bool]) -> Tensor:
+    """What `run` gives for a batch (N, ...), each image as it is alone.
+
+    Where the network's operations are written for one image (`x.view(1, -1)`), or mix those of a batch
+    (`x / x.max()`), they are run one by one; `single` holds which it is, once it was tried on two.
     """
     if len(batch) > 1 and not single:
-        try:
-            found = run(batch)
-        except torch.OutOfMemoryError:
-            raise
-        except RuntimeError:  # sizes do not fit; what is wrong otherwise comes again
-            single.append(True)
-        else:
-            if len(found) == len(batch):
-                return found
-            single.append(True)
+        single.append(not _apart(run, batch))
+    if len(batch) > 1 and not single[0]:
+        return run(fresh(batch))
     return torch.cat([run(one) for one in _each(batch)])
 
 
+def single(net: nn.Module) -> list[bool]:
+    """What `batched` knows of a network: nothing yet, or whether it has to be asked one image at a time."""
+    return _SINGLE.setdefault(net, [])
+
+
+def fresh(x: Tensor) -> Tensor:
+    """A copy of a batch as a program's own loader would give it: a forward may write over it, and views fit."""
+    return x.clone(memory_format=torch.contiguous_format)
+
+
+_SINGLE: weakref.WeakKeyDictionary[nn.Module, list[bool]] = weakref.WeakKeyDictionary()
+
+
+@torch.no_grad()
+def _apart(run: Callable[[Tensor], Tensor], batch: Tensor) -> bool:
+    """Whether two images at once give what each gives alone."""
+    one = batch[:1].detach()
+    pair = (one, 3 * one)
+    try:
+        found = run(torch.cat(pair))
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError:  # the sizes do not fit; what is wrong otherwise comes again
+        return False
+    wanted = torch.cat([run(fresh(each)) for each in pair])
+    near = 1e-3 * float(wanted.nan_to_num().abs().max())
+    return found.shape == wanted.shape and torch.allclose(found, wanted, rtol=1e-2, atol=near, equal_nan=True)
+
+
 def _each(x: Tensor) -> tuple[Tensor, ...]:
-    """The images of a batch as batches of one."""
-    return torch.split(x, 1)
+    """The images of a batch as batches of one, each `fresh`."""
+    return tuple(map(fresh, torch.split(x, 1)))
 
 
 def _run(net: nn.Module, part: nn.Module, x: Tensor) -> tuple[Tensor, int]:

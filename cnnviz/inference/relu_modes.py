@@ -71,8 +71,9 @@ def _leaky(x: Tensor, relu: Relu) -> Tensor:
     """`x` cut off at 0 and above, but for a faint rest that tells how far it is from open."""
     if math.isinf(relu.top):
         return F.leaky_relu(x, FAINT, inplace=relu.in_place)
-    inside = x.clamp(0, relu.top)
-    out = inside + FAINT * (x - inside)
+    given = x.clone() if relu.in_place else x
+    inside = given.clamp(0, relu.top)
+    out = inside + FAINT * (given - inside)
     return x.copy_(out) if relu.in_place else out
 
 

@@ -41,6 +41,10 @@ class Tracer(fx.Tracer):
                     node.target = "reshape"  # the same, also of maps that lie with channels last
             return graph
 
+    def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
+        """As torch has it, but for what lies in an `nn.DataParallel` inside a network."""
+        return not isinstance(m, nn.DataParallel) and super().is_leaf_module(m, module_qualified_name)
+
     def call_module(
         self, m: nn.Module, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> Any:

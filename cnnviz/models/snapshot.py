@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 COMPUTES = "torch.nn.utils"  # weight norm, spectral norm and pruning compute a weight in a hook
+EAGER = "_torchdynamo_orig_callable"  # where torch.compile keeps the function that it was given
 PARTS = ("g", "v", "u", "orig", "mask")  # how that hook calls what it computes the weight from
 
 
@@ -58,6 +59,10 @@ class _Anew:
             hooked = name.endswith(("_hooks", "_hooks_with_kwargs", "_hooks_always_called"))
             own[name] = OrderedDict() if hooked else self.of(value)
         own["training"] = False
+        if isinstance(part, nn.DataParallel):
+            own["device_ids"] = []  # it runs where its module is
+        if (plain := getattr(type(part).forward, EAGER, None)) is not None and "forward" not in own:
+            own["forward"] = types.MethodType(plain, made)
         if own.get("_compiled_call_impl") is not None:
             own["_compiled_call_impl"] = None
         for hook in part._forward_pre_hooks.values():
@@ -82,7 +87,9 @@ class _Anew:
         return made
 
     def _called(self, value: Any) -> Any:
-        """A function with what it is bound to."""
+        """A function with what it is bound to; what torch.compile was given, where it is one of its own."""
+        if (plain := getattr(value, EAGER, None)) is not None:
+            return self.of(plain)
         if isinstance(value, types.MethodType):
             owner = self.of(value.__self__)
             return value if owner is value.__self__ else types.MethodType(value.__func__, owner)

@@ -60,7 +60,8 @@ def heatmaps(
 ) -> tuple[Heatmap, ...]:
     """One heat map for each class, all from one pass of the photo through the network and one batched head."""
     model, row, given = backend.model(key), methods.method(method), methods.options(method, options)
-    layer = layer if layer and row.reads != "pixels" else backend.default_layer(key)
+    pixels = row.reads == "pixels"
+    layer = backend.trunk(key) if pixels else layer or backend.default_layer(key)
     other = None if versus is None else backend.target(key, photo, versus)
     wanted = [Target(backend.target(key, photo, t), other, against) for t in targets]
 

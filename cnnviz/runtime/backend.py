@@ -17,7 +17,7 @@ import torch
 
 from cnnviz import settings
 from cnnviz.arrays import read_only
-from cnnviz.attribution.forward import Forward, cached_forward
+from cnnviz.attribution.forward import Forward, at_input, cached_forward
 from cnnviz.inference import device as devices
 from cnnviz.inference import layers as layer_table
 from cnnviz.inference.activations import Activations, activations
@@ -35,7 +35,7 @@ from cnnviz.options import Options, RequestError
 from cnnviz.photo import Photo
 from cnnviz.runtime.cache import Cache, Key
 from cnnviz.runtime.gate import Gate
-from cnnviz.runtime.progress import Progress, stoppable
+from cnnviz.runtime.progress import Progress, in_turns, stoppable
 
 T = TypeVar("T")
 Given = Options | Mapping[str, object] | None
@@ -129,6 +129,13 @@ class Backend:
             (*ident_of(model), "default"), lambda: layer_table.default_layer(model.net, model.input_size)
         )
 
+    def trunk(self, key: str) -> str:
+        """The default layer for questions about pixels, which need none: "" where the network has no maps."""
+        try:
+            return self.default_layer(key)
+        except LayerError:
+            return ""
+
     def predict(self, key: str, photo: Photo, top: int = 5) -> tuple[Prediction, ...]:
         """The `top` most probable classes of a photo, most probable first."""
         model = self.model(key)
@@ -188,13 +195,14 @@ class Backend:
         return next((p.device for p in model.net.parameters()), self.torch_device)
 
     def forward(self, model: Model, photo: Photo, layer: str) -> Forward:
-        """The photo run through the network up to a layer, ready to be asked about any class."""
-        self.require_maps(model, (layer,))
+        """The photo run through the network up to a layer, "" for none, ready to be asked about any class."""
+        if layer:
+            self.require_maps(model, (layer,))
 
         def run() -> Forward:
             x = self.tensor(model, photo)
             with self.computing():
-                return cached_forward(cut(model.net, layer), x, layer)
+                return cached_forward(cut(model.net, layer) if layer else at_input(model.net), x, layer)
 
         key = (*ident_of(model), "forward", photo.digest, layer)
         return self.cache.get(key, run, personal=photo.personal)
@@ -205,8 +213,8 @@ class Backend:
 
         def compute() -> np.ndarray:
             try:
-                logits = self.forward(model, photo, self.default_layer(model.key)).logits.detach()
-            except LayerError:  # a net without maps can still predict
+                logits = self.forward(model, photo, self.trunk(model.key)).logits.detach()
+            except LayerError:  # a net whose maps cannot be taken apart can still predict
                 with self.computing(), torch.inference_mode():
                     logits = model.net(self.tensor(model, photo))
             if logits.ndim == 1 or (logits.ndim > 2 and max(logits.shape[2:]) == 1):
@@ -254,17 +262,7 @@ class Backend:
 
     def run_steps(self, steps: Generator[float, None, T], progress: Progress | None) -> T:
         """What a computation returns; others get their turn at the device between its steps."""
-        try:
-            while True:
-                with self.computing():
-                    share = next(steps)
-                if progress is not None:
-                    progress(share)
-        except StopIteration as end:
-            value: T = end.value
-            return value
-        finally:
-            steps.close()
+        return in_turns(self.computing, steps, progress)
 
     def _handed(self, key: str) -> Model:
         """The model of a network that `Engine.add` was given."""

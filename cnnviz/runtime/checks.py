@@ -79,7 +79,7 @@ def _curves(
     model, chosen = backend.model(key), probing or Probing()
 
     def compute(told: Progress | None) -> Faithfulness:
-        forward = backend.forward(model, photo, backend.default_layer(key))
+        forward = backend.forward(model, photo, backend.trunk(key))
         return backend.run_steps(curves_of(forward.logits_of, forward.x, goal, raw, chosen), told)
 
     mark = hashlib.blake2b(raw.tobytes(), digest_size=16).hexdigest()
@@ -247,7 +247,7 @@ def erase(
     model, wanted, drawn = backend.model(key), backend.target(key, photo, target), checked(strokes)
 
     def compute() -> Erasure:
-        forward = backend.forward(model, photo, backend.default_layer(key))
+        forward = backend.forward(model, photo, backend.trunk(key))
         gone = masks(drawn, (forward.x.shape[2], forward.x.shape[3]))
         with backend.computing():
             chances, logits = answers(forward.logits_of, forward.x, gone, fill)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -39,3 +40,20 @@ def stoppable(progress: Callable[..., None] | None, ask: Callable[[Callable[...,
 def part(progress: Progress, place: int, count: int) -> Progress:
     """The progress of one of several jobs that run one after another."""
     return lambda share: progress((place + share) / count)
+
+
+def in_turns(
+    place: Callable[[], AbstractContextManager[None]], steps: Generator[float, None, T], progress: Progress | None
+) -> T:
+    """What a computation returns, each of its steps in a place of its own; `progress` hears the share done."""
+    try:
+        while True:
+            with place():
+                share = next(steps)
+            if progress is not None:
+                progress(share)
+    except StopIteration as end:
+        value: T = end.value
+        return value
+    finally:
+        steps.close()

@@ -19,6 +19,7 @@ from cnnviz.feature_vis.recipes import Ascent
 from cnnviz.inference.predict import Target
 from cnnviz.models.preprocess import Preprocess
 from cnnviz.options import RequestError
+from cnnviz.photo import Photo
 from cnnviz.runtime.engine import Engine
 from tests.attribution.peers import correlation, peer_map
 
@@ -271,6 +272,133 @@ def test_maps_may_become_a_vector_as_programs_write_it(how, engine, photo, tmp_p
             Image.fromarray(photo.pixels[number:]).save(tmp_path / name / f"{number}.png")
     judged = [engine.evaluate(key, tmp_path) for key in (one, other)]
     assert judged[0].confusion == judged[1].confusion
+
+
+class Written(nn.Module):
+    """A forward as programs have it: what it does to its input first, and the maps as a vector by `view`."""
+
+    def __init__(self, first=lambda x: x, channels=3) -> None:
+        super().__init__()
+        self.first = first
+        self.c, self.fc = nn.Conv2d(channels, 8, 3), nn.Linear(8 * 15 * 15, 4)
+
+    def forward(self, x):
+        x = nn.functional.max_pool2d(torch.relu(self.c(self.first(x))), 2)
+        return self.fc(x.view(x.size(0), -1))
+
+
+class Compiled(Between):
+    """Its forward was compiled where it is written."""
+
+    @torch.compile(backend="eager")
+    def forward(self, x):
+        return super().forward(x)
+
+
+def compiled() -> nn.Module:
+    net = Between()
+    net.forward = torch.compile(net.forward, backend="eager")
+    return net
+
+
+def parallel() -> nn.Module:
+    net = nn.Sequential(nn.DataParallel(nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU())), nn.AdaptiveAvgPool2d(4))
+    return nn.Sequential(*net, nn.Flatten(), nn.Linear(128, 4))
+
+
+def first_set(x):
+    x[:, 0] = 2 * x[:, 0]
+    return x
+
+
+PROGRAMS = {
+    "moved to a device": lambda: Written(lambda x: x.to(torch.device("cpu"))),
+    "a tensor of its own": lambda: Written(lambda x: x - torch.tensor([0.5, 0.5, 0.5]).view(1, 3, 1, 1)),
+    "one channel": lambda: Written(channels=1),
+    "one channel, branching": lambda: Written(lambda x: x * 1 if x.mean() > -9 else x, 1),
+    "divided by the largest of all": lambda: Written(lambda x: x / (x.abs().max() + 0.01)),
+    "normalised over all": lambda: Written(lambda x: (x - x.mean()) / (x.std() + 0.01)),
+    "written over": lambda: Written(lambda x: x.sub_(0.5).div_(0.25)),
+    "one channel written over": lambda: Written(first_set),
+    "ReLU6 in place": lambda: nn.Sequential(
+        nn.Conv2d(3, 8, 3), nn.ReLU6(inplace=True), nn.AdaptiveAvgPool2d(4), nn.Flatten(), nn.Linear(128, 4)
+    ),
+    "DataParallel inside": parallel,
+    "a compiled forward": Compiled,
+    "forward compiled afterwards": compiled,
+}
+
+
+@pytest.mark.parametrize("make", PROGRAMS.values(), ids=PROGRAMS)
+@pytest.mark.filterwarnings("ignore")
+def test_forwards_as_programs_have_them_are_asked_everything(make, engine, photo, tmp_path):
+    torch.manual_seed(0)
+    net = make().eval()
+    kept = {name: own.clone() for name, own in net.state_dict().items()}
+    key = engine.add(net)
+    model, layer = engine.model(key), engine.default_layer(key)
+    x = engine.tensor(model, photo)
+    with torch.no_grad():
+        wanted = net(x.clone())[0].numpy()
+    np.testing.assert_allclose(engine.logits(model, photo), wanted, rtol=1e-3, atol=1e-4)
+    leaf = x.clone().requires_grad_()
+    (slope,) = torch.autograd.grad(net(leaf.clone())[0, 1], leaf)
+    found = engine.heatmap(key, photo, 1, method="saliency").raw
+    np.testing.assert_allclose(found, slope[0].abs().amax(0), rtol=1e-2, atol=1e-3 * float(slope.abs().max()))
+    for method in METHODS:
+        assert np.isfinite(engine.heatmap(key, photo, 1, method=method).raw).all()
+    erased = engine.erase(key, photo, (((0.5, 0.5, 0.1),), ((0.2, 0.2, 0.1),)))
+    alone = engine.erase(key, photo, (((0.5, 0.5, 0.1),),))
+    np.testing.assert_allclose(erased.probabilities[:2], alone.probabilities, rtol=1e-3)
+    for layers in (None, layer):
+        assert all(np.isfinite(event.value) for event in engine.filters(key, layers, (0, 1, 2), Ascent(steps=2)))
+    engine.patches(key, layer, (photo,))
+    engine.drill(key, photo)
+    for name in ("class 0", "class 1"):
+        (tmp_path / name).mkdir()
+        for number in (0, 40, 80):
+            Image.fromarray(photo.pixels[number:]).save(tmp_path / name / f"{number}.png")
+    judged, files = engine.evaluate(key, tmp_path), sorted(tmp_path.rglob("*.png"))
+    chances = [
+        next(one.probability for one in engine.predict(key, Photo.open(file), top=99) if one.label == file.parent.name)
+        for file in files
+    ]
+    assert judged.loss == pytest.approx(-np.log(chances).mean(), rel=1e-3)
+    assert all(torch.equal(own, kept[name]) for name, own in net.state_dict().items())
+
+
+class Turned(Between):
+    """Its layers run on the photo and on its mirror image."""
+
+    def forward(self, x):
+        one, other = super().forward(torch.cat([x, x.flip(3)])).chunk(2)
+        return one + other
+
+
+def test_a_network_without_maps_has_the_methods_that_ask_for_pixels(engine, photo):
+    torch.manual_seed(0)
+    flat = nn.Sequential(nn.Flatten(), nn.Linear(3 * 64 * 64, 16), nn.ReLU(), nn.Linear(16, 4))
+    for net in (Turned(), flat):
+        key = engine.add(net.eval(), preprocess=Preprocess(64, 64))
+        assert engine.map_layers(key) == ()
+        leaf = engine.tensor(engine.model(key), photo).requires_grad_()
+        (slope,) = torch.autograd.grad(net(leaf)[0, 1], leaf)
+        found = engine.heatmap(key, photo, 1, method="saliency").raw
+        np.testing.assert_allclose(found, slope[0].abs().amax(0), rtol=1e-3, atol=1e-4 * float(slope.abs().max()))
+        for method in ("smoothgrad", "integrated", "occlusion"):
+            assert np.isfinite(engine.heatmap(key, photo, 1, method=method).raw).all()
+        assert len(engine.erase(key, photo, (((0.5, 0.5, 0.1),),)).probabilities) == 2
+        assert "no layer with feature maps" in refusal(lambda key=key: engine.heatmap(key, photo))
+
+
+def test_filters_of_a_layer_without_gradient_are_refused_in_a_sentence(engine):
+    def frozen(maps):
+        return maps.detach()
+
+    key = engine.add(Between(frozen).eval(), preprocess=Preprocess(64, 64))
+    said = refusal(lambda: [*engine.filters(key, None, (0,), Ascent(steps=2))])
+    assert said.startswith("Layer 'logits' has no gradient here")
+    assert said.endswith(".")
 
 
 def with_nan() -> nn.Module:
