@@ -82,6 +82,7 @@ SEEN = {
 # Tests of no single module: what holds for all of them, or for the repository.
 WHOLE = {
     "test_deploy": "how it is served to others",
+    "test_gpu": "what a GPU answers, beside the CPU",
     "test_imports": "who may import whom",
     "test_mirror": "where tests lie",
     "test_package": "what a wheel holds",
