@@ -14,16 +14,14 @@ from typing import Any
 
 from cnnviz.models.foreign.graph import Program, Step, Value
 from cnnviz.models.foreign.operators import bound
-from cnnviz.models.foreign.sides import Side, Sides, aligned, common, is_open, regrouped
-from cnnviz.models.foreign.steps import axes_of, paths, read, runs, with_given
+from cnnviz.models.foreign.sides import CHANNELS, KEEPS, Side, Sides, after, common, is_open, moved, regrouped
+from cnnviz.models.foreign.steps import paths, read, runs, with_given
 from cnnviz.models.foreign.windows import window_of
 
 VIEWS = ("aten.view.default", "aten._unsafe_view.default", "aten.reshape.default")
 PADS = ("aten.pad.default", "aten.constant_pad_nd.default")
+FLATTENS = (*VIEWS, "aten.flatten.using_ints", "aten.unflatten.int")
 SIZE = "aten.sym_size.int"
-KEEPS = 2  # batch and channels: the sides before height and width
-CHANNELS = ("linear", "addmm", "mm", "layer_norm")  # whose last side is the layer's own
-SPATIAL = ("conv", "pool", "upsample", "pixel", "pad", "im2col")  # whose sides from the third on follow the input's
 
 
 def free(program: Program, shapes: Mapping[str, Any]) -> Program:
@@ -60,13 +58,36 @@ class _Freed:
                 shape = self.shapes.get(name)
                 self.scopes[name] = paths(step)
                 if isinstance(shape, tuple):
-                    self.sides[name] = self._after(step, name, shape)
+                    self.sides[name] = self._sides(step, name, shape)
+
+    def _sides(self, step: Step, name: str, shape: tuple[int, ...]) -> Sides:
+        """The sides of what a step puts out."""
+        before = [(value.name, self.sides[value.name]) for value in read(step) if value.name in self.sides]
+        if not before or step.op not in FLATTENS:
+            was = self.shapes[before[0][0]] if before else ()
+            return after(step, [sides for _, sides in before], was, shape, name)
+        source, first = before[0]
+        groups = self._groups(step, source, shape)
+        if groups is not None:
+            return tuple(groups)
+        fresh = tuple((Side(size, False, name, axis),) for axis, size in enumerate(shape))
+        return (*(first[:1] if self._is_batch(first, shape) else fresh[:1]), *fresh[1:])  # the batch stays in front
+
+    def _groups(self, step: Step, source: str, shape: tuple[int, ...]) -> list[tuple[Side, ...]] | None:
+        """The sides of a value after a view; those that a layer reads next are its own, of whatever batch."""
+        groups = regrouped([side for axis in self.sides[source] for side in axis], shape)
+        words = [reader.op.split(".")[1] for reader in self.readers.get(step.out[0], ())]
+        if not groups or len(groups) < 2 or not groups[-1] or not {*words} & {*CHANNELS}:
+            return groups
+        return moved(groups, self.sides[self.program.input][0][0])
 
     def _changed(self, step: Step, made: list[Step]) -> Step:
         given = bound(step)
         source = next((value.name for value in read(step)), "")
         if step.op in VIEWS:
             return self._viewed(step, source, given["size" if "size" in given else "shape"], made)
+        if step.op == "aten.cat.default" and given["dim"] not in (0, -len(self.shapes[step.out[0]])):
+            return with_given(step, given | {"tensors": self._repeated(step, given["tensors"], made)})
         if step.op == "aten.expand.default":
             return self._expanded(step, source, given["size"], made)
         if step.op.startswith("aten.upsample") and given["output_size"] and given["scale_factors"] is None:
@@ -84,7 +105,7 @@ class _Freed:
         target = self.shapes[step.out[0]]
         if not isinstance(size, tuple) or source not in self.sides:
             return step
-        groups = regrouped([side for axis in self.sides[source] for side in axis], target)
+        groups = self._groups(step, source, target)
         if groups is None or not any(side.free for group in groups for side in group):
             return self._batched(step, source, size, made)
         ends = self._flat(source, groups)
@@ -166,7 +187,31 @@ class _Freed:
                 sizes[axis] = -1
             elif twin is not None and any(side.free for side in self.sides[twin][axis]):
                 sizes[axis] = self._new(step, SIZE, (Value(twin), axis), target[axis], made)
+        batch = self.sides[self.program.input][0]
+        if sizes[0] == batch[0].size and twin is None and not any(map(is_open, self.sides[source])):
+            sizes[0] = self._product(step, source, batch, made) or sizes[0]
         return dataclasses.replace(step, args=(Value(source), tuple(sizes)), kwargs={})
+
+    def _repeated(self, step: Step, parts: tuple[Any, ...], made: list[Step]) -> tuple[Any, ...]:
+        """What is put together, with a row of the network's own, such as a class token, for each photo of a batch."""
+        batch = self.sides[self.program.input][0]
+        firsts = [self.sides.get(part.name, ())[:1] for part in parts]
+        if (batch,) not in firsts:
+            return parts
+        size = self._product(step, parts[firsts.index((batch,))].name, batch, made)
+        found = []
+        for part, first in zip(parts, firsts, strict=True):
+            if first and not is_open(first[0]) and self._alike(part.name):
+                more = (-1,) * (len(self.shapes[part.name]) - 1)
+                row = self._new(step, "aten.slice.Tensor", (part, 0, 0, 1), 0, made) if batch[0].size > 1 else part
+                part = self._new(step, "aten.expand.default", (row, (size, *more)), 0, made)
+            found.append(part)
+        return tuple(found)
+
+    def _alike(self, name: str) -> bool:
+        """Whether a value is of one row, or a tensor of the file whose rows are equal."""
+        tensor = self.program.tensors.get(name)
+        return self.shapes[name][0] == 1 or (tensor is not None and bool((tensor == tensor[:1]).all()))
 
     def _resized(self, step: Step, given: Mapping[str, Any], made: list[Step]) -> Step:
         """Resized to the sides of another value: the one it meets afterwards, else the last that has them."""
@@ -237,59 +282,3 @@ class _Freed:
         made, here = self.scopes[name], paths(step)
         near = common(made, here)
         return near == len(made) or any(common(made, paths(reader)) <= near for reader in self.readers.get(name, ()))
-
-    def _after(self, step: Step, name: str, shape: tuple[int, ...]) -> Sides:
-        """The sides of what a step puts out."""
-        fresh = tuple((Side(size, False, name, axis),) for axis, size in enumerate(shape))
-        before = [self.sides[value.name] for value in read(step) if value.name in self.sides]
-        if not before:
-            return fresh
-        first, word = before[0], step.op.split(".")[1].strip("_")
-        given = bound(step)
-        if step.op in VIEWS or step.op in ("aten.flatten.using_ints", "aten.unflatten.int"):
-            groups = regrouped([side for axis in first for side in axis], shape)
-            if groups is None:  # the batch stays in front
-                return (*(first[:1] if self._is_batch(first, shape) else fresh[:1]), *fresh[1:])
-            return tuple(groups)
-        if word == "permute":
-            return tuple(first[axis] for axis in axes_of(given["dims"], len(first)))
-        if word == "transpose":
-            order = list(range(len(first)))
-            one, other = given["dim0"] % len(order), given["dim1"] % len(order)
-            order[one], order[other] = order[other], order[one]
-            return tuple(first[axis] for axis in order)
-        if word.startswith(SPATIAL) or "pool" in word:
-            moved = len(first) == len(shape)
-            return tuple(
-                (first[0] if axis == 0 else (Side(size, moved and axis >= KEEPS and is_open(first[axis]) and not
-                 (word.startswith("adaptive")), name, axis),))
-                for axis, size in enumerate(shape)
-            )  # fmt: skip
-        if word in CHANNELS:
-            return (*first[: len(shape) - 1], *fresh[len(shape) - 1 :])
-        if word == "stack":
-            at = given["dim"] % len(shape)
-            return (*first[:at], fresh[at], *first[at:])
-        if word in ("unsqueeze", "squeeze", "select", "mean", "sum", "amax", "amin"):
-            return aligned(first, shape, fresh)
-        if word == "slice":
-            return tuple(
-                first[axis] if self.shapes[read(step)[0].name][axis] == size
-                else (Side(size, is_open(first[axis]), name, axis),)
-                for axis, size in enumerate(shape)
-            )  # fmt: skip
-        return self._broadcast(before, shape, name)
-
-    def _broadcast(self, before: list[Sides], shape: tuple[int, ...], name: str) -> Sides:
-        """Axis by axis the sides of the first operand that has that size there; new ones where none has."""
-        found = []
-        for axis, size in enumerate(shape):
-            fitting = []
-            for sides in before:
-                at = axis - len(shape) + len(sides)
-                if 0 <= at < len(sides):
-                    fitting.append(sides[at])
-            same = [side for side in fitting if math.prod(one.size for one in side) == size]
-            same.sort(key=lambda side: not is_open(side))
-            found.append(same[0] if same else (Side(size, any(map(is_open, fitting)), name, axis),))
-        return tuple(found)

@@ -192,6 +192,7 @@ _REDUCTIONS: list[tuple[str, str, Callable[..., Any]]] = [
     ("aten.var.correction", "self:T dim:I?=None correction:n?=None keepdim:b=False", does.var),
     ("aten.std.correction", "self:T dim:I?=None correction:n?=None keepdim:b=False", does.std),
     ("aten.linalg_vector_norm.default", "self:T ord:n=2 dim:I?=None keepdim:b=False dtype:d?=None", does.norm),
+    ("aten.cosine_similarity.default", "x1:T x2:T dim:i=1 eps:f=1e-08", F.cosine_similarity),
     ("aten.norm.ScalarOpt_dim", "self:T p:n? dim:I keepdim:b=False", does.norm),
     ("aten.argmax.default", "self:T dim:i?=None keepdim:b=False", torch.argmax),
     ("aten.cumsum.default", "self:T dim:i dtype:d?=None", lambda x, dim, _: torch.cumsum(x, dim)),

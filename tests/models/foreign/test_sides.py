@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cnnviz.models.foreign.sides import Side, regrouped
+from cnnviz.models.foreign.sides import Side, moved, regrouped
 
 N, C = Side(1, True, "x", 0), Side(48, False, "x", 1)
 H, W = Side(8, True, "x", 2), Side(6, True, "x", 3)
@@ -28,3 +28,9 @@ def named(groups):
 )
 def test_factors_stay_in_order(sides, target, found):
     assert named(regrouped(sides, target)) == found
+
+
+def test_a_batch_of_one_in_front_of_a_layers_side_belongs_to_the_side_before():
+    assert named(moved([(H,), (N, C)], N)) == [[(8, 2), (1, 0)], [(48, 1)]]
+    assert named(moved([(H,), (N,)], N)) == [[(8, 2)], [(1, 0)]]
+    assert named(moved([(N,), (C, H)], N)) == [[(1, 0)], [(48, 1), (8, 2)]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -20,6 +21,7 @@ READ = (adaptive, layers, numbers, reshape, shaping, sizes)  # the modules whose
 LONGEST = 10_000_000  # characters of a note
 LARGEST = 4096  # pixels of a side
 NUMBERED = re.compile(r"(\d+): '([^'\\]+)'")
+BATCHES = (1, 2, 3, 4, 8, 16, 32)  # of the example, where the file leaves it open and has numbers for one all the same
 SIDES = (224, 256, 299, 384, 512, 128, 96, 64, 32, 28)  # of the input, where the file leaves it open
 
 
@@ -43,9 +45,10 @@ def _followed(graph: Graph, name: str) -> Trace:
     if max(side or 0 for side in shape) > LARGEST:
         raise ForeignError(f"{name} takes images of {shape[2]} x {shape[3]} pixels; export it for smaller ones.")
     refusal = None
-    for side in SIDES if None in shape[2:] else SIDES[:1]:
+    batches = (shape[0],) if shape[0] else BATCHES
+    for batch, side in itertools.product(batches, SIDES if None in shape[2:] else SIDES[:1]):
         try:
-            return _traced(graph, (shape[0] or 1, shape[1], shape[2] or side, shape[3] or side))
+            return _traced(graph, (batch, shape[1], shape[2] or side, shape[3] or side))
         except ForeignError as error:
             refusal = refusal or error
     assert refusal is not None
@@ -90,7 +93,7 @@ def _program(graph: Graph, trace: Trace, name: str) -> Program:
         said["preprocess"] = json.dumps(preprocess)
     if assembly.folded:
         said["batch norm"] = "folded into the convolutions by the exporter"
-    shape = (None, *trace.input.shape[1:])
+    shape = trace.input.shape
     alone = adaptive.doubted(trace)
     return Program(
         image.name, shape, steps, assembly.tensors, Value(output.name), _labels(graph.notes), said, alone=alone

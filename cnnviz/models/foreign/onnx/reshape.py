@@ -11,11 +11,12 @@ from typing import Any
 
 import torch
 
+from cnnviz.models.foreign.graph import ForeignError
 from cnnviz.models.foreign.onnx import fuse
 from cnnviz.models.foreign.onnx.proto import Node
 from cnnviz.models.foreign.onnx.rules import rule, whole
 from cnnviz.models.foreign.onnx.trace import Trace
-from cnnviz.models.foreign.onnx.values import Constant, Fixed, Known, Live
+from cnnviz.models.foreign.onnx.values import Constant, Fixed, Known, Live, Record
 
 Group = tuple[tuple[int, ...], tuple[int, ...]]
 
@@ -27,13 +28,13 @@ def reshape(t: Trace, node: Node, x: Known, shape: Known) -> Any:
     if isinstance(x, Constant):
         return _folded_reshape(t, node, x, wanted)
     target = _target(t, node, x.shape, wanted.tensor)
-    other = None if x.second is None or wanted.second is None else _target(t, node, x.other, wanted.second)
+    other = None if x.second is None or wanted.second is None else _other(t, node, x.other, wanted.second)
     if (norm := fuse.group_norm(t, x, target)) is not None:
         return norm
     before = t.mark()
     try:
         found = _grouped(t, x, target)
-        if other is None and t.still and len(t.records) > before[0] and t.records[-1].op != "aten.flatten.using_ints":
+        if other is None and t.still and len(t.records) > before[0] and not _plain(t, t.records[-1]):
             t.back(before)  # as numbers, which `foreign.sizes` reads for other sides than these
             return t.emit("aten.reshape.default", x, tuple(map(t.extent, found.shape, found.other)))
         if other is None or found.other == other:
@@ -94,6 +95,19 @@ def _target(t: Trace, node: Node, old: tuple[int, ...], wanted: torch.Tensor) ->
         return tuple(torch.empty(old, device="meta").reshape(said).shape)
     except RuntimeError:
         raise t.refuse("a shape of another number of elements") from None
+
+
+def _plain(t: Trace, record: Record) -> bool:
+    """Whether a step flattens what is behind the batch, and so has no batch among what becomes one."""
+    return record.op == "aten.flatten.using_ints" and record.args[0].shape[0] == t.input.shape[0]
+
+
+def _other(t: Trace, node: Node, old: tuple[int, ...], wanted: torch.Tensor) -> tuple[int, ...]:
+    """The shape that is meant for the second batch."""
+    try:
+        return _target(t, node, old, wanted)
+    except ForeignError:
+        raise Fixed from None
 
 
 def _regrouped(t: Trace, x: Any, at: int, old: tuple[int, ...], new: tuple[int, ...]) -> Any:

@@ -84,7 +84,22 @@ def transpose(t: Trace, node: Node, x: Known) -> Any:
 @rule("Concat", inputs=(1, MANY), attributes="axis")
 def concat(t: Trace, node: Node, *parts: Known) -> Any:
     """Several tensors behind one another."""
-    return parts[0] if len(parts) == 1 else t.emit("aten.cat.default", tuple(parts), whole(node, "axis", 1))
+    axis = whole(node, "axis", 1)
+    if len(parts) > 1 and axis > 0:
+        parts = tuple(_repeated(t, one, parts) for one in parts)
+    return parts[0] if len(parts) == 1 else t.emit("aten.cat.default", tuple(parts), axis)
+
+
+def _repeated(t: Trace, one: Known, beside: tuple[Known, ...]) -> Any:
+    """A row of the file, such as a class token, for each photo of the batch that it is put beside."""
+    photos = next((live for live in beside if isinstance(live, Live)), None)
+    if photos is None or photos.shape[0] == photos.other[0]:
+        return one  # which `foreign.sizes` repeats where it is for a batch
+    row = t.narrowed(one, beside)
+    if not isinstance(row, Constant) or row.tensor.shape[:1] != (1,):
+        return one
+    size = t.emit("aten.sym_size.int", photos, 0)
+    return t.emit("aten.expand.default", row, (size, *(-1,) * (row.tensor.ndim - 1)))
 
 
 @rule("Split", inputs=(1, 2), attributes="axis split num_outputs")
@@ -219,15 +234,17 @@ def pad(t: Trace, node: Node, x: Known, pads: Known | None, value: Known | None,
 @rule("Expand", inputs=(2, 2))
 def expand(t: Trace, node: Node, x: Known, shape: Known) -> Any:
     """A tensor repeated along dimensions of length 1."""
-    if isinstance(x, Constant):
+    said = t.constant(shape, "shape")
+    follows = said.second is not None and not torch.equal(said.tensor, said.second)
+    if isinstance(x, Constant) and not follows:
         wanted = np.broadcast_shapes(tuple(x.tensor.shape), t.ints(shape, "shape"))
         return t.folded(lambda one: one.expand(wanted), x)
     sizes = t.extents(shape, "shape")
-    old = x.shape
+    old = _dims(x)
     if len(sizes) < len(old):
         sizes = (*(1,) * (len(old) - len(sizes)), *sizes)
     old = (*(0,) * (len(sizes) - len(old)), *old)
-    kept = tuple(-1 if size == 1 and have else size for size, have in zip(sizes, old, strict=True))
+    kept = tuple(-1 if have and size in (1, have) else size for size, have in zip(sizes, old, strict=True))
     return x if set(kept) == {-1} else t.emit("aten.expand.default", x, kept)
 
 

@@ -21,6 +21,10 @@ from cnnviz.models.foreign.onnx.values import Constant, Fixed, Known, Live, Reco
 from cnnviz.models.foreign.operators import known
 
 FOLDED = 256 << 20  # bytes of all tensors that are computed from those of the file
+NARROWED = frozenset(
+    f"aten.{name}"
+    for name in ("add.Tensor", "sub.Tensor", "mul.Tensor", "div.Tensor", "maximum.default", "minimum.default")
+)
 FACTORS = range(2, 65)  # between sizes of two maps
 
 
@@ -50,6 +54,8 @@ class Trace:
 
         A size of a tensor that the network's input does not change is a plain integer.
         """
+        if op in NARROWED:
+            args = tuple(self.narrowed(one, args) for one in args)
         if not any(isinstance(one, Live) for one in flat(args)):
             return self.folded(lambda *found: run(op, found), *args)
         first = self._try(op, args, second=False)
@@ -61,6 +67,16 @@ class Trace:
         if known(op).several:
             return self._recorded(op, args, tuple(first), None if second is None else tuple(second))
         return self._recorded(op, args, (first,), None if second is None else (second,))[0]
+
+    def narrowed(self, one: Any, beside: tuple[Any, ...]) -> Any:
+        """A constant with one row instead of equal ones for each photo of the example, where it meets their batch."""
+        batch = self.input.shape[0]
+        if batch == 1 or not isinstance(one, Constant) or one.second is not None or one.tensor.shape[:1] != (batch,):
+            return one
+        alike = [live for live in beside if isinstance(live, Live) and len(live.shape) == one.tensor.ndim]
+        if not any(live.shape[0] == batch for live in alike) or not bool((one.tensor == one.tensor[:1]).all()):
+            return one
+        return Constant(one.tensor[:1].clone(), one.name)
 
     def folded(self, work: Callable[..., Any], *args: Any) -> Any:
         """The result of a function of constants, for the first batch and, where it differs, for the second."""

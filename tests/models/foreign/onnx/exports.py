@@ -19,10 +19,12 @@ from tests.models.foreign import nets
 FREE = {0: "n", 2: "h", 3: "w"}
 
 
-def exported(net: nn.Module, size: tuple[int, ...], today: bool, free: bool = False, **more: Any) -> bytes:
+def exported(
+    net: nn.Module, size: tuple[int, ...], today: bool, free: bool = False, *, batch: int = 0, **more: Any
+) -> bytes:
     """What torch.onnx.export writes of a net, as today's exporter does it or as the one of TorchScript."""
     torch.manual_seed(1)
-    example = torch.randn(2 if free and today else 1, *size)
+    example = torch.randn(batch or (2 if free and today else 1), *size)
     if free:
         auto = torch.export.Dim.DYNAMIC
         more |= {"dynamic_shapes": (dict.fromkeys(FREE, auto),)} if today else {"dynamic_axes": {"x": FREE}}
