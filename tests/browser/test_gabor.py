@@ -110,7 +110,10 @@ def test_the_bank_holds_the_lectures_eight_filters_on_three_pictures_and_its_num
     page.goto("/gabor?photo=cat&gabor-view=Filter+bank")
     found = page.locator(".bank")
     page.locator(".bank[data-done=true]").wait_for()
-    assert found.locator(".kernel canvas").count() == 8
+    assert found.locator("button.kernel canvas").count() == 8
+    assert found.get_by_label("Hue of each angle").count() == 1
+    scales = found.locator("figcaption").all_inner_texts()
+    assert sum(text.startswith("0–") for text in scales) == 8 + 1  # one for each column
     assert found.locator("figure canvas").count() == 3 * (1 + 8 + 1)
     first = g.bank()[0]
     truth = g.response(pictures.gray(pictures.square(Photo.sample("cat"), 128)), first)

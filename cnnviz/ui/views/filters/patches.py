@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cnnviz.runtime.engine import Engine
 
 SIDE = 150  # px of a patch's photo
+TILES = "grid-template-columns:repeat(auto-fill,minmax(96px,1fr))"  # two of them are no larger than nine
 
 
 def patches(engine: Engine, key: str, layer: str, channel: int) -> None:
@@ -46,7 +47,8 @@ def patches(engine: Engine, key: str, layer: str, channel: int) -> None:
     active = [n for n, value in enumerate(found.value[channel]) if value > 0]
     show.section(f"Top-activating images of {len(found.photos)} photos", note if active else "")
     if active:
-        st.html(f'<div class="cv-strip">{"".join(_figure(engine, key, found, channel, n) for n in active)}</div>')
+        figures = "".join(_figure(engine, key, found, channel, n) for n in active)
+        st.html(f'<div class="cv-strip" style="{TILES}">{figures}</div>')
     if inactive := silent(found, channel):
         show.say(inactive)
 
@@ -56,7 +58,7 @@ def silent(found: Patches, channel: int) -> str:
     many = len(found.photos)
     left = many - int(found.active[channel])
     if left < many:
-        return f"Not activated (maximum not above 0) by {left} of the {many} photos." if left else ""
+        return f"The channel is not activated (maximum not above 0) by {left} of the {many} photos." if left else ""
     highest = float(found.value[channel].max())
     return f"None of the {many} photos activates channel {channel}: its highest value in them is {highest:.3g}."
 
