@@ -243,7 +243,8 @@ if stage and names:
         view = controls.switch("View", "stage-data", VIEWS, VIEWS[0])
 else:
     if chosen is not None:
-        data_folder.made(chosen)
+        with row:  # beside the list, so that the images stay on the first screen
+            data_folder.made(chosen)
     if not runs.public():
         data_folder.trash()
     add()

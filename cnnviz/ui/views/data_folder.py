@@ -17,8 +17,7 @@ SIDE = 192  # px of the image that is augmented
 def made(name: str) -> None:
     """What became of the files of a data set that cnnviz made; nothing for a folder of one's own."""
     if (origin := data_sets.origin(name)) is not None:
-        for sentence in origin.notes:
-            show.say(sentence)
+        show.say(" ".join(origin.notes))
 
 
 def draw(name: str) -> None:
