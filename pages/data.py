@@ -158,9 +158,16 @@ def look(name: str) -> None:
         door(name)
         classes(name)
         checked(name)
+        if not fresh(name):
+            data_folder.made(name)
         data_folder.draw(name)
     with right:
         data_augmentation.draw(name, beside=True)
+
+
+def fresh(name: str) -> bool:
+    """Whether this visit added the data set last: what became of its files stands on top then, else at the end."""
+    return bool(st.session_state.get("_new") == name)
 
 
 def classes(name: str) -> None:
@@ -233,7 +240,7 @@ def add() -> None:
 # ask
 names = () if runs.public() else data_sets.data_sets()
 if (new := st.session_state.pop("_added", None)) in names:
-    st.session_state["set"] = new
+    st.session_state["set"] = st.session_state["_new"] = new
 row, chosen, view = st.container(horizontal=True, vertical_alignment="bottom"), None, VIEWS[0]
 if names:
     with row:
@@ -242,7 +249,7 @@ if stage and names:
     with row:
         view = controls.switch("View", "stage-data", VIEWS, VIEWS[0])
 else:
-    if chosen is not None:
+    if chosen is not None and fresh(chosen):
         with row:  # beside the list, so that the images stay on the first screen
             data_folder.made(chosen)
     if not runs.public():
