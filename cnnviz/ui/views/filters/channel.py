@@ -34,8 +34,7 @@ def close_up(track: gallery.Track, layer: str, channel: int, title: str, ascent:
     values = [track.image.before, *track.values[:-1], track.image.value]  # at the ends that of the picture as it lies
     growth("growth", track.whole(), [0, *track.steps], values, alt=f"Filter image of {title} of {layer}")
     before, after = (show.minus(f"{value:.3g}") for value in (track.image.before, track.image.value))
-    facts = {"Objective at the start": before, "Objective at the end": after, "Size": f"{len(track.picture)} px"}
-    show.facts(facts)
+    show.facts({"Objective, start → end": f"{before} → {after}", "Size": f"{len(track.picture)} px"})
     if (enlarged := drops(track.image.curve, ascent, len(track.picture))) and not show.presenting():
         steps = " and ".join(map(str, enlarged))
         show.say(f"The objective drops after step {steps}: there the image is enlarged (coarse to fine).")
