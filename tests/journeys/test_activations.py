@@ -82,7 +82,7 @@ def assert_grid(page: Page, engine: Engine, key: str, layer: str, *photos: Photo
                 assert far(drawn[cut], wanted[inset]) < 6, f"channel {channel} of photo {part}"
             page.mouse.move(box["x"] + left + wide / len(photos) * 0.4, box["y"] + high * 0.6)
             frames(grid)
-            said = grid.locator(".say").inner_text()
+            said = grid.locator(".say").inner_text().replace("−", "-")
             found = re.search(r"Channel (\d+).*?(?:about|value) (\S+) at row (\d+), column (\d+)", said)
             assert found is not None, said
             assert int(found[1]) == channel

@@ -31,6 +31,7 @@ from cnnviz.train.loop import fit
 from cnnviz.train.plan import Plan
 from cnnviz.ui.server import runs, startup
 from cnnviz.ui.views.train import confusion, curves, plan_files, plan_form
+from cnnviz.ui.widgets import feedback
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -446,7 +447,7 @@ def test_stage_by_stage_the_head_is_fitted_all_is_unfrozen_a_rate_is_found_and_i
     fine(at.run())
     suggestion = at.session_state["_rate_curve"][1]
     assert 1e-6 < suggestion < 1
-    assert f"{suggestion:.1e}" in words(at)
+    assert feedback.minus(f"{suggestion:.1e}") in words(at)
     assert not list(shelf.glob(".trial-*"))  # nothing is left of the search
     press(at, f"Use {suggestion:.1e}")
     assert at.number_input(key="plan-rate").value == suggestion

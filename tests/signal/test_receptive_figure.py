@@ -49,7 +49,7 @@ def test_outside_the_field_the_photo_is_dark_and_inside_it_is_itself():
 
 def test_below_it_stands_a_line_for_each_layer_in_the_colour_of_its_frame():
     made = np.asarray(receptive_figure.figure(THREE, GRAY, "gray"))
-    assert np.array_equal(made[: SCALE * 33], receptive_figure.drawn(THREE, GRAY))
+    assert np.array_equal(made[: SCALE * 33, : SCALE * 33], receptive_figure.drawn(THREE, GRAY))
     below = made[SCALE * 33 :].reshape(-1, 3)
     for i in range(3):
         assert (below == receptive_figure.colour(i, 3)).all(-1).any()
