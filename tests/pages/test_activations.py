@@ -515,3 +515,16 @@ def test_a_network_without_skip_connections_shows_what_one_is_and_opens_another_
     there = next(parse_qs(link.query_string) for link in links if "experiment=skip" in link.query_string)
     assert there["photo"] == ["coffee"]
     assert there["model"][0] in {row.key for row in catalog.rows()}
+
+
+def test_a_comparison_with_a_photo_of_ones_own_is_in_no_link(visit, jpeg):
+    at = visit("activations", photo="galaxies")
+    at.file_uploader("upload-0").upload("kitchen.jpg", jpeg, "image/jpeg")
+    at.run()
+    at.session_state["photo"] = "galaxies"
+    at.run()
+    at.selectbox("with").set_value("photo").run()
+    assert at.selectbox("second").options[0] == "kitchen.jpg"
+    assert not {"with", "second"} & {*at.query_params}
+    at.selectbox("second").set_value("cat").run()
+    assert (at.query_params["with"], at.query_params["second"]) == ("photo", "cat")

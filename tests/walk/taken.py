@@ -136,9 +136,11 @@ def link_agrees(tab: Tab, before: Shown) -> bool:
 
 
 def _own(now: Shown) -> bool:
-    """Whether something of the visit alone is on the page: a photo of one's own."""
-    photo = now.photo()
-    return photo is None or photo.personal or "own" in now.params.values()
+    """Whether something of the visit alone is on the page: a photo of one's own, also as the second of two."""
+    photo, second = now.photo(), str(now.value("second") or "")
+    if second in photos.SHAPES and {"with", "second"} & {*now.params}:
+        raise Fault(f"link: names a comparison with {second!r}, which nobody else has")
+    return second in photos.SHAPES or photo is None or photo.personal or "own" in now.params.values()
 
 
 def compare(one: Shown, other: Shown) -> None:

@@ -77,6 +77,8 @@ def ask(kinds: Mapping[str, Kind]) -> Second | None:
     link.linked_of("second", what, next(iter(named)), named.__contains__, str)
     st.selectbox(f"Second {kind.title.lower()}", named, key="second", format_func=lambda name: kind.words(named[name]))
     value = link.noted("second")
+    if _own(what, value):  # a link says neither: opened by somebody else, it would compare with another photo
+        link.note("with", what)
     link.note("second", value if _own(what, value) else None)
     return Second(what, named[value], kind.words(named[value]))
 
