@@ -89,8 +89,8 @@ def squared(seen: np.ndarray, side: int) -> np.ndarray:
 
 def up_to(model: Model, layer: str) -> Callable[[Tensor], Tensor]:
     """The network up to a layer: images (N, C, H, W) to its maps (N, K, h, w)."""
-    trunk, known = cut(model.net, layer).trunk, single(model.net)
-    return lambda x: batched(lambda some: trunk(some)[0], x, known)
+    found = cut(model.net, layer)
+    return lambda x: batched(lambda some: found.trunk(some)[0], x, found.single)
 
 
 def whole(model: Model) -> Callable[[Tensor], Tensor]:

@@ -79,7 +79,7 @@ class InitialImages:
 def net_view(where: Setup, canvas: Canvas, pictures: np.ndarray) -> Tensor:
     """What the network takes of images uint8 (N, H, W, 3): (N, C, H, W)."""
     whole = torch.from_numpy(pictures[..., : len(where.mean)].copy()).to(where.device)
-    return canvas.net_units(whole.permute(0, 3, 1, 2).contiguous() / 255)
+    return canvas.net_units(whole.permute(0, 3, 1, 2) / 255)
 
 
 @contextmanager

@@ -8,6 +8,7 @@ run there either, it is run on noise. Operations that are no modules (a `relu` i
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 
 import torch
@@ -120,14 +121,10 @@ def _runs(net: nn.Module, input_size: Size) -> list[_Run]:
     device = next((p.device for p in net.parameters()), torch.device("cpu"))
     if net in PLAIN or net in WRITTEN:  # which layers run, and on what, depends on what there is to see
         return _noted(snapshot(net), noise(net, input_size))
-    try:
+    with suppress(Exception):  # the size is wrong, or the forward computes with a batch of 0: meta tells which
         return _noted(snapshot(net), torch.empty((0, *input_size), device=device))
-    except Exception:  # the size is wrong, or the forward computes with a batch of 0: meta tells which
-        pass
-    try:
+    with suppress(Exception):  # the size is wrong, or the forward makes tensors of its own on another device
         return _noted(snapshot(net, _meta), torch.empty((1, *input_size), device="meta"))
-    except Exception:  # the size is wrong, or the forward makes tensors of its own on another device
-        pass
     try:
         return _noted(snapshot(net), noise(net, input_size))
     except Exception as error:  # whatever a forward of somebody's own does without numbers
