@@ -29,6 +29,7 @@ PRESENTING = (
 # The first element of each kind is a grey bar for 0.3 s even where its script is there: that is not shown either.
 SEEN = (
     "const bare = () => !document.querySelector('.cv-title, [data-testid=stException]') || "
+    "!document.querySelector('[data-testid=stSidebar] [data-testid=stSidebarNavItems]') || "
     "document.querySelector('[data-testid=stMain] [data-testid=stSkeleton]'); "
     "const look = () => setTimeout(() => bare() ? look() : document.documentElement.classList.add('cv-ready'), 100); "
     "look();"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Coroutine
 from typing import Any
 
@@ -64,3 +65,13 @@ def test_the_page_is_seen_when_its_head_stands_and_no_grey_bar_is_left():
     script = document.early().decode()
     assert script.index("import(place)") < script.index(".cv-title") < script.index("cv-ready")
     assert "stSkeleton" in script
+    assert "stSidebarNavItems" in script
+
+
+def test_no_style_of_the_document_asks_what_the_app_has_in_it():
+    """Each element that comes or goes would have the browser style all others anew: 20 ms for another layer."""
+    for place in document.STYLES:
+        for selector in re.findall(r"([^{}]*):has\(", place.read_text()):
+            subject = re.split(r"[\s>+~]+", selector.strip())[-1]
+            assert subject.strip("&"), f"{selector}:has() is asked of every element"
+            assert not re.search("stApp|stSidebar|stMain|html|body", subject), selector

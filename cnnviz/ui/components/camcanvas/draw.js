@@ -4,6 +4,7 @@ import { controls } from "./look.js";
 import { contour, onPhoto, otsu, pieces, shades } from "./model.js";
 import { frame } from "./panel.js";
 import { scaled, told } from "./scale.js";
+import { placed } from "../shared/element.js";
 import { sharp } from "../shared/canvas.js";
 import { calm } from "../shared/theme.js";
 
@@ -30,6 +31,7 @@ export function draw(cam) {
   for (const one of cam.panels) paint(cam, one, wide, most);
   controls(cam);
   blink(cam);
+  placed(cam.element);
   cam.element.dataset.drawn = `${cam.drawn} ${cam.look.opacity}`; // for who measures
 }
 

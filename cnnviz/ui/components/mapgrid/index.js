@@ -7,7 +7,7 @@ import { draw, paint } from "./tiles.js";
 import { bytes, floats } from "../shared/bytes.js";
 import { Tile } from "../shared/canvas.js";
 import { palette } from "../shared/colour.js";
-import { make } from "../shared/element.js";
+import { make, placed } from "../shared/element.js";
 import { POINTED } from "../shared/linked.js";
 import { mounted } from "../shared/mount.js";
 import { theme } from "../shared/theme.js";
@@ -81,7 +81,6 @@ function update(grid, told) {
   }
   lay(grid);
   if (fresh || old?.chosen !== data.chosen) show(grid);
-  const { host } = grid.element.getRootNode();
-  if (host) host.dataset.drawn = "";
+  placed(grid.element);
   grid.element.dataset.drawn = `${data.sort} ${data.scope} ${grid.order[0]}`; // for who measures
 }

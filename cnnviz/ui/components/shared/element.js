@@ -18,3 +18,9 @@ export function place(event, element) {
   const box = element.getBoundingClientRect();
   return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
 }
+
+/** Marks the host of an element that has its height: a page shows what stands below it from then on (`:has([data-drawn])`). */
+export function placed(element) {
+  const { host } = element.getRootNode();
+  if (host) host.dataset.drawn = "";
+}
