@@ -13,7 +13,7 @@ from cnnviz.feature_vis import sheet
 from cnnviz.feature_vis.objective import responses
 from cnnviz.feature_vis.recipes import Ascent
 from cnnviz.inference.cut import cut
-from cnnviz.inference.plain_road import batched, single
+from cnnviz.inference.plain_road import asked_whole, batched, single
 from cnnviz.inference.receptive_field import of_net
 from cnnviz.inference.tap import tap
 from cnnviz.models.load import Model
@@ -95,10 +95,10 @@ def up_to(model: Model, layer: str) -> Callable[[Tensor], Tensor]:
 
 def whole(model: Model) -> Callable[[Tensor], Tensor]:
     """The logits (N, classes); of a single one, both classes: the second as it is, the first negated."""
-    known = single(model.net)
+    ask, known = asked_whole(model.net), single(model.net)
 
     def run(x: Tensor) -> Tensor:
-        logits = batched(model.net, x, known)
+        logits = batched(ask, x, known)
         return torch.cat([-logits, logits], 1) if model.single_logit else logits
 
     return run

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from cnnviz.data.folder import SPLITS, SUFFIXES, order
-from cnnviz.inference.plain_road import batched, single
+from cnnviz.inference.plain_road import asked_whole, batched, single
 from cnnviz.inference.predict import label, plain, probabilities, target
 from cnnviz.models.load import Model
 from cnnviz.options import RequestError
@@ -148,7 +148,7 @@ def _judged(
     if inputs:
         device = next(model.net.parameters()).device
         with torch.inference_mode():
-            logits = batched(model.net, torch.cat(inputs).to(device), single(model.net))
+            logits = batched(asked_whole(model.net), torch.cat(inputs).to(device), single(model.net))
             chances = probabilities(logits.float()).cpu().numpy()  # (N, K)
         yield from zip(chances, truth, strict=True)
 

@@ -408,10 +408,10 @@ def test_the_means_of_the_last_maps_are_shown_with_the_networks_own_numbers(visi
     best = int(found.means.argmax())
     assert "hidden (Linear)" in text
     assert f"channel {best}</td>" in text
-    (mean,) = re.findall(rf"channel {best}</td>.*?<td>mean ([-0-9.]+)</td>", text)
-    assert float(mean) == pytest.approx(found.means[best], abs=1e-4)
-    (logit,) = re.findall(r"<th>([-0-9.]+)</th></tr></table>", text)
-    assert float(logit) == pytest.approx(found.logit, abs=1e-4)
+    (mean,) = re.findall(rf"channel {best}</td>.*?<td>mean ([−0-9.]+)</td>", text)
+    assert float(mean.replace("−", "-")) == pytest.approx(found.means[best], abs=1e-4)
+    (logit,) = re.findall(r"<th>([−0-9.]+)</th></tr></table>", text)
+    assert float(logit.replace("−", "-")) == pytest.approx(found.logit, abs=1e-4)
 
 
 def test_the_class_of_the_head_follows_the_photo_and_the_network_until_somebody_chooses_one(visit, engine, words):

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import nn
 
+from cnnviz.models.preprocess import Preprocess
 from cnnviz.photo import Photo
 from cnnviz.runtime.evaluate import EvaluationError
 
@@ -65,6 +67,33 @@ def test_accuracy_loss_and_confusion_are_those_of_a_loop_over_the_photos(engine,
     assert shares == [(8, 8)]
     (tmp_path / "val" / model.labels[0] / "0.png").write_bytes(b"no picture")
     assert engine.evaluate(key, tmp_path).skipped == ("0.png",)
+
+
+class ByLight(nn.Module):
+    """Another class for a dark image, by control flow that no trace follows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(3, 2, 3)
+
+    def forward(self, x):
+        light = x.mean() > 0
+        score = self.first(x).mean((2, 3)) * 0
+        return score + torch.tensor([1.0, 0.0] if light else [0.0, 1.0])
+
+
+def test_a_net_whose_way_depends_on_its_data_judges_each_photo_alone(engine, tmp_path):
+    for name, value in (("light", 250), ("dark", 5)):
+        (tmp_path / name).mkdir()
+        for i in range(2 + (name == "dark")):
+            Image.fromarray(np.full((40, 40, 3), value, np.uint8)).save(tmp_path / name / f"{i}.png")
+    preprocess = Preprocess(32, 32, (0.5,) * 3, (0.5,) * 3)
+    key = engine.add(ByLight(), "by-light", labels=["light", "dark"], preprocess=preprocess)
+    try:
+        found = engine.evaluate(key, tmp_path)
+        assert (found.accuracy, found.confusion) == (1.0, ((2, 0), (0, 3)))
+    finally:
+        engine.remove(key)
 
 
 def test_a_net_that_ends_in_maps_cannot_be_judged(engine, tmp_path):
