@@ -121,14 +121,19 @@ class Features:
         return self.values[where], self.labels[where], where
 
 
-class Batches:
-    """Batches of a source in a given order; what has to be decoded is begun a few batches ahead."""
+def parts(order: Tensor, batch: int, least: int = 1) -> tuple[Tensor, ...]:
+    """An order (n,) cut into batches; a last one of fewer than `least` images joins the one before it."""
+    whole = torch.split(order, batch)
+    if len(whole) > 1 and len(whole[-1]) < least:
+        whole = (*whole[:-2], torch.cat(whole[-2:]))
+    return whole
 
-    def __init__(self, source: Source, order: Tensor, batch: int, skip: int = 0, rank: int = 0, world: int = 1) -> None:
-        whole = torch.split(order, batch)
-        if world > 1:  # each of several processes has its share of every batch
-            whole = tuple(part[rank::world] for part in whole if len(part) >= world)
-        self.source, self.places = source, whole[skip:]
+
+class Batches:
+    """The batches of a source at these places, (n,) each; what has to be decoded is begun a few batches ahead."""
+
+    def __init__(self, source: Source, places: Sequence[Tensor]) -> None:
+        self.source, self.places = source, places
 
     def __len__(self) -> int:
         return len(self.places)

@@ -69,7 +69,7 @@ def judge(
 ) -> Judged:
     """A network's prediction for the images at these places; `ready` turns pixels into the network's input."""
     logits, labels, found = [], [], []
-    for pixels, truth, where in Batches(source, places, batch):
+    for pixels, truth, where in Batches(source, torch.split(places, batch)):
         if len(where):
             logits.append(net(ready(pixels)).float().cpu())
             labels.append(truth)

@@ -21,7 +21,7 @@ from lightning.pytorch.callbacks import LambdaCallback
 from torch import Tensor
 
 from cnnviz import settings
-from cnnviz.data.loader import Batches, Features
+from cnnviz.data.loader import Batches, Features, parts
 from cnnviz.inference.device import in_words, resolve
 from cnnviz.options import RequestError
 from cnnviz.train import learning_rate, run
@@ -148,8 +148,8 @@ def _find(
         rng = np.random.default_rng(plan.seed)
         while True:
             order = torch.from_numpy(rng.permutation(len(task.train)))
-            for pixels, labels, _ in Batches(task.train, order, min(plan.batch, len(order))):
-                if len(labels):
+            for pixels, labels, _ in Batches(task.train, parts(order, plan.batch, task.least)):
+                if len(labels) >= task.least:
                     yield pixels, labels
 
     def heard(at: float, value: float) -> bool:

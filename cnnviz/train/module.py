@@ -13,9 +13,9 @@ from collections.abc import Callable
 import lightning as L
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from cnnviz.data.loader import Batch, Batches
+from cnnviz.data.loader import Batch, Batches, parts
 from cnnviz.inference.predict import scores
 from cnnviz.options import RequestError
 from cnnviz.train import evaluate, learning_rate
@@ -33,12 +33,8 @@ class Fitting(L.LightningModule):
         super().__init__()
         self.task, self.keeper, self.say, self.stop_wanted = task, keeper, log, wanted
         self.net = task.learner
-        # A single vector of features has nothing to be normalised by.
-        self.least = 2 if any(isinstance(part, nn.BatchNorm1d) for part in self.net.modules()) else 1
         self.plan = task.plan
-        whole, left = divmod(len(task.train), self.plan.batch)
-        everyone = left >= self.plan.devices * self.plan.nodes  # each process needs a picture of the last batch
-        self.per_epoch = max(1, whole + everyone)
+        self.per_epoch = len(self._batches(torch.arange(len(task.train))))
         self.total = self.per_epoch * self.plan.epochs
         self.loss = task.loss()
         self.step = 0  # of the whole run, not of this process
@@ -72,8 +68,13 @@ class Fitting(L.LightningModule):
         """What is left of this epoch: an order drawn from the seed and the epoch, and this process's share of it."""
         rng = np.random.default_rng((self.plan.seed, self.epoch))
         order = torch.from_numpy(rng.permutation(len(self.task.train)))
-        skip, trainer = self.step % self.per_epoch, self.trainer
-        return Batches(self.task.train, order, self.plan.batch, skip, trainer.global_rank, trainer.world_size)
+        rank, world = self.trainer.global_rank, self.trainer.world_size
+        left = self._batches(order)[self.step % self.per_epoch :]
+        return Batches(self.task.train, [places[rank::world] for places in left])
+
+    def _batches(self, order: Tensor) -> tuple[Tensor, ...]:
+        """An epoch's batches; the last is never too small for a batch norm, or to be shared by all processes."""
+        return parts(order, self.plan.batch, self.task.least * self.plan.devices * self.plan.nodes)
 
     def on_train_epoch_start(self) -> None:
         """Training mode, except for what rests."""
@@ -95,8 +96,8 @@ class Fitting(L.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:
         """The loss of one batch."""
         pixels, labels, _ = batch
-        if len(labels) < self.least:
-            return None  # not enough of its pictures could be read, or an epoch left one over
+        if len(labels) < self.task.least:
+            return None  # not enough of its images could be read
         logits = self.net(self.task.input(pixels, self.step))
         loss = self.loss(logits, labels)
         right = (scores(logits.detach()).argmax(1) == labels).sum()

@@ -20,7 +20,7 @@ from cnnviz.inference.cut import cut
 from cnnviz.inference.device import DeviceError, choose, resolve
 from cnnviz.models.preprocess import Preprocess
 from cnnviz.options import RequestError
-from cnnviz.train import recipes
+from cnnviz.train import norms, recipes
 from cnnviz.train.evaluate import Loss, class_weights
 from cnnviz.train.plan import Plan
 from cnnviz.train.recipes import Recipe
@@ -48,6 +48,7 @@ class Training:
     groups: tuple[tuple[tuple[str, ...], float], ...]
     resting: tuple[str, ...]
     device: torch.device
+    least: int  # images in a batch of one process: two where a batch norm has one value per channel
 
     @property
     def classes(self) -> int:
@@ -121,7 +122,24 @@ def prepare(
         train = embed(trunk, recipe.head[0], pictures["train"], preprocess, device, progress, "train")
         val = embed(trunk, recipe.head[0], pictures["val"], preprocess, device, progress, "val")
         learner, groups, resting = head, ((tuple(name for name, _ in head.named_parameters()), 1.0),), ()
-    return Training(plan, data, recipe, preprocess, pictures, train, val, learner, groups, resting, device)
+    example = train.values[:1] if isinstance(train, Features) else torch.zeros(1, *preprocess.size)
+    lonely = norms.lonely(learner.to(device), resting, example.to(device))
+    least = _enough(plan, len(train), lonely)
+    return Training(plan, data, recipe, preprocess, pictures, train, val, learner, groups, resting, device, least)
+
+
+def _enough(plan: Plan, images: int, lonely: str) -> int:
+    """Images that a batch needs in each process. Raises `RequestError` where the plan's batches have fewer."""
+    processes, least = plan.devices * plan.nodes, 2 if lonely else 1
+    if min(plan.batch, images) >= least * processes:
+        return least
+    why = f", for {lonely} (BatchNorm) has one value per channel and image at this input size" if lonely else ""
+    each = " for each process" if processes > 1 else ""
+    if images < least * processes:
+        raise RequestError(f"Training needs at least {least} images{each}{why}, and there are {images}; add some.")
+    raise RequestError(
+        f"A batch needs at least {least} images{each}{why}; choose a batch size of {least * processes} or more."
+    )
 
 
 def embed(
@@ -137,7 +155,7 @@ def embed(
     run = cut(trunk, end).trunk
     values, labels, done = [], [], 0
     with torch.no_grad():
-        for pixels, truth, _ in Batches(pictures, torch.arange(len(pictures)), WIDE):
+        for pixels, truth, _ in Batches(pictures, torch.split(torch.arange(len(pictures)), WIDE)):
             if len(truth):
                 values.append(features(run, pixels.to(device), preprocess).float().cpu())
                 labels.append(truth)
