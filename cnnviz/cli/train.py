@@ -20,8 +20,8 @@ from cnnviz.cli.output import document, knob_options, progress
 from cnnviz.data.augment import PRESETS, Augment
 from cnnviz.data.counting import Counting, write
 from cnnviz.options import RequestError
+from cnnviz.train import extend, run
 from cnnviz.train import plan as plans
-from cnnviz.train import run
 from cnnviz.train.plan import Plan
 
 
@@ -52,7 +52,7 @@ def train(
     as_json: bool,
     **given: Any,
 ) -> int:
-    """Train a network: by a plan file, on a folder of images, or resume a run."""
+    """Train a network: by a plan file, on a folder of images, or resume a run (with --epochs: to so many in all)."""
     from cnnviz.models import weights as shelf
 
     runs = settings.runs(out)
@@ -60,11 +60,14 @@ def train(
     changes = {key: value for key, value in given.items() if value is not None}
     sought = False
     if (target / run.PLAN).is_file():
-        if changes or preset:
+        if preset or (find_rate and changes) or set(changes) - {"epochs"}:
             raise RequestError(
-                "A run resumes with its own plan; leave the other options out, or train its plan.json anew."
+                "A run resumes with its own plan, for more epochs if you like; leave the other options out, or train "
+                "its plan.json anew."
             )
         folder = target
+        if "epochs" in changes and settings.rank() == 0:
+            extend.extend(folder, changes["epochs"])
         if find_rate and not (sought := run.is_trial(target)):  # a page has made the trial already
             folder = run.trial(plans.read(target / run.PLAN), target.resolve().parent)
         if not attached and not run.alive(folder):  # before the long way through torch, on which it may be asked anew

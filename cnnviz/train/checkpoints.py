@@ -99,8 +99,11 @@ class Keeper:
             "accuracy": {"val": round(self.said.get("accuracy", 0.0), 4), "chosen_on": "val"},
         }
 
-    def judge(self) -> None:
-        """Evaluates the best weights on val and test, writes the results. Raises `RequestError` if none were kept."""
+    def judge(self, changed: str = "") -> None:
+        """Evaluates the best weights on val and test, writes the results, with what changed about the data since.
+
+        Raises `RequestError` if no weights were kept.
+        """
         if not self.writes:
             return
         path = self.folder / BEST
@@ -113,6 +116,8 @@ class Keeper:
         net.eval()
         device = self.task.device
         found: dict[str, Any] = {"classes": list(self.task.data.classes), "root": str(self.task.data.root)}
+        if changed:
+            found["changed"] = changed
         for name in ("val", "test"):
             if name in self.task.pictures:
                 pictures = self.task.pictures[name]

@@ -24,9 +24,9 @@ from cnnviz import settings
 from cnnviz.data.loader import Batches, Features, parts
 from cnnviz.inference.device import in_words, resolve
 from cnnviz.options import RequestError
-from cnnviz.train import learning_rate, run
+from cnnviz.train import learning_rate, remembered, run
 from cnnviz.train import plan as plans
-from cnnviz.train.checkpoints import Keeper
+from cnnviz.train.checkpoints import RESUME, Keeper
 from cnnviz.train.evaluate import rest
 from cnnviz.train.module import Fitting
 from cnnviz.train.setup import StopRequested, prepare
@@ -96,7 +96,15 @@ def _fit(
     plan: plans.Plan, folder: Path, log: Callable[..., None], wanted: Callable[[], bool], weights: Path | None
 ) -> str:
     torch.set_num_threads(plan.threads or plans.cores())
-    task = prepare(plan, folder.parent, weights, log, wanted)
+    saved = (folder / RESUME).is_file()  # without it the run begins anew, with the data as they are now
+    data = (
+        remembered.follow(folder, plan, log, run.read(folder).classes)
+        if saved
+        else remembered.begin(plan, folder.parent, log)
+    )
+    task = prepare(plan, data, folder.parent, weights, log, wanted)
+    if settings.rank() == 0:
+        remembered.keep(folder, data, log, again=not saved)
     keeper = Keeper(folder, task, log)
     fitting = Fitting(task, keeper, log, wanted)
     fitting.restore()
@@ -137,7 +145,8 @@ def _find(
 ) -> str:
     torch.set_num_threads(plan.threads or plans.cores())
     torch.manual_seed(plan.seed)
-    task = prepare(plan, folder.parent, weights, log, wanted)
+    data = remembered.begin(plan, folder.parent, log)
+    task = prepare(plan, data, folder.parent, weights, log, wanted)
     net, loss = task.learner, task.loss()
     rest(net, task.resting)
 

@@ -34,7 +34,8 @@ class Fitting(L.LightningModule):
         self.task, self.keeper, self.say, self.stop_wanted = task, keeper, log, wanted
         self.net = task.learner
         self.plan = task.plan
-        self.per_epoch = len(self._batches(torch.arange(len(task.train))))
+        before = keeper.resumed.get("progress", {}).get("per_epoch")
+        self.per_epoch = before or len(self._usual(torch.arange(len(task.train))))
         self.total = self.per_epoch * self.plan.epochs
         self.loss = task.loss()
         self.step = 0  # of the whole run, not of this process
@@ -73,7 +74,12 @@ class Fitting(L.LightningModule):
         return Batches(self.task.train, [places[rank::world] for places in left])
 
     def _batches(self, order: Tensor) -> tuple[Tensor, ...]:
-        """An epoch's batches; the last is never too small for a batch norm, or to be shared by all processes."""
+        """An epoch's batches: as many as when the run began, also where images are gone since."""
+        usual = self._usual(order)
+        return usual if len(usual) == self.per_epoch else torch.tensor_split(order, self.per_epoch)
+
+    def _usual(self, order: Tensor) -> tuple[Tensor, ...]:
+        """The batches of a plan; the last is never too small for a batch norm, or to be shared by all processes."""
         return parts(order, self.plan.batch, self.task.least * self.plan.devices * self.plan.nodes)
 
     def on_train_epoch_start(self) -> None:
@@ -163,13 +169,23 @@ class Fitting(L.LightningModule):
     def restore(self) -> None:
         """Goes back to where the run that is resumed was saved."""
         if progress := self.keeper.resumed.get("progress"):
-            self.step, self.best, self.worse = progress["step"], progress["best"], progress["worse"]
+            more = self.plan.epochs > progress.get("epochs", self.plan.epochs)
+            self.step, self.best = progress["step"], progress["best"]
+            self.worse = 0 if more else progress["worse"]  # who asks for more epochs has patience anew
             self.kept = progress.get("kept", self.best)
             self.sums = list(progress["sums"])
 
     def _save(self) -> None:
         self.saved = time.monotonic()
-        progress = {"step": self.step, "best": self.best, "kept": self.kept, "worse": self.worse, "sums": self.sums}
+        progress = {
+            "step": self.step,
+            "per_epoch": self.per_epoch,
+            "epochs": self.plan.epochs,
+            "best": self.best,
+            "kept": self.kept,
+            "worse": self.worse,
+            "sums": self.sums,
+        }
         state = self.optimizers().state_dict()  # type: ignore[union-attr]  # there is one optimizer, no list
         self.keeper.save(progress, state)
 

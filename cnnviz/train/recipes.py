@@ -31,6 +31,7 @@ class Recipe:
     single_logit: bool
     pretrained: bool
     preprocess: Preprocess  # mean and deviation are to be measured where nothing is pretrained
+    replaced: str = ""  # why the head is not that of the run it starts from, in one sentence
 
     @property
     def parameters(self) -> int:
@@ -43,11 +44,19 @@ class Recipe:
         return sum(p.numel() for p in self.net.parameters() if p.requires_grad)
 
 
-def prepare(plan: Plan, classes: int, weights: Path | str | None = None, runs: Path | str | None = None) -> Recipe:
+def prepare(
+    plan: Plan,
+    classes: int,
+    weights: Path | str | None = None,
+    runs: Path | str | None = None,
+    labels: tuple[str, ...] = (),
+) -> Recipe:
     """The network of a plan for so many classes, filled, with the weights that learn marked.
 
-    The first weights of what is new are drawn with the plan's seed. Raises `RequestError`.
+    The first weights of what is new are drawn with the plan's seed: also those of the head where the network it starts
+    from has another number of outputs, or other class names than `labels`. Raises `RequestError`.
     """
+    replaced = ""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(plan.seed)
         if plan.net.startswith("lecture/"):
@@ -57,10 +66,32 @@ def prepare(plan: Plan, classes: int, weights: Path | str | None = None, runs: P
             spec, head, preprocess = _headed(net, own, plan, _outputs(plan, classes))
     if plan.start:
         begun = load.load(plan.start, weights, runs)
-        checkpoint.fit(net, begun.net.state_dict(), plan.start)
+        state = begun.net.state_dict()
+        if replaced := _other_head(begun, net, head, labels, plan):
+            trunk = {key: value for key, value in state.items() if not _within(key, head)}
+            state = trunk | {key: value for key, value in net.state_dict().items() if _within(key, head)}
+        checkpoint.fit(net, state, plan.start)
         seen = begun.preprocess
         preprocess = seen if plan.size is None else replace(preprocess, mean=seen.mean, std=seen.std)
-    return _marked(net, spec, head, preprocess, plan)
+    return replace(_marked(net, spec, head, preprocess, plan), replaced=replaced)
+
+
+def _other_head(begun: load.Model, net: nn.Module, head: tuple[str, ...], labels: tuple[str, ...], plan: Plan) -> str:
+    """Why the head of the network a plan starts from is of no use for these classes; empty where it fits."""
+    own, state = net.state_dict(), begun.net.state_dict()
+    last = [key for key in own if _within(key, head)][-1]
+    had, has = len(state.get(last, ())), len(own[last])
+    if labels and begun.labels and begun.labels != labels:
+        why = f"{plan.start} has other classes ({_listed(begun.labels)}) than the data ({_listed(labels)})"
+    elif 0 < had != has:
+        why = f"{plan.start} has {had} outputs, and these classes need {has}"
+    else:
+        return ""
+    return f"{why}: its head is replaced by a new one."
+
+
+def _listed(labels: tuple[str, ...], most: int = 5) -> str:
+    return ", ".join(labels[:most]) + (f" and {len(labels) - most} more" if len(labels) > most else "")
 
 
 def blueprint(plan: Plan, classes: int) -> Recipe:

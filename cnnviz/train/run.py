@@ -17,12 +17,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from cnnviz import settings
 from cnnviz.models import catalog, lecture
 from cnnviz.options import RequestError
 from cnnviz.train import events as written
+from cnnviz.train import locks
 from cnnviz.train import plan as plans
 from cnnviz.train.events import ENDS, Event
 from cnnviz.train.plan import Plan
@@ -30,7 +31,7 @@ from cnnviz.train.plan import Plan
 PLAN, EVENTS, STOP, ALIVE, VERDICT = "plan.json", "events.jsonl", "stop", "alive", "verdict.json"
 TRIAL = ".trial-"  # how the folders of searches for a learning rate begin
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,80}")
-ABANDONED = 3600.0  # seconds after which nobody comes back to a search for a rate
+ABANDONED = 600.0  # seconds after which no process takes up a search for a rate any more
 
 
 class RunError(RequestError):
@@ -59,29 +60,42 @@ class Run:
         return next((event for event in reversed(self.events) if event.get("event") == kind), {})
 
     @property
+    def classes(self) -> tuple[str, ...]:
+        """The classes it was last trained with; empty before."""
+        return tuple((self.last("resume") or self.last("start")).get("classes", ()))
+
+    @property
     def active(self) -> bool:
         """Whether a process works on it, or is about to."""
         return self.state in ("queued", "running")
 
 
 def create(plan: Plan, runs: Path | str, name: str | None = None) -> Path:
-    """The folder of a new run with its plan in it. Raises `RunError` where it cannot be written."""
+    """The folder of a new run with its plan in it; data named from the working directory are named from the root.
+
+    A run of that name that was refused before its first step is replaced. Raises `RunError` where it cannot be written.
+    """
     stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     title = re.sub(r"[^a-z0-9]+", "-", plan.net.rpartition("/")[2].lower())
     name = name or f"{stamp}-{title}-{secrets.token_hex(2)}"
     if not NAME.fullmatch(name):
         raise RunError(f"{name!r} is no name for a run; use small letters, digits and - . _ alone.")
-    return _made(plan, Path(runs) / name)
+    folder = Path(runs) / name
+    if folder.is_dir() and _was_refused(folder):
+        shutil.rmtree(folder, ignore_errors=True)
+    return _made(plan, folder)
+
+
+def _was_refused(folder: Path) -> bool:
+    """Whether a run failed before its first step, so that nothing of it is worth its name."""
+    kinds = {event["event"] for event in events_of(folder)}
+    return "failed" in kinds and not kinds & {"start", "resume"} and not alive(folder)
 
 
 def trial(plan: Plan, runs: Path | str) -> Path:
     """The folder of a search for a learning rate: hidden among the runs, so that it waits for the same device and finds
-    the run it starts from. Those left by visitors who went away are removed. Raises `RunError`.
+    the run it starts from. Raises `RunError`.
     """
-    for old in Path(runs).glob(f"{TRIAL}*"):
-        with contextlib.suppress(OSError):
-            if time.time() - old.stat().st_mtime > ABANDONED and not alive(old):
-                shutil.rmtree(old)
     return _made(plan, Path(runs) / f"{TRIAL}{secrets.token_hex(4)}")
 
 
@@ -90,12 +104,22 @@ def is_trial(folder: Path) -> bool:
     return folder.resolve().name.startswith(TRIAL)
 
 
+def _sweep(runs: Path) -> None:
+    """Removes the searches for a rate that a killed process, or a visitor who went away, left behind."""
+    for old in runs.glob(f"{TRIAL}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - old.stat().st_mtime > ABANDONED and not alive(old):
+                shutil.rmtree(old)
+
+
 def _made(plan: Plan, folder: Path) -> Path:
+    _sweep(folder.parent)
     if not (catalog.entry(plan.net) or plan.net in (f"lecture/{name}" for name in lecture.NETS)):
         raise catalog.unknown(plan.net)  # before there is a run of it
     try:
         folder.mkdir(parents=True)
         try:
+            plan = plan.but(data=str(Path(plan.data).absolute()))  # it goes on from any working directory
             (folder / PLAN).write_text(plan.json(), encoding="utf-8")
         except OSError:
             shutil.rmtree(folder, ignore_errors=True)  # whole or not at all
@@ -195,7 +219,7 @@ def alive(folder: Path) -> bool:
     """Whether a process on this machine holds the run."""
     try:
         with (folder / ALIVE).open("rb+") as file:
-            return not _lock(file)
+            return not locks.take(file)
     except OSError:
         return False
 
@@ -209,7 +233,7 @@ def holding(folder: Path) -> Iterator[None]:
         raise RunError(f"Run {folder.name} cannot be written ({error.strerror}); check the runs folder.") from None
     with file:
         for _ in range(20):  # who only asks whether the run is alive holds it for a moment, too
-            if _lock(file):
+            if locks.take(file):
                 break
             time.sleep(0.05)
         else:
@@ -224,7 +248,7 @@ def turn(runs: Path, device: str, wait: Callable[[], bool]) -> Iterator[bool]:
     """
     path = runs / f".{socket.gethostname()}-{device}.lock"
     with path.open("ab+") as file:
-        while not (mine := _lock(file)):
+        while not (mine := locks.take(file)):
             if wait():
                 break
             time.sleep(0.5)
@@ -272,22 +296,3 @@ def _state(folder: Path, events: Sequence[Event]) -> str:
     if alive(folder):
         return "queued" if last == "queued" else "running"
     return "interrupted"
-
-
-def _lock(file: BinaryIO) -> bool:
-    """Takes the lock of an open file if nobody has it; it is let go when the file is closed."""
-    if sys.platform == "win32":
-        import msvcrt
-
-        try:
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-            return True
-        except OSError:
-            return False
-    import fcntl
-
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return True
-    except BlockingIOError:
-        return False

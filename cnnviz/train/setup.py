@@ -12,7 +12,6 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from cnnviz.data import folder as folders
 from cnnviz.data.augment import augment, draw, nothing
 from cnnviz.data.folder import DataSet
 from cnnviz.data.loader import Batches, Features, Pictures, measure
@@ -85,11 +84,17 @@ def scaled(pixels: Tensor, preprocess: Preprocess) -> Tensor:
 
 
 def prepare(
-    plan: Plan, runs: Path, weights: Path | None, log: Callable[..., None], wanted: Callable[[], bool]
+    plan: Plan,
+    data: DataSet,
+    runs: Path,
+    weights: Path | None,
+    log: Callable[..., None],
+    wanted: Callable[[], bool],
 ) -> Training:
-    """The task of a plan. Raises `RequestError`, or `Stopped` when `wanted` says so on the way."""
-    data = folders.read(plan.data, share=plan.share, seed=plan.seed)
-    recipe = recipes.prepare(plan, len(data.classes), weights, runs)
+    """The task of a plan on its data. Raises `RequestError`, or `StopRequested` when `wanted` says so on the way."""
+    recipe = recipes.prepare(plan, len(data.classes), weights, runs, data.classes)
+    if recipe.replaced:
+        log("warning", message=recipe.replaced)
     said = time.monotonic()
 
     def progress(stage: str, done: int, of: int) -> None:
@@ -101,12 +106,14 @@ def prepare(
             log("prepare", stage=stage, done=done, of=of)
 
     def notice(path: Path, why: str) -> None:
-        log("unreadable", path=path.name, message=why)
+        where = _within(path, data)
+        log("unreadable", path=where, message=why if where in why else why.replace(path.name, where, 1))
 
     pictures = {}
     for name, part in data.splits().items():
         tell = functools.partial(progress, f"images of {name}")
         pictures[name] = Pictures(part, recipe.preprocess, threads=plan.threads, notice=notice, progress=tell)
+    _refuse_unreadable(data, pictures["train"])
     preprocess = recipe.preprocess
     if not recipe.pretrained and not plan.start:
         mean, std = measure(pictures["train"])
@@ -126,6 +133,20 @@ def prepare(
     lonely = norms.lonely(learner.to(device), resting, example.to(device))
     least = _enough(plan, len(train), lonely)
     return Training(plan, data, recipe, preprocess, pictures, train, val, learner, groups, resting, device, least)
+
+
+def _within(path: Path, data: DataSet) -> str:
+    """The path of an image from the folder of its data set."""
+    return str(path.relative_to(data.root) if path.is_relative_to(data.root) else path)
+
+
+def _refuse_unreadable(data: DataSet, pictures: Pictures) -> None:
+    """Raises `RequestError` where none of the training images of a class can be read, as far as they were decoded."""
+    there = set(pictures.labels.tolist())
+    if lost := [name for i, name in enumerate(data.classes) if i not in there]:
+        raise RequestError(
+            f"None of the training images of {', '.join(lost[:3])} can be read; repair them, or take the folder away."
+        )
 
 
 def _enough(plan: Plan, images: int, lonely: str) -> int:

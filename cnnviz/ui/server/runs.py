@@ -19,7 +19,7 @@ from typing import Any
 
 from cnnviz import settings
 from cnnviz.options import RequestError
-from cnnviz.train import events, run
+from cnnviz.train import events, extend, remembered, run
 from cnnviz.train.plan import Plan
 from cnnviz.train.run import Run
 from cnnviz.ui.server import startup
@@ -130,6 +130,13 @@ def go_on(name: str) -> None:
     _start(run.find(name, settings.runs()))
 
 
+def more(name: str, epochs: int) -> None:
+    """Trains a run that has ended to so many epochs in all, its optimizer kept. Raises `RequestError`."""
+    folder = run.find(name, settings.runs())
+    extend.extend(folder, epochs)
+    _start(folder)
+
+
 def find_rate(plan: Plan) -> Path:
     """Starts looking for a learning rate; the folder to watch. Raises `RequestError`.
 
@@ -186,13 +193,19 @@ def judge(one: Run, told: Callable[[str, float], object]) -> None:
     from cnnviz.train.checkpoints import Keeper
     from cnnviz.train.setup import prepare
 
+    changed: list[str] = []  # about the data
+
     def log(kind: str, **values: Any) -> None:
         if kind == "prepare":
             told(values["stage"], values["done"] / max(1, values["of"]))
+        elif kind == "warning":
+            changed.append(values["message"])
 
     plan = one.plan.but(recipe="frozen") if one.plan.recipe == "features" else one.plan  # whole pictures are judged
     with run.holding(one.folder):
-        Keeper(one.folder, prepare(plan, one.folder.parent, None, log, lambda: False), log).judge()
+        data = remembered.follow(one.folder, plan, log, one.classes)
+        told_of_data = " ".join(changed)
+        Keeper(one.folder, prepare(plan, data, one.folder.parent, None, log, lambda: False), log).judge(told_of_data)
     if verdict(one) is None:
         raise RequestError("The results could not be written; free some space, then evaluate again.")
 

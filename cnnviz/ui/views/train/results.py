@@ -27,6 +27,8 @@ def draw(one: Run) -> None:
     if said := runs.verdict(one):
         splits = [k for k in ("val", "test") if k in said]
         split = controls.switch("Evaluated on", "judged", splits, "val") if len(splits) > 1 else splits[0]
+        if told := said.get("changed"):
+            st.warning(show.plain(told), icon=":material/warning:")
         judged(f"run/{one.id}@best", said, split)
     elif not one.of("best"):
         show.say("There are no results yet, for no epoch has ended: resume the run to get some.")

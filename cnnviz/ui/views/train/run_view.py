@@ -118,6 +118,8 @@ def status(now: Run) -> None:
             with show.refusals():
                 runs.go_on(now.id)
                 st.rerun()
+        elif over and not show.presenting():
+            _more_epochs(now)
         if not runs.busy(now.id):
             _doors(now)
             if not show.presenting():
@@ -142,8 +144,8 @@ def status(now: Run) -> None:
         on_click=plan_form.fill, args=(now.plan.but(batch=count),),
     ):  # fmt: skip
         st.rerun()
-    for warning in now.of("warning") + now.of("unreadable")[:5]:
-        st.warning(show.plain(warning["message"]), icon=":material/warning:")
+    for message in dict.fromkeys(warning["message"] for warning in now.of("warning") + now.of("unreadable")[:5]):
+        st.warning(show.plain(message), icon=":material/warning:")
     if first:
         show.facts(
             {
@@ -153,6 +155,17 @@ def status(now: Run) -> None:
                 "Device": first["device"],
             }
         )
+
+
+def _more_epochs(now: Run) -> None:
+    """A popover that trains a finished run further."""
+    with st.popover("More epochs", icon=":material/more_time:"):
+        st.write("Training continues with the optimizer’s state; the schedule becomes that of all epochs.")
+        epochs = st.number_input("Epochs in all", value=2 * now.plan.epochs, step=1, key=f"epochs-{now.id}")
+        if st.button("Train further", key=f"more-{now.id}"):
+            with show.refusals():
+                runs.more(now.id, int(epochs))
+                st.rerun()
 
 
 def _doors(now: Run) -> None:

@@ -1,0 +1,38 @@
+"""More epochs for a run that has ended: its plan names them, and it is resumed with its optimizer."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+from cnnviz.train import run
+from cnnviz.train.run import RunError
+
+RESUME = "resume.pt"  # weights, optimizer and progress, as `checkpoints` writes them
+
+
+def extend(folder: Path, epochs: int) -> None:
+    """Makes `epochs` the number of passes that a run has in all, so that resuming it trains the rest.
+
+    The schedule of the learning rate is that of a run of so many epochs. Its results, which are those of fewer epochs,
+    are taken away until it has ended again. Raises `RunError`, or `OptionError` for a number that cannot be.
+    """
+    one = run.read(folder)
+    if run.alive(folder):
+        raise RunError(f"Run {folder.name} is training; give it more epochs once it has ended.")
+    if epochs <= one.plan.epochs:
+        raise RunError(f"Run {folder.name} has {one.plan.epochs} epochs; choose more than that in all.")
+    if not (folder / RESUME).is_file():
+        raise RunError(
+            f"Run {folder.name} kept no state to resume from; start a new run from its weights, run/{folder.name}@best."
+        )
+    plan, draft = one.plan.but(epochs=epochs), folder / f".{run.PLAN}.draft"
+    try:
+        draft.write_text(plan.json(), encoding="utf-8")
+        os.replace(draft, folder / run.PLAN)
+        (folder / run.VERDICT).unlink(missing_ok=True)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise RunError(f"Run {folder.name} cannot be written ({error.strerror}); check the runs folder.") from None
