@@ -23,11 +23,11 @@ def extend(folder: Path, epochs: int) -> None:
         raise RunError(f"Run {folder.name} is training; give it more epochs once it has ended.")
     if epochs <= one.plan.epochs:
         raise RunError(f"Run {folder.name} has {one.plan.epochs} epochs; choose more than that in all.")
+    plan, draft = one.plan.but(epochs=epochs), folder / f".{run.PLAN}.draft"
     if not (folder / RESUME).is_file():
         raise RunError(
             f"Run {folder.name} kept no state to resume from; start a new run from its weights, run/{folder.name}@best."
         )
-    plan, draft = one.plan.but(epochs=epochs), folder / f".{run.PLAN}.draft"
     try:
         draft.write_text(plan.json(), encoding="utf-8")
         os.replace(draft, folder / run.PLAN)

@@ -84,7 +84,7 @@ def _other_head(begun: load.Model, net: nn.Module, head: tuple[str, ...], labels
     if labels and begun.labels and begun.labels != labels:
         why = f"{plan.start} has other classes ({_listed(begun.labels)}) than the data ({_listed(labels)})"
     elif 0 < had != has:
-        why = f"{plan.start} has {had} outputs, and these classes need {has}"
+        why = f"{plan.start} has {had} output{'' if had == 1 else 's'}, and these classes need {has}"
     else:
         return ""
     return f"{why}: its head is replaced by a new one."

@@ -90,8 +90,8 @@ def read(folder: Path) -> Remembered | None:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         pass
     raise RequestError(
-        f"What run {folder.name} remembers of its data ({path.name}) is damaged; delete that file to go on with the "
-        "data as they are now, or train a new run."
+        f"What run {folder.name} remembers of its data ({path.name}) is damaged; delete that file to resume with "
+        "the data as they are now, or train a new run."
     )
 
 
@@ -211,7 +211,9 @@ def _kept(then: Remembered, now: DataSet) -> DataSet:
 
 
 def _as_before(now: DataSet, then: Remembered) -> DataSet:
-    """The data set with each image in the split it was in, where most of the images remembered are there."""
+    """The data set with each image in the split it was in, where the folder has that name and most of the images."""
+    if Path(then.root).name != now.root.name:
+        return now
     was = {(item.path, item.size): split for split, items in then.splits.items() for item in items}
     parts: dict[str, list[tuple[Path, int]]] = {"train": [], "val": [], "test": []}
     known = moved = 0

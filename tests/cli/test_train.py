@@ -70,6 +70,18 @@ def test_a_stop_asked_of_a_process_long_gone_is_forgotten(plan, tmp_path, capsys
     assert "finished" in capsys.readouterr().out
 
 
+def test_a_finished_run_gets_more_epochs_and_no_other_option(plan, tmp_path, capsys):
+    folder = run.create(plan.but(epochs=1), tmp_path, "one")
+    assert main(["train", str(folder)]) == 0
+    assert main(["train", str(folder), "--epochs", "2"]) == 0
+    assert [e["epoch"] for e in run.read(folder).of("epoch")] == [1, 2]
+    capsys.readouterr()
+    for options in (["--epochs", "2"], ["--epochs", "3", "--rate", "1e-2"], ["--epochs", "3", "--find-rate"]):
+        assert main(["train", str(folder), *options]) == 2
+        assert "epochs" in capsys.readouterr().err
+    assert run.read(folder).plan.epochs == 2
+
+
 @pytest.mark.timeout(180)
 def test_the_command_line_trains_one_net_in_two_processes(circles, tmp_path):
     command = [sys.executable, "-m", "cnnviz", "train", str(circles), "--net", "lecture/mnist_gap", "--size", "32"]

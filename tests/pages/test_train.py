@@ -178,6 +178,44 @@ def test_a_stopped_run_says_why_it_has_no_results_and_is_judged_as_the_end_would
     assert "resume it, or evaluate it now" in words(fine(at.run()))
 
 
+def test_a_run_is_judged_on_its_own_split_and_what_changed_about_the_data_is_said(visit, trained, circles):
+    said = run.verdict(trained)
+    stopped(trained)
+    (trained / run.VERDICT).unlink()
+    images = sorted((circles / "val" / "1").iterdir())
+    shutil.copy(images[0], images[0].with_name("new.png"))
+    shutil.copytree(circles / "val" / "1", circles / "train" / "0")
+    at = press(visit("train", run="first"), "Evaluate the best weights")
+    assert {**run.verdict(trained), "changed": ""} == {**said, "changed": ""}
+    assert "1 class is new and left out (0)" in run.verdict(trained)["changed"]
+    assert any("new and left out" in warning.value for warning in fine(at.run()).warning)
+    (trained / run.VERDICT).unlink()
+    for split in ("train", "val"):
+        (circles / split / "2").rename(circles / split / "two")
+    at = press(visit("train", run="first"), "Evaluate the best weights")
+    assert "2 is named two now" in at.error[0].value
+    assert run.verdict(trained) is None
+
+
+def test_a_finished_run_gets_more_epochs(visit, trained, monkeypatch):
+    started = []
+    monkeypatch.setattr(
+        run,
+        "spawn",
+        lambda folder, *_: started.append(folder) or SimpleNamespace(stdin=None, poll=lambda: 0, wait=lambda: 0),
+    )
+    at = fine(visit("train", run="first"))
+    assert at.number_input(key="epochs-first").value == 4
+    at.number_input(key="epochs-first").set_value(2)
+    at = press(at, "Train further")
+    assert "has 2 epochs; choose more" in at.error[0].value
+    at.number_input(key="epochs-first").set_value(3)
+    press(at, "Train further")
+    assert (started, run.read(trained).plan.epochs) == ([trained], 3)
+    assert fit(trained) == "finished"
+    assert len(run.read(trained).of("epoch")) == 3
+
+
 def test_a_run_on_features_is_judged_as_the_end_would_and_pictures_that_are_gone_are_one_sentence(
     visit, trained, circles, words
 ):

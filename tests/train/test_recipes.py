@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from cnnviz.models import catalog
 from cnnviz.models import load as loading
 from cnnviz.options import RequestError
-from cnnviz.train import recipes
+from cnnviz.train import recipes, run
 from cnnviz.train.plan import Plan, PlanError
+from tests.train.runs import same, trained
 
 
 @pytest.fixture
@@ -155,3 +158,38 @@ def test_normalised_features_bring_out_what_differs_little():
 def test_what_cannot_be_built_is_said(values, says):
     with pytest.raises(RequestError, match=says):
         prepared(**values)
+
+
+def test_a_head_for_other_classes_is_replaced_and_said_and_all_else_is_kept(plan, tmp_path, rng):
+    def pictures(name, classes):
+        for label in classes:
+            (tmp_path / name / label).mkdir(parents=True)
+            for i in range(5):
+                pixels = rng.integers(0, 255, (32, 32), dtype=np.uint8)
+                Image.fromarray(pixels).save(tmp_path / name / label / f"{i}.png")
+        return plan.but(data=str(tmp_path / name), epochs=1, hidden=8)
+
+    runs = tmp_path / "runs"
+    first = trained(pictures("two", "ab"), runs, "first")
+    old = load_file(first.folder / "best.safetensors")
+    for classes, recipe in (("abc", "full"), ("xy", "frozen"), ("abcd", "features")):
+        wanted = pictures(classes, classes).but(start="run/first@best", recipe=recipe)
+        done = trained(wanted, runs, classes)
+        (said,) = [event["message"] for event in done.of("warning")]
+        assert said == (
+            f"run/first@best has other classes (a, b) than the data ({', '.join(classes)}): "
+            "its head is replaced by a new one."
+        )
+        new = load_file(done.folder / "snapshots" / "0.safetensors")
+        kept = {key for key in old if key in new and torch.equal(old[key], new[key])}
+        assert {key for key in old if key.startswith(("conv", "bn"))} <= kept
+        assert not {key for key in kept if key.startswith(("hidden", "out"))}
+        model = loading.load(f"run/{classes}@best", runs=runs)
+        assert (model.labels, len(run.verdict(done.folder)["classes"])) == (tuple(classes), len(classes))
+    two = trained(wanted.but(data=str(tmp_path / "two"), recipe="full", single_logit=False), runs, "two-logits")
+    assert "has 1 output, and these classes need 2" in two.last("warning")["message"]
+    again = trained(wanted.but(data=str(tmp_path / "two"), recipe="full"), runs, "again")
+    assert not again.of("warning")
+    assert same(again.folder / "snapshots" / "0.safetensors", first.folder / "best.safetensors")
+    with pytest.raises(RequestError, match="does not fit"):
+        trained(wanted.but(data=str(tmp_path / "two"), recipe="full", channels=3), runs, "other")

@@ -197,9 +197,7 @@ def test_names_that_are_not_utf8_and_links_are_remembered_as_they_are(tmp_path):
     assert remembered.changes(then, data, "run") == ""
 
 
-def test_a_run_that_begins_with_another_ones_weights_judges_itself_on_no_image_the_other_learned(
-    small, pets, tmp_path
-):
+def test_a_run_that_begins_with_another_ones_weights_judges_itself_on_no_image_the_other_learned(small, pets, tmp_path):
     first = trained(small.but(epochs=1), tmp_path / "runs", "first")
     draw(pets / "ant", 9, first=50)
     draw(pets / "bee", 9, first=50)

@@ -37,6 +37,31 @@ def test_names_are_safe_and_new(tmp_path):
         run.create(Plan("x"), tmp_path, first.name)
 
 
+def test_data_named_from_the_working_directory_are_found_from_any_other(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folders = run.create(Plan("pets"), "runs", "one"), run.trial(Plan("pets"), "runs")
+    assert [run.read(folder).plan.data for folder in folders] == [str(tmp_path / "pets")] * 2
+    assert run.read(run.create(Plan("/data/pets"), "runs")).plan.data == "/data/pets"
+
+
+def test_a_run_that_was_refused_does_not_keep_its_name_and_one_that_trained_does(tmp_path):
+    folder = run.create(Plan("x"), tmp_path, "one")
+    with pytest.raises(run.RunError, match="already"):
+        run.create(Plan("x"), tmp_path, "one")  # it may begin at any moment
+    log = run.Log(folder)
+    log("prepare", stage="images", done=1, of=2)
+    log("failed", message="There is no folder x.")
+    with run.holding(folder), pytest.raises(run.RunError, match="already"):
+        run.create(Plan("x"), tmp_path, "one")
+    assert run.create(Plan("x"), tmp_path, "one") == folder
+    assert run.read(folder).state == "waiting"
+    log = run.Log(folder)
+    log("start", step=0)
+    log("failed", message="The loss became infinite.")
+    with pytest.raises(run.RunError, match="already"):
+        run.create(Plan("x"), tmp_path, "one")
+
+
 def test_a_plan_for_no_network_leaves_no_run(tmp_path):
     for wrong in ("nonsense", "lecture/nonsense"):
         with pytest.raises(RequestError, match="no network"):
@@ -77,6 +102,9 @@ def test_a_search_for_a_rate_is_hidden_among_the_runs_and_old_ones_are_swept(tmp
         assert old.exists()  # somebody works on it
     assert run.trial(Plan("x"), tmp_path).exists()
     assert (old.exists(), new.exists()) == (False, True)
+    os.utime(new, (0, 0))
+    run.create(Plan("x"), tmp_path)
+    assert not new.exists()
 
 
 def test_a_run_killed_before_anything_was_saved_begins_anew_with_clean_curves(tmp_path):

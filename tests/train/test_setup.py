@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from cnnviz.models import load
+from cnnviz.options import RequestError
 from cnnviz.train import run
 from tests.train.runs import same, trained
 
@@ -23,7 +25,17 @@ def test_a_corrupt_picture_costs_that_picture_alone(circles, plan, tmp_path, mem
     done = trained(plan.but(data=str(data), epochs=2), tmp_path / "runs")
     assert done.state == "finished"
     assert len(done.of("unreadable")) == 1
-    assert ".png" in done.last("unreadable")["message"]
+    broken = done.last("unreadable")
+    assert broken["path"].startswith(os.path.join("train", "1") + os.sep)
+    assert broken["message"].count(broken["path"]) == 1
+
+
+def test_a_class_of_which_no_image_can_be_read_is_refused_by_its_name(circles, plan, tmp_path):
+    data = shutil.copytree(circles, tmp_path / "data")
+    for path in (data / "train" / "2").iterdir():
+        path.write_bytes(b"no image")
+    with pytest.raises(RequestError, match="None of the training images of 2 can be read; repair them"):
+        trained(plan.but(data=str(data)), tmp_path / "runs")
 
 
 def test_decoding_once_or_as_needed_trains_the_same(plan, tmp_path, remembering):
