@@ -19,6 +19,7 @@ from pathlib import Path
 from cnnviz.data import folder as folders
 from cnnviz.data.folder import DataSet, Split
 from cnnviz.options import RequestError
+from cnnviz.train import run
 from cnnviz.train.plan import Plan
 
 DATA = "data.json"  # in the folder of a run
@@ -117,7 +118,7 @@ def begin(plan: Plan, runs: Path, say: Say) -> DataSet:
     """
     data = folders.read(plan.data, share=plan.share, seed=plan.seed)
     name = plan.start.removeprefix("run/").partition("@")[0]
-    then = read(runs / name) if plan.start.startswith("run/") and name else None
+    then = read(runs / name) if plan.start.startswith("run/") and run.NAME.fullmatch(name) else None
     if then is None or (kept := _as_before(data, then)) is data:
         return data
     say(
@@ -132,8 +133,7 @@ def follow(folder: Path, plan: Plan, say: Say, classes: Sequence[str] = ()) -> D
     """The data of a run: those of its plan for one that has none yet, else the split that it remembers.
 
     New images are left out, those that are gone are missing, and one sentence says so. `classes` are those a run from
-    before was trained with. Raises `RequestError` where a class of the run has no images any more, or other classes
-    were trained.
+    before was trained with. Raises `RequestError` where the classes are not those of the run.
     """
     then = read(folder)
     if then is None:
@@ -153,7 +153,7 @@ def follow(folder: Path, plan: Plan, say: Say, classes: Sequence[str] = ()) -> D
 def changes(then: Remembered, now: DataSet, name: str) -> str:
     """What is different about the data of the run `name`, in one sentence; empty where nothing is.
 
-    Raises `RequestError` where a class has another name, or no images any more.
+    Raises `RequestError` where a class has another name, or most of its images are gone or others.
     """
     here = {item.path: (now.classes[item.label], item.size) for item in note(now).items}
     there = {item.path: (then.classes[item.label], item.size) for item in then.items}
@@ -176,23 +176,31 @@ def changes(then: Remembered, now: DataSet, name: str) -> str:
 
 
 def _refuse_lost_classes(then: Remembered, now: DataSet, name: str, here: dict[str, tuple[str, int]]) -> None:
-    """Raises `RequestError` for a class of which no image is left."""
-    lost = [label for label in then.classes if label not in now.classes]
-    if not lost:
-        return
-    found: dict[str, set[tuple[str, int]]] = {}
+    """Raises `RequestError` for a class most of whose images are gone, changed, or in another class."""
+    was = {item.path: (then.classes[item.label], item.size) for item in then.items}
+    found: dict[str, set[tuple[str, int]]] = {label: set() for label in now.classes}
+    strange: dict[str, set[tuple[str, int]]] = {label: set() for label in now.classes}  # not as remembered
     for path, (label, size) in here.items():
-        found.setdefault(label, set()).add((path.rpartition("/")[2], size))
+        for known in (found, strange) if was.get(path) != (label, size) else (found,):
+            known[label].add((path.rpartition("/")[2], size))
     told = []
-    for label in lost:
-        mine = {(item.path.rpartition("/")[2], item.size) for item in then.items if then.classes[item.label] == label}
-        alike = Counter({other: len(mine & theirs) for other, theirs in found.items() if other not in then.classes})
-        best, shared = alike.most_common(1)[0] if alike else ("", 0)
-        told.append(f"{label} is named {best} now" if 2 * shared > len(mine) else f"{label} has no images any more")
-    raise RequestError(
-        f"The classes of run {name} are not those of its data: {', '.join(told[:NAMED])}"
-        f"{f' and {len(told) - NAMED} more' if len(told) > NAMED else ''}; make them as they were, or train a new run."
-    )
+    for i, label in enumerate(then.classes):
+        mine = {(item.path.rpartition("/")[2], item.size) for item in then.items if item.label == i}
+        if 2 * len(mine & found.get(label, set())) >= len(mine):
+            continue
+        best, shared = Counter({other: len(mine & theirs) for other, theirs in strange.items()}).most_common(1)[0]
+        if 2 * shared > len(mine):
+            told.append(f"{label} is named {best} now")
+        elif label in found:
+            told.append(f"most images of {label} are gone or others now")
+        else:
+            told.append(f"{label} has no images any more")
+    if told:
+        more = f" and {len(told) - NAMED} more" if len(told) > NAMED else ""
+        raise RequestError(
+            f"The classes of run {name} are not those of its data: {', '.join(told[:NAMED])}{more}; make them as they "
+            "were, or train a new run."
+        )
 
 
 def _kept(then: Remembered, now: DataSet) -> DataSet:

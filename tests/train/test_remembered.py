@@ -114,6 +114,25 @@ def test_a_class_renamed_or_removed_is_refused_by_its_name_and_the_run_goes_on_o
     assert same(folder / "best.safetensors", whole.folder / "best.safetensors")
 
 
+@pytest.mark.parametrize("kind", ["swapped", "others"])
+def test_classes_that_changed_places_or_got_other_images_are_refused(small, pets, tmp_path, spoken, kind):
+    for path in (pets / "bee").iterdir():
+        path.rename(path.with_stem(f"bee-{path.stem}"))
+    folder = halved(small, tmp_path / "runs")
+    if kind == "swapped":
+        for old, new in (("ant", "away"), ("bee", "ant"), ("away", "bee")):
+            (pets / old).rename(pets / new)
+    else:
+        for path in (pets / "bee").iterdir():
+            Image.new("L", (9, 9)).save(path)
+    why = {
+        "swapped": "ant is named bee now, bee is named ant now",
+        "others": "most images of bee are gone or others now",
+    }
+    with pytest.raises(RequestError, match=why[kind]):
+        fit(folder)
+
+
 def test_images_gone_or_changed_are_named_and_epochs_keep_their_steps(small, pets, tmp_path, spoken):
     folder = halved(small.but(batch=3), tmp_path / "runs")  # ten steps in an epoch
     gone = [path for path in sorted(split_of(folder, "train")) if path.startswith("ant")][:7]

@@ -8,6 +8,7 @@ import streamlit as st
 
 from cnnviz import places
 from cnnviz.options import RequestError
+from cnnviz.train import extend
 from cnnviz.train import run as runfolder
 from cnnviz.train.run import Run
 from cnnviz.ui.server import jobs, runs
@@ -118,7 +119,7 @@ def status(now: Run) -> None:
             with show.refusals():
                 runs.go_on(now.id)
                 st.rerun()
-        elif over and not show.presenting():
+        elif over and (now.folder / extend.RESUME).is_file() and not show.presenting():
             _more_epochs(now)
         if not runs.busy(now.id):
             _doors(now)
