@@ -1,7 +1,7 @@
-"""What a run remembers of its data: class names, and the images of each split with their sizes.
+"""What a run remembers of its data: class names, and the images of each split with their sizes and checksums.
 
 The data of a run that goes on, is judged or is begun with are compared with that, so that no label shifts, no split is
-drawn anew, and what changed is said. Reading and comparing needs no torch, and opens no image.
+drawn anew, and what changed is said. Reading and comparing needs no torch, and decodes no image.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -24,18 +25,28 @@ from cnnviz.train.plan import Plan
 
 DATA = "data.json"  # in the folder of a run
 NAMED = 3  # images or classes that a sentence names
-UNREAD = -1  # bytes of a file that is not there
+ENDS = 4096  # bytes at each end of a file that its checksum is of
+UNREAD = (-1, 0)  # the size and checksum of a file that cannot be read
 
 Say = Callable[..., None]
+Mark = tuple[str, int, int]
 
 
 @dataclass(frozen=True)
 class Item:
-    """One image: its path from the folder of the data set, with slashes, the index of its class, and its bytes."""
+    """One image: its path from the folder of the data set, with slashes, the index of its class, its size in bytes, and
+    the CRC-32 of the file's first and last `ENDS` bytes.
+    """
 
     path: str
     label: int
     size: int
+    crc: int
+
+    @property
+    def mark(self) -> Mark:
+        """The name of the file, its size and checksum: what stays when a folder is renamed."""
+        return self.path.rpartition("/")[2], self.size, self.crc
 
 
 @dataclass(frozen=True)
@@ -48,7 +59,7 @@ class Remembered:
 
     @property
     def fingerprint(self) -> str:
-        """32 hex digits that depend on class names, paths, labels and sizes, and not on where the folder lies."""
+        """32 hex digits that depend on class names, paths, labels and files, and not on where the folder lies."""
         text = json.dumps([self.classes, [[name, _rows(items)] for name, items in self.splits.items()]])
         return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
@@ -58,7 +69,7 @@ class Remembered:
         return [item for items in self.splits.values() for item in items]
 
     def json(self) -> str:
-        """One JSON object: root, classes, fingerprint, and splits as lists of [path, label, bytes]."""
+        """One JSON object: root, classes, fingerprint, and splits as lists of [path, label, bytes, CRC-32]."""
         splits = {name: _rows(items) for name, items in self.splits.items()}
         return json.dumps(
             {"root": self.root, "classes": self.classes, "fingerprint": self.fingerprint, "splits": splits}
@@ -66,10 +77,10 @@ class Remembered:
 
 
 def note(data: DataSet) -> Remembered:
-    """A data set as it is now; of each file the size is asked and nothing else."""
+    """A data set as it is now; of each file the size and both ends are read."""
     splits = {
         name: tuple(
-            Item(_spelt(path, data.root), label, _bytes(path))
+            Item(_spelt(path, data.root), label, *_ends(path))
             for path, label in zip(part.paths, part.labels, strict=True)
         )
         for name, part in data.splits().items()
@@ -155,8 +166,8 @@ def changes(then: Remembered, now: DataSet, name: str) -> str:
 
     Raises `RequestError` where a class has another name, or most of its images are gone or others.
     """
-    here = {item.path: (now.classes[item.label], item.size) for item in note(now).items}
-    there = {item.path: (then.classes[item.label], item.size) for item in then.items}
+    here = {item.path: (now.classes[item.label], item.mark) for item in note(now).items}
+    there = {item.path: (then.classes[item.label], item.mark) for item in then.items}
     _refuse_lost_classes(then, now, name, here)
     added = [path for path in here if path not in there]
     gone = [path for path in there if path not in here]
@@ -167,7 +178,7 @@ def changes(then: Remembered, now: DataSet, name: str) -> str:
         _told(new, "class", "classes", "new and left out"),
         _told(added, "image", "images", "new and left out"),
         _told(gone, "image", "images", "gone"),
-        _told(other, "image", "images", "of another size in bytes"),
+        _told(other, "image", "images", "changed"),
         _told(moved, "image", "images", "of another class now, and kept in their old one"),
     ]
     if not any(told):
@@ -175,17 +186,17 @@ def changes(then: Remembered, now: DataSet, name: str) -> str:
     return f"The data of run {name} changed since it began, its split is kept: {', '.join(filter(None, told))}."
 
 
-def _refuse_lost_classes(then: Remembered, now: DataSet, name: str, here: dict[str, tuple[str, int]]) -> None:
+def _refuse_lost_classes(then: Remembered, now: DataSet, name: str, here: dict[str, tuple[str, Mark]]) -> None:
     """Raises `RequestError` for a class most of whose images are gone, changed, or in another class."""
-    was = {item.path: (then.classes[item.label], item.size) for item in then.items}
-    found: dict[str, set[tuple[str, int]]] = {label: set() for label in now.classes}
-    strange: dict[str, set[tuple[str, int]]] = {label: set() for label in now.classes}  # not as remembered
-    for path, (label, size) in here.items():
-        for known in (found, strange) if was.get(path) != (label, size) else (found,):
-            known[label].add((path.rpartition("/")[2], size))
+    was = {item.path: (then.classes[item.label], item.mark) for item in then.items}
+    found: dict[str, set[Mark]] = {label: set() for label in now.classes}
+    strange: dict[str, set[Mark]] = {label: set() for label in now.classes}  # not as remembered
+    for path, (label, mark) in here.items():
+        for known in (found, strange) if was.get(path) != (label, mark) else (found,):
+            known[label].add(mark)
     told = []
     for i, label in enumerate(then.classes):
-        mine = {(item.path.rpartition("/")[2], item.size) for item in then.items if item.label == i}
+        mine = {item.mark for item in then.items if item.label == i}
         if 2 * len(mine & found.get(label, set())) >= len(mine):
             continue
         best, shared = Counter({other: len(mine & theirs) for other, theirs in strange.items()}).most_common(1)[0]
@@ -222,12 +233,13 @@ def _as_before(now: DataSet, then: Remembered) -> DataSet:
     """The data set with each image in the split it was in, where the folder has that name and most of the images."""
     if Path(then.root).name != now.root.name:
         return now
-    was = {(item.path, item.size): split for split, items in then.splits.items() for item in items}
+    was = {(item.path, item.mark): split for split, items in then.splits.items() for item in items}
     parts: dict[str, list[tuple[Path, int]]] = {"train": [], "val": [], "test": []}
     known = moved = 0
+    present = note(now).splits
     for split, part in now.splits().items():
-        for path, label in zip(part.paths, part.labels, strict=True):
-            before = was.get((_spelt(path, now.root), _bytes(path)))
+        for path, label, item in zip(part.paths, part.labels, present[split], strict=True):
+            before = was.get((item.path, item.mark))
             known, moved = known + (before is not None), moved + (before not in (None, split))
             parts[before or split].append((path, label))
     if not moved or 2 * known < len(was) or not parts["train"] or not parts["val"]:
@@ -245,17 +257,22 @@ def _part(rows: Iterable[tuple[Path, int]]) -> Split:
     return Split(tuple(path for path, _ in found), tuple(label for _, label in found))
 
 
-def _rows(items: Iterable[Item]) -> list[tuple[str, int, int]]:
-    return [(item.path, item.label, item.size) for item in items]
+def _rows(items: Iterable[Item]) -> list[tuple[str, int, int, int]]:
+    return [(item.path, item.label, item.size, item.crc) for item in items]
 
 
 def _spelt(path: Path, root: Path) -> str:
     return (path.relative_to(root) if path.is_relative_to(root) else path).as_posix()
 
 
-def _bytes(path: Path) -> int:
+def _ends(path: Path) -> tuple[int, int]:
+    """The size of a file, and the CRC-32 of its first and last bytes."""
     try:
-        return path.stat().st_size
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            crc = zlib.crc32(file.read(ENDS))
+            file.seek(max(0, size - ENDS))
+            return size, zlib.crc32(file.read(ENDS), crc)
     except OSError:
         return UNREAD
 
