@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from cnnviz import settings
+from cnnviz.models.preprocess import Preprocess
 from cnnviz.options import RequestError
 from cnnviz.train import evaluate, run
 from cnnviz.train.setup import Training
@@ -168,6 +169,14 @@ class Keeper:
             return {}
         self.said = state["progress"].pop("said", {})
         return {"optimizer": state["optimizer"], "progress": state["progress"]}
+
+
+def seen(folder: Path) -> Preprocess | None:
+    """How a run's network receives images, by the card of its best weights; None before there are any."""
+    try:
+        return Preprocess.parse(json.loads((folder / CARD).read_text())["preprocess"])
+    except (OSError, ValueError, KeyError, TypeError):  # a refusal of the card is a ValueError, too
+        return None
 
 
 def _reason(error: Exception) -> str:

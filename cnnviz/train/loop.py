@@ -26,7 +26,7 @@ from cnnviz.inference.device import in_words, resolve
 from cnnviz.options import RequestError
 from cnnviz.train import learning_rate, remembered, run
 from cnnviz.train import plan as plans
-from cnnviz.train.checkpoints import RESUME, Keeper
+from cnnviz.train.checkpoints import RESUME, Keeper, seen
 from cnnviz.train.evaluate import rest
 from cnnviz.train.module import Fitting
 from cnnviz.train.setup import StopRequested, prepare
@@ -102,7 +102,7 @@ def _fit(
         if saved
         else remembered.begin(plan, folder.parent, log)
     )
-    task = prepare(plan, data, folder.parent, weights, log, wanted)
+    task = prepare(plan, data, folder.parent, weights, log, wanted, seen(folder) if saved else None)
     if settings.rank() == 0:
         remembered.keep(folder, data, log, again=not saved)
     keeper = Keeper(folder, task, log)

@@ -90,8 +90,12 @@ def prepare(
     weights: Path | None,
     log: Callable[..., None],
     wanted: Callable[[], bool],
+    seen: Preprocess | None = None,
 ) -> Training:
-    """The task of a plan on its data. Raises `RequestError`, or `StopRequested` when `wanted` says so on the way."""
+    """The task of a plan on its data. What a run has `seen` has its mean and deviation, which are measured otherwise.
+
+    Raises `RequestError`, or `StopRequested` when `wanted` says so on the way.
+    """
     recipe = recipes.prepare(plan, len(data.classes), weights, runs, data.classes)
     if recipe.replaced:
         log("warning", message=recipe.replaced)
@@ -116,7 +120,7 @@ def prepare(
     _refuse_unreadable(data, pictures["train"])
     preprocess = recipe.preprocess
     if not recipe.pretrained and not plan.start:
-        mean, std = measure(pictures["train"])
+        mean, std = (seen.mean, seen.std) if seen else measure(pictures["train"])
         preprocess = dataclasses.replace(preprocess, mean=mean, std=std)
     device = _device(plan)
     recipe.net.to(device).to(memory_format=torch.channels_last)

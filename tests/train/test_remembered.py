@@ -134,7 +134,8 @@ def test_classes_that_changed_places_or_got_other_images_are_refused(small, pets
 
 
 def test_images_gone_or_changed_are_named_and_epochs_keep_their_steps(small, pets, tmp_path, spoken):
-    folder = halved(small.but(batch=3), tmp_path / "runs")  # ten steps in an epoch
+    folder = halved(small.but(batch=3), tmp_path / "runs", at=12)  # ten steps in an epoch
+    kept = shutil.copytree(folder, tmp_path / "kept")
     gone = [path for path in sorted(split_of(folder, "train")) if path.startswith("ant")][:7]
     other = min(split_of(folder, "val"))
     for path in gone:
@@ -149,6 +150,8 @@ def test_images_gone_or_changed_are_named_and_epochs_keep_their_steps(small, pet
     assert f"7 images are gone ({gone[0]}, {gone[1]}, {gone[2]} and 4 more)" in line
     assert f"1 image is changed ({other})" in line
     assert "halves" in line
+    (first, last) = (json.loads((one / "card.json").read_text())["preprocess"] for one in (kept, folder))
+    assert first == last  # the mean of fewer images is another one
 
 
 def test_all_images_of_a_split_gone_is_one_sentence(small, pets, tmp_path, spoken):

@@ -190,7 +190,7 @@ def judge(one: Run, told: Callable[[str, float], object]) -> None:
 
     Raises `RequestError`.
     """
-    from cnnviz.train.checkpoints import Keeper
+    from cnnviz.train.checkpoints import Keeper, seen
     from cnnviz.train.setup import prepare
 
     changed: list[str] = []  # about the data
@@ -205,7 +205,8 @@ def judge(one: Run, told: Callable[[str, float], object]) -> None:
     with run.holding(one.folder):
         data = remembered.follow(one.folder, plan, log, one.classes)
         told_of_data = " ".join(changed)
-        Keeper(one.folder, prepare(plan, data, one.folder.parent, None, log, lambda: False), log).judge(told_of_data)
+        task = prepare(plan, data, one.folder.parent, None, log, lambda: False, seen(one.folder))
+        Keeper(one.folder, task, log).judge(told_of_data)
     if verdict(one) is None:
         raise RequestError("The results could not be written; free some space, then evaluate again.")
 
