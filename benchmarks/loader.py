@@ -66,7 +66,7 @@ def _contest() -> dict[str, Callable[[], object]]:
         return torch.cat([pixels for pixels, _ in loader])
 
     apart = float((ours() - peer()).abs().mean())
-    if apart > 0.1:  # standard deviations; a JPEG decoded at a fraction of its size rounds differently
+    if apart > 0.002:  # standard deviations, of which a gray level is 0.017: here and there one rounds differently
         raise RuntimeError(f"The pictures differ by {apart:.3f} on average")
     return {"cnnviz": ours, "torchvision": peer}
 

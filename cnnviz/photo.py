@@ -8,31 +8,24 @@ from __future__ import annotations
 import functools
 import hashlib
 import importlib.util
-import io
 import math
 import os
-import stat
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from cnnviz.options import RequestError
+from cnnviz import image_file
+from cnnviz.image_file import MAX_BYTES, MAX_PIXELS, PhotoError
 
-MAX_BYTES = 32 * 2**20
-MAX_PIXELS = 50_000_000
+__all__ = ["CROPS", "MAX_BYTES", "MAX_PIXELS", "PIXELS", "Crop", "Photo", "PhotoError"]
+__all__ += ["parsed_crop", "samples"]
+
 PIXELS = 2048**2  # of a photo with more of them, this many are kept: 12 MiB
-MAX_ASPECT = 100  # nets resize the short side, so a ribbon of 1 x 50,000 pixels would explode there
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 CROPS = ("centre", "pad", "squash")
 Crop = str | float  # one of CROPS, or where a crop lies along the longer side, 0..1
-
-
-class PhotoError(RequestError):
-    """These bytes are no photo that can be used; the message says why and what to do next."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +33,8 @@ class Photo:
     """An upright RGB photo: read-only pixels uint8 (H, W, 3), their digest, a name, and whether it is personal.
 
     `crop` is how it becomes the input of a network (see `with_crop`); any but "centre" is part of the digest, so that
-    every answer is remembered by it.
+    every answer is remembered by it. `note` is a sentence on how grey values of more than 8 bits were scaled, "" if
+    nothing had to be decided.
     """
 
     pixels: np.ndarray = field(repr=False, compare=False)
@@ -48,6 +42,7 @@ class Photo:
     name: str = ""
     personal: bool = True
     crop: Crop = field(default="centre", repr=False)
+    note: str = field(default="", repr=False, compare=False)
 
     @classmethod
     def open(
@@ -64,13 +59,8 @@ class Photo:
         `pixels=None` keeps all. `side` bounds its longer side, too.
         Raises `PhotoError` for anything that is not a whole image of at most 32 MiB and 50 megapixels.
         """
-        if isinstance(source, Image.Image):
-            title = name or Path(str(getattr(source, "filename", "") or "")).name or "picture"
-            _check_size(title, *source.size)
-            return cls.of(_reading(title, lambda: _upright(source.copy(), side, pixels)), title)
-        data, title = _bytes_of(source, name)
-        _check_bytes(data, title)
-        return cls.of(_reading(title, lambda: _decode(data, title, side, pixels)), title)
+        read = image_file.picture(source, name=name, side=side, pixels=pixels)
+        return replace(cls.of(np.asarray(read.image), read.name), note=read.note)
 
     @classmethod
     def of(cls, pixels: np.ndarray, name: str = "picture", personal: bool = True) -> Photo:
@@ -142,146 +132,6 @@ def _sample(name: str) -> Photo:
     path = Path(spec.origin).parent / "data" / SAMPLES[name]
     return Photo.of(Photo.open(path).pixels, name, personal=False)
 
-
-def _bytes_of(source: object, name: str | None) -> tuple[bytes, str]:
-    """The source's bytes (at most one more than allowed) and what to call it."""
-    if isinstance(source, (bytes, bytearray, memoryview)):
-        return bytes(source), name or "picture"
-    if isinstance(source, (str, os.PathLike)):
-        path = Path(source)
-        return _file_bytes(path), name or path.name
-    if not hasattr(source, "read"):
-        raise PhotoError(f"A photo is a path, bytes, a file or a PIL image, not a {type(source).__name__}.")
-    data = source.read(MAX_BYTES + 1)
-    if not isinstance(data, bytes):
-        raise PhotoError("This file was opened as text; open it in binary mode ('rb').")
-    return data, name or Path(str(getattr(source, "name", "") or "picture")).name
-
-
-def _file_bytes(path: Path) -> bytes:
-    try:
-        mode = path.stat().st_mode
-        if stat.S_ISDIR(mode):
-            raise PhotoError(f"{path} is a folder; name one image in it.")
-        if not stat.S_ISREG(mode):
-            raise PhotoError(f"{path} is not an ordinary file; name an image.")
-        with path.open("rb") as file:
-            return file.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        raise PhotoError(f"There is no file {path}; check its name and folder.") from None
-    except (OSError, ValueError) as error:
-        if isinstance(error, PhotoError):
-            raise
-        reason = getattr(error, "strerror", None) or str(error)
-        raise PhotoError(f"{path} cannot be opened ({reason}); check its name and permissions.") from None
-
-
-def _check_bytes(data: bytes, name: str) -> None:
-    if not data:
-        raise PhotoError(f"{name} is empty (0 bytes); save or download it again.")
-    if len(data) > MAX_BYTES:
-        raise PhotoError(f"{name} is larger than {MAX_BYTES >> 20} MiB; save a smaller copy and open that.")
-    if data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"mif1", b"msf1", b"hevc"):
-        raise PhotoError(f"{name} is a HEIC photo, which cannot be read here; export it as JPEG.")
-
-
-def _check_size(name: str, width: int, height: int) -> None:
-    if not width or not height:
-        raise PhotoError(f"{name} has no pixels ({width} x {height}); choose another image.")
-    if width * height > MAX_PIXELS:
-        raise PhotoError(
-            f"{name} has {width:,} x {height:,} pixels; at most {MAX_PIXELS // 10**6} megapixels can be opened, "
-            "so save a smaller copy."
-        )
-    if max(width, height) > MAX_ASPECT * min(width, height):
-        raise PhotoError(
-            f"{name} is {width:,} x {height:,} pixels, too long and thin; crop it to at most {MAX_ASPECT} to 1."
-        )
-
-
-def _reading(name: str, read: Callable[[], np.ndarray]) -> np.ndarray:
-    """What `read` returns; whatever a decoder throws at hostile bytes becomes one sentence."""
-    try:
-        return read()
-    except PhotoError:
-        raise
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        limit = MAX_PIXELS // 10**6
-        raise PhotoError(
-            f"{name} has far more than {limit} megapixels, which cannot be opened; save a smaller copy."
-        ) from None
-    except UnidentifiedImageError:
-        raise PhotoError(
-            f"{name} is not an image that can be read, whatever its ending; use JPEG, PNG, WebP, GIF, BMP or TIFF."
-        ) from None
-    except Exception as error:  # decoders raise anything on hostile bytes: OSError, SyntaxError, struct.error, ...
-        if "truncated" in str(error).lower() or isinstance(error, EOFError):
-            raise PhotoError(f"{name} is incomplete; save or download it again.") from None
-        raise PhotoError(f"{name} is damaged and cannot be read; save it again as JPEG or PNG.") from None
-
-
-def _decode(data: bytes, name: str, side: int | None, pixels: int | None) -> np.ndarray:
-    with Image.open(io.BytesIO(data), formats=FORMATS) as image:  # reads the header only
-        _check_size(name, *image.size)
-        if (size := _reduced(image.size, side, pixels)) != image.size:
-            image.draft(None, size)  # JPEG only: decodes at 1/2, 1/4 or 1/8, never below that size
-        image.load()  # of an animation, the first frame
-        return _upright(image, side, pixels)
-
-
-def _reduced(size: tuple[int, int], side: int | None, pixels: int | None) -> tuple[int, int]:
-    """Width and height of the same shape, at most `side` long and of at most `pixels` pixels."""
-    width, height = size
-    share = min(1.0, (side or math.inf) / max(size), math.sqrt((pixels or math.inf) / (width * height)))
-    return size if share == 1 else (max(1, int(width * share + 1e-6)), max(1, int(height * share + 1e-6)))
-
-
-def _upright(image: Image.Image, side: int | None, pixels: int | None) -> np.ndarray:
-    """The image as RGB, turned the way its EXIF says, no larger than asked: uint8 (H, W, 3)."""
-    turn = image.getexif().get(0x0112, 1)
-    rgb = _rgb(image)
-    if turn in TURNS:
-        rgb = rgb.transpose(TURNS[turn])
-    if (size := _reduced(rgb.size, side, pixels)) != rgb.size:
-        rgb = rgb.resize(size, Image.Resampling.LANCZOS)
-    return np.asarray(rgb)
-
-
-def _rgb(image: Image.Image) -> Image.Image:
-    """The image as 8-bit RGB, transparent parts on white."""
-    if image.mode == "F" or image.mode.startswith("I"):
-        return Image.fromarray(_eight_bit(np.asarray(image))).convert("RGB")
-    if image.mode in ("RGBA", "RGBa", "LA", "La", "PA") or "transparency" in image.info:
-        clear = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear).convert("RGB")
-    return image.convert("RGB")
-
-
-def _eight_bit(values: np.ndarray) -> np.ndarray:
-    """Grey values of any range as uint8 of the same shape: 16 bits by their full range, never clipped.
-
-    Floats count as 0..1 or 0..255 if they fit there; other ranges are stretched from lowest to highest.
-    """
-    grey = np.nan_to_num(values.astype(np.float64), posinf=0, neginf=0)
-    low, high = float(grey.min()), float(grey.max())
-    whole = np.issubdtype(values.dtype, np.integer)
-    if whole and low >= 0 and high <= 65535:
-        low, high = 0.0, 65535.0
-    elif not whole and low >= 0 and high <= 255:
-        low, high = 0.0, 1.0 if high <= 1 else 255.0
-    return np.rint((grey - low) * (255 / max(high - low, 1e-12))).astype(np.uint8)
-
-
-# EXIF orientation -> what makes it upright (the camera's own words for how it was held).
-TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 # Name -> file in scikit-image's wheel (its other samples would be downloaded).
 SAMPLES = {

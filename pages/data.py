@@ -9,6 +9,7 @@ import streamlit as st
 
 from cnnviz import picture, places
 from cnnviz.data.archive import unpack
+from cnnviz.data.audit import KINDS
 from cnnviz.data.counting import Counting, CountingError, draw, usual_name, write
 from cnnviz.data.downloads import CATALOG, fetch
 from cnnviz.options import RequestError
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 TILE = 128  # px
 IMAGES, ON_STAGE = 12, 16  # of a batch
+SHOWN = 12  # pairs of near-duplicates
 FEW = 6  # classes whose images are counted on a stage
 VIEWS = ("Batch", "Augmentation")  # what presenter mode shows, one at a time
 
@@ -142,8 +144,7 @@ def batch(name: str, row: DeltaGenerator) -> None:
     if stage:
         counts = data.splits()[split].counts(len(data.classes))
         some = dict(zip(data.classes[:FEW], map("{:,}".format, counts), strict=False))
-        rest = {f"{len(counts) - FEW} more": f"{sum(counts[FEW:]):,}"} if len(counts) > FEW else {}
-        show.facts({"Classes": len(data.classes), f"Images in {split}": f"{sum(counts):,}"} | some | rest)
+        show.facts({"Classes": len(data.classes), f"Images in {split}": f"{sum(counts):,}"} | some)
     count = ON_STAGE if stage else IMAGES
     images, labels = data_sets.batch(data, split, count, st.session_state["batch"], 2 * TILE if stage else TILE)
     data_batch.tiles(split, images, labels, halves=2 if stage else 1)
@@ -200,19 +201,21 @@ def findings(found: Audit) -> None:
             "Height, px": f"{low[1]} to {high[1]}",
             "Near-duplicates across splits": len(found.duplicates),
             "Under two classes": len(found.conflicts),
+            "Inside a split": len(found.inside),
         }
     )
     for path, why in found.unreadable[:20]:
         show.say(f"{path.parent.name}/{path.name}: {why}")
-    for pair in (*found.conflicts[:6], *(pair for pair in found.duplicates[:6] if pair not in found.conflicts)):
+    for pair in found.twins[:SHOWN]:
         both = np.stack([data_sets.square(pair.one, 128), data_sets.square(pair.other, 128)])
         one, other = (
             f"{split}/{path.parent.name}/{path.name}"
             for split, path in ((pair.one_split, pair.one), (pair.other_split, pair.other))
         )
-        what = "are near-duplicates under two classes" if pair in found.conflicts else "are near-duplicates"
         show.image(picture.grid(both, 2), f"Near-duplicates: {one} and {other}", width=260)
-        show.say(f"{one} and {other} {what}")
+        show.say(f"{one} and {other}: {KINDS[pair.kind]}{', under two classes' if pair.conflicts else ''}")
+    if found.pairs > SHOWN:
+        show.say(f"{found.pairs - SHOWN:,} more near-duplicates; `cnnviz audit FOLDER` lists them.")
 
 
 def door(name: str) -> None:

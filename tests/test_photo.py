@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
+from cnnviz import image_file
 from cnnviz import photo as photos
 from cnnviz.photo import Photo, PhotoError, samples
 
@@ -85,7 +86,7 @@ def test_nothing_of_the_file_but_its_pixels_is_kept():
     kept = Photo.open(saved(image, "JPEG", exif=exif))
     assert b"at home" not in saved(kept.image(), "JPEG")
     assert not kept.image().getexif()
-    assert set(vars(kept)) == {"pixels", "digest", "name", "personal", "crop"}
+    assert set(vars(kept)) == {"pixels", "digest", "name", "personal", "crop", "note"}
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
@@ -216,7 +217,8 @@ BAD = {
 
 
 @pytest.mark.parametrize(("data", "says"), BAD.values(), ids=BAD)
-def test_bytes_that_are_no_photo_are_refused_in_one_sentence(data, says, tmp_path):
+def test_bytes_that_are_no_photo_are_refused_in_one_sentence(data, says, tmp_path, monkeypatch):
+    monkeypatch.setattr(image_file, "heic", lambda: False)
     path = tmp_path / "cat.jpg"
     path.write_bytes(data)
     with pytest.raises(PhotoError, match=says) as caught:
@@ -273,7 +275,7 @@ def test_a_large_picture_object_is_refused_before_it_is_decoded(tmp_path):
 def test_ribbons_and_files_too_large_are_refused(monkeypatch):
     with pytest.raises(PhotoError, match="too long and thin"):
         Photo.open(saved(Image.new("RGB", (1, 5000))))
-    monkeypatch.setattr(photos, "MAX_BYTES", 1000)
+    monkeypatch.setattr(image_file, "MAX_BYTES", 1000)
     with pytest.raises(PhotoError, match="larger than"):
         Photo.open(io.BytesIO(bytes(2000)))
 
@@ -294,7 +296,7 @@ def test_mangled_files_give_a_photo_or_a_photo_error_and_nothing_else(data):
 
 
 GOOD = [
-    *(saved(Image.fromarray(scene()), format) for format in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")),
+    *(saved(Image.fromarray(scene()), format) for format in image_file.FORMATS),
     saved(Image.fromarray(scene()).convert("P"), "GIF"),
     saved(Image.fromarray(scene()).convert("CMYK"), "TIFF", compression="tiff_lzw"),
 ]

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from cnnviz import picture, settings
-from cnnviz.cli.group import cropped
+from cnnviz.cli.group import cropped, opened
 from cnnviz.feature_vis import sheet
 from cnnviz.feature_vis.maximize import FilterImage
 from cnnviz.feature_vis.prepare import LOGITS
@@ -55,15 +55,15 @@ def grow(
     engine.model(key, progress)
     given = {name: value for name, value in knobs.items() if value is not None}
     ascent = replace(engine.recipe(key, recipe), **given)
-    opened = None if photo is None else Photo.open(photo).with_crop(photo_crop)
-    start = opened if ascent.start == "photo" else None
+    taken = None if photo is None else opened(photo, photo_crop)
+    start = taken if ascent.start == "photo" else None
     widths = engine.filter_layers(key)
     for name in [*widths][rank::world] if layer == "all" else (layer,):
         count = widths[name] if name in widths else _width(engine, key, name)
         try:
             wanted: Iterable[int] = range(count)
             if channels is not None or layer != "all":
-                wanted = sheet.channels(channels or USUAL, count, ascent.seed, _answers(engine, key, name, opened))
+                wanted = sheet.channels(channels or USUAL, count, ascent.seed, _answers(engine, key, name, taken))
             events = engine.filters(key, None if name == LOGITS else name, wanted, ascent, start)
             images = [event.image for event in events if event.image is not None]
         except (AscentError, sheet.ChannelsError) as error:

@@ -75,6 +75,14 @@ def look_for(photos: Sequence[Path]) -> None:
             Photo.open(path)
 
 
+def opened(path: Path, crop: Crop) -> Photo:
+    """The photo in a file with its crop; on stderr, how its grey values were scaled. Raises `PhotoError`."""
+    photo = Photo.open(path).with_crop(crop)
+    if photo.note:
+        click.echo(f"cnnviz: {photo.note}", err=True)
+    return photo
+
+
 def shown(path: Path) -> str:
     """A path that can be printed whatever bytes its name has."""
     return click.format_filename(path)

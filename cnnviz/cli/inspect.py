@@ -9,10 +9,23 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cnnviz.cli.group import CROP, DEVICE, JSON, MODEL, PHOTO, command, cropped, engine_for, look_for, shown, weights_of
+from cnnviz.cli.group import (
+    CROP,
+    DEVICE,
+    JSON,
+    MODEL,
+    PHOTO,
+    command,
+    cropped,
+    engine_for,
+    look_for,
+    opened,
+    shown,
+    weights_of,
+)
 from cnnviz.cli.output import count, document, progress, table
 from cnnviz.models import catalog
-from cnnviz.photo import Crop, Photo
+from cnnviz.photo import Crop
 from cnnviz.probability import percent
 from cnnviz.train import confusion
 
@@ -75,7 +88,7 @@ def predict(context: click.Context, photos: Sequence[Path], key: str, top: int, 
     """Predict the most probable classes of photos."""
     look_for(photos)
     engine = engine_for(context, key)
-    answers = [engine.predict(key, Photo.open(path).with_crop(crop), top) for path in photos]
+    answers = [engine.predict(key, opened(path, crop), top) for path in photos]
     if as_json:
         kept = ("index", "label", "probability")
         return document(

@@ -20,13 +20,14 @@ from cnnviz.cli.group import (
     device_of,
     engine_for,
     look_for,
+    opened,
     shown,
     weights_of,
 )
 from cnnviz.cli.output import knob_options, passable, progress, targets, write
 from cnnviz.feature_vis.recipes import Ascent
 from cnnviz.options import RequestError
-from cnnviz.photo import Crop, Photo
+from cnnviz.photo import Crop
 
 
 @command
@@ -73,7 +74,7 @@ def heatmap(
 
     for path, target in zip(photos, places, strict=True):
         given = dict(setting.partition("=")[::2] for setting in settings)
-        photo = Photo.open(path).with_crop(crop)
+        photo = opened(path, crop)
         heat = engine.heatmap(key, photo, wanted, layer, method, given, versus=versus)
         drawn = picture.overlay(photo, heat, picture.OPACITY if alpha == "heat" else 0.5, alpha=alpha)
         write(target, drawn, heat.values if npy else None)
@@ -92,8 +93,8 @@ def heatmap(
 def activations(context: click.Context, photo: Path, key: str, layer: str, crop: Crop, out: Path, npy: bool) -> None:
     """Show all feature maps of a layer side by side."""
     (target,) = targets([photo], out)
-    opened = Photo.open(photo).with_crop(crop)
-    found = engine_for(context, key).activations(key, opened, layer)
+    taken = opened(photo, crop)
+    found = engine_for(context, key).activations(key, taken, layer)
     from cnnviz import picture
 
     write(target, picture.mosaic(found.maps), found.maps if npy else None)

@@ -1,7 +1,8 @@
-"""What is wrong with a data set before a network finds out: unreadable files, imbalance, odd sizes, leaks into val."""
+"""What is wrong with a data set before a network finds out: unreadable files, imbalance, odd sizes, twins."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,43 +10,78 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from cnnviz.data.folder import DataSet, decode
-from cnnviz.models.preprocess import Preprocess
-from cnnviz.photo import FORMATS, PhotoError
+from cnnviz.data import twins
+from cnnviz.data.decode import gray
+from cnnviz.data.folder import DataSet
+from cnnviz.data.twins import Look, Twin
+from cnnviz.image_file import PhotoError, contents
 
-THUMB = Preprocess(resize=(32, 32), crop=32, mean=(0.0,), std=(1.0,), channels=1)
-BITS = 4  # two hashes that differ in no more bits may be the same picture
-TONE = 0.05  # and are, if their thumbnails differ by no more than this share of their contrast on average
-PAIRS = 200  # reported at most
-BLOCK = 256  # images compared with all others at a time
+PAIRS = 500  # reported at most, those under two classes and in two splits first
+DETAIL = 64  # px of the shorter side, below which an image has too little detail to be found as a crop
+KINDS = {
+    "identical": "the same file twice",
+    "format": "the same image in another format",
+    "size": "the same image in another size",
+    "saved": "the same image saved again",
+    "flipped": "one image flipped horizontally",
+    "cropped": "one image cropped",
+}
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two images in different splits that look the same: paths, splits, and mean difference in grey levels."""
+    """Two images that show the same: paths, splits, class indices, mean difference in gray levels, and one of KINDS."""
 
     one: Path
     other: Path
     one_split: str
     other_split: str
     difference: float
+    kind: str
+    one_class: int
+    other_class: int
+
+    @property
+    def leaks(self) -> bool:
+        """Whether they lie in different splits, so that one is trained on and the other one evaluated."""
+        return self.one_split != self.other_split
+
+    @property
+    def conflicts(self) -> bool:
+        """Whether they lie under different classes."""
+        return self.one_class != self.other_class
 
 
 @dataclass(frozen=True)
 class Audit:
     """Findings about a data set.
 
-    `counts` is split -> images per class; `sizes` int64 (N, 2) are widths and heights of all readable images.
+    `counts` is split -> images per class; `sizes` int64 (N, 2) are widths and heights of all readable images; `twins`
+    are the pairs that show the same, at most `PAIRS` of the `pairs` there are.
     """
 
     classes: tuple[str, ...]
     counts: dict[str, tuple[int, ...]]
     sizes: np.ndarray = field(repr=False)
     unreadable: tuple[tuple[Path, str], ...]
-    duplicates: tuple[Pair, ...]
-    conflicts: tuple[Pair, ...] = ()  # one image under two classes, in the same split or in two
+    twins: tuple[Pair, ...]
+    pairs: int
+
+    @property
+    def duplicates(self) -> tuple[Pair, ...]:
+        """The twins in different splits."""
+        return tuple(pair for pair in self.twins if pair.leaks)
+
+    @property
+    def conflicts(self) -> tuple[Pair, ...]:
+        """The twins under different classes, in the same split or in two."""
+        return tuple(pair for pair in self.twins if pair.conflicts)
+
+    @property
+    def inside(self) -> tuple[Pair, ...]:
+        """The twins of one class inside of one split."""
+        return tuple(pair for pair in self.twins if not pair.leaks and not pair.conflicts)
 
     @property
     def imbalance(self) -> float:
@@ -54,72 +90,75 @@ class Audit:
         return max(counts) / max(1, min(counts))
 
 
+@dataclass(frozen=True, eq=False)
+class _Image:
+    """A readable image of a data set."""
+
+    path: Path
+    split: str
+    label: int
+    look: Look
+    size: tuple[int, int]
+    digest: bytes
+
+
 def audit(data: DataSet, progress: Callable[[int, int], None] | None = None) -> Audit:
-    """Findings about every image of a data set, each opened once; `progress` hears (done, in all)."""
-    listed = [(name, path) for name, split in data.splits().items() for path in split.paths]
-    labels = [label for split in data.splits().values() for label in split.labels]
-    thumbs, sizes, splits, paths, classes, bad = [], [], [], [], [], []
+    """Findings about every image of a data set, each read once; `progress` hears (done, in all)."""
+    listed = [
+        (path, name, label)
+        for name, split in data.splits().items()
+        for path, label in zip(split.paths, split.labels, strict=True)
+    ]
+    images, bad = list[_Image](), list[tuple[Path, str]]()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = pool.map(_look, (path for _, path in listed))
-        rows = zip(listed, labels, found, strict=True)
-        for done, ((name, path), label, (thumb, size)) in enumerate(rows, start=1):
-            if isinstance(thumb, str):
-                bad.append((path, thumb))
+        looked = pool.map(lambda one: _looked(*one), listed)
+        for done, ((path, *_), found) in enumerate(zip(listed, looked, strict=True), start=1):
+            if isinstance(found, str):
+                bad.append((path, found))
             else:
-                thumbs.append(thumb)
-                sizes.append(size)
-                splits.append(name)
-                paths.append(path)
-                classes.append(label)
+                images.append(found)
             if progress and (done % 50 == 0 or done == len(listed)):
                 progress(done, len(listed))
-    counts = {name: split.counts(len(data.classes)) for name, split in data.splits().items()}
-    alike = _alike(np.array(thumbs, np.float32)) if thumbs else []
-    pairs = [(Pair(paths[a], paths[b], splits[a], splits[b], tone), classes[a] != classes[b]) for a, b, tone in alike]
+    alike = twins.find([one.look for one in images], lambda place: _gray(images[place].path))
+    pairs = sorted(
+        (_pair(twin, images[twin.one], images[twin.other]) for twin in alike),
+        key=lambda pair: (not pair.conflicts, not pair.leaks, pair.difference),
+    )
     return Audit(
         data.classes,
-        counts,
-        np.array(sizes, np.int64).reshape(-1, 2),
+        {name: split.counts(len(data.classes)) for name, split in data.splits().items()},
+        np.array([one.size for one in images], np.int64).reshape(-1, 2),
         tuple(bad),
-        tuple(pair for pair, _ in pairs if pair.one_split != pair.other_split)[:PAIRS],
-        tuple(pair for pair, differ in pairs if differ)[:PAIRS],
+        tuple(pairs[:PAIRS]),
+        len(pairs),
     )
 
 
-def fingerprint(thumb: np.ndarray) -> int:
-    """The 64-bit perceptual hash of a grey thumbnail (32, 32): which low frequencies lie above their median.
-
-    pHash (Zauner, 2010).
-    """
-    import cv2
-
-    waves = cv2.dct(thumb.astype(np.float32))[:8, :8].ravel()
-    above = waves > np.median(waves[1:])  # the first is the mean brightness
-    return int(np.packbits(above).view(">u8")[0])
+def _pair(twin: Twin, one: _Image, other: _Image) -> Pair:
+    kind = twin.kind if twin.kind != "same" else _saved(one, other)
+    return Pair(one.path, other.path, one.split, other.split, twin.difference, kind, one.label, other.label)
 
 
-def _look(path: Path) -> tuple[np.ndarray | str, tuple[int, int]]:
-    """A picture's thumbnail (32, 32) and its size, or why there is none."""
+def _saved(one: _Image, other: _Image) -> str:
+    """How two files come to show the same whole image."""
+    if one.digest == other.digest:
+        return "identical"
+    if one.size != other.size:
+        return "size"
+    return "saved" if one.path.suffix.lower() == other.path.suffix.lower() else "format"
+
+
+def _looked(path: Path, split: str, label: int) -> _Image | str:
+    """What is remembered of an image, or why it cannot be read."""
     try:
-        thumb = decode(path, THUMB)[..., 0]
-        with Image.open(path, formats=FORMATS) as image:
-            return thumb, image.size
+        data, name = contents(path)
+        pixels, size = gray(data, name, twins.SIDE)
     except PhotoError as error:
-        return str(error), (0, 0)
+        return str(error)
+    look = twins.look(pixels, local=min(size) >= DETAIL)
+    return _Image(path, split, label, look, size, hashlib.blake2b(data, digest_size=16).digest())
 
 
-def _alike(thumbs: np.ndarray) -> list[tuple[int, int, float]]:
-    """Images that look the same, each pair once: both indices and the mean difference, the most alike first."""
-    hashes = np.array([fingerprint(thumb) for thumb in thumbs], np.uint64)
-    found = []
-    for start in range(0, len(hashes), BLOCK):
-        block = hashes[start : start + BLOCK]
-        apart = np.bitwise_count(block[:, None] ^ hashes[None, start:])  # (B, N - start)
-        for i, j in zip(*np.nonzero(apart <= BITS), strict=True):
-            a, b = start + int(i), start + int(j)
-            if a >= b:
-                continue
-            tone = float(np.abs(thumbs[a] - thumbs[b]).mean())
-            if tone <= TONE * max(float(thumbs[b].std()), 1.0):
-                found.append((a, b, tone))
-    return sorted(found, key=lambda pair: pair[2])
+def _gray(path: Path) -> np.ndarray:
+    data, name = contents(path)
+    return gray(data, name, twins.SIDE)[0]

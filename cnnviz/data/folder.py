@@ -1,21 +1,19 @@
-"""Images in folders: which class each belongs to, which split, and their pixels no larger than a network needs."""
+"""Images in folders: which class each belongs to, which split."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
 
+from cnnviz import image_file
+from cnnviz.data.decode import decode
 from cnnviz.models.preprocess import Preprocess
 from cnnviz.options import RequestError
-from cnnviz.photo import FORMATS, MAX_ASPECT, MAX_BYTES, MAX_PIXELS, Photo, PhotoError
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
+SUFFIXES = image_file.SUFFIXES
 SPLITS = {"train": ("train", "training"), "val": ("val", "valid", "validation"), "test": ("test", "testing")}
 MAX_PICTURES = 500_000
 PHOTO = 64  # px; what is smaller is a digit or an icon
@@ -85,51 +83,6 @@ def read(root: Path | str, *, share: float = 0.2, seed: int = 0) -> DataSet:
     return DataSet(root, classes, train, val, test)
 
 
-def decode(path: Path, preprocess: Preprocess) -> np.ndarray:
-    """The network's input of an image file, uint8 (H, W, 1 or 3).
-
-    A JPEG is decoded at 1/2, 1/4 or 1/8 where that is still larger than needed. Raises `PhotoError`.
-    """
-    seen = preprocess.see(_small(path, preprocess))
-    return seen[..., :1] if preprocess.channels == 1 else seen
-
-
-def decode_all(
-    paths: Sequence[Path], preprocess: Preprocess, pool: ThreadPoolExecutor | None = None
-) -> Iterable[np.ndarray | PhotoError]:
-    """The network's input of each image, in order, decoded by several threads; an error in place of a bad one."""
-
-    def one(path: Path) -> np.ndarray | PhotoError:
-        try:
-            return decode(path, preprocess)
-        except PhotoError as error:
-            return error
-
-    return (pool.map if pool else map)(one, paths)
-
-
-def _small(path: Path, preprocess: Preprocess) -> Photo:
-    """The photo in a file, decoded no larger than needed; its digest is left out, for nothing is cached by it."""
-    side = min(_pair(preprocess.resize))
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_BYTES + 1)
-    except OSError:
-        return Photo.open(path)  # it knows the sentence
-    if not data.startswith(b"\xff\xd8") or len(data) > MAX_BYTES:
-        return Photo.open(data, name=path.name)
-    try:
-        with Image.open(io.BytesIO(data), formats=FORMATS) as image:
-            width, height = image.size
-            if width * height > MAX_PIXELS or max(width, height) > MAX_ASPECT * min(width, height):
-                return Photo.open(data, name=path.name)  # it refuses, and says why
-            image.draft("RGB", (side, side))
-            pixels = np.asarray(ImageOps.exif_transpose(image).convert("RGB"))
-    except Exception:  # a decoder raises anything on damaged bytes; Photo turns it into one sentence
-        return Photo.open(data, name=path.name)
-    return Photo(pixels, "", path.name)
-
-
 def of_photos(data: DataSet) -> bool:
     """Whether most of a few training images are photos in colour: PHOTO px or more on each side, and not gray."""
     few = data.train.paths[:: max(1, len(data.train) // FEW)][:FEW]
@@ -138,16 +91,11 @@ def of_photos(data: DataSet) -> bool:
 
 def _is_photo(path: Path) -> bool:
     try:
-        with Image.open(path, formats=FORMATS) as image:
-            small = min(image.size) < PHOTO
+        small = min(image_file.size_of(path)) < PHOTO
         pixels = None if small else decode(path, Preprocess(PHOTO, PHOTO)).astype(np.int16)
-    except (OSError, RequestError, Image.DecompressionBombError):
+    except RequestError:
         return False
     return pixels is not None and bool(np.ptp(pixels, axis=2).mean() > COLOUR)
-
-
-def _pair(size: int | tuple[int, int]) -> tuple[int, int]:
-    return size if isinstance(size, tuple) else (size, size)
 
 
 def _unwrapped(root: Path) -> Path:

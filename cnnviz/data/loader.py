@@ -13,9 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cnnviz.data.folder import FolderError, Split, decode
+from cnnviz.data.decode import decode
+from cnnviz.data.folder import FolderError, Split
+from cnnviz.image_file import PhotoError
 from cnnviz.models.preprocess import Preprocess
-from cnnviz.photo import PhotoError
 
 MEMORY = 2 << 30  # bytes that decoded pictures of one split may take
 AHEAD = 3  # batches decoded before they are asked for

@@ -74,6 +74,16 @@ def probabilities(logits: Tensor) -> Tensor:
     return torch.sigmoid(scores(logits)) if logits.shape[1] == 1 else torch.softmax(logits, dim=1)
 
 
+def losses(logits: Tensor, labels: Tensor) -> Tensor:
+    """The cross-entropy (N,) of each image, float64, from logits (N, K) and true classes (N,); one logit z is 0 and z.
+
+    A run's results and `evaluate` both take it from here.
+    """
+    wide = logits.double()
+    both = torch.cat([torch.zeros_like(wide), wide], dim=1) if wide.shape[1] == 1 else wide
+    return torch.nn.functional.cross_entropy(both, labels, reduction="none")
+
+
 def ranked(logits: np.ndarray, labels: tuple[str, ...], top: int) -> tuple[Prediction, ...]:
     """The `top` most probable classes for the logits (K,) of one photo, most probable first.
 

@@ -80,30 +80,41 @@ class Preprocess:
 
     def of(self, photo: Photo) -> Preprocess:
         """The same preprocessing with the crop that the photo asks for."""
-        if photo.crop == "centre":
+        return self.cropped(photo.crop)
+
+    def cropped(self, crop: str | float) -> Preprocess:
+        """The same preprocessing with the `crop` of a photo: "centre" is its own, else "pad", "squash", or a place."""
+        if crop == "centre":
             return self
-        if isinstance(photo.crop, str):
-            return dataclasses.replace(self, fit=photo.crop)
-        return dataclasses.replace(self, fit="crop", at=photo.crop)
+        if isinstance(crop, str):
+            return dataclasses.replace(self, fit=crop)
+        return dataclasses.replace(self, fit="crop", at=crop)
 
     def see(self, photo: Photo) -> np.ndarray:
         """The pixels of the network's input, uint8 (H, W, 3); three equal channels where it takes luminance only."""
-        image = Image.fromarray(photo.pixels)
+        return self.of(photo).picture(Image.fromarray(photo.pixels))
+
+    def picture(self, image: Image.Image) -> np.ndarray:
+        """The pixels of the network's input for an upright image, mode RGB: uint8 (H, W, 3), as `see` gives them."""
         if self.channels == 1:
             image = image.convert("L")
-        height, width, top, left = self.of(photo)._laid(image.height, image.width)
+        size = image.height, image.width
+        height, width, _, _ = self.laid(*size)
+        if (height, width) != size:
+            image = image.resize((width, height), RESAMPLE[self.interpolation])
+        return self.placed(image, *size)
+
+    def placed(self, resized: Image.Image, full_height: int, full_width: int) -> np.ndarray:
+        """The pixels of the network's input, uint8 (H, W, 3), cut out of an image of that size once it is resized."""
+        _, _, top, left = self.laid(full_height, full_width)
         crop_height, crop_width = _pair(self.crop)
-        resample = RESAMPLE[self.interpolation]
-        if (height, width) != (image.height, image.width):
-            image = image.resize((width, height), resample)
         if top < 0 or left < 0:
             mean = tuple(round(255 * m) for m in self.mean)
-            ground = Image.new(image.mode, (crop_width, crop_height), mean if len(mean) > 1 else mean[0])
-            ground.paste(image, (-left, -top))
-            image = ground
+            ground = Image.new(resized.mode, (crop_width, crop_height), mean if len(mean) > 1 else mean[0])
+            ground.paste(resized, (-left, -top))
         else:
-            image = image.crop((left, top, left + crop_width, top + crop_height))
-        return np.array(image.convert("RGB"))
+            ground = resized.crop((left, top, left + crop_width, top + crop_height))
+        return np.array(ground.convert("RGB"))
 
     def tensor(self, seen: np.ndarray) -> torch.Tensor:
         """The network's input for pixels it sees, float32 (1, C, H, W) and contiguous."""
@@ -124,14 +135,14 @@ class Preprocess:
         Of a padded photo it reaches beyond the photo, as its border does: see `padding`.
         """
         full_height, full_width = photo.pixels.shape[:2]
-        height, width, top, left = self.of(photo)._laid(full_height, full_width)
+        height, width, top, left = self.of(photo).laid(full_height, full_width)
         crop_height, crop_width = _pair(self.crop)
         across, down = full_width / width, full_height / height  # photo pixels per resized pixel
         return left * across, top * down, crop_width * across, crop_height * down
 
     def padding(self, photo: Photo) -> tuple[int, int, int, int]:
         """How wide the border is on the left, top, right and bottom of the network's input; 0 where none is."""
-        height, width, top, left = self.of(photo)._laid(*photo.pixels.shape[:2])
+        height, width, top, left = self.of(photo).laid(*photo.pixels.shape[:2])
         crop_height, crop_width = _pair(self.crop)
         return max(0, -left), max(0, -top), max(0, crop_width - width + left), max(0, crop_height - height + top)
 
@@ -158,7 +169,7 @@ class Preprocess:
         except (TypeError, ValueError) as error:
             raise PreprocessError(f"The card's preprocess cannot be used ({error}); correct the card.") from None
 
-    def _laid(self, full_height: int, full_width: int) -> tuple[int, int, int, int]:
+    def laid(self, full_height: int, full_width: int) -> tuple[int, int, int, int]:
         """Height and width of the whole photo at the scale of the input, and the top and left of its part of it."""
         height, width = self._resized(full_height, full_width)
         down, across = (0.5, self.at) if full_width >= full_height else (self.at, 0.5)

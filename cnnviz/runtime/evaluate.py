@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,15 +12,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from cnnviz.data.decode import decode
 from cnnviz.data.folder import SPLITS, SUFFIXES, order
 from cnnviz.inference.plain_road import asked_whole, batched, single
-from cnnviz.inference.predict import label, plain, probabilities, target
+from cnnviz.inference.predict import label, losses, plain, scores, target
 from cnnviz.models.load import Model
 from cnnviz.options import RequestError
-from cnnviz.photo import Crop, Photo, PhotoError, parsed_crop
+from cnnviz.photo import Crop, PhotoError, parsed_crop
 from cnnviz.runtime.backend import Backend
+from cnnviz.train.evaluate import TOGETHER
 
-BATCH = 32
 OTHER = "(other)"
 
 
@@ -66,19 +68,21 @@ def evaluate(
     if not photos:
         raise EvaluationError(f"The folders in {folder.name} have no photos ({', '.join(SUFFIXES)}); add some.")
     pairs: list[tuple[int, int]] = []
-    loss, skipped = 0.0, list[str]()
+    costs, skipped = list[float](), list[str]()
     with ThreadPoolExecutor() as pool:  # decoding photos takes as long as the net
-        for start in range(0, len(photos), BATCH):
-            for chances, true in _judged(model, photos[start : start + BATCH], crop, skipped, pool):
-                pairs.append((true, int(chances.argmax())))
-                loss -= float(np.log(max(float(chances[true]), 1e-12)))
+        for start in range(0, len(photos), TOGETHER):
+            for said, true, cost in _judged(model, photos[start : start + TOGETHER], crop, skipped, pool):
+                pairs.append((true, said))
+                costs.append(cost)
             if progress:
-                progress(min(start + BATCH, len(photos)), len(photos))
+                progress(min(start + TOGETHER, len(photos)), len(photos))
     if not pairs:
         raise EvaluationError(f"None of the {len(photos)} photos in {folder.name} can be read; check {skipped[0]}.")
     classes, confusion = _confusion(pairs, sorted(set(true_of)), model.labels)
     right = sum(true == said for true, said in pairs)
-    return Evaluation(key, len(pairs), right / len(pairs), loss / len(pairs), classes, confusion, tuple(skipped))
+    return Evaluation(
+        key, len(pairs), right / len(pairs), math.fsum(costs) / len(costs), classes, confusion, tuple(skipped)
+    )
 
 
 def class_folders(folder: Path) -> tuple[Path, ...]:
@@ -136,8 +140,8 @@ def _forms(name: str) -> set[str]:
 
 def _judged(
     model: Model, photos: Sequence[tuple[Path, int]], crop: Crop, skipped: list[str], pool: ThreadPoolExecutor
-) -> Iterator[tuple[np.ndarray, int]]:
-    """Probabilities (K,) and true class of each readable photo, all from one pass."""
+) -> Iterator[tuple[int, int, float]]:
+    """Predicted and true class of each readable photo and its cross-entropy, all from one pass."""
     inputs, truth = [], []
     for (path, true), x in zip(photos, pool.map(lambda photo: _input(model, photo[0], crop), photos), strict=True):
         if x is None:
@@ -148,15 +152,15 @@ def _judged(
     if inputs:
         device = next(model.net.parameters()).device
         with torch.inference_mode():
-            logits = batched(asked_whole(model.net), torch.cat(inputs).to(device), single(model.net))
-            chances = probabilities(logits.float()).cpu().numpy()  # (N, K)
-        yield from zip(chances, truth, strict=True)
+            logits = batched(asked_whole(model.net), torch.cat(inputs).to(device), single(model.net)).float().cpu()
+            cost = losses(logits, torch.tensor(truth))
+        yield from zip(scores(logits).argmax(1).tolist(), truth, cost.tolist(), strict=True)
 
 
 def _input(model: Model, path: Path, crop: Crop) -> torch.Tensor | None:
     """What the net takes of a photo (1, C, H, W); None where it cannot be read."""
     try:
-        return model.preprocess.input(Photo.open(path).with_crop(crop))
+        return model.preprocess.tensor(decode(path, model.preprocess.cropped(parsed_crop(crop))))
     except PhotoError:
         return None
 

@@ -21,7 +21,7 @@ from cnnviz import settings
 from cnnviz.models.preprocess import Preprocess
 from cnnviz.options import RequestError
 from cnnviz.train import evaluate, run
-from cnnviz.train.setup import Training
+from cnnviz.train.setup import Training, scaled
 
 SPARE = 8  # times the weights: the best ones and a state with its optimizer, each beside the one it replaces
 RESUME, BEST, CARD, SNAPSHOTS = "resume.pt", "best.safetensors", "card.json", "snapshots"
@@ -115,7 +115,7 @@ class Keeper:
         net = self.task.recipe.net
         net.load_state_dict(load_file(path, device=str(self.task.device)))
         net.eval()
-        device = self.task.device
+        device, preprocess = self.task.device, self.task.preprocess
         found: dict[str, Any] = {"classes": list(self.task.data.classes), "root": str(self.task.data.root)}
         if changed:
             found["changed"] = changed
@@ -123,7 +123,11 @@ class Keeper:
             if name in self.task.pictures:
                 pictures = self.task.pictures[name]
                 judged = evaluate.judge(
-                    net, pictures, lambda p: self.task.input(p.to(device)), 64, torch.arange(len(pictures))
+                    net,
+                    pictures,
+                    lambda pixels: scaled(pixels, preprocess).contiguous().to(device),  # as runtime.evaluate does
+                    evaluate.TOGETHER,
+                    torch.arange(len(pictures)),
                 )
                 found[name] = evaluate.verdict(judged, pictures, self.task.data.root, self.task.classes)
         self._write({self.folder / run.VERDICT: lambda draft: draft.write_text(json.dumps(found))})

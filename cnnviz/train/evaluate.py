@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cnnviz.data.loader import Batches, Pictures, Source
-from cnnviz.inference.predict import scores
+from cnnviz.inference.predict import losses, scores
 
+TOGETHER = 32  # images in a batch of a verdict and of `runtime.evaluate`: the last digit depends on it
 TOP = 300  # pictures listed one by one in a verdict: all that are wrong come first
 
 
@@ -47,8 +49,8 @@ class Judged:
 
     @property
     def losses(self) -> Tensor:
-        """The cross-entropy of each image (N,), unsmoothed."""
-        return F.cross_entropy(self.doubled, self.labels, reduction="none")
+        """The cross-entropy of each image (N,), float64, unsmoothed."""
+        return losses(self.logits, self.labels)
 
     @property
     def doubled(self) -> Tensor:
@@ -85,7 +87,7 @@ def verdict(judged: Judged, pictures: Pictures, root: Path, classes: int) -> dic
     Images are listed with the greatest loss first.
     """
     chances = torch.softmax(judged.doubled, dim=1)
-    said = chances.argmax(1)
+    said = scores(judged.logits).argmax(1)
     confusion = torch.zeros(classes, classes, dtype=torch.int64)
     confusion.index_put_((judged.labels, said), torch.ones_like(said), accumulate=True)
     losses = judged.losses
@@ -93,8 +95,8 @@ def verdict(judged: Judged, pictures: Pictures, root: Path, classes: int) -> dic
     true, found = confusion.sum(1).clamp_min(1), confusion.sum(0).clamp_min(1)
     return {
         "images": len(said),
-        "accuracy": float((said == judged.labels).float().mean()) if len(said) else 0.0,
-        "loss": float(losses.mean()) if len(said) else 0.0,
+        "accuracy": int((said == judged.labels).sum()) / max(1, len(said)),
+        "loss": math.fsum(losses.tolist()) / max(1, len(said)),
         "confusion": confusion.tolist(),
         "recall": (confusion.diag() / true).tolist(),
         "precision": (confusion.diag() / found).tolist(),

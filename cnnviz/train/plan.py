@@ -50,7 +50,7 @@ class Plan(Options):
     )
     class_weights: bool = knob(False, "Class weights: images of rare classes weigh more in the loss")
     size: int | None = knob(None, "Input size", low=16, high=1024, unit="px")
-    fit: str = knob("crop", "Resize mode", choices=("crop", "squash"))
+    fit: str = knob("crop", "Resize mode", choices=("crop", "squash", "pad"))
     channels: int | None = knob(None, "1 for gray, 3 for colour (lecture networks)", low=1, high=3)
     pooling: str | None = knob(None, "Pooling before the head", choices=("gap", "flatten"))
     pools: int | None = knob(None, "Convolutions followed by a max pooling (lecture networks)", low=0, high=8)

@@ -213,7 +213,7 @@ def _square(
     plan: Plan, resize: int, side: int, mean: tuple[float, ...], std: tuple[float, ...], channels: int
 ) -> Preprocess:
     whole = (side, side) if plan.fit == "squash" else resize
-    return Preprocess(whole, side, mean, std, channels=channels)
+    return Preprocess(whole, side, mean, std, channels=channels, fit="pad" if plan.fit == "pad" else "crop")
 
 
 def _learning(

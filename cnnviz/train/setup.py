@@ -113,15 +113,21 @@ def prepare(
         where = _within(path, data)
         log("unreadable", path=where, message=why if where in why else why.replace(path.name, where, 1))
 
-    pictures = {}
-    for name, part in data.splits().items():
-        tell = functools.partial(progress, f"images of {name}")
-        pictures[name] = Pictures(part, recipe.preprocess, threads=plan.threads, notice=notice, progress=tell)
-    _refuse_unreadable(data, pictures["train"])
+    def decoded(preprocess: Preprocess) -> dict[str, Pictures]:
+        found = {}
+        for name, part in data.splits().items():
+            tell = functools.partial(progress, f"images of {name}")
+            found[name] = Pictures(part, preprocess, threads=plan.threads, notice=notice, progress=tell)
+        return found
+
     preprocess = recipe.preprocess
+    pictures = decoded(preprocess)
+    _refuse_unreadable(data, pictures["train"])
     if not recipe.pretrained and not plan.start:
         mean, std = (seen.mean, seen.std) if seen else measure(pictures["train"])
         preprocess = dataclasses.replace(preprocess, mean=mean, std=std)
+        if preprocess.fit == "pad":  # the border has the mean colour, which was not known before
+            pictures = decoded(preprocess)
     device = _device(plan)
     recipe.net.to(device).to(memory_format=torch.channels_last)
     train: Pictures | Features = pictures["train"]

@@ -46,12 +46,12 @@ def test_only_pictures_come_out_and_they_make_a_data_set(tmp_path, png):
 
 def test_the_mark_says_what_was_kept_left_out_unused_and_split(tmp_path, png):
     good = [(f"{c}/{i}.png", png) for c in "ab" for i in range(5)]
-    extra = [(".DS_Store", "x"), ("readme.txt", "hi"), ("cover.png", png), ("a/new.heic", "x")]
+    extra = [(".DS_Store", "x"), ("readme.txt", "hi"), ("cover.png", png), ("a/new.psd", "x")]
     made = staging.origin(archive.unpack(packed(*good, *extra), tmp_path / "out").folder)
     assert made.made == "zip"
     assert made.notes == (
         "Unpacked: 10 images in 2 classes.",
-        "Left out, as they are hidden or not images: 3 (readme.txt, a/new.heic, .DS_Store).",
+        "Left out, as they are hidden or not images: 3 (readme.txt, a/new.psd, .DS_Store).",
         "Kept, but not used, as they lie in no class folder: 1 (cover.png).",
         "No val folder: 2 images were drawn from all classes for validation.",
     )

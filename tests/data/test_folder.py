@@ -1,16 +1,12 @@
-"""Folders become data sets by convention, and pictures are decoded as the engine would see them."""
+"""Folders become data sets by convention."""
 
 from __future__ import annotations
-
-import io
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from cnnviz.data import folder
-from cnnviz.models.preprocess import Preprocess
-from cnnviz.photo import Photo, PhotoError
 
 
 def fill(root, counts, size=(12, 10)):
@@ -61,40 +57,6 @@ def test_too_little_is_refused_in_one_sentence(tmp_path, counts):
         folder.read(tmp_path)
     with pytest.raises(folder.FolderError, match="no folder"):
         folder.read(tmp_path / "nowhere")
-
-
-def test_a_large_jpeg_is_decoded_small_and_looks_the_same(tmp_path):
-    y, x = np.mgrid[0:1500, 0:2000]
-    pixels = np.stack([x // 8, y // 6, (x + y) // 14], 2).astype(np.uint8)
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    Image.fromarray(pixels).save(tmp_path / "big.jpg", quality=95, exif=exif)
-    preprocess = Preprocess(resize=160, crop=150)
-    mine = folder.decode(tmp_path / "big.jpg", preprocess)
-    theirs = preprocess.see(Photo.open(tmp_path / "big.jpg"))
-    assert mine.shape == (150, 150, 3)
-    assert np.abs(mine.astype(int) - theirs).mean() < 2
-
-
-def test_pngs_are_decoded_exactly_as_the_engine_does(tmp_path):
-    fill(tmp_path, {"a": 1}, size=(40, 50))
-    for preprocess in (Preprocess(28, 28), Preprocess(28, 28, (0.0,), (1.0,), channels=1)):
-        mine = folder.decode(tmp_path / "a" / "000.png", preprocess)
-        theirs = preprocess.see(Photo.open(tmp_path / "a" / "000.png"))[..., : preprocess.channels]
-        np.testing.assert_array_equal(mine, theirs)
-
-
-def test_a_corrupt_picture_is_one_sentence_among_the_others(tmp_path):
-    fill(tmp_path, {"a": 3})
-    whole = io.BytesIO()
-    Image.fromarray(np.zeros((64, 64, 3), np.uint8)).save(whole, "JPEG")
-    (tmp_path / "a" / "001.jpg").write_bytes(whole.getvalue()[:300])
-    paths = sorted((tmp_path / "a").iterdir())
-    found = list(folder.decode_all(paths, Preprocess(8, 8)))
-    bad = [f for f in found if isinstance(f, PhotoError)]
-    assert len(found) == 4
-    assert len(bad) == 1
-    assert "001.jpg" in str(bad[0])
 
 
 def test_photos_are_told_from_gray_and_from_small_images(tmp_path):

@@ -7,6 +7,7 @@ import zipfile
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from PIL import Image
 
 from cnnviz.data.counting import Counting, write
 from cnnviz.options import RequestError
@@ -99,6 +100,9 @@ def test_a_zip_becomes_a_data_set_and_a_hostile_one_a_sentence(visit, shelf, cir
 
 def test_a_set_is_shown_checked_and_deleted(visit, shelf, circles, pictures, words):
     (circles / "train" / "1" / "broken.png").write_bytes(b"\x89PNG")
+    Image.open(next((circles / "val" / "1").glob("*.png"))).transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(
+        circles / "train" / "2" / "turned.png"
+    )
     at = fine(visit("data", set="circles"))
     before = pictures(at)
     batch = next(alt for alt in before if alt.startswith("A batch of train"))
@@ -108,10 +112,13 @@ def test_a_set_is_shown_checked_and_deleted(visit, shelf, circles, pictures, wor
     next(b for b in at.button if b.label == "Check every image").click()
     fine(at.run())
     assert "broken.png" in words(at)
+    assert "turned.png" in words(at)
+    assert "one image flipped horizontally, under two classes" in words(at)
     at.button(key="delete-data").click()
     fine(at.run())
     assert "was changed after cnnviz made it" in words(at)
     (circles / "train" / "1" / "broken.png").unlink()
+    (circles / "train" / "2" / "turned.png").unlink()
     at.button(key="delete-data").click()
     fine(at.run())
     assert not circles.exists()

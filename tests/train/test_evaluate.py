@@ -68,7 +68,7 @@ def test_a_verdict_counts_what_was_said_and_lists_the_greatest_loss_first(batch)
 def test_one_logit_is_judged_as_two():
     judged = Judged(torch.tensor([[2.0], [-1.0], [0.5]]), torch.tensor([1, 0, 0]), torch.arange(3))
     assert judged.right.tolist() == [True, True, False]
-    torch.testing.assert_close(judged.losses, F.softplus(torch.tensor([-2.0, -1.0, 0.5])))
+    torch.testing.assert_close(judged.losses, F.softplus(torch.tensor([-2.0, -1.0, 0.5]).double()))
 
 
 def test_what_rests_is_in_evaluation_mode_and_all_else_learns():

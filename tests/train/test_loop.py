@@ -219,3 +219,26 @@ def test_lightning_is_silent_and_nothing_is_left_in_the_run(plan, tmp_path, caps
         "data.json",
     }  # fmt: skip
     assert fitting.__doc__
+
+
+@pytest.mark.parametrize(("size", "fit_"), [(28, "crop"), (64, "pad"), (96, "squash"), (150, "crop"), (224, "crop")])
+def test_a_runs_results_are_those_of_evaluate_to_the_last_digit(plan, tmp_path, rng, size, fit_):
+    from cnnviz.runtime.engine import Engine
+    from tests.data.test_decode import scene, stripes
+
+    data = tmp_path / "data"
+    for split, count in (("train", 6), ("val", 5)):
+        for label, draw in (("a", scene), ("b", stripes)):
+            (data / split / label).mkdir(parents=True)
+            for i in range(count):
+                width, height = (int(n) for n in rng.integers(150, 500, 2))
+                draw(width, height).save(data / split / label / f"{i}.{('jpg', 'png', 'webp')[i % 3]}")
+    scene(4000, 3000).save(data / "val" / "a" / "camera.jpg", quality=85)
+    net = "lecture/cats_gap" if size > 28 else plan.net
+    change = {"data": str(data), "net": net, "size": size, "fit": fit_, "epochs": 1, "channels": 3}
+    done = trained(plan.but(**change), tmp_path)
+    said = run.verdict(done.folder)["val"]
+    found = Engine(runs=tmp_path).evaluate(f"run/{done.id}@best", data)
+    assert found.images == said["images"] == 11
+    assert (found.accuracy, found.loss) == (said["accuracy"], said["loss"])
+    assert [list(row) for row in found.confusion] == said["confusion"]

@@ -14,6 +14,7 @@ from cnnviz.data import folder as folders
 from cnnviz.data import staging, trash
 from cnnviz.data.audit import Audit, audit
 from cnnviz.data.augment import Augment, variants
+from cnnviz.data.decode import decode
 from cnnviz.data.folder import DataSet
 from cnnviz.data.staging import Origin
 from cnnviz.data.trash import Trashed
@@ -128,7 +129,7 @@ def batch(data: DataSet, split: str, count: int, seed: int, side: int = 96) -> t
 
 def square(path: Path, side: int) -> np.ndarray:
     """A picture's centre square, uint8 (side, side, 3). Raises `PhotoError`."""
-    return folders.decode(path, Preprocess(side, side))
+    return decode(path, Preprocess(side, side))
 
 
 @functools.lru_cache(maxsize=8)

@@ -11,9 +11,10 @@ from typing import Any
 
 import streamlit as st
 
+from cnnviz.image_file import in_words
 from cnnviz.models import catalog
 from cnnviz.options import RequestError
-from cnnviz.photo import FORMATS, Photo, samples
+from cnnviz.photo import Photo, samples
 from cnnviz.picture import data_url
 from cnnviz.ui.server import startup
 from cnnviz.ui.session import link, networks, uploads, visit
@@ -54,7 +55,7 @@ def _net() -> None:
     _back()
     named = network_list.complete(named)
     first, opening = startup.first(listed), startup.opening(listed)
-    if link.noted("model") is None and not {*st.query_params} - {"present"}:
+    if link.noted("model") is None and not st.query_params:
         st.session_state["model"] = opening
     before = link.noted("model")
     # a link says which one it is wherever an address without a query would mean another
@@ -132,6 +133,8 @@ def _photos() -> None:
     link.note("photo", startup.photos()[0], secret=st.session_state["photo"] in mine)
     _strange("photo", "photo", named)
     crop.control()
+    if told := photos[st.session_state["photo"]].note:
+        st.caption(show.plain(told))
     if asked == OWN and not mine and "_brought" not in st.session_state:
         st.session_state["_gone"] = True
     if st.session_state.get("_gone") and "_brought" not in st.session_state:
@@ -160,7 +163,7 @@ def invite() -> None:
 def _uploader(label: str, key: str) -> None:
     st.file_uploader(
         label, accept_multiple_files=True, key=key, on_change=_bring, args=(key,),
-        max_upload_size=uploads.limit("photo"), help=f"{', '.join(FORMATS)}; {MOST} photos at most",
+        max_upload_size=uploads.limit("photo"), help=f"{in_words()}; {MOST} photos at most",
     )  # fmt: skip
 
 

@@ -42,7 +42,8 @@ def varied_as_python(name: str | None, turn: int, photo: Photo, wanted: Augment,
         imports += ["import cnnviz", "from cnnviz.signal.pictures import square"]
         opening = [show.opening(photo), f"pixels = {call('square', PHOTO, SIDE)}  # uint8 (H, W, C)"]
     else:
-        imports += ["from cnnviz.data.folder import decode, read", "from cnnviz.models.preprocess import Preprocess"]
+        imports += ["from cnnviz.data.decode import decode", "from cnnviz.data.folder import read"]
+        imports += ["from cnnviz.models.preprocess import Preprocess"]
         first = f"np.random.default_rng({turn}).permutation(len(train))[0]"
         opening = [
             f"train = {call('read', str(data_sets.shelf() / name))}.splits()['train']",

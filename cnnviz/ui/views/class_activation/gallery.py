@@ -10,7 +10,8 @@ import numpy as np
 import streamlit as st
 
 from cnnviz import picture
-from cnnviz.photo import FORMATS, Photo, PhotoError
+from cnnviz.image_file import in_words
+from cnnviz.photo import Photo, PhotoError
 from cnnviz.ui.components.photogrid import Tile, photogrid
 from cnnviz.ui.server import startup
 from cnnviz.ui.session import current, uploads
@@ -90,7 +91,7 @@ def _drop() -> None:
     key = f"many-{uploads.turn('many')}"
     st.file_uploader(
         f"Up to {MOST} photos", accept_multiple_files=True, key=key, on_change=uploads.take,
-        args=("many", "photo", key, _keep), max_upload_size=uploads.limit("photo"), help=", ".join(FORMATS),
+        args=("many", "photo", key, _keep), max_upload_size=uploads.limit("photo"), help=in_words(),
     )  # fmt: skip
     show.refused(uploads.refused("many"))
     brought = _brought()

@@ -267,7 +267,7 @@ def more(is_lecture: bool) -> dict[str, Any]:
         "weight_decay": c.number_input("Weight decay", step=0.01, key="plan-weight_decay"),
         "smoothing": d.slider("Label smoothing", 0.0, 0.5, step=0.05, key="plan-smoothing"),
         "size": a.number_input("Input size, px", value=None, step=1, placeholder=own, key="plan-size"),
-        "fit": b.selectbox("Resize mode", ("crop", "squash"), key="plan-fit"),
+        "fit": b.selectbox("Resize mode", ("crop", "squash", "pad"), key="plan-fit"),
         "patience": c.number_input(
             "Early-stopping patience", key="plan-patience", step=1, help="Epochs without a lower loss; 0 for never"
         ),
