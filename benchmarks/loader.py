@@ -60,7 +60,7 @@ def _contest() -> dict[str, Callable[[], object]]:
 
     def ours() -> torch.Tensor:
         order = torch.arange(len(pictures))
-        return torch.cat([scaled(pixels, preprocess) for pixels, _, _ in Batches(pictures, order, BATCH)])
+        return torch.cat([scaled(pixels, preprocess) for pixels, _, _ in Batches(pictures, torch.split(order, BATCH))])
 
     def peer() -> torch.Tensor:
         return torch.cat([pixels for pixels, _ in loader])
