@@ -60,6 +60,16 @@ def test_predict_answers_for_each_photo(document, told, picture):
     assert "%" in told("predict", picture, "--model", KEY)[1]
 
 
+def test_predict_says_how_grays_of_twelve_bits_were_scaled(told, tmp_path):
+    path = tmp_path / "scan.png"
+    Image.fromarray(np.tile(np.linspace(0, 4095, 200), (150, 1)).astype(np.uint16)).save(path)
+    code, _, said = told("predict", path, "--model", KEY)
+    assert (code, said) == (
+        0,
+        "cnnviz: The grey values of scan.png are at most 4,095; they were read as 12-bit values.\n",
+    )
+
+
 def test_predict_rounds_no_probability_to_nothing_or_all(monkeypatch, told, picture):
     sure = SimpleNamespace(
         predict=lambda *asked: (Prediction(0, "cat", 0.99999, 9.0), Prediction(1, "dog", 0.00001, -9.0))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import numpy as np
 import pytest
+from PIL import Image
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
 from cnnviz.photo import Photo
@@ -101,3 +103,15 @@ def test_a_photo_of_usual_shape_needs_no_sentence(engine):
     assert crop.input_of(model, tall) == "The input of the network is the middle 5.0% of this tall photo."
     assert crop.input_of(model, tall.with_crop(1)).endswith("of this tall photo, at the bottom.")
     assert crop.input_of(model, tall.with_crop(0.2)).endswith("of this tall photo, 20% of the way to the bottom.")
+
+
+def test_a_photo_of_twelve_bits_says_how_its_grays_were_scaled(visit):
+    values = np.tile(np.linspace(0, 4095, 320), (240, 1)).astype(np.uint16)
+    file = io.BytesIO()
+    Image.fromarray(values).save(file, "PNG")
+    at = visit("home")
+    at.file_uploader("upload-0").upload("scan.png", file.getvalue(), "image/png")
+    at.run()
+    assert not at.exception
+    said = [one.value for one in at.sidebar.caption]
+    assert any("The grey values of scan.png are at most 4,095; they were read as 12-bit values." in one for one in said)

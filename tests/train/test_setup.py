@@ -72,6 +72,6 @@ def test_pictures_of_any_size_train_and_gray_ones_become_colour(tmp_path, rng, p
         for i in range(6):
             shape = tuple(rng.integers(20, 90, 2))
             Image.fromarray(rng.integers(0, 255, shape, dtype=np.uint8)).save(tmp_path / "data" / label / f"{i}.jpg")
-    for kind in ("crop", "squash"):
+    for kind in ("crop", "squash", "pad"):
         done = trained(plan.but(data=str(tmp_path / "data"), fit=kind, channels=3, epochs=1), tmp_path, kind)
         assert done.state == "finished"
