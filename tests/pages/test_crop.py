@@ -113,5 +113,5 @@ def test_a_photo_of_twelve_bits_says_how_its_grays_were_scaled(visit):
     at.file_uploader("upload-0").upload("scan.png", file.getvalue(), "image/png")
     at.run()
     assert not at.exception
-    said = [one.value for one in at.sidebar.caption]
+    said = [one.value.replace("\\", "") for one in at.sidebar.caption]
     assert any("The grey values of scan.png are at most 4,095; they were read as 12-bit values." in one for one in said)
