@@ -40,7 +40,8 @@ if sets:
             with show.refusals():
                 st.session_state["run"] = runs.begin(wanted, name)
                 st.rerun()
-        if st.button("Learning rate finder", icon=":material/query_stats:", disabled=wanted is None) and wanted:
+        steps = wanted is not None and not wanted.solves
+        if st.button("Learning rate finder", icon=":material/query_stats:", disabled=not steps) and wanted:
             with show.refusals():
                 rate_finder.begin(wanted)
         if wanted is not None and not stage:

@@ -27,7 +27,7 @@ from cnnviz.cli.output import count, document, progress, table
 from cnnviz.models import catalog
 from cnnviz.photo import Crop
 from cnnviz.probability import percent
-from cnnviz.train import confusion
+from cnnviz.train import confusion, interval
 
 if TYPE_CHECKING:
     from cnnviz.runtime.evaluate import Evaluation
@@ -126,8 +126,10 @@ def evaluate(context: click.Context, data: Path, key: str, crop: Crop, as_json: 
     if as_json:
         listed = dataclasses.asdict(found)
         listed.pop("skipped")
+        listed |= {"interval": list(found.interval)} | confusion.report(found.confusion)
         return document(listed | _crop(crop))
-    right = f"{found.accuracy:.2%} of {found.images} photos correct"
+    sure = interval.words(found.accuracy, found.images)
+    right = f"{found.accuracy:.2%} of {found.images} photos correct (95 % interval {sure})"
     click.echo(f"{key}: {right}, loss {found.loss:.4f}{cropped(crop)}")
     if len(found.classes) > WIDEST:
         return _confused(found)

@@ -9,6 +9,7 @@ import select
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,12 @@ from cnnviz.cli.output import document, knob_options, progress
 from cnnviz.data.augment import PRESETS, Augment
 from cnnviz.data.counting import Counting, write
 from cnnviz.options import RequestError
-from cnnviz.train import extend, run
+from cnnviz.train import extend, interval, run
 from cnnviz.train import plan as plans
 from cnnviz.train.plan import Plan
+
+CURVE = "L2 weight        loss  accuracy  (cross-validation on the training images)"
+EPOCHS = "epoch  train loss  valid loss  accuracy  95% interval  error rate  seconds"
 
 
 @command
@@ -83,7 +87,9 @@ def train(
 
     began = time.monotonic()
     try:
-        state = fit(folder, attached=attached, weights=weights, finding=find_rate, heard=_quiet if as_json else _speak)
+        state = fit(
+            folder, attached=attached, weights=weights, finding=find_rate, heard=_quiet if as_json else _speaker()
+        )
         done = run.read(folder)
     finally:
         if find_rate and (not sought or (attached and _deserted())):
@@ -99,7 +105,7 @@ def train(
         else:
             click.echo("stopped before a learning rate was found" if suggestion is None else f"rate {suggestion:g}")
         return code
-    best = done.last("best")
+    best, count = done.last("best"), (done.last("start") or done.last("resume")).get("val", 0)
     if as_json:
         document(
             {
@@ -108,13 +114,15 @@ def train(
                 "state": state,
                 "step": done.last("epoch").get("step", 0),
                 "accuracy": best.get("accuracy"),
+                "interval": interval.around(best["accuracy"], count) if best and count else None,
                 "valid_loss": best.get("valid_loss"),
                 "seconds": round(time.monotonic() - began, 1),
             }
         )
         return code
     if best:
-        click.echo(f"best at step {best['step']}: {best['accuracy']:.2%} on val, loss {best['valid_loss']:.4f}")
+        sure = f" (95 % interval {interval.words(best['accuracy'], count)})" if count else ""
+        click.echo(f"best at step {best['step']}: {best['accuracy']:.2%} on val{sure}, loss {best['valid_loss']:.4f}")
     net = f"; the model key is run/{done.id}@best" if best else ""
     click.echo(f"{state} after {time.monotonic() - began:.0f} s{net}")
     return code
@@ -159,22 +167,44 @@ def _quiet(kind: str, values: dict[str, Any]) -> None:
         click.echo(f"cnnviz: {values['message']}", err=True)
 
 
-def _speak(kind: str, values: dict[str, Any]) -> None:
-    """One line for each epoch, and what else a person wants to know, on standard output."""
-    _quiet(kind, values)
-    if kind in ("start", "resume"):
-        click.echo(
-            f"{values['train']:,} training images, {values['val']:,} validation images; {values['trainable']:,} of "
-            f"{values['parameters']:,} weights are trained; {values['device']}"
-        )
-        click.echo("epoch  train loss  valid loss  accuracy  error rate  seconds")
-    elif kind == "epoch":
-        click.echo(
-            f"{values['epoch']:5d}  {values['train_loss']:10.4f}  {values['valid_loss']:10.4f}  "
-            f"{values['accuracy']:8.2%}  {values['error_rate']:10.4f}  {values['seconds']:7.1f}"
-        )
-    elif kind == "queued":
-        click.echo(f"waiting for another run on {values['device']}")
-    elif kind == "prepare" and sys.stderr.isatty():
-        end = "\n" if values["done"] == values["of"] else ""
-        click.echo(f"\r{values['stage']}: {values['done']} of {values['of']} {end}", err=True, nl=False)
+def _speaker() -> Callable[[str, dict[str, Any]], None]:
+    """What prints a line for each epoch, and what else a person wants to know, on standard output."""
+    images, head = 0, ""  # of val; of the table that goes on
+
+    def titled(titles: str) -> None:
+        nonlocal head
+        if titles != head:
+            click.echo(titles)
+        head = titles
+
+    def speak(kind: str, values: dict[str, Any]) -> None:
+        nonlocal images
+        _quiet(kind, values)
+        if kind in ("start", "resume"):
+            images = values["val"]
+            click.echo(
+                f"{values['train']:,} training images, {values['val']:,} validation images; {values['trainable']:,} of "
+                f"{values['parameters']:,} weights are trained; {values['device']}"
+            )
+        elif kind == "l2":
+            titled(CURVE)
+            click.echo(f"{values['l2']:9g}  {values['loss']:10.4f}  {values['accuracy']:8.2%}")
+        elif kind == "head":
+            how = "lowest loss" if values["compared"] else "usual one: no image can be left out to compare others"
+            click.echo(f"head solved with L2 weight {values['l2']:g}, the {how}")
+        elif kind == "found":
+            click.echo(f"learning rate {values['rate']:g}, found by a range test")
+        elif kind == "epoch":
+            titled(EPOCHS)
+            click.echo(
+                f"{values['epoch']:5d}  {values['train_loss']:10.4f}  {values['valid_loss']:10.4f}  "
+                f"{values['accuracy']:8.2%}  {interval.words(values['accuracy'], images):>12}  "
+                f"{values['error_rate']:10.4f}  {values['seconds']:7.1f}"
+            )
+        elif kind == "queued":
+            click.echo(f"waiting for another run on {values['device']}")
+        elif kind == "prepare" and sys.stderr.isatty():
+            end = "\n" if values["done"] == values["of"] else ""
+            click.echo(f"\r{values['stage']}: {values['done']} of {values['of']} {end}", err=True, nl=False)
+
+    return speak

@@ -21,6 +21,7 @@ from cnnviz.options import RequestError
 from cnnviz.photo import Crop, PhotoError, parsed_crop
 from cnnviz.runtime.backend import Backend
 from cnnviz.train.evaluate import TOGETHER
+from cnnviz.train.interval import around
 
 OTHER = "(other)"
 
@@ -44,6 +45,11 @@ class Evaluation:
     classes: tuple[str, ...]
     confusion: tuple[tuple[int, ...], ...]
     skipped: tuple[str, ...] = ()
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % confidence interval of the accuracy (Wilson)."""
+        return around(self.accuracy, self.images)
 
 
 def evaluate(

@@ -14,6 +14,9 @@ from torch import Tensor, nn
 
 from cnnviz.data.loader import Batches, Pictures, Source
 from cnnviz.inference.predict import losses, scores
+from cnnviz.train import calibration, roc
+from cnnviz.train.confusion import report
+from cnnviz.train.interval import wilson
 
 TOGETHER = 32  # images in a batch of a verdict and of `runtime.evaluate`: the last digit depends on it
 TOP = 300  # pictures listed one by one in a verdict: all that are wrong come first
@@ -82,7 +85,7 @@ def judge(
 
 
 def verdict(judged: Judged, pictures: Pictures, root: Path, classes: int) -> dict[str, Any]:
-    """Plain values for verdict.json: accuracy, loss, confusion[true][said], report per class, and single images.
+    """Plain values for verdict.json: accuracy with its 95 % interval, loss, confusion[true][said], each class, images.
 
     Images are listed with the greatest loss first.
     """
@@ -92,14 +95,15 @@ def verdict(judged: Judged, pictures: Pictures, root: Path, classes: int) -> dic
     confusion.index_put_((judged.labels, said), torch.ones_like(said), accumulate=True)
     losses = judged.losses
     order = losses.argsort(descending=True)[: max(TOP, int((said != judged.labels).sum()))].tolist()[: 10 * TOP]
-    true, found = confusion.sum(1).clamp_min(1), confusion.sum(0).clamp_min(1)
     return {
         "images": len(said),
         "accuracy": int((said == judged.labels).sum()) / max(1, len(said)),
+        "interval": list(wilson(int((said == judged.labels).sum()), len(said))),
         "loss": math.fsum(losses.tolist()) / max(1, len(said)),
         "confusion": confusion.tolist(),
-        "recall": (confusion.diag() / true).tolist(),
-        "precision": (confusion.diag() / found).tolist(),
+        **report(confusion.tolist()),
+        "calibration": calibration.measured(judged.doubled, judged.labels),
+        "roc": roc.curve(judged.doubled, judged.labels) if classes == 2 else None,
         "pictures": [
             {
                 "path": str(pictures.paths[int(judged.places[i])].relative_to(root)),

@@ -103,6 +103,9 @@ _CARRIED = {  # what events of a kind have to carry to be shown
     "epoch": _keys("epoch step train_loss train_accuracy valid_loss accuracy error_rate seconds"),
     "best": _keys("step valid_loss accuracy"),
     "rate": _keys("rate loss"),
+    "l2": _keys("l2 loss accuracy of"),
+    "head": _keys("l2 images"),
+    "found": _keys("rate"),
     "warning": _keys("", "message"),
     "unreadable": _keys("", "message"),
 }

@@ -21,6 +21,8 @@ def extend(folder: Path, epochs: int) -> None:
     one = run.read(folder)
     if run.alive(folder):
         raise RunError(f"Run {folder.name} is training; give it more epochs once it has ended.")
+    if one.plan.solves:
+        raise RunError(f"The head of run {folder.name} is solved, in no epochs; unfreeze its layers in a new run.")
     if epochs <= one.plan.epochs:
         raise RunError(f"Run {folder.name} has {one.plan.epochs} epochs; choose more than that in all.")
     plan, draft = one.plan.but(epochs=epochs), folder / f".{run.PLAN}.draft"

@@ -10,26 +10,24 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import lightning as L
-import numpy as np
 import torch
 from lightning.pytorch.callbacks import LambdaCallback
-from torch import Tensor
 
 from cnnviz import settings
-from cnnviz.data.loader import Batches, Features, parts
-from cnnviz.inference.device import in_words, resolve
+from cnnviz.data.loader import Features
+from cnnviz.inference.device import resolve
 from cnnviz.options import RequestError
-from cnnviz.train import learning_rate, remembered, run
+from cnnviz.train import metrics, range_test, remembered, run, solved_head
 from cnnviz.train import plan as plans
 from cnnviz.train.checkpoints import RESUME, Keeper, seen
-from cnnviz.train.evaluate import rest
 from cnnviz.train.module import Fitting
-from cnnviz.train.setup import StopRequested, prepare
+from cnnviz.train.setup import StopRequested, Training, prepare
 
 ENDING = (signal.SIGTERM, signal.SIGINT)
 
@@ -62,6 +60,8 @@ def fit(
 
         def log(kind: str, **values: Any) -> None:
             written(kind, **values)
+            if kind == "epoch":
+                metrics.write(folder)
             heard(kind, values)
 
         try:
@@ -106,6 +106,11 @@ def _fit(
     if settings.rank() == 0:
         remembered.keep(folder, data, log, again=not saved)
     keeper = Keeper(folder, task, log)
+    if (head := solved_head.alone(task)) is not None:
+        return _end(keeper, log, solved_head.run(task, head, keeper, log, wanted))
+    if not keeper.resumed and settings.rank() == 0:  # whose weights all others get
+        solved_head.begin(task, log, wanted)
+    keeper.task = task = _rated(task, folder, log, wanted)
     fitting = Fitting(task, keeper, log, wanted)
     fitting.restore()
     keeper.schedule(fitting.total)
@@ -115,13 +120,7 @@ def _fit(
         steps=fitting.total,
         per_epoch=fitting.per_epoch,
         epochs=plan.epochs,
-        parameters=task.recipe.parameters,
-        trainable=task.recipe.trainable,
-        classes=list(task.data.classes),
-        train=len(task.train),
-        val=len(task.val),
-        device=in_words(task.device),
-        pid=os.getpid(),
+        **task.facts,
     )
     if not fitting.step or fitting.over:
         keeper.snapshot(fitting.step)
@@ -134,9 +133,26 @@ def _fit(
     if fitting.stopped:
         log("stopped", step=fitting.step)
         return "stopped"
+    return _end(keeper, log, fitting.step)
+
+
+def _rated(task: Training, folder: Path, log: Callable[..., None], wanted: Callable[[], bool]) -> Training:
+    """The task with a learning rate: the plan's, or the one this run has found, or finds now."""
+    if task.plan.rate is not None or task.plan.recipe not in plans.GENTLE:
+        return task
+
+    def waiting() -> None:
+        if wanted():
+            raise StopRequested
+
+    before = run.read(folder).last("found").get("rate")
+    return replace(task, plan=task.plan.but(rate=before or range_test.found(task, log, waiting)))
+
+
+def _end(keeper: Keeper, log: Callable[..., None], step: int) -> str:
     if settings.rank() == 0:
         keeper.judge()
-        log("finished", step=fitting.step, **keeper.said)
+        log("finished", step=step, **keeper.said)
     return "finished"
 
 
@@ -144,22 +160,11 @@ def _find(
     plan: plans.Plan, folder: Path, log: Callable[..., None], wanted: Callable[[], bool], weights: Path | None
 ) -> str:
     torch.set_num_threads(plan.threads or plans.cores())
-    torch.manual_seed(plan.seed)
     data = remembered.begin(plan, folder.parent, log)
     task = prepare(plan, data, folder.parent, weights, log, wanted)
-    net, loss = task.learner, task.loss()
-    rest(net, task.resting)
-
-    def loss_of(pixels: Tensor, labels: Tensor, step: int) -> Tensor:
-        return loss(net(task.input(pixels.to(task.device), step)), labels.to(task.device))
-
-    def batches() -> Iterator[tuple[Tensor, Tensor]]:
-        rng = np.random.default_rng(plan.seed)
-        while True:
-            order = torch.from_numpy(rng.permutation(len(task.train)))
-            for pixels, labels, _ in Batches(task.train, parts(order, plan.batch, task.least)):
-                if len(labels) >= task.least:
-                    yield pixels, labels
+    if solved_head.alone(task) is not None:
+        raise RequestError("This head is solved, so there is no learning rate to find; train it.")
+    solved_head.begin(task, log, wanted)
 
     def heard(at: float, value: float) -> bool:
         log("rate", rate=float(f"{at:.4g}"), loss=round(value, 6))
@@ -167,12 +172,7 @@ def _find(
             raise StopRequested
         return False
 
-    opt = learning_rate.optimizer(
-        plan.optimizer, learning_rate.parameters(net, task.groups, plan.rate), plan.rate, plan.weight_decay
-    )
-    shares = [share for _, share in task.groups]
-    curve = learning_rate.find(loss_of, batches(), opt, shares, heard=heard)
-    log("finished", suggestion=curve.suggestion)
+    log("finished", suggestion=range_test.curve(task, heard).suggestion)
     return "finished"
 
 

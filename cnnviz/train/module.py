@@ -59,8 +59,8 @@ class Fitting(L.LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """The plan's optimizer, with the state of the run that is resumed."""
-        groups = learning_rate.parameters(self.net, self.task.groups, self.plan.rate)
-        opt = learning_rate.optimizer(self.plan.optimizer, groups, self.plan.rate, self.plan.weight_decay)
+        groups = learning_rate.parameters(self.net, self.task.groups, self.plan.highest)
+        opt = learning_rate.optimizer(self.plan.optimizer, groups, self.plan.highest, self.plan.weight_decay)
         if state := self.keeper.resumed.pop("optimizer", None):
             opt.load_state_dict(state)
         return opt
@@ -92,7 +92,7 @@ class Fitting(L.LightningModule):
         factor = learning_rate.factor(self.plan.schedule, self.step, self.total)
         groups = self.optimizers().param_groups  # type: ignore[union-attr]  # there is one optimizer, no list
         for group, (_, share) in zip(groups, self.task.groups, strict=True):
-            group["lr"] = self.plan.rate * share * factor
+            group["lr"] = self.plan.highest * share * factor
 
     def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
         """Images and labels to where the network is."""
@@ -203,7 +203,7 @@ class Fitting(L.LightningModule):
         self.sums = [a + b for a, b in zip(self.sums, (loss, right, count), strict=True)]
         if not math.isfinite(loss):
             raise RequestError(
-                f"The loss became infinite at step {self.step}; choose a lower learning rate than {self.plan.rate:g}."
+                f"The loss became infinite at step {self.step}; choose a learning rate below {self.plan.highest:g}."
             )
         self.say(
             "step",
@@ -211,7 +211,7 @@ class Fitting(L.LightningModule):
             epoch=round(self.step / self.per_epoch, 4),
             loss=round(loss / count, 6),
             accuracy=round(right / count, 6),
-            rate=self.plan.rate * learning_rate.factor(self.plan.schedule, max(0, self.step - 1), self.total),
+            rate=self.plan.highest * learning_rate.factor(self.plan.schedule, max(0, self.step - 1), self.total),
             images_per_second=round(self.seen_since / max(now - self.spoken, 1e-6), 1),
         )
         self.spoken, self.seen_since = now, 0

@@ -21,8 +21,9 @@ class Whole(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, temperature: float = 1.0) -> None:
         super().__init__()
+        self.temperature = temperature
         self.net, self.single = copy.deepcopy(model.net).cpu(), model.single_logit
         self.register_buffer("mean", torch.tensor(model.preprocess.mean).view(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(model.preprocess.std).view(1, -1, 1, 1))
@@ -30,17 +31,21 @@ class Whole(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         """Probabilities (N, K) for pixels float32 0..255 (N, C, H, W)."""
         logits = self.net((pixels / 255 - self.mean) / self.std)
+        if self.temperature != 1:
+            logits = logits / self.temperature
         if self.single:
             return torch.cat([torch.sigmoid(-logits), torch.sigmoid(logits)], dim=1)
         return torch.softmax(logits, dim=1)
 
 
-def onnx(model: Model) -> bytes:
+def onnx(model: Model, temperature: float = 1.0) -> bytes:
     """The network as an ONNX file: "pixels" float32 0..255 (N, C, H, W) in, "probabilities" (N, K) out.
+
+    Its logits are divided by `temperature` (see `calibration`).
 
     The image has to be resized and cropped before; `description` says how, and so do the file's own notes.
     """
-    whole = Whole(model).eval()
+    whole = Whole(model, temperature).eval()
     with warnings.catch_warnings(), tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "net.onnx"
         warnings.simplefilter("ignore")  # the exporter talks about its own future

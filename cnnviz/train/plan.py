@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from cnnviz.data.augment import Augment, nothing
+from cnnviz.models import lecture
 from cnnviz.options import Options, RequestError, knob
 
 RECIPES = ("scratch", "features", "frozen", "partial", "full")
+GENTLE = ("partial", "full")  # recipes that go on with pretrained layers: they begin with a solved head
+RATE = 1e-3  # where a plan gives none, and none is found
 OPTIMIZERS = ("adam", "sgd", "rmsprop")
 SCHEDULES = ("one_cycle", "constant", "cosine")
 PRECISIONS = ("auto", "32", "16-mixed", "bf16-mixed")
@@ -40,7 +43,9 @@ class Plan(Options):
     )
     epochs: int = knob(10, "Passes over the training images", low=1, high=10_000)
     batch: int = knob(32, "Batch size", low=1, high=4096)
-    rate: float = knob(1e-3, "Learning rate, at its highest", low=1e-7, high=10.0)
+    rate: float | None = knob(
+        None, "Learning rate, at its highest; without it partial and full find one, others take 1e-3", low=1e-7, high=10
+    )
     optimizer: str = knob("adam", "Optimizer", choices=OPTIMIZERS)
     schedule: str = knob("one_cycle", "Learning rate schedule", choices=SCHEDULES)
     weight_decay: float = knob(0.0, "Weight decay", low=0.0, high=1.0)
@@ -81,7 +86,7 @@ class Plan(Options):
             raise PlanError("A plan names a folder of images; set its data.")
         if self.recipe == "features" and not nothing(self.augment):
             raise PlanError("Features are computed once, so images cannot be augmented; choose frozen to augment them.")
-        if self.recipe in ("partial", "full") and not self.backbone_rate:
+        if self.recipe in GENTLE and not self.backbone_rate:
             raise PlanError("A backbone rate of 0 trains the head alone; choose frozen, or a rate above 0.")
         if self.head_norm and self.batch < 2:
             raise PlanError("BatchNorm needs more than one image; choose a batch of 2 or more, or no head_norm.")
@@ -91,6 +96,23 @@ class Plan(Options):
     def but(self, **changes: Any) -> Plan:
         """The plan with some fields changed."""
         return dataclasses.replace(self, **changes)
+
+    @property
+    def highest(self) -> float:
+        """The learning rate at its highest."""
+        return RATE if self.rate is None else self.rate
+
+    @property
+    def solves(self) -> bool:
+        """Whether the head is one linear layer on features computed once, and is solved instead of trained."""
+        own = lecture.NETS.get(self.net.removeprefix("lecture/")) if self.net.startswith("lecture/") else None
+        switches = ("hidden", "dropout", "head_norm")
+        values = [getattr(self, name) for name in switches]
+        if own:
+            values = [
+                getattr(own, name) if value is None else value for name, value in zip(switches, values, strict=True)
+            ]
+        return self.recipe == "features" and not any(values)
 
     def json(self) -> str:
         """The plan as a JSON document; what is at its default is written too, so that it stays so."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +18,7 @@ from cnnviz.data.augment import augment, draw, nothing
 from cnnviz.data.folder import DataSet
 from cnnviz.data.loader import Batches, Features, Pictures, measure
 from cnnviz.inference.cut import cut
-from cnnviz.inference.device import DeviceError, choose, resolve
+from cnnviz.inference.device import DeviceError, choose, in_words, resolve
 from cnnviz.models.preprocess import Preprocess
 from cnnviz.options import RequestError
 from cnnviz.train import norms, recipes
@@ -68,6 +70,19 @@ class Training:
         generator = torch.Generator().manual_seed(self.plan.seed * 7_368_787 + step)
         drawn = draw(self.plan.augment, len(pixels), generator).to(pixels.device)
         return scaled(augment(pixels, self.plan.augment, drawn), self.preprocess)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the first event of a run says about it."""
+        return {
+            "parameters": self.recipe.parameters,
+            "trainable": self.recipe.trainable,
+            "classes": list(self.data.classes),
+            "train": len(self.train),
+            "val": len(self.val),
+            "device": in_words(self.device),
+            "pid": os.getpid(),
+        }
 
     def loss(self) -> Loss:
         """The loss to be made small."""

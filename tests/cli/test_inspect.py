@@ -93,7 +93,9 @@ def test_the_real_squeezenet_sees_an_african_elephant(document, shared, tmp_path
 
 def test_evaluate_matches_folders_to_labels_and_uses_val(document, told, data):
     found = document("evaluate", data, "--model", KEY)
-    assert list(found) == ["model", "images", "accuracy", "loss", "classes", "confusion"]
+    assert list(found)[:6] == ["model", "images", "accuracy", "loss", "classes", "confusion"]
+    assert list(found)[6:] == ["interval", "recall", "precision", "f1", "confused"]
+    assert found["interval"][0] <= found["accuracy"] <= found["interval"][1]
     assert (found["images"], found["classes"]) == (6, ["cat", "dog"])
     counts = np.array(found["confusion"])
     assert counts.sum(axis=1).tolist() == [3, 3]

@@ -41,7 +41,9 @@ def test_a_signal_stops_the_run_which_saves_says_so_and_goes_on(circles, tmp_pat
 
 @pytest.mark.usefixtures("listening")
 def test_a_search_for_a_rate_that_is_stopped_says_so(circles, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(train, "_speak", lambda kind, _: kind == "rate" and signal.raise_signal(signal.SIGINT))
+    monkeypatch.setattr(
+        train, "_speaker", lambda: lambda kind, _: kind == "rate" and signal.raise_signal(signal.SIGINT)
+    )
     asked = ["train", circles, "--net", "lecture/mnist_gap", "--size", 32, "--out", tmp_path, "--find-rate"]
     assert main([str(word) for word in asked]) == 130
     assert capsys.readouterr().out == "stopped before a learning rate was found\n"

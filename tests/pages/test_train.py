@@ -25,8 +25,8 @@ from cnnviz.data.augment import Augment
 from cnnviz.data.counting import Counting, write
 from cnnviz.models import load
 from cnnviz.options import RequestError
+from cnnviz.train import interval, run
 from cnnviz.train import plan as plans
-from cnnviz.train import run
 from cnnviz.train.loop import fit
 from cnnviz.train.plan import Plan
 from cnnviz.ui.server import runs, startup
@@ -99,14 +99,50 @@ def test_a_finished_run_shows_curves_table_confusion_and_losses(visit, trained, 
     head, rows = drawn_table(at, "The newest runs")
     assert (head[3], rows[0][0], rows[0][3]) == ("recipe", "first", "From scratch")
     head, rows = drawn_table(at, "Epochs, the last one first")
-    assert head == ["epoch", "train loss", "validation loss", "error", "accuracy", "seconds"]
+    assert head == ["epoch", "train loss", "validation loss", "seconds", "error", "accuracy", "95% interval"]
+    epoch, images = run.read(trained).of("epoch")[-1], run.read(trained).last("start")["val"]
+    assert rows[0][-1] == interval.words(epoch["accuracy"], images)
     assert [row[0] for row in rows] == ["2", "1"]
     assert "Epochs as CSV" in {button.label for button in at.get("download_button")}
     said = run.verdict(trained)["val"]
     assert drawn_matrix(at)["counts"] == said["confusion"]
     assert words(at).count('alt="Heat map: ') == min(8, said["images"])
     assert "run/first@best" in words(at)
+    charts = {chart.proto.alt: json.loads(chart.proto.spec) for chart in at.get("echarts_chart")}
+    (diagram,) = [spec for alt, spec in charts.items() if alt.startswith("Reliability diagram")]
+    assert diagram["series"][1]["data"] == [[c, a] for c, a, _ in said["calibration"]["bins"]]
+    (roc,) = [spec for alt, spec in charts.items() if alt.startswith("ROC curve of 2")]
+    assert roc["series"][1]["data"] == said["roc"]["points"]
+    assert {"Calibrated ONNX", "ONNX"} <= {button.label for button in at.get("download_button")}
     fine(at.selectbox(key="model").set_value("run/first@best").run())
+
+
+def test_the_head_of_features_is_solved_without_a_rate_and_its_curve_is_shown(visit, circles, engine, monkeypatch):
+    monkeypatch.setattr(engine, "runs", Path(os.environ["CNNVIZ_RUNS"]))
+    plan = Plan(str(circles), net="lecture/mnist_gap", size=32, epochs=1, batch=8, threads=1)
+    fit(run.create(plan, os.environ["CNNVIZ_RUNS"], "first"))
+    folder = run.create(plan.but(recipe="features", start="run/first@best"), os.environ["CNNVIZ_RUNS"], "solved")
+    fit(folder)
+    at = fine(visit("train", run="solved"))
+    done, fine_tuned = run.read(folder), {"set": "circles", "net": plan.net, "begin": "run/first@best"}
+    charts = {chart.proto.alt: json.loads(chart.proto.spec) for chart in at.get("echarts_chart")}
+    charts = {alt: spec for alt, spec in charts.items() if "of run" in alt}  # and not those that compare runs
+    assert len(charts) == 2
+    for alt, spec in charts.items():
+        curve, mark = spec["series"]
+        key = "loss" if "loss" in alt else "accuracy"
+        assert curve["data"] == [[e["l2"], e[key]] for e in done.of("l2")]
+        assert {x for x, _ in mark["data"]} == {done.last("head")["l2"]}
+        assert spec["xAxis"]["type"] == "log"
+    assert drawn_table(at, "The newest runs")[1][0][5] == "1 of 1"
+    assert drawn_matrix(at)["counts"] == run.verdict(folder)["val"]["confusion"]
+    at = fine(visit("train", recipe="features", **fine_tuned))
+    assert "plan-rate" not in {box.key for box in at.number_input}
+    buttons = {button.label: button for button in at.button}
+    assert (buttons["Learning rate finder"].disabled, buttons["Train"].disabled) == (True, False)
+    at = fine(at.number_input(key="plan-hidden").set_value(8).run())  # such a head is trained
+    assert "plan-rate" in {box.key for box in at.number_input}
+    assert not next(button for button in at.button if button.label == "Learning rate finder").disabled
 
 
 def test_the_curves_are_smoothed_as_far_as_the_slider_says_with_the_raw_ones_beneath(visit, trained):
@@ -135,7 +171,8 @@ def test_the_best_epoch_is_named_as_that_of_the_lowest_loss_and_is_a_dash_before
     best, epochs = run.read(trained).last("best"), run.read(trained).of("epoch")
     (number,) = [e["epoch"] for e in epochs if e["step"] == best["step"]]
     at = fine(visit("train", run="first"))
-    wanted = f"epoch {number}, loss {best['valid_loss']:.4f}, {best['accuracy']:.2%} accuracy"
+    sure = interval.words(best["accuracy"], run.read(trained).last("start")["val"])
+    wanted = f"epoch {number}, loss {best['valid_loss']:.4f}, {best['accuracy']:.2%} accuracy ({sure})"
     assert f"<dt>Lowest validation loss</dt><dd>{wanted}</dd>" in words(at)
     log("start", step=0, steps=8, trainable=1, parameters=1, device="CPU")
     assert "<dt>Lowest validation loss</dt><dd>–</dd>" in words(fine(at.run()))

@@ -174,7 +174,7 @@ def test_a_run_whose_folder_is_taken_away_ends(plan, tmp_path, spoken):
 
 def test_a_rate_too_high_and_a_missing_folder_fail_in_one_sentence(plan, tmp_path, monkeypatch):
     monkeypatch.setattr("cnnviz.train.evaluate.Loss.__call__", lambda _, logits, __: logits.sum() * float("nan"))
-    with pytest.raises(RequestError, match="lower learning rate"):
+    with pytest.raises(RequestError, match="learning rate below"):
         trained(
             plan.but(rate=10.0, optimizer="sgd", schedule="constant", epochs=40, batch_norm=False), tmp_path, "high"
         )
@@ -216,6 +216,7 @@ def test_lightning_is_silent_and_nothing_is_left_in_the_run(plan, tmp_path, caps
     assert capsys.readouterr().out == ""
     assert {p.name for p in done.folder.iterdir()} == {
         "plan.json", "events.jsonl", "alive", "snapshots", "best.safetensors", "card.json", "resume.pt", "verdict.json",
+        "metrics.csv",
         "data.json",
     }  # fmt: skip
     assert fitting.__doc__

@@ -255,8 +255,8 @@ def _look(folder: str, _size: int, _alive: bool, outline: bool) -> Run:
     return dataclasses.replace(found, events=tuple(filter(events.complete, found.events)))
 
 
-def onnx(key: str) -> bytes:
-    """A net as an ONNX file: pixels 0..255 in, probabilities out."""
+def onnx(key: str, temperature: float = 1.0) -> bytes:
+    """A net as an ONNX file: pixels 0..255 in, probabilities out, its logits divided by a temperature."""
     from cnnviz.train import onnx as export
 
-    return export.onnx(startup.START.engine().model(key))
+    return export.onnx(startup.START.engine().model(key), temperature)

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from cnnviz.train import interval
 from cnnviz.train.confusion import f1, pairs
 from cnnviz.ui.components.confusion import confusion
 from cnnviz.ui.widgets import show, tables
@@ -25,7 +26,8 @@ def draw(name: str, classes: list[str], found: dict[str, Any], key: str) -> tupl
     """
     counts = found["confusion"]
     some = most_confused(counts, ON_STAGE if show.presenting() else WIDEST)
-    note = f"{found['accuracy']:.2%} of {found['images']:,} correct"
+    sure = interval.words(found["accuracy"], found["images"])
+    note = f"{found['accuracy']:.2%} of {found['images']:,} correct{sure and f', 95% interval {sure}'}"
     if len(some) < len(classes):
         note += f"; the {len(some)} of {len(classes):,} classes with the most errors"
     show.section("Confusion matrix", note if show.presenting() else f"{note}; choose a cell")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from cnnviz.train import interval
 from cnnviz.train.run import Run
 from cnnviz.ui.widgets import show, tables
 
@@ -19,9 +20,9 @@ COLUMNS = (  # of that table: what the events call it, in words, and its form
     ("epoch", "epoch", "{}"),
     ("train_loss", "train loss", "{:.4f}"),
     ("valid_loss", "validation loss", "{:.4f}"),
+    ("seconds", "seconds", "{:.1f}"),
     ("error_rate", "error", "{:.1%}"),
     ("accuracy", "accuracy", "{:.1%}"),
-    ("seconds", "seconds", "{:.1f}"),
 )
 TYPE, HALL = 12, 24  # px of the letters
 ROW = 1.7  # of the legend, in letters
@@ -59,8 +60,12 @@ def epochs(run: Run) -> None:
     if not done:
         return
     few = LAST if show.presenting() else LATEST
-    rows = [[form.format(e[key]) for key, _, form in COLUMNS] for e in done[: -few - 1 : -1]]
-    tables.table([words for _, words, _ in COLUMNS], rows, "Epochs, the last one first")
+    count = (run.last("start") or run.last("resume")).get("val", 0)
+    rows = [
+        [*(form.format(e[key]) for key, _, form in COLUMNS), interval.words(e["accuracy"], count)]
+        for e in done[: -few - 1 : -1]
+    ]
+    tables.table([*(words for _, words, _ in COLUMNS), "95% interval"], rows, "Epochs, the last one first")
     keys = [key for key, _, _ in COLUMNS]
     tables.take_csv("Epochs as CSV", f"{run.id}-epochs", keys, [[e[key] for key in keys] for e in done])
 
@@ -95,6 +100,39 @@ def rates(points: Sequence[tuple[float, float]], chosen: float | None) -> None:
         low = min(loss for _, loss in points)
         lines.append(_line(f"suggested {chosen:.1e}", [(chosen, on), (chosen, low)], COLOURS[1], 2, dots=True))
     _chart(lines, "loss", "rate-chart", f"Loss over the learning rate; suggested {chosen}", "log", "learning rate")
+
+
+def over_l2(run: Run) -> None:
+    """Loss and accuracy of the images left out over the L2 weight of the linear head, the chosen weight marked."""
+    points, chosen = {e["l2"]: e for e in run.of("l2")}, run.last("head").get("l2")
+    for column, key in zip(st.columns(2, gap="large"), ("loss", "accuracy"), strict=True):
+        lines = [_line("cross-validation", [(l2, e[key]) for l2, e in points.items()], COLOURS[0], 2.5, dots=True)]
+        if chosen is not None and chosen in points:
+            ends = [pick(e[key] for e in points.values()) for pick in (min, max)]
+            lines.append(_line(f"chosen {chosen:g}", [(chosen, end) for end in ends], COLOURS[1], 2))
+        words = f"Cross-validated {key} of run {run.id} over the L2 weight; chosen {chosen}"
+        with column:
+            _chart(lines, key, f"l2-{key}-{run.id}", words, "log", "L2 weight")
+
+
+def reliability(name: str, found: dict[str, Any]) -> None:
+    """Accuracy over confidence, as trained and with the temperature, beside the diagonal of a calibrated network."""
+    lines = [_line("calibrated", [(0, 0), (1, 1)], COLOURS[4], 1.5)]
+    scaled = f"temperature {found['temperature']:.2f}"
+    for i, (words, key) in enumerate((("as trained", "bins"), (scaled, "scaled_bins"))):
+        lines.append(_line(words, [(c, a) for c, a, _ in found[key]], COLOURS[i], 2.5, dots=True))
+    alt = f"Reliability diagram; expected calibration error {found['error']:.1%}"
+    _chart(lines, "accuracy", f"reliability-{name}", alt, under="confidence")
+
+
+def roc(name: str, found: dict[str, Any], positive: str) -> None:
+    """True over false positives of two classes, beside the diagonal of chance."""
+    lines = [
+        _line("chance", [(0, 0), (1, 1)], COLOURS[4], 1.5),
+        _line(f"positive: {positive}", [(f, t) for f, t in found["points"]], COLOURS[0], 2.5),
+    ]
+    alt = f"ROC curve of {positive}; area {found['area']:.3f}"
+    _chart(lines, "true positives", f"roc-{name}", alt, under="false positives")
 
 
 def _line(

@@ -21,12 +21,15 @@ from cnnviz.train.plan import OPTIMIZERS, SCHEDULES, Plan
 from cnnviz.train.run import Run
 from cnnviz.ui.server import data_sets, runs, startup
 from cnnviz.ui.session import link
-from cnnviz.ui.views.train import first_plan
+from cnnviz.ui.views.train import first_plan, solved_plan, stages
 from cnnviz.ui.widgets import controls, show
 
 RECIPES = {  # name, and what it does
     "scratch": ("From scratch", "Every weight is initialised at random and trained."),
-    "features": ("Feature extraction", "The pretrained network is run once on each image; a new head is trained."),
+    "features": (
+        "Feature extraction",
+        "The pretrained network is run once on each image; a new head is fitted to that.",
+    ),
     "frozen": ("Frozen", "Images are augmented, the pretrained part is frozen, a new head is trained."),
     "partial": ("Partial", "The last block is trained, too, at a lower rate than the head."),
     "full": ("Full", "Everything is trained, the pretrained part at a lower rate than the head."),
@@ -34,15 +37,8 @@ RECIPES = {  # name, and what it does
 GOING_ON = ("All weights", "Every weight of the run is trained further.")  # what scratch means for weights of a run
 LINKED = ("set", "net", "begin", "recipe")  # pickers whose values stand in the link
 OWN = "as in the run"  # an augmentation that is none of the presets, as links call it
-NEXT = {
-    "features": ("Unfreeze and continue", "full"),
-    "frozen": ("Unfreeze and continue", "full"),
-    "partial": ("Unfreeze all and continue", "full"),
-    "full": ("Continue in a new run", "full"),
-    "scratch": ("Continue in a new run", "scratch"),
-}
 DEFAULTS: dict[str, Any] = {  # by field of the plan; the widget of each has the key plan-<field>
-    "epochs": 10, "batch": 32, "rate": 2e-3, "augment": "none", "backbone_rate": 0.1, "last": 0, "optimizer": "adam",
+    "epochs": 10, "batch": 32, "rate": None, "augment": "none", "backbone_rate": 0.1, "last": 0, "optimizer": "adam",
     "schedule": "one_cycle", "weight_decay": 0.0, "smoothing": 0.0, "size": None, "fit": "crop", "patience": 0,
     "seed": 0, "pooling": None, "hidden": None, "dropout": None, "class_weights": False, "batch_norm": False,
     "head_norm": False, "channels": None, "pools": None,
@@ -50,7 +46,7 @@ DEFAULTS: dict[str, Any] = {  # by field of the plan; the widget of each has the
 KNOBS = {k.name: k for k in knobs(Plan)}
 REST: dict[str, Any] = {"single_logit": True, "share": 0.2}  # what weights and split depend on, and no widget has
 ALLOWED = {"channels": (1, 3), "augment": (*PRESETS, OWN)}  # where the widget offers other values than the plan has
-EASY = 0.1  # of its rate is what a net goes on with that has learned before
+RATE = 2e-3  # where none is given and none is found
 
 
 def fill(wanted: Plan) -> None:
@@ -143,16 +139,9 @@ def _after(rest: bool) -> None:
 
 def next_stage(run: Run) -> None:
     """Puts the next stage of a run into the widgets: its weights, unfrozen, at a gentler rate."""
-    _, recipe = NEXT[run.plan.recipe]
-    rate = float(f"{run.plan.rate * EASY:.1e}")
-    fill(run.plan.but(start=f"run/{run.id}@best", recipe=recipe, backbone_rate=0.1, rate=rate, title=""))
+    fill(stages.following(run))
     st.session_state["_stage"] = f"run/{run.id}@best"
     st.session_state["_told"] = False
-
-
-def icon(recipe: str) -> str:
-    """What stands on the button to the stage after a recipe: an open padlock where that unfreezes something."""
-    return ":material/fast_forward:" if recipe in ("full", "scratch") else ":material/lock_open:"
 
 
 def take(field: str, value: Any) -> None:
@@ -187,17 +176,11 @@ def ask(names: tuple[str, ...]) -> Plan | None:
         words = RECIPES | ({"scratch": GOING_ON} if begun else {})
         recipe = controls.pick("Recipe", "recipe", allowed, usual, words=lambda k: words[k][0])
     show.say(f"{words[recipe][1]} {first_plan.hint(name, recipe)}")
-    values = numbers(recipe)
+    values = solved_plan.ask(name, net, recipe) or numbers(recipe)
     with st.expander("More"):
         values |= more(is_lecture)
-    rest = st.session_state.setdefault("_of", (net, begun)) == (net, begun)
-    _after(rest)
-    if begun and begun == st.session_state.get("_stage"):
-        line = f"The next stage of {begun}: run the learning rate finder, use its rate, then train."
-        show.say(line)
-        if not st.session_state["_told"]:  # where it was asked for may be far below
-            st.session_state["_told"] = True
-            st.toast(show.plain(line), icon=":material/tune:")
+    _after(rest := st.session_state.setdefault("_of", (net, begun)) == (net, begun))
+    stages.say(begun)
     if rest:
         values |= {field: st.session_state[f"plan-{field}"] for field in REST}
     threads = max(1, plans.cores() - 1)
@@ -226,13 +209,18 @@ def numbers(recipe: str) -> dict[str, Any]:
     values: dict[str, Any] = {
         "epochs": int(next(columns).number_input("Epochs", key="plan-epochs", step=1)),
         "batch": int(next(columns).number_input("Batch size", key="plan-batch", step=1)),
-        "rate": float(next(columns).number_input("Learning rate", step=1e-4, key="plan-rate", format="%.2e")),
-    }
+        "rate": next(columns).number_input(
+            "Learning rate", value=None, step=1e-4, key="plan-rate", format="%.2e",
+            placeholder="found by a range test" if gentle else f"{RATE:g}",
+        ),
+    }  # fmt: skip
     if gentle:
         values["backbone_rate"] = next(columns).number_input(
             "Backbone learning-rate factor", step=0.05, key="plan-backbone_rate",
             help="The pretrained part is trained at this factor times the rate, the head at the rate itself",
         )  # fmt: skip
+    else:
+        values["rate"] = values["rate"] or RATE
     if recipe == "partial":
         values["last"] = int(
             next(columns).number_input(

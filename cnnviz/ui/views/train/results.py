@@ -14,7 +14,7 @@ from cnnviz.photo import Photo
 from cnnviz.train.run import Run
 from cnnviz.ui.server import runs
 from cnnviz.ui.session import current
-from cnnviz.ui.views.train import confusion
+from cnnviz.ui.views.train import calibration, confusion
 from cnnviz.ui.widgets import controls, show
 
 MOST = 8  # pictures of a cell that are shown
@@ -52,6 +52,7 @@ def judged(key: str, said: dict[str, Any], split: str) -> None:
     with right:
         confusion.report(name, classes, found)
         confusion.confused(name, classes, found)
+    calibration.draw(name, classes, found)
     shown, title, count = found["pictures"], "Top losses", found["images"]
     if cell:
         row, column = cell

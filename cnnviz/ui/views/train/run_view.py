@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
-from cnnviz import places
 from cnnviz.options import RequestError
-from cnnviz.train import extend
+from cnnviz.train import extend, interval
 from cnnviz.train import run as runfolder
 from cnnviz.train.run import Run
 from cnnviz.ui.server import jobs, runs
-from cnnviz.ui.session import address, current, link
-from cnnviz.ui.views.train import curves, plan_form, results
+from cnnviz.ui.session import address, link
+from cnnviz.ui.views.train import curves, plan_form, results, stages, trained_network
 from cnnviz.ui.widgets import controls, show, tables
 
 WORDS = {
@@ -23,6 +23,7 @@ WORDS = {
 RUN_HELPS = (  # of the columns of the runs
     *("",) * 6, "The lowest on the validation images",
     "On the validation images, with the weights of the lowest loss",
+    "In 95 of 100 data sets like this the true accuracy lies in such an interval (Wilson)",
 )  # fmt: skip
 POLL = 1.0  # seconds
 SMOOTHING = 0.6  # of the curves at first
@@ -62,10 +63,16 @@ def _row(one: Run) -> dict[str, str]:
     return {
         "run": one.id, "state": WORDS[one.state], "network": one.plan.net,
         "recipe": plan_form.RECIPES[one.plan.recipe][0], "data": Path(one.plan.data).name,
-        "epochs": f"{last.get('epoch', 0)} of {one.plan.epochs}",
+        "epochs": f"{last.get('epoch', 0)} of {_first(one).get('epochs', one.plan.epochs)}",
         "lowest loss": f"{kept['valid_loss']:.4f}" if kept else "–",
         "accuracy": f"{kept['accuracy']:.1%}" if kept else "–",
+        "95% interval": interval.words(kept["accuracy"], _first(one).get("val", 0)) if kept else "–",
     }  # fmt: skip
+
+
+def _first(one: Run) -> dict[str, Any]:
+    """What it said of itself when it began."""
+    return one.last("start") or one.last("resume")
 
 
 def live(name: str) -> None:
@@ -81,15 +88,32 @@ def live(name: str) -> None:
         if busy and not runs.busy(name):
             st.rerun()  # the last full look, without polling
         status(now)
-        weight = _smoothing()
-        left, right = st.columns(2, gap="large")
-        with left:
-            curves.losses(now, weight)
-        with right:
-            curves.accuracies(now, weight)
+        if now.of("l2"):
+            _head(now)
+        if now.of("step") or not now.of("l2"):
+            _learning(now)
         curves.epochs(now)
 
     draw()
+
+
+def _head(now: Run) -> None:
+    """How the linear head was solved."""
+    chosen = now.last("head")
+    note = f"solved on {chosen['images']:,} images, L2 weight {chosen['l2']:g}" if chosen else "being solved"
+    show.section("Linear head", note)
+    curves.over_l2(now)
+    show.say("Cross-validation on the training images: mean over images that were left out; the lowest loss decides.")
+
+
+def _learning(now: Run) -> None:
+    """The curves over epochs."""
+    weight = _smoothing()
+    left, right = st.columns(2, gap="large")
+    with left:
+        curves.losses(now, weight)
+    with right:
+        curves.accuracies(now, weight)
 
 
 def _smoothing() -> float:
@@ -103,7 +127,7 @@ def _smoothing() -> float:
 def status(now: Run) -> None:
     """State, progress, time left, and the buttons that go with them."""
     over = now.state == "finished"
-    first = now.last("start") or now.last("resume")
+    first = _first(now)
     step, of = now.last("step").get("step", 0), max(1, first.get("steps", 1))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.badge(WORDS[now.state], color="red" if now.state == "failed" else "green" if over else "blue")
@@ -119,14 +143,16 @@ def status(now: Run) -> None:
             with show.refusals():
                 runs.go_on(now.id)
                 st.rerun()
-        elif over and (now.folder / extend.RESUME).is_file() and not show.presenting():
+        elif over and not now.plan.solves and (now.folder / extend.RESUME).is_file() and not show.presenting():
             _more_epochs(now)
         if not runs.busy(now.id):
-            _doors(now)
+            trained_network.doors(now)
             if not show.presenting():
                 _filling(now)
     if now.state == "queued":
         show.say("Another run has the device; this one begins when that one ends.")
+    elif now.state == "running" and (at := now.events[-1]).get("event") == "l2":
+        st.progress(min(1.0, len(now.of("l2")) / at["of"]), f"Linear head: L2 weight {at['l2']:g}")
     elif now.state == "running" and (not first or now.events[-1].get("event") == "prepare"):
         at = now.last("prepare")
         st.progress(at.get("done", 0) / max(1, at.get("of", 1)), f"Preparing {at.get('stage', '')}")
@@ -151,7 +177,8 @@ def status(now: Run) -> None:
         show.facts(
             {
                 "Trainable weights": f"{first['trainable']:,} of {first['parameters']:,}",
-                "Images per second": f"{now.last('step').get('images_per_second', 0):,.0f}",
+                **({"Learning rate found": f"{found['rate']:.1e}"} if (found := now.last("found")) else {}),
+                **({"Images per second": f"{pace:,.0f}"} if (pace := _pace(now)) else {}),
                 "Lowest validation loss": best(now),
                 "Device": first["device"],
             }
@@ -169,21 +196,9 @@ def _more_epochs(now: Run) -> None:
                 st.rerun()
 
 
-def _doors(now: Run) -> None:
-    """Links to the pages that open the trained network, beside the state of its run."""
-    if not (now.folder / "best.safetensors").is_file():
-        return
-    there = {**current.view(), "model": f"run/{now.id}@best"}
-    for page, words, icon in (
-        ("class_activation", "Class activation", "local_fire_department"),
-        ("activations", "Activations", "apps"),
-        ("filters", "Filters", "texture"),
-    ):
-        if places.page(page).is_file():
-            st.page_link(
-                places.page(page), label=words, query_params=there, icon=f":material/{icon}:",
-                help="Opens the trained network",
-            )  # fmt: skip
+def _pace(now: Run) -> float:
+    """Images per second at the last step; 0 where there are no steps."""
+    return float(now.last("step").get("images_per_second", 0))
 
 
 def best(now: Run) -> str:
@@ -191,13 +206,14 @@ def best(now: Run) -> str:
     if not (kept := now.last("best")):
         return "–"
     epoch = next((e["epoch"] for e in now.of("epoch") if e["step"] == kept["step"]), "?")
-    return f"epoch {epoch}, loss {kept['valid_loss']:.4f}, {kept['accuracy']:.2%} accuracy"
+    sure = interval.words(kept["accuracy"], _first(now).get("val", 0))
+    return f"epoch {epoch}, loss {kept['valid_loss']:.4f}, {kept['accuracy']:.2%} accuracy{sure and f' ({sure})'}"
 
 
 def _filling(now: Run) -> None:
     """Buttons that fill the plan at the top of the page, which is outside of what is drawn here."""
     filled = bool(now.of("best")) and st.button(
-        plan_form.NEXT[now.plan.recipe][0], icon=plan_form.icon(now.plan.recipe), key=f"next-{now.id}",
+        stages.NEXT[now.plan.recipe][0], icon=stages.icon(now.plan.recipe), key=f"next-{now.id}",
         type="primary" if now.state == "finished" else "secondary", on_click=plan_form.next_stage, args=(now,),
         help="Fills the plan: a new run from these weights, unfrozen, at a lower rate",
     )  # fmt: skip
@@ -229,25 +245,9 @@ def ended_badly(now: Run) -> str:
 
 def afterwards(name: str) -> None:
     """What the run's net got right and wrong, and the ways on."""
-    one, key = runs.look(name), f"run/{name}@best"
-    if (one.folder / "best.safetensors").is_file() and not show.presenting():
-        show.section("Trained network", key)
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.download_button(
-                "Weights", (one.folder / "best.safetensors").read_bytes, f"{name}.safetensors", on_click="ignore",
-                icon=":material/download:", key="weights-out",
-            )  # fmt: skip
-            st.download_button(
-                "Card", (one.folder / "card.json").read_bytes, f"{name}.json", on_click="ignore",
-                icon=":material/download:", key="card-out",
-            )  # fmt: skip
-            st.download_button(
-                "ONNX", lambda: runs.onnx(key), f"{name}.onnx", on_click="ignore", icon=":material/download:",
-                key="onnx-out", help="Pixels 0 to 255 in, probabilities out; resize and crop as the card says",
-            )  # fmt: skip
-            st.download_button(
-                "Plan", one.plan.json(), "plan.json", on_click="ignore", icon=":material/download:", key="plan-out"
-            )
+    one = runs.look(name)
+    if not show.presenting():
+        trained_network.files(one)
     results.draw(one)
     if not one.active and not show.presenting():
         with st.container(horizontal=True):
