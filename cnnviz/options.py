@@ -13,9 +13,17 @@ from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
+from cnnviz.printable import sentence
+
 
 class RequestError(ValueError):
-    """What was asked for cannot be done; the message says why and what to do next, in one sentence."""
+    """What was asked for cannot be done; the message says why and what to do next, in one sentence.
+
+    Names of files in it are made printable.
+    """
+
+    def __init__(self, *said: object) -> None:
+        super().__init__(*(sentence(one) if isinstance(one, str) else one for one in said))
 
 
 class OptionError(RequestError):

@@ -8,11 +8,13 @@ import numpy as np
 import streamlit as st
 
 from cnnviz import picture, places
-from cnnviz.data.archive import unpack
+from cnnviz.data.archive import offers, unpack
 from cnnviz.data.audit import KINDS
 from cnnviz.data.counting import Counting, CountingError, draw, usual_name, write
 from cnnviz.data.downloads import CATALOG, fetch
+from cnnviz.data.label_lists import NAMES
 from cnnviz.options import RequestError
+from cnnviz.printable import printable
 from cnnviz.ui.server import data_sets, runs
 from cnnviz.ui.session import uploads
 from cnnviz.ui.session.link import linked, note
@@ -29,6 +31,7 @@ IMAGES, ON_STAGE = 12, 16  # of a batch
 SHOWN = 12  # pairs of near-duplicates
 FEW = 6  # classes whose images are counted on a stage
 VIEWS = ("Batch", "Augmentation")  # what presenter mode shows, one at a time
+WAYS = {"": "folders", NAMES: "the names of the images"}
 
 # say
 stage = show.presenting()
@@ -111,10 +114,17 @@ def add_zip() -> None:
     file = st.file_uploader("Zip archive", type=["zip"], key="zip", max_upload_size=uploads.limit("zip"))
     title = file.name.rpartition(".")[0] if file else ""
     name = st.text_input("Name", title, key=f"zip-name-{title}")
+    labels = ""
+    if file and (others := offers(file)):
+        labels = st.selectbox(
+            "Classes from", ("", *others), format_func=lambda way: WAYS.get(way, way), key=f"zip-labels-{title}"
+        )
     if file and st.button("Unpack", type="primary", icon=":material/unarchive:"):
         with show.refusals():
             place = data_sets.place_for(name)
-            unpack(file, place, progress=show.counted("Unpacking"))
+            done = unpack(file, place, progress=show.counted("Unpacking"), labels=labels)
+            if done.labels:
+                data_sets.set_labels(place.name, done.labels)
             added(place.name)
 
 
@@ -159,6 +169,9 @@ def look(name: str) -> None:
         batch(name, st.container(horizontal=True, vertical_alignment="bottom"))
         door(name)
         classes(name)
+        data_folder.left_out(name)
+        if data_sets.labels(name):
+            data_folder.classes_from(name)
         checked(name)
         if not fresh(name):
             data_folder.made(name)
@@ -205,11 +218,11 @@ def findings(found: Audit) -> None:
         }
     )
     for path, why in found.unreadable[:20]:
-        show.say(f"{path.parent.name}/{path.name}: {why}")
+        show.say(f"{printable(f'{path.parent.name}/{path.name}')}: {why}")
     for pair in found.twins[:SHOWN]:
         both = np.stack([data_sets.square(pair.one, 128), data_sets.square(pair.other, 128)])
         one, other = (
-            f"{split}/{path.parent.name}/{path.name}"
+            printable(f"{split}/{path.parent.name}/{path.name}")
             for split, path in ((pair.one_split, pair.one), (pair.other_split, pair.other))
         )
         show.image(picture.grid(both, 2), f"Near-duplicates: {one} and {other}", width=260)
@@ -269,6 +282,7 @@ if chosen is not None and view == VIEWS[0]:
         look(chosen)
     except RequestError as error:
         st.error(show.plain(str(error)), icon=":material/error:")
+        data_folder.classes_from(chosen)
         data_folder.draw(chosen)
         data_augmentation.draw(None)
 else:

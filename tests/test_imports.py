@@ -17,6 +17,7 @@ LEAVES = {
     "options",
     "arrays",
     "places",
+    "printable",
     "probability",
     "settings",
     "script",

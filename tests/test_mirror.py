@@ -85,6 +85,7 @@ SEEN = {
 }
 # Tests of no single module: what holds for all of them, or for the repository.
 WHOLE = {
+    "test_data_sets": "random folders by everything that reads data sets",
     "test_deploy": "how it is served to others",
     "test_gpu": "what a GPU answers, beside the CPU",
     "test_imports": "who may import whom",

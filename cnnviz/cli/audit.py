@@ -37,12 +37,15 @@ def audit(data: Path, as_json: bool) -> None:
             "classes": found.classes,
             "counts": found.counts,
             "imbalance": found.imbalance,
+            "left_out": [left.document() for left in found.left_out],
             "unreadable": [{"file": place(path), "why": why} for path, why in found.unreadable],
             "near_duplicates": {"found": found.pairs, "pairs": pairs},
         }
         return document(answer)
     rows = [(name, *(count(n[i]) for n in found.counts.values())) for i, name in enumerate(found.classes)]
     table(("class", *found.counts), rows, range(1, 9))
+    for left in found.left_out:
+        click.echo(str(left))
     for path, why in found.unreadable:
         click.echo(f"{place(path)}: {why}")
     for pair in found.twins:

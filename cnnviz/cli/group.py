@@ -14,6 +14,7 @@ import click
 from cnnviz import __version__, settings
 from cnnviz.cli.output import progress
 from cnnviz.photo import Crop, Photo, parsed_crop
+from cnnviz.printable import printable
 
 if TYPE_CHECKING:
     from cnnviz.runtime.engine import Engine
@@ -35,6 +36,7 @@ DEVICE = click.option(
     help="Where networks run: auto, cpu, cuda, cuda:1 or mps; without it CNNVIZ_DEVICE.",
 )
 MODEL = click.option("--model", "key", required=True, metavar="KEY", help="A key that `models` lists.")
+LABELS = "Classes by a CSV file (file,label,split) or by the names of images; without it, by folders."
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 NPY = click.option("--npy", is_flag=True, help="Also write the array, float32, beside the image.")
 PHOTO = click.Path(path_type=Path)
@@ -85,7 +87,7 @@ def opened(path: Path, crop: Crop) -> Photo:
 
 def shown(path: Path) -> str:
     """A path that can be printed whatever bytes its name has."""
-    return click.format_filename(path)
+    return printable(str(path))
 
 
 def cropped(crop: Crop) -> str:

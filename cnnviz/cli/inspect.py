@@ -13,6 +13,7 @@ from cnnviz.cli.group import (
     CROP,
     DEVICE,
     JSON,
+    LABELS,
     MODEL,
     PHOTO,
     command,
@@ -111,23 +112,25 @@ def predict(context: click.Context, photos: Sequence[Path], key: str, top: int, 
 @click.argument("data", type=click.Path(path_type=Path))
 @MODEL
 @CROP
+@click.option("--labels", metavar="FILE.csv|names", default="", help=LABELS)
 @JSON
 @DEVICE
 @click.pass_context
-def evaluate(context: click.Context, data: Path, key: str, crop: Crop, as_json: bool) -> None:
-    """Evaluate a network on a folder of photos with one subfolder per class (or on its val/)."""
+def evaluate(context: click.Context, data: Path, key: str, crop: Crop, labels: str, as_json: bool) -> None:
+    """Evaluate a network on a data set: its val, its test, or all images where there is neither."""
+    from cnnviz.data.folder import survey
     from cnnviz.runtime import evaluate as evaluation
 
-    evaluation.class_folders(data)
+    survey(data, labels)  # refused before the network is loaded
     told = progress(f"{key} predicts", "photos", 1)
-    found = evaluation.evaluate(engine_for(context, key), key, data, told, crop)
+    found = evaluation.evaluate(engine_for(context, key), key, data, told, crop, labels)
     if found.skipped:
         click.echo(f"cnnviz: skipped {len(found.skipped)} unreadable files: {', '.join(found.skipped[:5])}", err=True)
+    for left in found.left_out:
+        click.echo(f"cnnviz: {left}", err=True)
     if as_json:
-        listed = dataclasses.asdict(found)
-        listed.pop("skipped")
-        listed |= {"interval": list(found.interval)} | confusion.report(found.confusion)
-        return document(listed | _crop(crop))
+        more = {"left_out": [left.document() for left in found.left_out], "interval": list(found.interval)}
+        return document(dataclasses.asdict(found) | more | confusion.report(found.confusion) | _crop(crop))
     sure = interval.words(found.accuracy, found.images)
     right = f"{found.accuracy:.2%} of {found.images} photos correct (95 % interval {sure})"
     click.echo(f"{key}: {right}, loss {found.loss:.4f}{cropped(crop)}")

@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from cnnviz import settings
-from cnnviz.cli.group import JSON, STOPPED, command
+from cnnviz.cli.group import JSON, LABELS, STOPPED, command
 from cnnviz.cli.output import document, knob_options, progress
 from cnnviz.data.augment import PRESETS, Augment
 from cnnviz.data.counting import Counting, write
@@ -34,6 +34,7 @@ EPOCHS = "epoch  train loss  valid loss  accuracy  95% interval  error rate  sec
 @click.option("--net", metavar="KEY", help="A torchvision CNN or a lecture network.")
 @click.option("--data", metavar="DIR", help="The folder of images, if not the one in the plan.")
 @click.option("--start", metavar="RUN", help="Initial weights: run/<id>@best.")
+@click.option("--labels", metavar="FILE.csv|names", help=LABELS)
 @click.option("--title", help="The title of the network in lists.")
 @click.option("--augment", "preset", type=click.Choice(list(PRESETS)), help="Augmentation of the training images.")
 @click.option("--out", metavar="RUNS", type=click.Path(path_type=Path), help="Folder of runs; without it CNNVIZ_RUNS.")
@@ -117,6 +118,13 @@ def train(
                 "interval": interval.around(best["accuracy"], count) if best and count else None,
                 "valid_loss": best.get("valid_loss"),
                 "seconds": round(time.monotonic() - began, 1),
+                "unreadable": list(dict.fromkeys(event.get("path") for event in done.of("unreadable"))),
+                "left_out": list(
+                    {
+                        event.get("reason"): {key: event.get(key) for key in ("reason", "count", "names")}
+                        for event in done.of("left_out")  # again at each resume
+                    }.values()
+                ),
             }
         )
         return code
@@ -163,7 +171,7 @@ def _deserted() -> bool:
 
 
 def _quiet(kind: str, values: dict[str, Any]) -> None:
-    if kind in ("warning", "unreadable"):
+    if kind in ("warning", "unreadable", "left_out"):
         click.echo(f"cnnviz: {values['message']}", err=True)
 
 

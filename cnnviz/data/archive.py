@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+import itertools
+import os
+import re
 import stat
+import unicodedata
 import zipfile
 import zlib
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO
 
 from cnnviz.data import folder as folders
-from cnnviz.data.folder import SPLITS, SUFFIXES, FolderError
+from cnnviz.data import label_lists, zip_names
+from cnnviz.data.layout import FolderError, Layout
+from cnnviz.data.left_out import PACKED, Parts, hidden, unfit
 from cnnviz.data.staging import arriving
 from cnnviz.options import RequestError
 from cnnviz.photo import MAX_BYTES
+from cnnviz.printable import printable
 
 MAX_ENTRIES = 200_000
 MAX_TOTAL = 4 << 30  # bytes unpacked
 MAX_RATIO = 200  # unpacked to packed, of the whole archive; pictures hardly shrink
-MAX_DEPTH = 8
+MAX_DEPTH = 32  # folders
+LONGEST = 200  # bytes of a name
+PLAIN = (".bmp", ".tif", ".tiff", ".pgm", ".ppm", ".pbm", ".pnm")  # formats that may be without compression
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # what every program that makes zips uses unless told otherwise
 CHUNK = 1 << 20
-NAMED = 8  # so many files that were left out are named
 
 
 class ArchiveError(RequestError):
@@ -31,11 +39,12 @@ class ArchiveError(RequestError):
 
 @dataclass(frozen=True)
 class Unpacked:
-    """What came out of an archive: the folder, how many images, and how many entries were left out."""
+    """What came out of an archive: the folder, how many images, how many entries were left out, and `labels`."""
 
     folder: Path
     pictures: int
     skipped: int
+    labels: str = ""
 
 
 def unpack(
@@ -44,31 +53,29 @@ def unpack(
     *,
     progress: Callable[[int, int], None] | None = None,
     max_total: int = MAX_TOTAL,
+    labels: str = "",
 ) -> Unpacked:
     """The images of a zip in a new folder, which appears whole or not at all; other files are left out.
 
-    The folder's mark says what was kept, left out and split. Raises `ArchiveError` for paths that lead out of the
-    folder, links, encryption, bombs, damaged archives, and images that make no data set.
-    `progress` hears (entries done, entries in all).
+    The folder's mark says what was kept, left out and split. Raises `ArchiveError` for images whose paths lead out of
+    the folder or that are encrypted, for bombs, damaged archives, and images that make no data set.
+    `progress` hears (entries done, entries in all). `labels` is as for `data.folder.read`, a CSV file in the archive.
     """
     folder = Path(folder)
     try:
         notes: list[str] = []
         with arriving(folder, ArchiveError, "zip", notes) as draft, zipfile.ZipFile(source) as archive:
-            entries = _checked(archive, max_total)
-            written = total = 0
-            for done, entry in enumerate(entries, start=1):
-                if _wanted(entry):
-                    target = draft.joinpath(*_parts(entry))
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    total += _write(archive, entry, target, max_total - total)
-                    written += 1
-                if progress and (done % 100 == 0 or done == len(entries)):
-                    progress(done, len(entries))
-            if not written:
-                raise ArchiveError("This archive has no images; put them in one folder per class and zip that.")
-            notes += _told(draft, ["/".join(_parts(entry)) for entry in entries if not _wanted(entry)])
-        return Unpacked(folder, written, len(entries) - written)
+            found = _checked(archive, labels)
+            _bounded([entry for entry, _ in found.images], max_total)
+            labels, text = _labels(archive, found, draft, labels)
+            layout = _arranged(found, labels, text)
+            total, every = 0, len(found.images) + found.others
+            for done, (entry, parts) in enumerate(found.images, start=1):
+                total += _write(archive, entry, draft.joinpath(*parts), max_total - total)
+                if progress and (done % 100 == 0 or done == len(found.images)):
+                    progress(every if done == len(found.images) else done, every)
+            notes += _told(draft, layout, labels)
+        return Unpacked(folder, len(found.images), found.others, labels)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError) as error:
         if isinstance(error, ArchiveError):
             raise
@@ -77,95 +84,147 @@ def unpack(
         raise ArchiveError(f"The archive could not be unpacked ({error.strerror or error}); free some space.") from None
 
 
-def _told(draft: Path, skipped: list[str]) -> list[str]:
-    """What became of an archive's files in sentences: kept, left out, unused, split. Raises `ArchiveError`."""
+@dataclass
+class _Found:
+    """What an archive lists: images and where each goes, how many other files, and names for the layout."""
+
+    images: list[tuple[zipfile.ZipInfo, Parts]] = field(default_factory=list)
+    others: int = 0
+    files: list[Parts] = field(default_factory=list)
+    folders: list[Parts] = field(default_factory=list)
+    links: list[Parts] = field(default_factory=list)
+    labels: zipfile.ZipInfo | None = None  # the CSV file of labels
+
+
+def _labels(archive: zipfile.ZipFile, found: _Found, draft: Path, labels: str) -> tuple[str, bytes]:
+    """Where labels are from once unpacked, and the CSV file of them, which is unpacked right into the folder."""
+    if found.labels is None:
+        return labels, b""
+    name = _safe(os.path.basename(zip_names.names([found.labels])[0]))
+    _write(archive, found.labels, draft / name, label_lists.LARGEST)
+    return name, (draft / name).read_bytes()
+
+
+def _arranged(found: _Found, labels: str, text: bytes) -> Layout:
+    """What data set the images will be. Raises `ArchiveError` before anything is unpacked."""
     try:
-        data = folders.read(draft)
+        return label_lists.arrange("This archive", found.files, found.folders, {PACKED: found.links}, labels, text)
+    except FolderError as error:
+        raise ArchiveError(str(error)) from None
+
+
+def _told(draft: Path, layout: Layout, labels: str) -> list[str]:
+    """What became of an archive's files in sentences: unpacked, left out, split. Raises `ArchiveError`."""
+    try:
+        data = folders.read(draft, labels=labels)
     except FolderError as error:
         raise ArchiveError(str(error).replace(draft.name, "This archive")) from None
-    used = {path for split in data.splits().values() for path in split.paths}
-    kept = [path for path in sorted(draft.rglob("*")) if path.is_file()]
-    unused = [path.relative_to(draft).as_posix() for path in kept if path not in used]
-    told = [f"Unpacked: {len(used):,} images in {len(data.classes)} classes."]
-    if skipped:
-        visible = sorted(skipped, key=lambda name: any(p.startswith((".", "__MACOSX")) for p in name.split("/")))
-        told.append(f"Left out, as they are hidden or not images: {_named(visible)}.")
-    if unused:
-        told.append(f"Kept, but not used, as they lie in no class folder: {_named(unused)}.")
-    if data.val.paths[0].relative_to(data.root).parts[0].lower() not in SPLITS["val"]:
+    images = sum(map(len, data.splits().values()))
+    told = [f"Unpacked: {images:,} images in {len(data.classes)} classes.", *map(str, layout.left_out)]
+    if not layout.splits.get("val"):
         told.append(f"No val folder: {len(data.val):,} images were drawn from all classes for validation.")
     return told
 
 
-def _named(names: list[str]) -> str:
-    """How many, and the first of them by name."""
-    shown = ["".join(c if c.isprintable() else "?" for c in name)[:80] for name in names[:NAMED]]
-    return f"{len(names):,} ({', '.join(shown)}{', …' if len(names) > NAMED else ''})"
+def offers(source: Path | str | IO[bytes]) -> tuple[str, ...]:
+    """What `labels` could be for an archive; nothing where it cannot be read."""
+    try:
+        with zipfile.ZipFile(source) as archive:
+            listed = archive.infolist()[:MAX_ENTRIES]
+            files = [tuple(filter(None, name.split("/"))) for name in zip_names.names(listed) if name.strip("/")]
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):
+        return ()
+    return tuple(label_lists.offers(files))
 
 
-def _checked(archive: zipfile.ZipFile, max_total: int) -> list[zipfile.ZipInfo]:
-    """The files listed in an archive, once nothing in the list is hostile. Sizes it claims are checked again later."""
+def _checked(archive: zipfile.ZipFile, labels: str = "") -> _Found:
+    """What an archive lists, once no image in it is hostile; what is no image is not unpacked and may be anything."""
     entries = archive.infolist()
     if len(entries) > MAX_ENTRIES:
         raise ArchiveError(f"This archive has {len(entries):,} entries; at most {MAX_ENTRIES:,} are unpacked.")
-    unpacked = sum(entry.file_size for entry in entries)
+    found, seen = _Found(), set[Parts]()
+    for entry, name in zip(entries, zip_names.names(entries), strict=True):
+        parts = tuple(part for part in name.split("/") if part not in ("", "."))
+        kind = stat.S_IFMT(entry.external_attr >> 16)
+        if name.endswith("/") or kind == stat.S_IFDIR:
+            found.folders.append(parts)
+        elif kind not in (0, stat.S_IFREG):
+            found.links.append(parts)
+            found.others += 1
+        elif labels in ("/".join(parts), *parts[-1:]) and found.labels is None:
+            _harmless(entry, name, parts)
+            found.labels = entry
+            found.others += 1
+        elif not parts or any(hidden(part) for part in parts if part != "..") or unfit(parts[-1]):
+            found.files += [parts] * bool(parts)
+            found.others += 1
+        else:
+            _harmless(entry, name, parts)
+            if (safe := tuple(map(_safe, parts))) in seen:
+                raise ArchiveError(f"{_shown(name)} is in the archive twice; make it again.")
+            seen.add(safe)
+            found.images.append((entry, safe))
+            found.files.append(safe)
+    if labels not in ("", label_lists.NAMES) and found.labels is None:
+        raise ArchiveError(
+            f"There is no list of labels {printable(labels[:80])} in this archive; name a CSV file in it."
+        )
+    if not found.images and not found.links:
+        raise ArchiveError("This archive has no images; put them in one folder per class and zip that.")
+    return found
+
+
+def _harmless(entry: zipfile.ZipInfo, name: str, parts: Parts) -> None:
+    """Raises `ArchiveError` for an image that leads anywhere but downwards, or cannot be unpacked."""
+    if name.startswith("/") or ".." in parts or re.fullmatch("[A-Za-z]:", parts[0]) or len(parts) > MAX_DEPTH:
+        raise ArchiveError(f"{_shown(name)} leads out of the folder or has an impossible name; it is refused.")
+    if entry.flag_bits & 0x1:
+        raise ArchiveError(f"{_shown(name)} is encrypted; make the archive without a password.")
+    if entry.compress_type not in METHODS:
+        raise ArchiveError(f"{_shown(name)} is packed in a rare way; make the archive as a plain zip (deflate).")
+
+
+def _bounded(images: Sequence[zipfile.ZipInfo], max_total: int) -> None:
+    """Raises `ArchiveError` for more than can be. Sizes that an archive claims are checked again while it is unpacked.
+
+    Images in formats that do not compress may shrink to anything: a white square as BMP to a thousandth.
+    """
+    unpacked = sum(entry.file_size for entry in images)
     if unpacked > max_total:
         raise ArchiveError(f"This archive unpacks to {unpacked / 2**30:.1f} GiB; the limit is {max_total / 2**30:.1f}.")
-    if unpacked > MAX_RATIO * (sum(entry.compress_size for entry in entries) + 1000):
+    dense = [entry for entry in images if not entry.filename.lower().endswith(PLAIN)]
+    if sum(entry.file_size for entry in dense) > MAX_RATIO * (sum(entry.compress_size for entry in dense) + 1000):
         raise ArchiveError("This archive unpacks to hundreds of times its size, as no images do; it is refused.")
-    seen: set[str] = set()
-    files = []
-    for entry in entries:
-        parts = _parts(entry)
-        kind = stat.S_IFMT(entry.external_attr >> 16)
-        if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-            raise ArchiveError(f"{_shown(entry)} is a link or a device; only plain files are unpacked.")
-        if entry.is_dir():
-            continue
-        if entry.flag_bits & 0x1:
-            raise ArchiveError(f"{_shown(entry)} is encrypted; make the archive without a password.")
-        if entry.compress_type not in METHODS:
-            raise ArchiveError(f"{_shown(entry)} is packed in a rare way; make the archive as a plain zip (deflate).")
-        if (name := "/".join(parts).casefold()) in seen:
-            raise ArchiveError(f"{_shown(entry)} is in the archive twice; make it again.")
-        seen.add(name)
-        files.append(entry)
-    return files
 
 
-def _parts(entry: zipfile.ZipInfo) -> tuple[str, ...]:
-    """The folders and the name of an entry. Raises `ArchiveError` where they lead anywhere but downwards."""
-    name = entry.orig_filename.replace("\\", "/")
-    path = PurePosixPath(name)
-    parts = path.parts
-    harmful = path.is_absolute() or ".." in parts or any(":" in part or ord(min(part)) < 32 for part in parts)
-    if (
-        not parts
-        or harmful
-        or len(parts) > MAX_DEPTH
-        or any(len(part.encode(errors="replace")) > 200 for part in parts)
-    ):
-        raise ArchiveError(f"{_shown(entry)} leads out of the folder or has an impossible name; it is refused.")
-    return parts
-
-
-def _wanted(entry: zipfile.ZipInfo) -> bool:
-    parts = _parts(entry)
-    return parts[-1].lower().endswith(SUFFIXES) and not any(part.startswith((".", "__MACOSX")) for part in parts)
+def _safe(part: str) -> str:
+    """A name that any system can write: no colon, nothing invisible, at most 200 bytes with its ending."""
+    plain = "".join("_" if c in ':*?"<>|' or unicodedata.category(c) in ("Cc", "Cs") else c for c in part)
+    stem, ending = os.path.splitext(plain)
+    while len((stem + ending).encode()) > LONGEST and stem:
+        stem = stem[:-1]
+    return stem + ending
 
 
 def _write(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, left: int) -> int:
     """Bytes written. What an archive says about its sizes is not believed."""
     size, limit = 0, min(MAX_BYTES, left)
-    with archive.open(entry) as packed, target.open("xb") as file:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with archive.open(entry) as packed, _new(target).open("xb") as file:
         while block := packed.read(CHUNK):
             size += len(block)
             if size > limit:
-                raise ArchiveError(f"{_shown(entry)} is larger than {limit >> 20} MiB unpacked; it is refused.")
+                raise ArchiveError(f"{_shown(target.name)} is larger than {limit >> 20} MiB unpacked; it is refused.")
             file.write(block)
     return size
 
 
-def _shown(entry: zipfile.ZipInfo) -> str:
+def _new(target: Path) -> Path:
+    """The path, or another like it where a disk takes two names for one, as some do X.JPG and x.jpg."""
+    others = (target.with_stem(f"{target.stem}-{i}") for i in itertools.count(2))
+    return next(path for path in itertools.chain([target], others) if not os.path.lexists(path))
+
+
+def _shown(name: str) -> str:
     """An entry's name, harmless to print."""
-    return ascii(entry.orig_filename[:80])
+    return repr(printable(name[:80]))

@@ -14,6 +14,7 @@ import numpy as np
 from cnnviz.data import twins
 from cnnviz.data.decode import gray
 from cnnviz.data.folder import DataSet
+from cnnviz.data.left_out import LeftOut
 from cnnviz.data.twins import Look, Twin
 from cnnviz.image_file import PhotoError, contents
 
@@ -67,6 +68,7 @@ class Audit:
     unreadable: tuple[tuple[Path, str], ...]
     twins: tuple[Pair, ...]
     pairs: int
+    left_out: tuple[LeftOut, ...] = ()  # what of the folder is no part of the data set
 
     @property
     def duplicates(self) -> tuple[Pair, ...]:
@@ -131,6 +133,7 @@ def audit(data: DataSet, progress: Callable[[int, int], None] | None = None) -> 
         tuple(bad),
         tuple(pairs[:PAIRS]),
         len(pairs),
+        data.left_out,
     )
 
 

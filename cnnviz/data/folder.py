@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from cnnviz import image_file
+from cnnviz.data import label_lists
 from cnnviz.data.decode import decode
+from cnnviz.data.layout import SPLITS as SPLITS
+from cnnviz.data.layout import FolderError as FolderError
+from cnnviz.data.layout import order as order
+from cnnviz.data.left_out import SUFFIXES as SUFFIXES
+from cnnviz.data.left_out import LeftOut
+from cnnviz.data.listing import listing
 from cnnviz.models.preprocess import Preprocess
 from cnnviz.options import RequestError
+from cnnviz.printable import printable
 
-SUFFIXES = image_file.SUFFIXES
-SPLITS = {"train": ("train", "training"), "val": ("val", "valid", "validation"), "test": ("test", "testing")}
-MAX_PICTURES = 500_000
 PHOTO = 64  # px; what is smaller is a digit or an icon
 COLOUR = 4  # of 255, the mean distance of the largest channel from the smallest in what is not gray
 FEW = 9  # images that tell what a folder is of
-
-
-class FolderError(RequestError):
-    """A folder is no data set that can be used; the message says what it should look like."""
 
 
 @dataclass(frozen=True)
@@ -42,13 +44,17 @@ class Split:
 
 @dataclass(frozen=True)
 class DataSet:
-    """A data set on disk: its folder, class names in order, and its splits; `test` may be empty."""
+    """A data set on disk: its folder, printable class names in order, its splits, and what of the folder is left out.
+
+    `test` may be empty.
+    """
 
     root: Path
     classes: tuple[str, ...]
     train: Split
     val: Split
     test: Split
+    left_out: tuple[LeftOut, ...] = ()
 
     def splits(self) -> dict[str, Split]:
         """The splits that have images, by name."""
@@ -56,31 +62,52 @@ class DataSet:
         return {name: split for name, split in found.items() if len(split)}
 
 
-def read(root: Path | str, *, share: float = 0.2, seed: int = 0) -> DataSet:
+def read(root: Path | str, *, share: float = 0.2, seed: int = 0, labels: str = "") -> DataSet:
     """The data set in a folder: train/<class>/, val/<class>/ and test/<class>/, or <class>/ with a seeded split.
 
-    Where there is no val, a `share` of each class's training images becomes it, drawn with `seed`. Class names that
-    are whole numbers are ordered as numbers. Nothing but names is read. Raises `FolderError`.
+    `docs/data_sets.md` has the rules. `labels` is "names" where the names of the images say the classes (cat.1.jpg), or
+    the CSV file that does (file, label, perhaps split), in the folder or elsewhere. Where there is no val, a `share` of
+    each class's training images becomes it, drawn with `seed`. Nothing but names is read. Raises `FolderError`.
+    """
+    data = survey(root, labels)
+    if not len(data.val):
+        train, val = _divided(data.train, len(data.classes), share, seed)
+        data = dataclasses.replace(data, train=train, val=val)
+    if not len(data.train) or not len(data.val):
+        raise FolderError(
+            f"{_title(Path(root))} has too few images for a training and a validation split; add some in train/<class>."
+        )
+    return data
+
+
+def survey(root: Path | str, labels: str = "") -> DataSet:
+    """As `read`, with the splits as they lie in the folder: where there is no val, `val` is empty.
+
+    Raises `FolderError`.
     """
     root = Path(root)
     if not root.is_dir():
-        raise FolderError(f"There is no folder {root.name or root}; check its name, or upload the images as a zip.")
-    root = _unwrapped(root)
-    named = {split: next((root / n for n in names if (root / n).is_dir()), None) for split, names in SPLITS.items()}
-    whole = named["train"] or root
-    classes = tuple(sorted((p.name for p in _folders(whole) if _pictures(p)), key=order))
-    if len(classes) < 2:
-        raise FolderError(
-            f"{root.name} holds {len(classes)} folders with images, which have to be at least two classes; "
-            "make one folder per class, or train/<class> and val/<class>."
-        )
-    train, val = _split(whole, classes), _split(named["val"], classes)
-    test = _split(named["test"], classes)
-    if not len(val):
-        train, val = _divided(train, len(classes), share, seed)
-    if not len(train) or not len(val):
-        raise FolderError(f"{root.name} has too few images for a training and a validation split; add some.")
-    return DataSet(root, classes, train, val, test)
+        raise FolderError(f"There is no folder {_title(root)}; check its name, or upload the images as a zip.")
+    found = listing(root)
+    text = _text(root, labels) if labels else b""
+    layout = label_lists.arrange(_title(root), found.files, found.folders, found.left, labels, text)
+    splits = {
+        name: Split(tuple(root.joinpath(*parts) for parts, _ in images), tuple(index for _, index in images))
+        for name, images in layout.splits.items()
+    }
+    train, val, test = (splits.get(name, Split((), ())) for name in SPLITS)
+    return DataSet(root.joinpath(*layout.root), layout.classes, train, val, test, layout.left_out)
+
+
+def _text(root: Path, labels: str) -> bytes:
+    """A CSV file of labels, in the folder or elsewhere; nothing where names are the labels. Raises `FolderError`."""
+    if labels == label_lists.NAMES:
+        return b""
+    for place in (root / labels, Path(labels)):
+        if place.is_file():
+            with contextlib.suppress(OSError), place.open("rb") as file:
+                return file.read(label_lists.LARGEST + 1)
+    raise FolderError(f"There is no list of labels {labels} in {_title(root)}; name a CSV file in it, or names.")
 
 
 def of_photos(data: DataSet) -> bool:
@@ -98,45 +125,8 @@ def _is_photo(path: Path) -> bool:
     return pixels is not None and bool(np.ptp(pixels, axis=2).mean() > COLOUR)
 
 
-def _unwrapped(root: Path) -> Path:
-    """The folder inside when a folder holds nothing but one other, as zips often do."""
-    for _ in range(4):
-        inside = _folders(root)
-        if len(inside) != 1 or _has_pictures(root) or _has_pictures(inside[0]):
-            return root
-        if any(inside[0].name.lower() in names for names in SPLITS.values()):
-            return root
-        root = inside[0]
-    return root
-
-
-def _folders(root: Path) -> list[Path]:
-    return sorted(p for p in root.iterdir() if p.is_dir() and not p.name.startswith((".", "__MACOSX")))
-
-
-def _pictures(folder: Path) -> list[Path]:
-    """The picture files of a folder and of folders in it, by name."""
-    found = sorted(
-        p
-        for p in folder.rglob("*")
-        if p.suffix.lower() in SUFFIXES and not p.name.startswith(".") and not p.is_symlink() and p.is_file()
-    )
-    if len(found) > MAX_PICTURES:
-        raise FolderError(f"{folder.name} holds more than {MAX_PICTURES:,} images; take a part of them.")
-    return found
-
-
-def _has_pictures(folder: Path) -> bool:
-    return any(p.suffix.lower() in SUFFIXES and not p.name.startswith(".") for p in folder.iterdir())
-
-
-def _split(folder: Path | None, classes: Sequence[str]) -> Split:
-    if folder is None:
-        return Split((), ())
-    found = [
-        (path, i) for i, name in enumerate(classes) if (folder / name).is_dir() for path in _pictures(folder / name)
-    ]
-    return Split(tuple(path for path, _ in found), tuple(i for _, i in found))
+def _pair(size: int | tuple[int, int]) -> tuple[int, int]:
+    return size if isinstance(size, tuple) else (size, size)
 
 
 def _divided(whole: Split, classes: int, share: float, seed: int) -> tuple[Split, Split]:
@@ -156,6 +146,5 @@ def _part(whole: Split, chosen: np.ndarray) -> Split:
     return Split(tuple(whole.paths[i] for i in picked), tuple(whole.labels[i] for i in picked))
 
 
-def order(name: str) -> tuple[int, int, str]:
-    """What class names are sorted by: whole numbers as numbers, before all other names."""
-    return (0, int(name), name) if name.isdecimal() else (1, 0, name)
+def _title(root: Path) -> str:
+    return printable(root.name or str(root))

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from cnnviz.options import RequestError
+from cnnviz.printable import printable
 
 LISTS = ("classes", "CLASSES", "class_names", "labels", "categories", "idx_to_class", "id2label")
 NUMBERED = ("class_to_idx", "label2id")  # the other way round
@@ -55,7 +56,7 @@ def imagenet() -> tuple[str, ...]:
 
 def of_card(card: Mapping[str, Any], key: str, wanted: int) -> tuple[str, ...]:
     """The classes that a card lists. Raises `RequestError` where they are not one for each of those wanted."""
-    names = tuple(map(str, card["labels"])) if isinstance(card["labels"], list) else ()
+    names = tuple(printable(str(name)) for name in card["labels"]) if isinstance(card["labels"], list) else ()
     if len(names) != wanted:
         raise RequestError(f"The card of {key} has {len(names)} labels for {wanted} classes; correct it.")
     return names

@@ -13,12 +13,14 @@ import numpy as np
 import torch
 
 from cnnviz.data.decode import decode
-from cnnviz.data.folder import SPLITS, SUFFIXES, order
+from cnnviz.data.folder import DataSet, Split, survey
+from cnnviz.data.left_out import LeftOut
 from cnnviz.inference.plain_road import asked_whole, batched, single
 from cnnviz.inference.predict import label, losses, plain, scores, target
 from cnnviz.models.load import Model
 from cnnviz.options import RequestError
 from cnnviz.photo import Crop, PhotoError, parsed_crop
+from cnnviz.printable import printable
 from cnnviz.runtime.backend import Backend
 from cnnviz.train.evaluate import TOGETHER
 from cnnviz.train.interval import around
@@ -35,7 +37,8 @@ class Evaluation:
     """What came out: share of right answers, mean cross-entropy, and who was taken for whom.
 
     `confusion[true][said]` counts photos; both axes are `classes`. Where the network has more classes than the folder
-    has, answers outside the folder's classes are counted in a last class "(other)".
+    has, answers outside the folder's classes are counted in a last class "(other)". `skipped` are the images that
+    cannot be read, as class/name; `left_out` is what of the folder is no part of the data set, by reason.
     """
 
     model: str
@@ -45,6 +48,7 @@ class Evaluation:
     classes: tuple[str, ...]
     confusion: tuple[tuple[int, ...], ...]
     skipped: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -58,21 +62,25 @@ def evaluate(
     folder: Path,
     progress: Callable[[int, int], None] | None = None,
     crop: Crop = "centre",
+    labels: str = "",
 ) -> Evaluation:
-    """A network evaluated on all photos of a folder (or of its val/); unreadable photos are skipped and named.
+    """A network evaluated on a data set: on its val, its test, or all of it (`part`); unreadable images are skipped.
 
+    The folder is read by the rules of training (`data.folder.survey`), and refused with the same sentences.
     `progress` is called with (photos so far, photos in all); `crop` is what the network gets of each (see
-    `photo.Photo.with_crop`). Raises `EvaluationError`, and `PhotoError` for a crop that is none.
+    `photo.Photo.with_crop`); `labels` is as for `data.folder.read`. Raises `FolderError`, `EvaluationError`, and
+    `PhotoError` for a crop that is none.
     """
     parsed_crop(crop)  # before the first photo is opened
-    found = class_folders(folder)
+    data = survey(folder, labels)
     model = backend.model(key)
     if not model.labels:
         raise EvaluationError(f"{model.title} has feature maps and no classes; choose a network with a head.")
-    true_of = match([path.name for path in found], model.labels)
-    photos = [(path, index) for place, index in zip(found, true_of, strict=True) for path in pictures(place)]
-    if not photos:
-        raise EvaluationError(f"The folders in {folder.name} have no photos ({', '.join(SUFFIXES)}); add some.")
+    judged = part(data)
+    every = len(data.classes) == len(model.labels)
+    wanted = range(len(data.classes)) if every else sorted(set(judged.labels))
+    true_of = dict(zip(wanted, match([data.classes[i] for i in wanted], model.labels), strict=True))
+    photos = [(path, true_of[label]) for path, label in zip(judged.paths, judged.labels, strict=True)]
     pairs: list[tuple[int, int]] = []
     costs, skipped = list[float](), list[str]()
     with ThreadPoolExecutor() as pool:  # decoding photos takes as long as the net
@@ -84,27 +92,15 @@ def evaluate(
                 progress(min(start + TOGETHER, len(photos)), len(photos))
     if not pairs:
         raise EvaluationError(f"None of the {len(photos)} photos in {folder.name} can be read; check {skipped[0]}.")
-    classes, confusion = _confusion(pairs, sorted(set(true_of)), model.labels)
+    classes, confusion = _confusion(pairs, sorted(set(true_of.values())), model.labels)
     right = sum(true == said for true, said in pairs)
-    return Evaluation(
-        key, len(pairs), right / len(pairs), math.fsum(costs) / len(costs), classes, confusion, tuple(skipped)
-    )
+    accuracy, mean = right / len(pairs), math.fsum(costs) / len(costs)
+    return Evaluation(key, len(pairs), accuracy, mean, classes, confusion, tuple(skipped), data.left_out)
 
 
-def class_folders(folder: Path) -> tuple[Path, ...]:
-    """The folders of the classes, in the order training has: those of val/ where there is one, else of the folder."""
-    if not folder.is_dir():
-        raise EvaluationError(f"There is no folder {folder}; name one with a subfolder of photos for each class.")
-    root = next((folder / name for name in SPLITS["val"] if (folder / name).is_dir()), folder)
-    found = [path for path in root.iterdir() if path.is_dir() and not path.name.startswith(".")]
-    if not found:
-        raise EvaluationError(f"{folder.name} has no subfolders; make one for each class, named like the class.")
-    return tuple(sorted(found, key=lambda path: order(path.name)))
-
-
-def pictures(folder: Path) -> tuple[Path, ...]:
-    """The image files below a class folder, in order of their names."""
-    return tuple(sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file()))
+def part(data: DataSet) -> Split:
+    """What a network is evaluated on: val, or test without a val, or all images where there is neither."""
+    return next((split for split in (data.val, data.test) if len(split)), data.train)
 
 
 def match(names: Sequence[str], labels: Sequence[str]) -> tuple[int, ...]:
@@ -151,7 +147,7 @@ def _judged(
     inputs, truth = [], []
     for (path, true), x in zip(photos, pool.map(lambda photo: _input(model, photo[0], crop), photos), strict=True):
         if x is None:
-            skipped.append(path.name)
+            skipped.append(printable(f"{path.parent.name}/{path.name}"))
         else:
             inputs.append(x)
             truth.append(true)

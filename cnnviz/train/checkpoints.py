@@ -20,6 +20,7 @@ from torch import Tensor
 from cnnviz import settings
 from cnnviz.models.preprocess import Preprocess
 from cnnviz.options import RequestError
+from cnnviz.printable import printable
 from cnnviz.train import evaluate, run
 from cnnviz.train.setup import Training, scaled
 
@@ -88,13 +89,13 @@ class Keeper:
         plan, recipe, data = self.task.plan, self.task.recipe, self.task.data
         counts = {name: len(split) for name, split in data.splits().items()}
         return {
-            "title": plan.title or f"{plan.net.rpartition('/')[2]} on {data.root.name}",
+            "title": plan.title or f"{plan.net.rpartition('/')[2]} on {printable(data.root.name)}",
             "net": recipe.name,
             "spec": recipe.spec,
             "labels": list(data.classes),
             "single_logit": recipe.single_logit,
             "preprocess": self.task.preprocess.card(),
-            "data": f"{data.root.name}: " + ", ".join(f"{n} {name}" for name, n in counts.items()),
+            "data": f"{printable(data.root.name)}: " + ", ".join(f"{n} {name}" for name, n in counts.items()),
             "recipe": json.loads(plan.json()),
             "seed": plan.seed,
             "accuracy": {"val": round(self.said.get("accuracy", 0.0), 4), "chosen_on": "val"},

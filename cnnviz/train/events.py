@@ -108,6 +108,7 @@ _CARRIED = {  # what events of a kind have to carry to be shown
     "found": _keys("rate"),
     "warning": _keys("", "message"),
     "unreadable": _keys("", "message"),
+    "left_out": _keys("", "message"),
 }
 _STEPS = tuple(f'{{"event": "{kind}",'.encode() for kind in ("step", "snapshot", "rate"))  # how their lines begin
 _READ: OrderedDict[tuple[str, bool], _Read] = OrderedDict()

@@ -34,6 +34,7 @@ class Plan(Options):
     net: str = "lecture/cats_gap"
     title: str = ""
     start: str = ""  # a run whose weights to begin with: run/<id>@best
+    labels: str = ""  # where the classes are no folders: names, or a CSV file
     recipe: str = knob("scratch", "Which weights are trained", choices=RECIPES)
     last: int = knob(
         0, "Recipe partial: how many layers with weights are trained; 0 for the last block", low=0, high=500
@@ -79,7 +80,7 @@ class Plan(Options):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("data", "net", "title", "start"):
+        for name in ("data", "net", "title", "start", "labels"):
             if not isinstance(value := getattr(self, name), str):
                 raise PlanError(f"{name} is {value!r}; it has to be text.")
         if not self.data:

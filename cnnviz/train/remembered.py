@@ -127,7 +127,7 @@ def begin(plan: Plan, runs: Path, say: Say) -> DataSet:
 
     Raises `FolderError`.
     """
-    data = folders.read(plan.data, share=plan.share, seed=plan.seed)
+    data = folders.read(plan.data, share=plan.share, seed=plan.seed, labels=plan.labels)
     name = plan.start.removeprefix("run/").partition("@")[0]
     then = read(runs / name) if plan.start.startswith("run/") and run.NAME.fullmatch(name) else None
     if then is None or (kept := _as_before(data, then)) is data:
@@ -155,7 +155,7 @@ def follow(folder: Path, plan: Plan, say: Say, classes: Sequence[str] = ()) -> D
                 f"{_some(data.classes)} now; name the folders as they were, or train a new run."
             )
         return data
-    now = folders.read(plan.data, share=plan.share, seed=plan.seed)
+    now = folders.read(plan.data, share=plan.share, seed=plan.seed, labels=plan.labels)
     if told := changes(then, now, folder.name):
         say("warning", message=told)
     return _kept(then, now)

@@ -21,6 +21,7 @@ from cnnviz.inference.cut import cut
 from cnnviz.inference.device import DeviceError, choose, in_words, resolve
 from cnnviz.models.preprocess import Preprocess
 from cnnviz.options import RequestError
+from cnnviz.printable import printable
 from cnnviz.train import norms, recipes
 from cnnviz.train.evaluate import Loss, class_weights
 from cnnviz.train.plan import Plan
@@ -111,6 +112,8 @@ def prepare(
 
     Raises `RequestError`, or `StopRequested` when `wanted` says so on the way.
     """
+    for left in data.left_out:
+        log("left_out", message=str(left), **left.document())
     recipe = recipes.prepare(plan, len(data.classes), weights, runs, data.classes)
     if recipe.replaced:
         log("warning", message=recipe.replaced)
@@ -126,7 +129,7 @@ def prepare(
 
     def notice(path: Path, why: str) -> None:
         where = _within(path, data)
-        log("unreadable", path=where, message=why if where in why else why.replace(path.name, where, 1))
+        log("unreadable", path=where, message=why if where in why else why.replace(printable(path.name), where, 1))
 
     def decoded(preprocess: Preprocess) -> dict[str, Pictures]:
         found = {}
@@ -161,8 +164,8 @@ def prepare(
 
 
 def _within(path: Path, data: DataSet) -> str:
-    """The path of an image from the folder of its data set."""
-    return str(path.relative_to(data.root) if path.is_relative_to(data.root) else path)
+    """The printable path of an image from the folder of its data set."""
+    return printable(str(path.relative_to(data.root) if path.is_relative_to(data.root) else path))
 
 
 def _refuse_unreadable(data: DataSet, pictures: Pictures) -> None:

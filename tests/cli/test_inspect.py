@@ -94,7 +94,7 @@ def test_the_real_squeezenet_sees_an_african_elephant(document, shared, tmp_path
 def test_evaluate_matches_folders_to_labels_and_uses_val(document, told, data):
     found = document("evaluate", data, "--model", KEY)
     assert list(found)[:6] == ["model", "images", "accuracy", "loss", "classes", "confusion"]
-    assert list(found)[6:] == ["interval", "recall", "precision", "f1", "confused"]
+    assert list(found)[6:] == ["skipped", "left_out", "interval", "recall", "precision", "f1", "confused"]
     assert found["interval"][0] <= found["accuracy"] <= found["interval"][1]
     assert (found["images"], found["classes"]) == (6, ["cat", "dog"])
     counts = np.array(found["confusion"])
@@ -197,8 +197,9 @@ def test_evaluate_counts_answers_outside_the_folders_as_other(document, data, tm
     net = build.torchvision_net("squeezenet1_1").to_empty(device="cpu")
     load._initialise(net, 0)
     torch.save(net.state_dict(), tmp_path / "squeezenet1_1.pth")
-    (data / "val" / "cats").rename(data / "val" / "Egyptian_cats")
-    (data / "val" / "Dogs").rename(data / "val" / "zebra")
+    for split in ("train", "val"):
+        (data / split / "cats").rename(data / split / "Egyptian_cats")
+        (data / split / "Dogs").rename(data / split / "zebra")
     found = document("evaluate", data, "--model", "squeezenet1_1", "--weights", tmp_path)
     assert found["classes"] == ["Egyptian cat", "zebra", "(other)"]
     assert np.array(found["confusion"]).sum() == 6
@@ -206,7 +207,45 @@ def test_evaluate_counts_answers_outside_the_folders_as_other(document, data, tm
 
 def test_folders_that_fit_no_label_are_refused(refused, data, tmp_path):
     assert "nowhere" in refused("evaluate", tmp_path / "nowhere", "--model", KEY)
-    (data / "val" / "cats").rename(data / "val" / "cow")
+    for split in ("train", "val"):
+        (data / split / "cats").rename(data / split / "cow")
     assert "'cow' is no class of this net" in refused("evaluate", data, "--model", KEY)
-    (data / "val" / "cow").rename(data / "val" / "dog")
+    for split in ("train", "val"):
+        (data / split / "cow").rename(data / split / "dog")
     assert "both mean dog" in refused("evaluate", data, "--model", KEY)
+    for split in ("train", "val"):
+        (data / split / "dog").rename(data / split / "cat")
+    (data / "val" / "cat").rename(data / "val" / "owl")
+    (data / "val" / "Dogs").rename(data / "val" / "cow")
+    assert "val (cow, owl) is of a class that train has (Dogs, cat)" in refused("evaluate", data, "--model", KEY)
+
+
+def test_evaluate_says_what_of_the_folder_is_left_out(told, data):
+    (data / "val" / "Dogs" / "new.CR2").touch()
+    (data / "val" / "Dogs" / "ß.bmp").write_text("no photo")
+    _, out, err = told("evaluate", data, "--model", KEY, "--json")
+    found = json.loads(out)
+    assert found["skipped"] == ["Dogs/ß.bmp"]
+    (left,) = found["left_out"]
+    assert left == {"reason": "images of a format that is not read", "count": 1, "names": ["val/Dogs/new.CR2"]}
+    assert "cnnviz: Left out, images of a format that is not read: 1 (val/Dogs/new.CR2)." in err
+
+
+def test_evaluate_and_train_take_labels_from_names_or_a_list(document, refused, data, tmp_path):
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    for path in data.rglob("*.png"):
+        path.rename(
+            flat
+            / f"{path.parent.name}.{path.parent.parent.name}{path.stem}.png".replace("train", "9").replace("val", "")
+        )
+    for command in (("evaluate", flat, "--model", KEY), ("train", flat, "--out", tmp_path / "runs")):
+        assert "set labels to names" in refused(*command)
+    assert document("evaluate", flat, "--model", KEY, "--labels", "names")["images"] == 8
+    (flat / "which.csv").write_text("\n".join(f"{path.name},{path.name[:3]}" for path in flat.glob("*.png")))
+    found = document("evaluate", flat, "--model", KEY, "--labels", "which.csv")
+    assert (found["images"], found["classes"]) == (8, ["cat", "dog"])
+    (flat / "which.csv").unlink()
+    run = ("train", flat, "--net", "lecture/mnist_gap", "--size", "32", "--epochs", "1", "--out", tmp_path / "runs")
+    assert document(*run, "--labels", "names", "--name", "named")["state"] == "finished"
+    assert json.loads((tmp_path / "runs" / "named" / "plan.json").read_text())["labels"] == "names"

@@ -51,8 +51,10 @@ def test_the_mark_says_what_was_kept_left_out_unused_and_split(tmp_path, png):
     assert made.made == "zip"
     assert made.notes == (
         "Unpacked: 10 images in 2 classes.",
-        "Left out, as they are hidden or not images: 3 (readme.txt, a/new.psd, .DS_Store).",
-        "Kept, but not used, as they lie in no class folder: 1 (cover.png).",
+        "Left out, images of a format that is not read: 1 (a/new.psd).",
+        "Left out, images in no class folder: 1 (cover.png).",
+        "Left out, files that are no images: 1 (readme.txt).",
+        "Left out, hidden and system files: 1 (.DS_Store).",
         "No val folder: 2 images were drawn from all classes for validation.",
     )
     split = [(f"{s}/{c}/{i}.png", png) for s in ("train", "val") for c in "ab" for i in range(2)]
@@ -67,9 +69,7 @@ def test_pictures_that_make_no_data_set_are_refused_and_leave_the_name_free(tmp_
     archive.unpack(packed(*((f"{c}/{i}.png", png) for c in "ab" for i in range(2))), tmp_path / "out")
 
 
-@pytest.mark.parametrize(
-    "name", ["../evil.png", "/etc/evil.png", "a/../../evil.png", "..\\evil.png", "C:\\evil.png", "a/\x07.png"]
-)
+@pytest.mark.parametrize("name", ["../evil.png", "/etc/evil.png", "a/../../evil.png", "..\\evil.png", "C:\\evil.png"])
 def test_paths_that_lead_out_are_refused_and_nothing_is_left(tmp_path, png, name):
     with pytest.raises(archive.ArchiveError, match="leads out"):
         archive.unpack(packed(("a/1.png", png), (name, png)), tmp_path / "out")
@@ -77,11 +77,72 @@ def test_paths_that_lead_out_are_refused_and_nothing_is_left(tmp_path, png, name
     assert not list(tmp_path.parent.glob("evil*"))
 
 
-def test_links_are_refused(tmp_path, png):
+def test_links_are_left_out_and_said(tmp_path, png):
     link = zipfile.ZipInfo("a/link.png")
     link.external_attr = (stat.S_IFLNK | 0o777) << 16
-    with pytest.raises(archive.ArchiveError, match="link"):
-        archive.unpack(packed(("a/1.png", png), (link, "/etc/passwd")), tmp_path / "out")
+    good = [(f"{c}/{i}.png", png) for c in "ab" for i in range(2)]
+    done = archive.unpack(packed(*good, (link, "/etc/passwd")), tmp_path / "out")
+    assert (done.pictures, done.skipped) == (4, 1)
+    assert not any(path.is_symlink() for path in done.folder.rglob("*"))
+    assert "Left out, links, which are not unpacked: 1 (a/link.png)." in staging.origin(done.folder).notes
+
+
+def test_what_is_left_out_anyway_refuses_nothing(tmp_path, png):
+    white = io.BytesIO()
+    Image.new("RGB", (512, 512), "white").save(white, "BMP")
+    deep = "Users/me/My Documents/Projects/2024/cnn/data/set"
+    good = [
+        (f"{deep}/{c}/{i}.{kind}", data)
+        for c in "ab"
+        for i in range(3)
+        for kind, data in (("png", png), ("bmp", white.getvalue()))
+    ]
+    junk = [
+        (f"{deep}/a/Icon\r", "x"),
+        ("notes 12:30.txt", "x"),
+        ("../notes.txt", "x"),
+        ("x" * 300 + ".txt", "x"),
+        ("big.txt", b"\0" * 9_000_000),
+    ]
+    odd = [
+        (f"{deep}/a/2021-05-01T12:30:00.png", png),
+        (f"{deep}/a/x.jpg", png),
+        (f"{deep}/a/X.JPG", png),
+        (f"{deep}/b/\x07.png", png),
+        (f"{deep}/b/{'ä' * 140}.png", png),
+    ]
+    done = archive.unpack(packed(*good, *odd, *junk), tmp_path / "out")
+    assert (done.pictures, done.skipped) == (17, 5)
+    data = folder.read(done.folder)
+    names = {path.name for split in data.splits().values() for path in split.paths}
+    assert {"2021-05-01T12_30_00.png", "x.jpg", "X.JPG", "_.png", "ä" * 98 + ".png"} <= names
+    assert data.root == done.folder / deep
+
+
+@pytest.mark.parametrize(
+    ("page", "words"),
+    [
+        ("utf-8", ("Äpfel", "кошки", "狗")),
+        ("gb18030", ("狗/图片", "十能/丂", "数据集")),
+        ("cp932", ("ねこ", "ソース", "写真")),
+        ("cp949", ("강아지/사진", "고양이", "개")),
+        ("big5", ("貓狗/功", "蘋果", "香蕉")),
+        ("cp437", ("Äpfel", "grün", "café")),
+        ("cp866", ("кошки", "Яблоки", "Фото 1")),
+        ("cp1251", ("кошки", "Собаки", "яблоки")),
+        ("cp1252", ("Äpfel", "été", "Größe")),
+    ],
+)
+def test_class_names_of_every_code_page_arrive_whole(tmp_path, png, page, words):
+    class Raw(zipfile.ZipInfo):
+        """An entry as a program writes it that does not know of UTF-8."""
+
+        def _encodeFilenameFlags(self):
+            return self.filename.encode(page), 0
+
+    plain = packed(*((Raw(f"{word}/{i}.png"), png) for word in words for i in range(2))).getvalue()
+    done = archive.unpack(io.BytesIO(plain), tmp_path / "out")
+    assert {w.split("/")[0] for w in words} == set(folder.read(done.folder).classes)
 
 
 def test_bombs_are_refused_by_ratio_size_and_count(tmp_path, png, monkeypatch):
@@ -110,7 +171,7 @@ def test_encrypted_duplicate_empty_and_broken_archives_are_refused(tmp_path, png
     with pytest.raises(archive.ArchiveError, match="password"):
         archive.unpack(io.BytesIO(bytes(locked)), tmp_path / "out")
     with pytest.raises(archive.ArchiveError, match="twice"):
-        archive.unpack(packed(("a/1.png", png), ("A/1.PNG", png)), tmp_path / "out")
+        archive.unpack(packed(("a/1.png", png), ("a\\1.png", png)), tmp_path / "out")
     with pytest.raises(archive.ArchiveError, match="no images"):
         archive.unpack(packed(("a/1.txt", "x")), tmp_path / "out")
     with pytest.raises(archive.ArchiveError, match="incomplete or damaged"):
@@ -140,3 +201,21 @@ def test_any_bytes_may_be_damaged(tmp_path, png):
         with contextlib.suppress(archive.ArchiveError):
             archive.unpack(io.BytesIO(bytes(data)), tmp_path / str(i))
     assert not list(tmp_path.glob(".*"))
+
+
+def test_classes_come_from_names_or_a_list_in_the_archive_when_asked_for(tmp_path, png):
+    flat = [(f"set/{name}.{i}.png", png) for name in ("cat", "dog") for i in range(3)]
+    rows = "\n".join(f"{name}.{i}.png,{'ab'[i % 2]}" for name in ("cat", "dog") for i in range(3))
+    both = [*flat, ("set/the labels.csv", rows)]
+    assert archive.offers(packed(*both)) == ("set/the labels.csv", "names")
+    assert archive.offers(io.BytesIO(b"no zip")) == ()
+    with pytest.raises(archive.ArchiveError, match=r"2 classes in the names of the images \(cat: 3, dog: 3\)"):
+        archive.unpack(packed(*flat), tmp_path / "out")
+    for i, (labels, classes) in enumerate((("names", ("cat", "dog")), ("set/the labels.csv", ("a", "b")))):
+        done = archive.unpack(packed(*both), tmp_path / str(i), labels=labels)
+        assert folder.read(done.folder, labels=done.labels).classes == classes
+        assert staging.origin(done.folder).notes[0] == "Unpacked: 6 images in 2 classes."
+    with pytest.raises(archive.ArchiveError, match=r"no list of labels gone\.csv"):
+        archive.unpack(packed(*both), tmp_path / "out", labels="gone.csv")
+    with pytest.raises(archive.ArchiveError, match="which column is what"):
+        archive.unpack(packed(*flat, ("set/a.csv", "")), tmp_path / "out", labels="a.csv")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import zipfile
+from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -11,6 +13,9 @@ from PIL import Image
 
 from cnnviz.data.counting import Counting, write
 from cnnviz.options import RequestError
+from cnnviz.train import run
+from cnnviz.train.loop import fit
+from cnnviz.train.plan import Plan
 from cnnviz.ui.server import data_sets
 
 
@@ -45,8 +50,8 @@ def test_circles_are_drawn_and_become_the_chosen_set(visit, shelf, words):
     at.text_input(key="circles-name").set_value("My circles!")
     next(b for b in at.button if b.label == "Generate").click()
     fine(at.run())
-    assert [p.name for p in shelf.iterdir()] == ["my_circles"]
-    assert at.selectbox(key="set").value == "my_circles"
+    assert [p.name for p in shelf.iterdir()] == ["My_circles"]
+    assert at.selectbox(key="set").value == "My_circles"
     assert "Classes" in words(at)
 
 
@@ -243,3 +248,59 @@ def rows_of(block):
     inside = [row for child in block.children.values() if hasattr(child, "children") for row in rows_of(child)]
     columns = [child for child in block.children.values() if child.type == "column"]
     return inside or ([block] if columns else [])
+
+
+def test_names_that_are_not_utf8_are_shown_trained_on_and_explained(visit, shelf, circles, words, engine, monkeypatch):
+    for split in ("train", "val"):
+        if (circles / split / "1").is_dir():
+            os.rename(circles / split / "1", os.fsencode(circles / split) + b"/\xe9t\xe9")
+    os.rename(circles, os.fsencode(shelf) + b"/caf\xe9")
+    assert data_sets.data_sets() == ("caf\\xe9",)
+    at = fine(visit("data"))
+    assert at.selectbox(key="set").value == "caf\\xe9"
+    assert "\\xe9t\\xe9" in words(at)
+    fine(visit("train", set="caf\\xe9"))
+    monkeypatch.setattr(engine, "runs", Path(os.environ["CNNVIZ_RUNS"]))
+    plan = Plan(str(data_sets.folder("caf\\xe9")), net="lecture/mnist_gap", size=32, epochs=1, batch=8, threads=1)
+    fit(run.create(plan, os.environ["CNNVIZ_RUNS"], "first"))
+    assert "\\xe9t\\xe9" in words(fine(visit("train", run="first")))
+    for page in ("", "class_activation"):
+        assert "\\xe9t\\xe9" in words(fine(visit(page, model="run/first@best")))
+
+
+def test_what_is_left_out_of_a_folder_is_said_beside_its_classes(visit, shelf, circles, words):
+    (circles / "train" / "fox").mkdir()
+    (circles / "train" / "fox" / "IMG_1.CR2").touch()
+    (circles / "train" / "2" / ".ipynb_checkpoints").mkdir()
+    said = words(fine(visit("data", set="circles")))
+    assert "Left out, classes without an image: 1 (train/fox/)." in said
+    assert "Left out, images of a format that is not read: 1 (train/fox/IMG_1.CR2)." in said
+    assert "Left out, hidden and system files: 1 (train/2/.ipynb_checkpoints/)." in said
+
+
+@pytest.mark.parametrize(
+    ("typed", "name"), [("Äpfel", "Äpfel"), ("кошки и собаки", "кошки_и_собаки"), ("猫", "猫"), (" a/../b ", "a_b")]
+)
+def test_data_sets_keep_their_names_in_any_script(shelf, typed, name):
+    assert data_sets.place_for(typed) == shelf / name
+    (shelf / name).mkdir(parents=True)
+    with pytest.raises(RequestError, match="already"):
+        data_sets.place_for(typed.upper())
+
+
+def test_names_of_images_become_classes_at_a_click_and_the_plan_says_so(visit, shelf, circles, words):
+    flat = shelf / "flat"
+    flat.mkdir()
+    for path in circles.rglob("*.png"):
+        path.rename(flat / f"{'one' if path.parent.name == '1' else 'more'}.{len(list(flat.iterdir()))}.png")
+    at = fine(visit("data", set="flat"))
+    assert "For the 2 classes in the names of the images (more: 20, one: 10), set labels to names." in words(at)
+    at.button(key="labels-names").click()
+    fine(at.run())
+    assert "Classes from the names of the images." in words(at)
+    assert data_sets.data_set("flat").classes == ("more", "one")
+    fine(visit("train", set="flat"))
+    (shelf / "other").mkdir()
+    assert data_sets.labels("other") == ""
+    at.button(key="labels-").click()
+    assert "set labels to names" in words(fine(at.run()))

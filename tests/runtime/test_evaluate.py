@@ -31,16 +31,29 @@ def test_folder_names_find_their_labels(names, labels, indices):
     assert match(names, labels) == tuple(indices)
 
 
-def test_folders_without_names_for_them_are_ordered_as_training_orders_them(tmp_path):
+def test_the_folder_of_train_is_taken_as_train_takes_it_and_refused_with_the_same_sentence(engine, tmp_path):
     from cnnviz.data import folder
-    from cnnviz.runtime.evaluate import class_folders
+    from cnnviz.runtime.evaluate import part
 
-    names = ["1", "2", "10", "11", "Cat", "ant", "dog"]
-    for name in names:
-        (tmp_path / name).mkdir()
-        for i in range(2):
-            (tmp_path / name / f"{i}.png").touch()
-    assert [path.name for path in class_folders(tmp_path)] == list(folder.read(tmp_path).classes) == names
+    key, wrapped = "bundled/cats_dogs", tmp_path / "wrapped" / "inner"
+    for place in ("Train/Cat", "Train/dog", "Test/cat", "Test/dog", "Test/dog/.ipynb_checkpoints", "Train/empty"):
+        (wrapped / place).mkdir(parents=True)
+    for i, place in enumerate(("Train/Cat", "Train/dog", "Test/cat", "Test/dog")):
+        for k in range(1 + i):
+            Image.new("RGB", (40, 40), (60 * i, 50 * k, 0)).save(wrapped / place / f"{k}.png")
+    (wrapped / "Test" / "dog" / "broken.jpg").write_bytes(b"no image")
+    (tmp_path / "wrapped" / "__MACOSX").mkdir()
+    found, data = engine.evaluate(key, tmp_path / "wrapped"), folder.survey(tmp_path / "wrapped")
+    assert part(data) is data.test
+    assert (found.images, found.skipped, found.left_out) == (7, ("dog/broken.jpg",), data.left_out)
+    assert {left.reason for left in found.left_out} == {"classes without an image", "hidden and system files"}
+    for refused in (tmp_path / "nowhere", wrapped / "Train" / "Cat"):
+        sentences = set()
+        for ask in (folder.read, lambda place: engine.evaluate(key, place)):
+            with pytest.raises(folder.FolderError) as error:
+                ask(refused)
+            sentences.add(str(error.value))
+        assert len(sentences) == 1
 
 
 def test_accuracy_loss_and_confusion_are_those_of_a_loop_over_the_photos(engine, tmp_path, rng):
@@ -66,7 +79,7 @@ def test_accuracy_loss_and_confusion_are_those_of_a_loop_over_the_photos(engine,
     assert np.array_equal(found.confusion, counts)
     assert shares == [(8, 8)]
     (tmp_path / "val" / model.labels[0] / "0.png").write_bytes(b"no picture")
-    assert engine.evaluate(key, tmp_path).skipped == ("0.png",)
+    assert engine.evaluate(key, tmp_path).skipped == (f"{model.labels[0]}/0.png",)
 
 
 class ByLight(nn.Module):
@@ -97,6 +110,8 @@ def test_a_net_whose_way_depends_on_its_data_judges_each_photo_alone(engine, tmp
 
 
 def test_a_net_that_ends_in_maps_cannot_be_judged(engine, tmp_path):
-    (tmp_path / "a").mkdir()
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "0.png").touch()
     with pytest.raises(EvaluationError, match="head"):
         engine.evaluate("lecture/mnist_base", tmp_path)

@@ -38,6 +38,19 @@ def test_a_class_of_which_no_image_can_be_read_is_refused_by_its_name(circles, p
         trained(plan.but(data=str(data)), tmp_path / "runs")
 
 
+def test_what_is_left_out_and_what_is_unreadable_are_said_with_their_folders(circles, plan, tmp_path):
+    data = shutil.copytree(circles, tmp_path / "data")
+    next((data / "train" / "1").iterdir()).write_bytes(b"no image")
+    (data / "train" / "fox").mkdir()
+    (data / "train" / "fox" / "IMG_1.CR2").touch()
+    done = trained(plan.but(data=str(data), epochs=1), tmp_path / "runs")
+    assert done.last("unreadable")["path"].startswith("train/1/")
+    assert done.last("unreadable")["message"].startswith("train/1/")
+    said = [event["message"] for event in done.of("left_out")]
+    assert said[0] == "Left out, classes without an image: 1 (train/fox/)."
+    assert said[1] == "Left out, images of a format that is not read: 1 (train/fox/IMG_1.CR2)."
+
+
 def test_decoding_once_or_as_needed_trains_the_same(plan, tmp_path, remembering):
     once = trained(plan.but(epochs=1), tmp_path, "once")
     remembering(0)

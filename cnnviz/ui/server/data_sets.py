@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import json
 import re
+import unicodedata
 from pathlib import Path
 
 import numpy as np
 
 from cnnviz import settings
 from cnnviz.data import folder as folders
-from cnnviz.data import staging, trash
+from cnnviz.data import label_lists, staging, trash
 from cnnviz.data.audit import Audit, audit
 from cnnviz.data.augment import Augment, variants
 from cnnviz.data.decode import decode
 from cnnviz.data.folder import DataSet
+from cnnviz.data.left_out import hidden
+from cnnviz.data.listing import listing
 from cnnviz.data.staging import Origin
 from cnnviz.data.trash import Trashed
 from cnnviz.models.preprocess import Preprocess
 from cnnviz.options import RequestError
 from cnnviz.photo import PhotoError
+from cnnviz.printable import printable
 from cnnviz.ui.server import startup
+
+LABELS = ".labels.json"  # beside the data sets
 
 
 def shelf() -> Path:
@@ -30,23 +37,38 @@ def shelf() -> Path:
 
 
 def data_sets() -> tuple[str, ...]:
-    """The names of the data sets on the shelf."""
+    """The printable names of the data sets on the shelf."""
+    return tuple(sorted(_folders()))
+
+
+def _folders() -> dict[str, Path]:
+    """The folders on the shelf by their printable names."""
     place = shelf()
     if not place.is_dir():
-        return ()
-    return tuple(sorted(p.name for p in place.iterdir() if p.is_dir() and not p.name.startswith(".")))
+        return {}
+    return {printable(p.name): p for p in place.iterdir() if p.is_dir() and not hidden(p.name)}
+
+
+def folder(name: str) -> Path:
+    """The folder of a data set; the name is looked up and never joined to a path where there is one."""
+    return _folders().get(name, shelf() / printable(name))
+
+
+def name_of(path: str) -> str:
+    """The printable name of the folder that a plan calls its data."""
+    return printable(Path(path).name)
 
 
 def data_set(name: str) -> DataSet:
     """A data set on the shelf; the name is looked up and never joined to a path. Raises `RequestError`."""
     if name not in data_sets():
         raise RequestError(f"There is no data set {name!r} any more; choose another.")
-    return _read(str(shelf() / name), stamp(name))
+    return _read(str(folder(name)), labels(name), stamp(name))
 
 
 def stamp(name: str) -> float:
     """When a data set, or a folder right inside it, last changed; 0 where it is gone."""
-    root = shelf() / name
+    root = folder(name)
     try:
         return max([root.stat().st_mtime, *(p.stat().st_mtime for p in root.iterdir())])
     except OSError:
@@ -55,12 +77,53 @@ def stamp(name: str) -> float:
 
 def place_for(name: str) -> Path:
     """Where a new data set goes. Raises `RequestError` for a name that is taken or unfit."""
-    plain = re.sub(r"[^a-z0-9_-]+", "_", name.strip().lower()).strip("_")[:60]
+    letters = unicodedata.normalize("NFC", name.strip())
+    plain = re.sub(r"[^\w\u0300-\u036f-]+", "_", letters).strip("_")[:60]
     if not plain:
         raise RequestError("Give the data set a name of letters and digits.")
-    if plain in data_sets():
+    if plain.casefold() in map(str.casefold, data_sets()):
         raise RequestError(f"There is already a data set {plain}; choose another name.")
     return shelf() / plain
+
+
+def labels(name: str) -> str:
+    """What the classes of a data set are read from: "" for its folders, else a CSV file or the images' names."""
+    found = _chosen().get(folder(name).name)
+    return found[0] if found and found[1] == _identity(name) else ""
+
+
+def set_labels(name: str, chosen: str) -> None:
+    """Remembers, beside the data sets, what the classes of one are read from. Raises `RequestError`."""
+    values = _chosen() | {folder(name).name: (chosen, _identity(name))}
+    place = shelf() / LABELS
+    draft = place.with_name(f"{LABELS}.new")
+    try:
+        draft.write_text(json.dumps({key: value for key, value in values.items() if value[0]}))
+        draft.replace(place)
+    except OSError as error:
+        raise RequestError(f"Nothing can be written to {shelf()} ({error.strerror}); choose another.") from None
+
+
+def _identity(name: str) -> int:
+    """What tells a folder from another that has its name later."""
+    try:
+        return folder(name).stat().st_ino
+    except OSError:
+        return 0
+
+
+def _chosen() -> dict[str, tuple[str, int]]:
+    """By the name of a folder: what its classes are read from, and which folder that was."""
+    try:
+        values = json.loads((shelf() / LABELS).read_text())
+        return {name: (str(chosen), int(which)) for name, (chosen, which) in values.items()}
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+        return {}
+
+
+def offers(name: str) -> tuple[str, ...]:
+    """What else than folders could say the classes of a data set."""
+    return tuple(label_lists.offers(listing(folder(name)).files))
 
 
 def remove(name: str) -> None:
@@ -68,12 +131,12 @@ def remove(name: str) -> None:
     _private()
     if name not in data_sets():
         raise RequestError(f"There is no data set {name!r} any more.")
-    trash.put(shelf() / name)
+    trash.put(folder(name))
 
 
 def origin(name: str) -> Origin | None:
     """How cnnviz made a data set; None for a folder of somebody's own."""
-    return staging.origin(shelf() / name)
+    return staging.origin(folder(name))
 
 
 def trashed() -> tuple[Trashed, ...]:
@@ -133,18 +196,18 @@ def square(path: Path, side: int) -> np.ndarray:
 
 
 @functools.lru_cache(maxsize=8)
-def _audited(root: str, stamp: float) -> Audit:
-    return audit(_read(root, stamp))
+def _audited(root: str, labels: str, stamp: float) -> Audit:
+    return audit(_read(root, labels, stamp))
 
 
 def audited(name: str) -> Audit:
     """The audit of a data set, remembered until the folder changes."""
-    return _audited(str(shelf() / name), stamp(name))
+    return _audited(str(folder(name)), labels(name), stamp(name))
 
 
 @functools.lru_cache(maxsize=32)
-def _read(root: str, _stamp: float) -> DataSet:
-    return folders.read(root)
+def _read(root: str, labels: str, _stamp: float) -> DataSet:
+    return folders.read(root, labels=labels)
 
 
 def varied(small: np.ndarray, wanted: Augment, seed: int) -> np.ndarray:

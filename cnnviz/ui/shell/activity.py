@@ -18,6 +18,7 @@ import streamlit as st
 
 from cnnviz import places, settings
 from cnnviz.options import RequestError
+from cnnviz.printable import printable
 from cnnviz.train import plan as plans
 from cnnviz.train import run
 from cnnviz.ui.server import startup
@@ -139,7 +140,7 @@ def _training(folder: Path) -> Work:
             spent, learned = steps[-1]["time"] - steps[0]["time"], done - steps[0]["epoch"]
             left = spent / learned * (of - done) if learned > 0 else None
             words = f"Epoch {min(of, int(done) + 1)} of {of}{remaining(left)}"
-    title = f"{plan.net.rpartition('/')[2]} trains on {Path(plan.data).name}"
+    title = f"{plan.net.rpartition('/')[2]} trains on {printable(Path(plan.data).name)}"
     return Work(
         f"run-{folder.name}", title, min(1.0, share), words, lambda: run.stop(folder), "train", {"run": folder.name}
     )

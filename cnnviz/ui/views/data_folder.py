@@ -5,8 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from cnnviz.data.augment import Augment
+from cnnviz.data.label_lists import NAMES
 from cnnviz.data.trash import DAYS
 from cnnviz.photo import Photo
+from cnnviz.printable import printable
 from cnnviz.script import PHOTO, Name, call, script
 from cnnviz.ui.server import data_sets
 from cnnviz.ui.widgets import show
@@ -20,10 +22,34 @@ def made(name: str) -> None:
         show.say(" ".join(origin.notes))
 
 
+def left_out(name: str) -> None:
+    """What of the folder is no part of the data set, a sentence for each reason."""
+    made = data_sets.origin(name)
+    for left in data_sets.data_set(name).left_out:
+        if made is None or str(left) not in made.notes:
+            show.say(str(left))
+
+
+def classes_from(name: str) -> None:
+    """Other ways to its classes for a data set that folders do not divide, and back to the folders."""
+    now = data_sets.labels(name)
+    for labels in () if now else data_sets.offers(name):
+        words = "the names of the images" if labels == NAMES else show.plain(printable(labels))
+        st.button(f"Read the classes from {words}", key=f"labels-{labels}", on_click=_choose, args=(name, labels))
+    if now:
+        show.say(f"Classes from {'the names of the images' if now == NAMES else printable(now)}.")
+        st.button("Read the classes from folders", key="labels-", on_click=_choose, args=(name, ""))
+
+
+def _choose(name: str, labels: str) -> None:
+    with show.refusals():
+        data_sets.set_labels(name, labels)
+
+
 def draw(name: str) -> None:
     """Delete, for a data set that cnnviz made; for a folder of one's own, where it lies."""
     if data_sets.origin(name) is None:
-        where = (data_sets.shelf() / name).absolute()
+        where = printable(str(data_sets.folder(name).absolute()))
         show.say(f"cnnviz did not make this folder and does not delete it. It lies in {where}")
         return
     with st.popover("Delete", icon=":material/delete:"):
@@ -45,8 +71,9 @@ def varied_as_python(name: str | None, turn: int, photo: Photo, wanted: Augment,
         imports += ["from cnnviz.data.decode import decode", "from cnnviz.data.folder import read"]
         imports += ["from cnnviz.models.preprocess import Preprocess"]
         first = f"np.random.default_rng({turn}).permutation(len(train))[0]"
+        where = {"labels": labels} if (labels := data_sets.labels(name)) else {}
         opening = [
-            f"train = {call('read', str(data_sets.shelf() / name))}.splits()['train']",
+            f"train = {call('read', str(data_sets.folder(name)), **where)}.splits()['train']",
             f"pixels = decode(train.paths[{first}], Preprocess({SIDE}, {SIDE}))  # uint8 (H, W, C)",
         ]
     drawn = call("variants", Name("channels_first"), wanted, count=11, seed=seed)

@@ -90,5 +90,5 @@ def _open(read: Callable[[], Plan]) -> None:
         st.session_state["_opened"] = str(error)
         return
     plan_form.fill(wanted)
-    if (name := Path(wanted.data).name) not in data_sets.data_sets():
+    if (name := data_sets.name_of(wanted.data)) not in data_sets.data_sets():
         st.session_state["_opened"] = f"The plan's data set {name} is not here: add it on the Data page, or choose one."

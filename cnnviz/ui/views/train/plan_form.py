@@ -57,7 +57,7 @@ def fill(wanted: Plan) -> None:
         st.session_state[f"plan-{field}"] = changed.get(field, getattr(wanted, field))
     st.session_state["plan-own"] = _spelt(wanted.augment) if preset == OWN else ""
     st.session_state["_of"] = (wanted.net, wanted.start)
-    name = Path(wanted.data).name
+    name = data_sets.name_of(wanted.data)
     for key, value in zip(LINKED, (name, wanted.net, wanted.start, wanted.recipe), strict=True):
         if key != "set" or name in data_sets.data_sets():
             st.session_state[key] = value
@@ -183,9 +183,9 @@ def ask(names: tuple[str, ...]) -> Plan | None:
     stages.say(begun)
     if rest:
         values |= {field: st.session_state[f"plan-{field}"] for field in REST}
-    threads = max(1, plans.cores() - 1)
+    values |= {"threads": max(1, plans.cores() - 1), "labels": data_sets.labels(name)}
     try:
-        return Plan(str(data_sets.shelf() / name), net=net, start=begun, recipe=recipe, threads=threads, **values)
+        return Plan(str(data_sets.folder(name)), net=net, start=begun, recipe=recipe, **values)
     except RequestError as error:
         st.error(show.plain(str(error)), icon=":material/error:")
         return None

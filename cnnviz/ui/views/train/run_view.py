@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
@@ -11,7 +10,7 @@ from cnnviz.options import RequestError
 from cnnviz.train import extend, interval
 from cnnviz.train import run as runfolder
 from cnnviz.train.run import Run
-from cnnviz.ui.server import jobs, runs
+from cnnviz.ui.server import data_sets, jobs, runs
 from cnnviz.ui.session import address, link
 from cnnviz.ui.views.train import curves, plan_form, results, stages, trained_network
 from cnnviz.ui.widgets import controls, show, tables
@@ -62,7 +61,7 @@ def _row(one: Run) -> dict[str, str]:
     kept, last = one.last("best"), one.last("epoch")
     return {
         "run": one.id, "state": WORDS[one.state], "network": one.plan.net,
-        "recipe": plan_form.RECIPES[one.plan.recipe][0], "data": Path(one.plan.data).name,
+        "recipe": plan_form.RECIPES[one.plan.recipe][0], "data": data_sets.name_of(one.plan.data),
         "epochs": f"{last.get('epoch', 0)} of {_first(one).get('epochs', one.plan.epochs)}",
         "lowest loss": f"{kept['valid_loss']:.4f}" if kept else "–",
         "accuracy": f"{kept['accuracy']:.1%}" if kept else "–",
@@ -173,6 +172,8 @@ def status(now: Run) -> None:
         st.rerun()
     for message in dict.fromkeys(warning["message"] for warning in now.of("warning") + now.of("unreadable")[:5]):
         st.warning(show.plain(message), icon=":material/warning:")
+    for message in dict.fromkeys(left["message"] for left in now.of("left_out")):
+        show.say(message)
     if first:
         show.facts(
             {
