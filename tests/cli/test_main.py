@@ -35,7 +35,7 @@ def test_every_command_explains_itself(told):
         assert "Usage: python -m cnnviz" in out
 
 
-def test_the_device_is_the_one_that_was_asked_for(told, refused, picture, monkeypatch, tmp_path):
+def test_the_device_is_the_one_that_was_asked_for(told, refused, picture, data, monkeypatch, tmp_path):
     ask = ("predict", picture, "--model", KEY)
     monkeypatch.setenv("CNNVIZ_DEVICE", "abacus")
     assert "no device 'abacus'" in refused(*ask)
@@ -43,7 +43,7 @@ def test_the_device_is_the_one_that_was_asked_for(told, refused, picture, monkey
     assert told("--device", "cpu", *ask)[0] == 0
     monkeypatch.setenv("CNNVIZ_DEVICE", "")
     assert "no device 'loom'" in refused(*ask, "--device", "loom")
-    assert "no device 'loom'" in refused("evaluate", tmp_path.parent, "--model", KEY, "--device", "loom")
+    assert "no device 'loom'" in refused("evaluate", data, "--model", KEY, "--device", "loom")
     grown = ("filters", "--model", KEY, "--layer", "conv1", "--out", tmp_path / "grown")
     assert "no device 'loom'" in refused(*grown, "--device", "loom")
 
