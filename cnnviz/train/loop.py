@@ -108,11 +108,12 @@ def _fit(
     keeper = Keeper(folder, task, log)
     if (head := solved_head.alone(task)) is not None:
         return _end(keeper, log, solved_head.run(task, head, keeper, log, wanted))
-    if not keeper.resumed and settings.rank() == 0:  # whose weights all others get
-        solved_head.begin(task, log, wanted)
+    begun = not keeper.resumed and settings.rank() == 0 and solved_head.begin(task, log, wanted)  # all get its weights
     keeper.task = task = _rated(task, folder, log, wanted)
     fitting = Fitting(task, keeper, log, wanted)
     fitting.restore()
+    if begun:
+        fitting.best = fitting.kept = solved_head.keep(task, keeper)
     keeper.schedule(fitting.total)
     log(
         "resume" if fitting.step else "start",

@@ -53,18 +53,18 @@ def run(task: Training, found: nn.Linear, keeper: Keeper, log: Callable[..., Non
     return STEPS
 
 
-def begin(task: Training, log: Callable[..., None], wanted: Callable[[], bool]) -> None:
-    """Puts the solved head into a network whose other layers are trained from there on, where that head is new.
+def begin(task: Training, log: Callable[..., None], wanted: Callable[[], bool]) -> bool:
+    """Puts the solved head into a network whose other layers are trained from there on; whether it did.
 
-    Nothing for a head that is not one linear layer, and for recipes that train no other layers or all of them from
-    random weights. Raises `StopRequested` when `wanted` says so on the way.
+    Not where a run's own head is kept, for a head that is not one linear layer, and for recipes that train no other
+    layers or all of them from random weights. Raises `StopRequested` when `wanted` says so on the way.
     """
     new = not task.plan.start or task.recipe.replaced
     if task.plan.recipe not in GENTLE or not new:
-        return
+        return False
     trunk, head = recipes.split(task.recipe)
     if (found := layer(head)) is None:
-        return
+        return False
 
     def progress(stage: str, done: int, of: int) -> None:
         if wanted():
@@ -75,6 +75,16 @@ def begin(task: Training, log: Callable[..., None], wanted: Callable[[], bool]) 
     pictures = task.pictures["train"]
     features = embed(trunk, task.recipe.head[0], pictures, task.preprocess, task.device, progress, "train")
     fill(task, features, found, log, wanted)
+    return True
+
+
+def keep(task: Training, keeper: Keeper) -> float:
+    """Keeps a network with its solved head as the best so far, before its first step; its loss on val."""
+    net, places = task.learner.eval(), torch.arange(len(task.val))
+    judged = evaluate.judge(net, task.val, lambda x: task.input(x.to(task.device)), task.wide, places)
+    loss = float(judged.losses.double().mean())
+    keeper.best(0, loss, float(judged.right.double().mean()))
+    return loss
 
 
 @torch.no_grad()

@@ -180,3 +180,12 @@ def test_fine_tuning_that_was_stopped_goes_on_with_the_rate_it_found(pretrained,
     assert [e["valid_loss"] for e in both.of("epoch")] == pytest.approx(
         [e["valid_loss"] for e in whole.of("epoch")], abs=2e-5
     )
+
+
+def test_where_fine_tuning_makes_it_worse_the_solved_head_is_kept(pretrained, tmp_path):
+    solved = trained(pretrained.but(recipe="features"), tmp_path, "solved")
+    worse = trained(pretrained.but(recipe="full", rate=1.0, backbone_rate=1.0, optimizer="adam"), tmp_path, "worse")
+    assert worse.last("epoch")["valid_loss"] > worse.last("best")["valid_loss"]
+    assert worse.last("best")["step"] == 0
+    assert worse.last("best")["valid_loss"] == pytest.approx(solved.last("best")["valid_loss"], abs=1e-4)
+    assert same(worse.folder / "best.safetensors", solved.folder / "best.safetensors")

@@ -208,7 +208,8 @@ def best(now: Run) -> str:
         return "–"
     epoch = next((e["epoch"] for e in now.of("epoch") if e["step"] == kept["step"]), "?")
     sure = interval.words(kept["accuracy"], _first(now).get("val", 0))
-    return f"epoch {epoch}, loss {kept['valid_loss']:.4f}, {kept['accuracy']:.2%} accuracy{sure and f' ({sure})'}"
+    where = f"epoch {epoch}" if kept["step"] else "solved head"
+    return f"{where}, loss {kept['valid_loss']:.4f}, {kept['accuracy']:.2%} accuracy{sure and f' ({sure})'}"
 
 
 def _filling(now: Run) -> None:
