@@ -88,13 +88,13 @@ def test_train_a_net_on_it_opens_the_set_just_unpacked_by_click_link_and_reload(
     page.get_by_text("Another batch").wait_for()
     unpack(page, "Pets of mine.zip", archive(*TWO))
     page.get_by_text("Another batch").wait_for()
-    link = page.get_by_role("link", name="Train a network on pets_of_mine", exact=True)
+    link = page.get_by_role("link", name="Train a network on Pets_of_mine", exact=True)
     link.wait_for()
-    page.wait_for_url("**/data?**set=pets_of_mine**")
+    page.wait_for_url("**/data?**set=Pets_of_mine**")
     page.reload()
     link.wait_for()
     at_rest(page)
-    assert shown_set(page) == "pets_of_mine"
+    assert shown_set(page) == "Pets_of_mine"
     for part in (link, page.locator(".st-key-batch img").last, page.locator(".st-key-augmented img")):
         box = part.first.bounding_box()
         assert box
@@ -102,16 +102,16 @@ def test_train_a_net_on_it_opens_the_set_just_unpacked_by_click_link_and_reload(
     link.click()
     page.get_by_role("heading", name="Train", exact=True).wait_for()
     at_rest(page)
-    assert shown_set(page) == "pets_of_mine"
-    page.wait_for_url("**set=pets_of_mine**")
+    assert shown_set(page) == "Pets_of_mine"
+    page.wait_for_url("**set=Pets_of_mine**")
     page.reload()
     page.get_by_role("heading", name="Train", exact=True).wait_for()
     at_rest(page)
-    assert shown_set(page) == "pets_of_mine"
-    page.goto("/train?set=pets_of_mine")
+    assert shown_set(page) == "Pets_of_mine"
+    page.goto("/train?set=Pets_of_mine")
     page.get_by_role("heading", name="Train", exact=True).wait_for()
     at_rest(page)
-    assert shown_set(page) == "pets_of_mine"
+    assert shown_set(page) == "Pets_of_mine"
 
 
 def test_a_folder_of_ones_own_has_no_delete_and_says_where_it_lies(page: Page, shelf: Path):
@@ -177,8 +177,8 @@ def test_a_zip_that_is_no_data_set_is_refused_and_its_name_stays_free(page: Page
     page.wait_for_url("**set=birds**")
     for told in (
         "Unpacked: 20 images in 2 classes.",
-        "Left out, as they are hidden or not images: 1 (readme.txt).",
-        "Kept, but not used, as they lie in no class folder: 1 (cover.png).",
+        "Left out, images in no class folder: 1 (cover.png).",
+        "Left out, files that are no images: 1 (readme.txt).",
         "No val folder: 4 images were drawn from all classes for validation.",
     ):
         page.get_by_text(told).wait_for()
