@@ -154,7 +154,8 @@ def batch(name: str, row: DeltaGenerator) -> None:
     if stage:
         counts = data.splits()[split].counts(len(data.classes))
         some = dict(zip(data.classes[:FEW], map("{:,}".format, counts), strict=False))
-        show.facts({"Classes": len(data.classes), f"Images in {split}": f"{sum(counts):,}"} | some)
+        rest = {f"{len(counts) - FEW} more": f"{sum(counts[FEW:]):,}"} if len(counts) > FEW else {}
+        show.facts({"Classes": len(data.classes), f"Images in {split}": f"{sum(counts):,}"} | some | rest)
     count = ON_STAGE if stage else IMAGES
     images, labels = data_sets.batch(data, split, count, st.session_state["batch"], 2 * TILE if stage else TILE)
     data_batch.tiles(split, images, labels, halves=2 if stage else 1)

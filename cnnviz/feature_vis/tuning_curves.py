@@ -73,13 +73,14 @@ class Tuning:
         if most < WEAK * reached:
             return f"none of these images: at most {most:.3g}, the filter image reaches {reached:.3g}"
         if stripes > 0.5 * most:
-            angle, sharp = preferred(self.orientation[channel], ORIENTATIONS, 2)
+            angle = ORIENTATIONS[int(self.orientation[channel].argmax())]
+            sharp = selectivity(self.orientation[channel], ORIENTATIONS, 2)
             period = PERIODS[int(self.frequency[channel].argmax())]
             said.append(f"gratings at {angle:.0f}°" if sharp > 0.25 else "gratings of any orientation")
             said.append(f"wavelength {period:g} px")
         if hue > 0.5 * most and hue > 1.2 * gray:
-            angle, sharp = preferred(self.hue[channel], HUES, 1)
-            said.append(COLOURS[round(angle / 30) % 12] if sharp > 0.2 else "any colour")
+            sharp = selectivity(self.hue[channel], HUES, 1)
+            said.append(COLOURS[int(self.hue[channel].argmax())] if sharp > 0.2 else "any colour")
         elif gray > 0.5 * most:
             said.append("bright areas" if self.gray[channel, 2:].max() > self.gray[channel, :2].max() else "dark areas")
         if disc > 0.7 * most:
@@ -87,13 +88,15 @@ class Tuning:
         return ", ".join(said)
 
 
-def preferred(curve: np.ndarray, angles: tuple[float, ...], turns: int) -> tuple[float, float]:
-    """The preferred angle in degrees and its selectivity 0..1, of answers (n,) to angles; 2 turns for orientations."""
+def selectivity(curve: np.ndarray, angles: tuple[float, ...], turns: int) -> float:
+    """How far answers (n,) single out some of the angles in degrees, 0..1; 2 turns for orientations.
+
+    One minus the circular variance (Ringach, Shapley and Hawken, 2002).
+    """
     answers = np.maximum(curve.astype(float), 0)
     if answers.sum() <= 0:
-        return 0.0, 0.0
-    mean = (answers * np.exp(1j * turns * np.deg2rad(angles))).sum() / answers.sum()
-    return float(np.rad2deg(np.angle(mean)) / turns % (360 / turns)), float(abs(mean))
+        return 0.0
+    return float(abs((answers * np.exp(1j * turns * np.deg2rad(angles))).sum() / answers.sum()))
 
 
 def tuning(

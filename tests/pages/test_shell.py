@@ -238,6 +238,19 @@ def test_a_link_to_a_net_that_cannot_be_loaded_shows_another(visit, engine):
         broken.unlink()
 
 
+def test_presenter_mode_in_an_address_opens_the_same_network_as_without(monkeypatch):
+    def opened(**query: str) -> str:
+        at = AppTest.from_file(main.__file__, default_timeout=120)
+        for name, value in query.items():
+            at.query_params[name] = value
+        return at.run().session_state["model"]
+
+    monkeypatch.setattr(startup, "opening", lambda _rows: NET)
+    first = startup.first(startup.rows())
+    assert first != NET
+    assert (opened(), opened(present="true"), opened(photo="cat")) == (NET, NET, first)
+
+
 def test_presenting_hides_the_prose_and_keeps_net_and_photo_in_the_sidebar(visit, words):
     at = visit(present="true")
     assert at.sidebar.toggle("present").value

@@ -55,7 +55,7 @@ def _net() -> None:
     _back()
     named = network_list.complete(named)
     first, opening = startup.first(listed), startup.opening(listed)
-    if link.noted("model") is None and not st.query_params:
+    if link.noted("model") is None and not {*st.query_params} - {"present"}:
         st.session_state["model"] = opening
     before = link.noted("model")
     # a link says which one it is wherever an address without a query would mean another

@@ -48,9 +48,15 @@ def answer(case: Case, places: Places, heat: Heatmap | None, other: Side | None,
 def predicted(case: Case, heat: Heatmap | None, erased: Erasure | None = None) -> None:
     """The most probable classes, and the class of the map wherever it comes among them; of what is left `erased`."""
     marked = None if heat is None else heat.target
-    show.section("Prediction", show.titled(case.model) if erased is None else "without what is erased")
+    show.section("Prediction", show.titled(case.model) if erased is None else without(erased))
     said = case.said if erased is None else erased.predictions
     show.bars([*said[:5], *(p for p in said[5:] if p.index == marked)], marked, case.model)
+
+
+def without(erased: Erasure) -> str:
+    """That this is the prediction of what is left; on stage, where no sentence stands below, and the one before."""
+    before = f"; {erased.label} {show.percent(float(erased.probabilities[0]))} before" if show.presenting() else ""
+    return f"without what is erased{before}"
 
 
 def sides_of(case: Case, heat: Heatmap, other: Side | None) -> list[Side]:

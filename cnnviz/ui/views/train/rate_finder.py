@@ -54,11 +54,17 @@ def _search() -> None:
         if now.state == "queued":
             words = "Another run uses the device; the search starts when it ends."
         elif not points:
-            words = "Starting."
+            words = preparing(now)
         show.say(words)
         if st.button("Stop", icon=":material/stop:", key="stop-rate"):
             with show.refusals():
                 runfolder.stop(folder)
+
+
+def preparing(now: runfolder.Run) -> str:
+    """How far the images are read, and their features computed, before the first step."""
+    at = now.last("prepare")
+    return f"Preparing {at['stage']}: {at['done']:,} of {at['of']:,}." if at else "Starting."
 
 
 def _over(points: list[tuple[float, float]], suggestion: float | None, why: str) -> None:

@@ -69,19 +69,23 @@ def _head_table(
     products = found.products
     digits = decimals(float(max(np.abs(products).max(), np.abs(found.means).max(), abs(found.logit))))
     rows = []
+
+    def written(value: float) -> str:
+        return show.minus(f"{value:.{digits}f}")
+
     for channel, pixels in zip(some.tolist(), drawn, strict=True):
         called = labels[channel] if found.kind == "direct" else f"channel {channel}"
         image = f'<img src="{picture.address(show.pixelated(pixels, 96), 90)}" alt="Map of {html.escape(called)}">'
-        cells = [html.escape(called), image, f"mean {found.means[channel]:.{digits}f}"]
+        cells = [html.escape(called), image, f"mean {written(found.means[channel])}"]
         if found.kind == "linear":
-            cells += [f"× {found.weights[channel]:.{digits}f}", f"= {side_by_side.signed(products[channel], digits)}"]
+            cells += [f"× {written(found.weights[channel])}", f"= {side_by_side.signed(products[channel], digits)}"]
         rows.append("".join(f"<td>{cell}</td>" for cell in cells))
     if found.kind == "linear":
         rest = float(products.sum() - products[some].sum())
         for words, value in ((f"{len(products) - len(some)} more channels", rest), ("bias", found.bias)):
             rows.append(f'<td colspan="4">{words}</td><td>{side_by_side.signed(value, digits)}</td>')
-        rows.append(f'<th colspan="4">{html.escape(name)}</th><th>{found.logit:.{digits}f}</th>')
+        rows.append(f'<th colspan="4">{html.escape(name)}</th><th>{written(found.logit)}</th>')
     elif found.kind == "hidden":
         rows.append(f'<td colspan="3">{len(products) - len(some)} more channels</td>')
-        rows.append(f'<th colspan="2">{html.escape(name)}</th><th>{found.logit:.{digits}f}</th>')
+        rows.append(f'<th colspan="2">{html.escape(name)}</th><th>{written(found.logit)}</th>')
     return f'<table class="cv-head">{"".join(f"<tr>{one}</tr>" for one in rows)}</table>'
