@@ -79,9 +79,12 @@ def losses(logits: Tensor, labels: Tensor) -> Tensor:
 
     A run's results and `evaluate` both take it from here.
     """
-    wide = logits.double()
-    both = torch.cat([torch.zeros_like(wide), wide], dim=1) if wide.shape[1] == 1 else wide
-    return torch.nn.functional.cross_entropy(both, labels, reduction="none")
+    return torch.nn.functional.cross_entropy(doubled(logits.double()), labels, reduction="none")
+
+
+def doubled(logits: Tensor) -> Tensor:
+    """Logits for a softmax (N, K >= 2): a single logit z (N, 1) becomes 0 and z."""
+    return torch.cat([torch.zeros_like(logits), logits], dim=1) if logits.shape[1] == 1 else logits
 
 
 def ranked(logits: np.ndarray, labels: tuple[str, ...], top: int) -> tuple[Prediction, ...]:

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from cnnviz.data.loader import Batches, Pictures, Source
-from cnnviz.inference.predict import losses, scores
+from cnnviz.inference.predict import doubled, losses, scores
 from cnnviz.train import calibration, roc
 from cnnviz.train.confusion import report
 from cnnviz.train.interval import wilson
@@ -58,9 +58,7 @@ class Judged:
     @property
     def doubled(self) -> Tensor:
         """Logits for a softmax (N, K >= 2): a single logit z becomes 0 and z."""
-        if self.logits.shape[1] > 1:
-            return self.logits
-        return torch.cat([torch.zeros_like(self.logits), self.logits], dim=1)
+        return doubled(self.logits)
 
     @property
     def right(self) -> Tensor:
@@ -93,15 +91,16 @@ def verdict(judged: Judged, pictures: Pictures, root: Path, classes: int) -> dic
     said = scores(judged.logits).argmax(1)
     confusion = torch.zeros(classes, classes, dtype=torch.int64)
     confusion.index_put_((judged.labels, said), torch.ones_like(said), accumulate=True)
+    counts, right = confusion.tolist(), int(judged.right.sum())
     losses = judged.losses
-    order = losses.argsort(descending=True)[: max(TOP, int((said != judged.labels).sum()))].tolist()[: 10 * TOP]
+    order = losses.argsort(descending=True)[: max(TOP, len(said) - right)].tolist()[: 10 * TOP]
     return {
         "images": len(said),
-        "accuracy": int((said == judged.labels).sum()) / max(1, len(said)),
-        "interval": list(wilson(int((said == judged.labels).sum()), len(said))),
+        "accuracy": right / max(1, len(said)),
+        "interval": list(wilson(right, len(said))),
         "loss": math.fsum(losses.tolist()) / max(1, len(said)),
-        "confusion": confusion.tolist(),
-        **report(confusion.tolist()),
+        "confusion": counts,
+        **report(counts),
         "calibration": calibration.measured(judged.doubled, judged.labels),
         "roc": roc.curve(judged.doubled, judged.labels) if classes == 2 else None,
         "pictures": [

@@ -168,7 +168,7 @@ def changes(then: Remembered, now: DataSet, name: str) -> str:
     """
     here = {item.path: (now.classes[item.label], item.mark) for item in note(now).items}
     there = {item.path: (then.classes[item.label], item.mark) for item in then.items}
-    _refuse_lost_classes(then, now, name, here)
+    _refuse_lost_classes(then, now, name, here, there)
     added = [path for path in here if path not in there]
     gone = [path for path in there if path not in here]
     other = [path for path, known in there.items() if path in here and here[path][1] != known[1]]
@@ -186,13 +186,14 @@ def changes(then: Remembered, now: DataSet, name: str) -> str:
     return f"The data of run {name} changed since it began, its split is kept: {', '.join(filter(None, told))}."
 
 
-def _refuse_lost_classes(then: Remembered, now: DataSet, name: str, here: dict[str, tuple[str, Mark]]) -> None:
+def _refuse_lost_classes(
+    then: Remembered, now: DataSet, name: str, here: dict[str, tuple[str, Mark]], there: dict[str, tuple[str, Mark]]
+) -> None:
     """Raises `RequestError` for a class most of whose images are gone, changed, or in another class."""
-    was = {item.path: (then.classes[item.label], item.mark) for item in then.items}
     found: dict[str, set[Mark]] = {label: set() for label in now.classes}
     strange: dict[str, set[Mark]] = {label: set() for label in now.classes}  # not as remembered
     for path, (label, mark) in here.items():
-        for known in (found, strange) if was.get(path) != (label, mark) else (found,):
+        for known in (found, strange) if there.get(path) != (label, mark) else (found,):
             known[label].add(mark)
     told = []
     for i, label in enumerate(then.classes):
