@@ -12,7 +12,7 @@ from cnnviz.data.augment import PRESETS, Augment
 from cnnviz.ui.server import data_sets
 from cnnviz.ui.session import current
 from cnnviz.ui.session.link import noted
-from cnnviz.ui.views import data_folder
+from cnnviz.ui.views.data import folder
 from cnnviz.ui.views.train import plan_form
 from cnnviz.ui.widgets import controls, show
 
@@ -48,7 +48,7 @@ def draw(name: str | None, beside: bool = False) -> None:
                 query_params={"set": name, **plan_form.handed(wanted)}, icon=":material/model_training:",
             )  # fmt: skip
     with left:
-        lines = data_folder.varied_as_python(name, noted("batch") or 0, current.photo(), wanted, int(seed))
+        lines = folder.varied_as_python(name, noted("batch") or 0, current.photo(), wanted, int(seed))
         stands = ("set", "split", "batch", "preset", "aug-seed"), f"aug-{preset}-"
         link = current.link(
             "data", **{k: v for k, v in st.query_params.items() if k in stands[0] or k.startswith(stands[1])}
