@@ -32,7 +32,12 @@ class Setting:
 SETTINGS = (
     Setting("CNNVIZ_WEIGHTS", "path", "weights", "folder of weight files, or one file"),
     Setting("CNNVIZ_RUNS", "path", "runs", "folder of training runs"),
-    Setting("CNNVIZ_CACHE", "path", "~/.cache/cnnviz", "folder for what depends on a network alone"),
+    Setting(
+        "CNNVIZ_CACHE",
+        "path",
+        "~/.cache/cnnviz",
+        "folder for what depends on a network alone, and for features of data sets",
+    ),
     Setting("CNNVIZ_DATA", "path", "data", "folder whose image folders the Data and Train pages offer"),
     Setting(
         "CNNVIZ_PUBLIC", "flag", "", "1 turns off uploads of checkpoints, training and deleting; set by serve --public"
@@ -60,7 +65,7 @@ def runs(given: Path | str | None = None) -> Path:
 
 
 def cache() -> Path:
-    """The folder for what depends on a network alone."""
+    """The folder for what depends on a network alone, and for the features of data sets."""
     return Path(_text("CNNVIZ_CACHE")).expanduser()
 
 

@@ -112,12 +112,15 @@ def device_of(context: click.Context) -> str:
     return settings.device(context.find_root().meta.get("cnnviz.device"))
 
 
-def engine_for(context: click.Context, key: str) -> Engine:
-    """An engine with the model loaded; its download is told on a terminal, what was assumed of it on standard error."""
+def engine_for(context: click.Context, key: str, cached: bool = False) -> Engine:
+    """An engine with the model loaded, which remembers in CNNVIZ_CACHE where it is `cached`.
+
+    The model's download is told on a terminal, what was assumed of it on standard error.
+    """
     folder = weights_of(context)
     from cnnviz.runtime.engine import Engine
 
-    engine = Engine(device_of(context), weights=folder)
+    engine = Engine(device_of(context), settings.cache() if cached else None, weights=folder)
     model = engine.model(key, progress(f"{key} downloads", "MB", 10**6))
     for words in model.known.unsure if model.known else ():
         click.echo(f"cnnviz: assumed of {key}: {words}", err=True)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import click
 
-from cnnviz.cli import audit, export, inspect, render, serve, train  # noqa: F401  their commands join the group
+from cnnviz.cli import audit, embed, export, inspect, render, serve, train  # noqa: F401  their commands join the group
 from cnnviz.cli.group import STOPPED, cli
 from cnnviz.models.weights import DownloadError
 from cnnviz.options import RequestError

@@ -106,7 +106,7 @@ def graft(net: nn.Module, name: str, head: Head) -> str:
         raise RequestError(f"{name} cannot be given a new head; choose a torchvision CNN.")
     if head.pooling == "flatten" and row.pool is None:
         raise RequestError(f"{name} has its own pooling, so its maps cannot be flattened; choose pooling gap.")
-    _behead(net, row, head.pooling)
+    behead(net, row, head.pooling)
     parts: OrderedDict[str, nn.Module] = OrderedDict()
     features = _features(name, head.size, head.pooling, row)
     if head.hidden:
@@ -119,7 +119,7 @@ def graft(net: nn.Module, name: str, head: Head) -> str:
     return row.head
 
 
-def _behead(net: nn.Module, row: Family, pooling: str) -> None:
+def behead(net: nn.Module, row: Family, pooling: str = "gap") -> None:
     """Puts the pooling in place and nothing where the head sat."""
     pooled: nn.Module = nn.AdaptiveAvgPool2d(1) if pooling == "gap" else nn.Identity()
     if row.classifier:
@@ -136,7 +136,7 @@ def _behead(net: nn.Module, row: Family, pooling: str) -> None:
 def _features(name: str, size: int, pooling: str, row: Family) -> int:
     """How many features reach the head, found by running a weightless copy without one."""
     net = torchvision_net(name).eval()
-    _behead(net, row, pooling)
+    behead(net, row, pooling)
     try:
         with Weightless(), torch.inference_mode():
             return int(net(torch.empty(1, 3, size, size, device="meta")).flatten(1).shape[1])

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 HEADS = ("none", "flatten", "gap")
+HEAD_LAYERS = ("flatten", "norm", "dropout", "hidden", "relu", "out")  # behind the pooled maps
 
 
 @dataclass(frozen=True)

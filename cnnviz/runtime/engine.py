@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 
 from cnnviz import settings
-from cnnviz.runtime import attribution, checks, evaluate, experiments, feature_vis, live, uploads
+from cnnviz.runtime import attribution, checks, embedding, evaluate, experiments, feature_vis, live, uploads
 from cnnviz.runtime.backend import Backend
 
 
@@ -42,6 +42,8 @@ class Engine(Backend):
     erase = checks.erase
     # how often a network is right
     evaluate = evaluate.evaluate
+    # features of a folder
+    embed = embedding.embed
     # experiments of the lectures
     skip_layers = experiments.skip_layers
     skip_connection = experiments.skip_connection

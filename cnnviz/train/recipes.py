@@ -15,8 +15,6 @@ from cnnviz.models import build, catalog, checkpoint, families, lecture, load
 from cnnviz.models.preprocess import Preprocess
 from cnnviz.train.plan import Plan, PlanError
 
-HEAD_LAYERS = ("flatten", "norm", "dropout", "hidden", "relu", "out")  # of a lecture net, behind its maps
-
 
 @dataclass(frozen=True, eq=False)
 class Recipe:
@@ -164,7 +162,7 @@ def _lecture(plan: Plan, outputs: int) -> tuple[nn.Module, dict[str, Any], tuple
     if described.head == "none":
         raise PlanError(f"{plan.net} has no head; set its pooling to gap or flatten.")
     net = lecture.build(described)
-    head = tuple(name for name, _ in net.named_children() if name in HEAD_LAYERS)
+    head = tuple(name for name, _ in net.named_children() if name in lecture.HEAD_LAYERS)
     zeros, ones = (0.0,) * described.channels, (1.0,) * described.channels
     return net, spec, head, _square(plan, described.size, described.size, zeros, ones, described.channels)
 
