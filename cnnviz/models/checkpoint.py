@@ -16,6 +16,8 @@ from cnnviz.models import weights as shelf
 from cnnviz.models.pickled import LARGEST
 from cnnviz.models.pickled import CheckpointError as CheckpointError
 
+LINE = 64  # bytes of a line of a processor's cache
+
 
 @dataclass(frozen=True)
 class Contents:
@@ -101,8 +103,16 @@ def fit(net: nn.Module, state: Mapping[str, Tensor], name: str = "the checkpoint
         )
     with torch.no_grad():
         for key, value in values.items():
-            _put(net, key, value.detach().contiguous())
+            _put(net, key, _aligned(value.detach().contiguous()))
     return net
+
+
+def _aligned(value: Tensor) -> Tensor:
+    """The same at the beginning of a cache line, as torch lays its own: what lies in a mapped file begins anywhere.
+
+    BLAS adds up in another order there, so that a network read from its file would differ in the last digit.
+    """
+    return value.clone() if value.data_ptr() % LINE else value
 
 
 def refuse_unfit(net: nn.Module, state: Mapping[str, Tensor], name: str) -> None:

@@ -226,3 +226,9 @@ def test_a_small_file_counts_as_the_float32_that_becomes_of_it(tmp_path, monkeyp
         checkpoint.read(path)
     monkeypatch.setattr(checkpoint, "LARGEST", 4000)
     assert checkpoint.read(path)
+
+
+def test_weights_lie_in_memory_as_those_that_were_never_in_a_file(tmp_path):
+    save_file(small().state_dict(), tmp_path / "net.safetensors")
+    net = checkpoint.fit(small(), checkpoint.read(tmp_path / "net.safetensors"))
+    assert {p.data_ptr() % checkpoint.LINE for p in net.parameters()} == {0}
