@@ -22,7 +22,7 @@ from cnnviz.options import RequestError
 from cnnviz.photo import Crop, PhotoError, parsed_crop
 from cnnviz.printable import printable
 from cnnviz.runtime.backend import Backend
-from cnnviz.train.evaluate import TOGETHER
+from cnnviz.train.evaluate import together
 from cnnviz.train.interval import around
 
 OTHER = "(other)"
@@ -83,13 +83,14 @@ def evaluate(
     photos = [(path, true_of[label]) for path, label in zip(judged.paths, judged.labels, strict=True)]
     pairs: list[tuple[int, int]] = []
     costs, skipped = list[float](), list[str]()
+    batch = together(model.input_size, backend.torch_device)
     with ThreadPoolExecutor() as pool:  # decoding photos takes as long as the net
-        for start in range(0, len(photos), TOGETHER):
-            for said, true, cost in _judged(model, photos[start : start + TOGETHER], crop, skipped, pool):
+        for start in range(0, len(photos), batch):
+            for said, true, cost in _judged(model, photos[start : start + batch], crop, skipped, pool):
                 pairs.append((true, said))
                 costs.append(cost)
             if progress:
-                progress(min(start + TOGETHER, len(photos)), len(photos))
+                progress(min(start + batch, len(photos)), len(photos))
     if not pairs:
         raise EvaluationError(f"None of the {len(photos)} photos in {folder.name} can be read; check {skipped[0]}.")
     classes, confusion = _confusion(pairs, sorted(set(true_of.values())), model.labels)

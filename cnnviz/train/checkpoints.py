@@ -18,11 +18,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from cnnviz import settings
+from cnnviz.data.loader import Features
 from cnnviz.models.preprocess import Preprocess
 from cnnviz.options import RequestError
 from cnnviz.printable import printable
 from cnnviz.train import evaluate, run
-from cnnviz.train.setup import Training, scaled
+from cnnviz.train.setup import Training, plainly
 
 SPARE = 8  # times the weights: the best ones and a state with its optimizer, each beside the one it replaces
 RESUME, BEST, CARD, SNAPSHOTS = "resume.pt", "best.safetensors", "card.json", "snapshots"
@@ -116,24 +117,26 @@ class Keeper:
         net = self.task.recipe.net
         net.load_state_dict(load_file(path, device=str(self.task.device)))
         net.eval()
-        device, preprocess = self.task.device, self.task.preprocess
         found: dict[str, Any] = {"classes": list(self.task.data.classes), "root": str(self.task.data.root)}
         if changed:
             found["changed"] = changed
         for name in ("val", "test"):
             if name in self.task.pictures:
-                pictures = self.task.pictures[name]
-                judged = evaluate.judge(
-                    net,
-                    pictures,
-                    lambda pixels: scaled(pixels, preprocess).contiguous().to(device),  # as runtime.evaluate does
-                    evaluate.TOGETHER,
-                    torch.arange(len(pictures)),
-                )
+                judged, pictures = self._judged(name), self.task.pictures[name]
                 found[name] = evaluate.verdict(judged, pictures, self.task.data.root, self.task.classes)
         self._write({self.folder / run.VERDICT: lambda draft: draft.write_text(json.dumps(found))})
         if "test" in found:
             self.said["test_accuracy"] = round(found["test"]["accuracy"], 6)
+
+    def _judged(self, name: str) -> evaluate.Judged:
+        """The predictions for a split; where its images have reached the head already, by the head alone."""
+        task, pictures = self.task, self.task.pictures[name]
+        batch, places = evaluate.together(task.preprocess.size, task.device), torch.arange(len(pictures))
+        if name == "val" and isinstance(task.val, Features) and len(task.val) == len(pictures):
+            return evaluate.judge(task.learner.eval(), task.val, lambda x: x.to(task.device), batch, places)
+        return evaluate.judge(
+            task.recipe.net, pictures, lambda x: plainly(x, task.preprocess).to(task.device), batch, places
+        )
 
     def _state(self) -> dict[str, Tensor]:
         return {key: value.detach().cpu().contiguous() for key, value in self.task.recipe.net.state_dict().items()}

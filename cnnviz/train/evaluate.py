@@ -18,8 +18,14 @@ from cnnviz.train import calibration, roc
 from cnnviz.train.confusion import report
 from cnnviz.train.interval import wilson
 
-TOGETHER = 32  # images in a batch of a verdict and of `runtime.evaluate`: the last digit depends on it
+TOGETHER = 32  # images in a batch of a verdict and of `runtime.evaluate`, at most
+PIECE = 4 * 224**2  # pixels at once on a processor: more do not stay in its caches
 TOP = 300  # pictures listed one by one in a verdict: all that are wrong come first
+
+
+def together(size: tuple[int, ...], device: torch.device) -> int:
+    """Images (C, H, W) in a batch of a verdict and of `runtime.evaluate`: the last digit depends on it."""
+    return TOGETHER if device.type != "cpu" else max(1, min(TOGETHER, PIECE // (size[-2] * size[-1])))
 
 
 @dataclass(frozen=True)

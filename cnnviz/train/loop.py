@@ -13,11 +13,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import lightning as L
 import torch
-from lightning.pytorch.callbacks import LambdaCallback
 
 from cnnviz import settings
 from cnnviz.data.loader import Features
@@ -26,8 +24,10 @@ from cnnviz.options import RequestError
 from cnnviz.train import metrics, range_test, remembered, run, solved_head
 from cnnviz.train import plan as plans
 from cnnviz.train.checkpoints import RESUME, Keeper, seen
-from cnnviz.train.module import Fitting
 from cnnviz.train.setup import StopRequested, Training, prepare
+
+if TYPE_CHECKING:
+    from cnnviz.train.module import Fitting
 
 ENDING = (signal.SIGTERM, signal.SIGINT)
 
@@ -108,6 +108,8 @@ def _fit(
     keeper = Keeper(folder, task, log)
     if (head := solved_head.alone(task)) is not None:
         return _end(keeper, log, solved_head.run(task, head, keeper, log, wanted))
+    from cnnviz.train.module import Fitting  # with Lightning, which a head that is solved need not wait for
+
     begun = not keeper.resumed and settings.rank() == 0 and solved_head.begin(task, log, wanted)  # all get its weights
     keeper.task = task = _rated(task, folder, log, wanted)
     fitting = Fitting(task, keeper, log, wanted)
@@ -178,6 +180,9 @@ def _find(
 
 
 def _train(plan: plans.Plan, fitting: Fitting, folder: Path) -> None:
+    import lightning as L
+    from lightning.pytorch.callbacks import LambdaCallback
+
     accelerator = resolve(plan.device)
     answers = [signal.getsignal(number) for number in ENDING]  # Lightning's own would break off, and save nothing
     logging.getLogger("lightning.pytorch").setLevel(logging.ERROR)

@@ -23,11 +23,10 @@ from cnnviz.models.preprocess import Preprocess
 from cnnviz.options import RequestError
 from cnnviz.printable import printable
 from cnnviz.train import norms, recipes
-from cnnviz.train.evaluate import Loss, class_weights
+from cnnviz.train.evaluate import PIECE, Loss, class_weights, together
 from cnnviz.train.plan import Plan
 from cnnviz.train.recipes import Recipe
 
-PIECE = 4 * 224**2  # pixels of a piece of a batch on a processor
 WIDE = 64  # pictures at once where no gradient is needed
 
 
@@ -99,6 +98,11 @@ def scaled(pixels: Tensor, preprocess: Preprocess) -> Tensor:
     return ((x - mean) / std).contiguous(memory_format=torch.channels_last)
 
 
+def plainly(pixels: Tensor, preprocess: Preprocess) -> Tensor:
+    """The same as a program's own loader would lay it in memory, and as `runtime.evaluate` does."""
+    return scaled(pixels, preprocess).contiguous()
+
+
 def prepare(
     plan: Plan,
     data: DataSet,
@@ -155,7 +159,7 @@ def prepare(
         trunk, head = recipes.split(recipe)
         trunk.to(device).to(memory_format=torch.channels_last)
         train = embed(trunk, recipe.head[0], pictures["train"], preprocess, device, progress, "train")
-        val = embed(trunk, recipe.head[0], pictures["val"], preprocess, device, progress, "val")
+        val = reached(recipe, pictures["val"], preprocess, device, progress)
         learner, groups, resting = head, ((tuple(name for name, _ in head.named_parameters()), 1.0),), ()
     example = train.values[:1] if isinstance(train, Features) else torch.zeros(1, *preprocess.size)
     lonely = norms.lonely(learner.to(device), resting, example.to(device))
@@ -211,6 +215,33 @@ def embed(
             done += WIDE
             progress(f"features of {name}", min(done, len(pictures)), len(pictures))
     return Features(torch.cat(values), torch.cat(labels))
+
+
+@torch.no_grad()
+def reached(
+    recipe: Recipe,
+    pictures: Pictures,
+    preprocess: Preprocess,
+    device: torch.device,
+    progress: Callable[[str, int, int], None] = lambda _stage, _done, _of: None,
+) -> Features:
+    """What reaches the head (N, F) of a whole network that no image of val runs through again.
+
+    In batches and layout those of a verdict, so that its logits are those of the whole network to the last digit.
+    """
+    net, kept, labels, done = recipe.net.eval(), list[Tensor](), [], 0
+    batch = together(preprocess.size, device)
+    hook = net.get_submodule(recipe.head[0]).register_forward_pre_hook(lambda _, given: kept.append(given[0].cpu()))
+    try:
+        for pixels, truth, _ in Batches(pictures, torch.split(torch.arange(len(pictures)), batch)):
+            if len(truth):
+                net(plainly(pixels, preprocess).to(device))
+                labels.append(truth)
+            done += batch
+            progress("features of val", min(done, len(pictures)), len(pictures))
+    finally:
+        hook.remove()
+    return Features(torch.cat(kept).flatten(1), torch.cat(labels))
 
 
 def features(run: Callable[[Tensor], tuple[Tensor, ...]], pixels: Tensor, preprocess: Preprocess) -> Tensor:

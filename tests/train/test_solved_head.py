@@ -113,6 +113,34 @@ def test_stopped_after_it_was_solved_it_is_evaluated_and_not_solved_again(begun,
     assert run.verdict(folder)["val"]["accuracy"] == pytest.approx(run.read(folder).last("best")["accuracy"], abs=1e-6)
 
 
+def test_no_validation_image_runs_through_the_network_twice(begun, tmp_path):
+    images = []
+
+    def count(part, given, _):
+        if isinstance(part, nn.AdaptiveAvgPool2d):
+            images.append(len(given[0]))
+
+    with nn.modules.module.register_module_forward_hook(count):
+        done = trained(begun, tmp_path, "second")
+    start = done.last("start")
+    assert sum(images) == start["train"] + start["val"]
+
+
+@pytest.mark.parametrize(("size", "change"), [(28, {}), (64, {}), (96, {}), (150, {}), (224, {}), (64, {"hidden": 8})])
+@pytest.mark.parametrize("single", [True, False])
+def test_its_results_are_those_of_evaluate_to_the_last_digit(plan, tmp_path, size, change, single):
+    from cnnviz.runtime.engine import Engine
+
+    shape = {"size": size, "net": "lecture/cats_gap" if size > 28 else plan.net, "single_logit": single}
+    first = plan.but(epochs=1, dropout=0.0, **shape, **change)
+    trained(first, tmp_path, "first")
+    done = trained(first.but(recipe="features", start="run/first@best"), tmp_path, "second")
+    said = run.verdict(done.folder)
+    found = Engine(runs=tmp_path).evaluate("run/second@best", said["root"])
+    assert (found.accuracy, found.loss) == (said["val"]["accuracy"], said["val"]["loss"])
+    assert [list(row) for row in found.confusion] == said["val"]["confusion"]
+
+
 def test_there_is_no_rate_to_find(begun, tmp_path):
     with pytest.raises(RequestError, match="no learning rate"):
         fit(run.create(begun, tmp_path, "rate"), finding=True)
