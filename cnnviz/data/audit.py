@@ -59,7 +59,7 @@ class Audit:
     """Findings about a data set.
 
     `counts` is split -> images per class; `sizes` int64 (N, 2) are widths and heights of all readable images; `twins`
-    are the pairs that show the same, at most `PAIRS` of the `pairs` there are.
+    are the pairs that show the same, at most `PAIRS` of `every` one, of which there are `pairs`.
     """
 
     classes: tuple[str, ...]
@@ -69,6 +69,17 @@ class Audit:
     twins: tuple[Pair, ...]
     pairs: int
     left_out: tuple[LeftOut, ...] = ()  # what of the folder is no part of the data set
+    every: tuple[Pair, ...] = field(default=(), repr=False)
+
+    @property
+    def groups(self) -> tuple[tuple[Path, ...], ...]:
+        """Images that show the same, directly or by others between them, each group in the order of its names."""
+        of: dict[Path, set[Path]] = {}
+        for pair in self.every:
+            both = of.get(pair.one, {pair.one}) | of.get(pair.other, {pair.other})
+            of.update(dict.fromkeys(both, both))
+        whole = {id(group): tuple(sorted(group)) for group in of.values()}
+        return tuple(sorted(whole.values()))
 
     @property
     def duplicates(self) -> tuple[Pair, ...]:
@@ -134,6 +145,7 @@ def audit(data: DataSet, progress: Callable[[int, int], None] | None = None) -> 
         tuple(pairs[:PAIRS]),
         len(pairs),
         data.left_out,
+        tuple(pairs),
     )
 
 

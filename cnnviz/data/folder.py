@@ -46,7 +46,8 @@ class Split:
 class DataSet:
     """A data set on disk: its folder, printable class names in order, its splits, and what of the folder is left out.
 
-    `test` may be empty.
+    `test` may be empty. `homes` are the folders of splits and classes: (split, class, folder), class -1 for a split's
+    own; none where no folders say the classes.
     """
 
     root: Path
@@ -55,6 +56,7 @@ class DataSet:
     val: Split
     test: Split
     left_out: tuple[LeftOut, ...] = ()
+    homes: tuple[tuple[str, int, Path], ...] = field(default=(), repr=False)
 
     def splits(self) -> dict[str, Split]:
         """The splits that have images, by name."""
@@ -96,7 +98,8 @@ def survey(root: Path | str, labels: str = "") -> DataSet:
         for name, images in layout.splits.items()
     }
     train, val, test = (splits.get(name, Split((), ())) for name in SPLITS)
-    return DataSet(root.joinpath(*layout.root), layout.classes, train, val, test, layout.left_out)
+    homes = tuple((split, index, root.joinpath(*at)) for (split, index), at in layout.homes.items())
+    return DataSet(root.joinpath(*layout.root), layout.classes, train, val, test, layout.left_out, homes)
 
 
 def _text(root: Path, labels: str) -> bytes:

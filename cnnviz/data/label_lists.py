@@ -155,13 +155,13 @@ def by_rows(name: str, data: bytes, files: Iterable[Parts]) -> tuple[dict[Parts,
     """
     if len(data) > LARGEST:
         raise FolderError(f"{name} is larger than {LARGEST >> 20} MiB; a list of labels is not.")
-    rows = _rows(data)
+    lines = rows(data)
     known = _known(files)
-    heading = _heading(rows[0]) and not any(_plain(cell.strip()) in known for cell in rows[0])
-    here, says, parts_of = _columns(name, rows[0], heading)
+    heading = _heading(lines[0]) and not any(_plain(cell.strip()) in known for cell in lines[0])
+    here, says, parts_of = _columns(name, lines[0], heading)
     found: dict[Parts, Found] = {}
     absent: list[Parts] = []
-    for row in rows[heading:]:
+    for row in lines[heading:]:
         cells = [cell.strip() for cell in (*row, *[""] * max(0, here, says, parts_of))]
         file, label = _plain(cells[here]), unicodedata.normalize("NFC", cells[says])
         parts = known.get(file)
@@ -177,7 +177,7 @@ def by_rows(name: str, data: bytes, files: Iterable[Parts]) -> tuple[dict[Parts,
     return found, absent
 
 
-def _rows(data: bytes) -> list[list[str]]:
+def rows(data: bytes) -> list[list[str]]:
     """The cells of a CSV file in UTF-8 or any code page, parted by commas, semicolons or tabs; empty lines left out."""
     text = data.decode(
         "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else zip_names.code_page(data.splitlines()), "replace"
@@ -185,10 +185,10 @@ def _rows(data: bytes) -> list[list[str]]:
     text = text.removeprefix("\ufeff").replace("\0", "")
     first = text.partition("\n")[0]
     try:
-        rows = list(csv.reader(io.StringIO(text), delimiter=max(",;\t", key=first.count)))
+        found = list(csv.reader(io.StringIO(text), delimiter=max(",;\t", key=first.count)))
     except csv.Error:
-        rows = []
-    return [row for row in rows if any(cell.strip() for cell in row)] or [[]]
+        found = []
+    return [row for row in found if any(cell.strip() for cell in row)] or [[]]
 
 
 def _columns(name: str, first: Sequence[str], heading: bool) -> tuple[int, int, int]:

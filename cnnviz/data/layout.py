@@ -33,13 +33,15 @@ class FolderError(RequestError):
 class Layout:
     """A data set by names: where its folder is, the classes in order, and (file, class) for each image of a split.
 
-    Without folders of splits, what lies in class folders is `train`.
+    Without folders of splits, what lies in class folders is `train`. `homes` are the folder of each split with class
+    -1, and that of each class in it; empty where no folders say the classes.
     """
 
     root: Parts
     classes: tuple[str, ...]
     splits: Mapping[str, tuple[tuple[Parts, int], ...]]
     left_out: tuple[LeftOut, ...]
+    homes: Mapping[tuple[str, int], Parts] = field(default_factory=dict)
 
 
 @dataclass
@@ -97,7 +99,8 @@ def arrange(
         raise FolderError(f"No image of val ({here}) is of a class that train has ({there}); name the folders alike.")
     if len(names) < 2:
         raise FolderError(" ".join((_too_few(title, names), *map(str, out.told()))))
-    return Layout(root.at, tuple(map(printable, names)), images, out.told())
+    homes = {place: at for name, nodes in parts.items() for place, at in _homes(name, nodes, names)}
+    return Layout(root.at, tuple(map(printable, names)), images, out.told(), homes)
 
 
 def order(name: str) -> tuple[int, int, str]:
@@ -201,16 +204,33 @@ def _classes(nodes: Iterable[_Node]) -> list[str]:
     return sorted(names, key=lambda name: order(printable(name)))
 
 
-def _images(nodes: Sequence[_Node], classes: Sequence[str], out: LeftOuts) -> tuple[tuple[Parts, int], ...]:
-    """The images of a split and the class of each, ordered by class and name."""
+def _indices(nodes: Sequence[_Node], classes: Sequence[str]) -> dict[str, int]:
+    """The class of each folder of a split, by its name; capital and small letters are one where that is unambiguous."""
     place = {name: i for i, name in enumerate(classes)}
     here = {_composed(name) for node in nodes for name in node.folders}
     wanted, present = Counter(map(_plain, classes)), Counter(map(_plain, here))
     alike = {_plain(name): i for i, name in enumerate(classes) if wanted[_plain(name)] == present[_plain(name)] == 1}
+    found = {name: place.get(_composed(name), alike.get(_plain(name))) for node in nodes for name in node.folders}
+    return {name: index for name, index in found.items() if index is not None}
+
+
+def _homes(split: str, nodes: Sequence[_Node], classes: Sequence[str]) -> Iterator[tuple[tuple[str, int], Parts]]:
+    """The folder of a split, and those of the classes that have images in it."""
+    yield (split, -1), nodes[0].at
+    indices = _indices(nodes, classes)
+    for node in reversed(nodes):  # the first has the last word
+        for name, inside in node.folders.items():
+            if name in indices and inside.full:
+                yield (split, indices[name]), inside.at
+
+
+def _images(nodes: Sequence[_Node], classes: Sequence[str], out: LeftOuts) -> tuple[tuple[Parts, int], ...]:
+    """The images of a split and the class of each, ordered by class and name."""
+    indices = _indices(nodes, classes)
     found: dict[int, list[Parts]] = {}
     for node in nodes:
         for name, inside in node.folders.items():
-            index = place.get(_composed(name), alike.get(_plain(name)))
+            index = indices.get(name)
             images = list(inside.all())
             if not images:
                 out.add(EMPTY, inside.at, "/")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 
 from cnnviz import settings
-from cnnviz.runtime import attribution, checks, embedding, evaluate, experiments, feature_vis, live, uploads
+from cnnviz.runtime import attribution, checks, embedding, evaluate, experiments, feature_vis, live, suspects, uploads
 from cnnviz.runtime.backend import Backend
 
 
@@ -44,6 +44,7 @@ class Engine(Backend):
     evaluate = evaluate.evaluate
     # features of a folder
     embed = embedding.embed
+    suspects = suspects.suspects
     # experiments of the lectures
     skip_layers = experiments.skip_layers
     skip_connection = experiments.skip_connection

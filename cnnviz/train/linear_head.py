@@ -103,7 +103,7 @@ def solve(
     x, mean, scale = standardised(features)
     basis = torch.linalg.qr(x.T)[0] if x.shape[1] > len(x) else None  # (F, N): weights outside of it only cost
     x = x if basis is None else x @ basis
-    curve = _validated(x, labels, goal, folded(labels, FOLDS, seed), heard, waiting)
+    curve = validated(x, labels, goal, folded(labels, FOLDS, seed), heard, waiting)
     l2 = min(curve, key=lambda point: point.loss).l2 if curve else USUAL
     found = fit(x, goal, l2, waiting=waiting, least=PRECISE)
     weight, bias = found[:-1], found[-1]  # (F or N, K), (K,)
@@ -179,7 +179,7 @@ def fit(
     return theta.detach()
 
 
-def _validated(
+def validated(
     x: Tensor,
     labels: Tensor,
     goal: Targets,
@@ -187,7 +187,10 @@ def _validated(
     heard: Callable[[Point], None],
     waiting: Callable[[], None],
 ) -> tuple[Point, ...]:
-    """The curve over the L2 weights; each fold goes on from its solution for the weight before."""
+    """The curve over the L2 weights, by folds (N,); each fold goes on from its solution for the weight before.
+
+    It is empty where no image is in a fold.
+    """
     much = x.numel() * goal.truth.shape[1] > MUCH
     folds = [fold for fold in range(1 if much else FOLDS) if bool((parts == fold).any())]
     if not folds:

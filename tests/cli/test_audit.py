@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-import pytest
+import csv
+import shutil
 
+import numpy as np
+import pytest
+from PIL import Image
+
+from cnnviz.data.folder import survey
 from tests.data.test_twins import part, scene
 
 
@@ -44,3 +50,80 @@ def test_a_folder_that_is_no_data_set_is_refused(tmp_path, told):
     code, _, error = told("audit", tmp_path / "nowhere")
     assert code == 2
     assert "There is no folder nowhere" in error
+
+
+def test_the_classes_come_from_a_list_where_one_is_named(folder, tmp_path, document, refused):
+    flat = tmp_path / "flat"
+    flat.mkdir()
+    for label in "ab":
+        for i, path in enumerate(sorted((folder / "train" / label).glob("*.jpg"))):
+            shutil.copy(path, flat / f"{label}{i}.jpg")
+    (flat / "list.csv").write_text("file,label\n" + "".join(f"{p.name},k{p.name[0]}\n" for p in flat.glob("*.jpg")))
+    assert "set labels to" in refused("audit", flat)
+    assert document("audit", flat, "--labels", "list.csv")["classes"] == ["ka", "kb"]
+
+
+@pytest.fixture
+def mixed(tmp_path, rng):
+    """Warm and cold images, two of each under the other class, and one that cannot be read."""
+    root = tmp_path / "mixed"
+    for label, other, colour in (("cold", "warm", (40, 80, 200)), ("warm", "cold", (220, 120, 40))):
+        for i in range(20):
+            place = root / "train" / (other if i in (3, 11) else label) / f"{label}{i}.png"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            pixels = np.clip(np.array(colour) + rng.normal(0, 30, (40, 40, 3)) + rng.normal(0, 15, 3), 0, 255)
+            Image.fromarray(pixels.astype(np.uint8)).save(place)
+    (root / "train" / "cold" / "broken.png").write_bytes(b"no image")
+    return root
+
+
+WRONG = {"train/warm/cold3.png", "train/warm/cold11.png", "train/cold/warm3.png", "train/cold/warm11.png"}
+
+
+def test_suspects_become_a_list_that_makes_a_corrected_copy(mixed, tmp_path, document, told):
+    fixes, out = tmp_path / "lists" / "fixes.csv", tmp_path / "out"
+    found = document("audit", mixed, "--suspects", "--model", "lecture/cats_gap", "--fixes", fixes)
+    assert found["fixes"] == str(fixes)
+    suspects = found["suspects"]
+    assert {one["file"] for one in suspects["found"]} == WRONG
+    for one in suspects["found"]:
+        assert one["file"].rpartition("/")[2].startswith(one["suggested"])
+        assert one["probability"] < 0.5 < one["suggested_probability"]
+        assert one["margin"] == pytest.approx(one["probability"] - one["suggested_probability"])
+    assert (suspects["model"], suspects["images"], suspects["single"]) == ("lecture/cats_gap", 40, [])
+    with fixes.open(newline="") as file:
+        lines = {row["file"]: row for row in csv.DictReader(file)}
+    assert {file: (row["action"], row["class"], row["to_class"]) for file, row in lines.items()} == {
+        "train/cold/broken.png": ("remove", "cold", ""),
+        **{file: ("move", file.split("/")[1], file.rpartition("/")[2][:4]) for file in WRONG},
+    }
+    assert "% cold, " in lines["train/warm/cold3.png"]["why"]
+    done = document("apply", fixes, mixed, out)
+    assert done == {"folder": str(out), "moved": 4, "removed": 1, "kept": 36}
+    data = survey(out)
+    assert [(len(data.train), data.classes)] == [(40, ("cold", "warm"))]
+    for path, label in zip(data.train.paths, data.train.labels, strict=True):
+        assert path.name.startswith(data.classes[label])
+    code, words, _ = told("apply", fixes, mixed, tmp_path / "again", "--link")
+    assert (code, words) == (0, f"{tmp_path / 'again'}: 4 moved to another class, 1 removed, 36 as they were\n")
+
+
+def test_suspects_in_words_name_both_classes_and_probabilities(mixed, told):
+    code, words, _ = told("audit", mixed, "--suspects", "--model", "lecture/cats_gap")
+    assert code == 0
+    line = next(line for line in words.splitlines() if line.startswith("train/warm/cold3.png"))
+    assert line.split()[1] == "warm"
+    assert line.split()[3] == "cold"
+    assert "4 of 40 labels are suspect by lecture/cats_gap" in words
+
+
+def test_what_does_not_fit_together_is_refused_before_the_audit(mixed, tmp_path, refused):
+    for given in (("--suspects",), ("--model", "lecture/cats_gap")):
+        assert "give --suspects together with --model KEY" in refused("audit", mixed, *given)
+    assert "is not a CSV file" in refused("audit", mixed, "--fixes", tmp_path / "list.txt")
+    assert "There is no network" in refused("audit", mixed, "--suspects", "--model", "nothing")
+    assert "cannot be read" in refused("apply", tmp_path / "nowhere.csv", mixed, tmp_path / "out")
+    (tmp_path / "list.csv").write_text("file,action\n../x.png,remove\n")
+    assert "leads out of the data set" in refused("apply", tmp_path / "list.csv", mixed, tmp_path / "out")
+    assert "lies in the data set" in refused("apply", tmp_path / "list.csv", mixed, mixed / "out")
+    assert not (tmp_path / "out").exists()
