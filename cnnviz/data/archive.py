@@ -6,7 +6,6 @@ import itertools
 import os
 import re
 import stat
-import unicodedata
 import zipfile
 import zlib
 from collections.abc import Callable, Sequence
@@ -18,6 +17,7 @@ from cnnviz.data import folder as folders
 from cnnviz.data import label_lists, zip_names
 from cnnviz.data.layout import FolderError, Layout
 from cnnviz.data.left_out import PACKED, Parts, hidden, unfit
+from cnnviz.data.names import safe
 from cnnviz.data.staging import arriving
 from cnnviz.options import RequestError
 from cnnviz.photo import MAX_BYTES
@@ -27,7 +27,6 @@ MAX_ENTRIES = 200_000
 MAX_TOTAL = 4 << 30  # bytes unpacked
 MAX_RATIO = 200  # unpacked to packed, of the whole archive; pictures hardly shrink
 MAX_DEPTH = 32  # folders
-LONGEST = 200  # bytes of a name
 PLAIN = (".bmp", ".tif", ".tiff", ".pgm", ".ppm", ".pbm", ".pnm")  # formats that may be without compression
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # what every program that makes zips uses unless told otherwise
 CHUNK = 1 << 20
@@ -100,7 +99,7 @@ def _labels(archive: zipfile.ZipFile, found: _Found, draft: Path, labels: str) -
     """Where labels are from once unpacked, and the CSV file of them, which is unpacked right into the folder."""
     if found.labels is None:
         return labels, b""
-    name = _safe(os.path.basename(zip_names.names([found.labels])[0]))
+    name = safe(os.path.basename(zip_names.names([found.labels])[0]))
     _write(archive, found.labels, draft / name, label_lists.LARGEST)
     return name, (draft / name).read_bytes()
 
@@ -160,11 +159,11 @@ def _checked(archive: zipfile.ZipFile, labels: str = "") -> _Found:
             found.others += 1
         else:
             _harmless(entry, name, parts)
-            if (safe := tuple(map(_safe, parts))) in seen:
+            if (place := tuple(map(safe, parts))) in seen:
                 raise ArchiveError(f"{_shown(name)} is in the archive twice; make it again.")
-            seen.add(safe)
-            found.images.append((entry, safe))
-            found.files.append(safe)
+            seen.add(place)
+            found.images.append((entry, place))
+            found.files.append(place)
     if labels not in ("", label_lists.NAMES) and found.labels is None:
         raise ArchiveError(
             f"There is no list of labels {printable(labels[:80])} in this archive; name a CSV file in it."
@@ -195,15 +194,6 @@ def _bounded(images: Sequence[zipfile.ZipInfo], max_total: int) -> None:
     dense = [entry for entry in images if not entry.filename.lower().endswith(PLAIN)]
     if sum(entry.file_size for entry in dense) > MAX_RATIO * (sum(entry.compress_size for entry in dense) + 1000):
         raise ArchiveError("This archive unpacks to hundreds of times its size, as no images do; it is refused.")
-
-
-def _safe(part: str) -> str:
-    """A name that any system can write: no colon, nothing invisible, at most 200 bytes with its ending."""
-    plain = "".join("_" if c in ':*?"<>|' or unicodedata.category(c) in ("Cc", "Cs") else c for c in part)
-    stem, ending = os.path.splitext(plain)
-    while len((stem + ending).encode()) > LONGEST and stem:
-        stem = stem[:-1]
-    return stem + ending
 
 
 def _write(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, left: int) -> int:
