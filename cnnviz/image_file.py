@@ -77,9 +77,9 @@ def contents(source: object, name: str | None = None) -> tuple[bytes, str]:
     return data, title
 
 
-def size_of(path: Path) -> tuple[int, int]:
-    """Width and height of the image in a file as it was saved, from its header. Raises `PhotoError`."""
-    data, name = contents(path)
+def size_of(source: Path | bytes, name: str | None = None) -> tuple[int, int]:
+    """Width and height of the image in a file or bytes as it was saved, from its header. Raises `PhotoError`."""
+    data, name = contents(source, name)
     return _reading(name, lambda: (Image.open(io.BytesIO(data), formats=_formats(data)), ""))[0].size
 
 
