@@ -129,13 +129,18 @@ def server(dashboard: Dashboard) -> str:
 def browser() -> Iterator[Browser]:
     """Chromium, headless and offline."""
     playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as running:
+        browser = running.chromium.launch(executable_path=executable(), headless=True, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+def executable() -> str:
+    """Where Chromium is; where it is not, the test is skipped."""
     path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
         pytest.skip("needs Chromium, for instance from `apt-get install chromium`")
-    with playwright.sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=path, headless=True, args=FLAGS)
-        yield browser
-        browser.close()
+    return str(path)
 
 
 def window(browser: Browser, server: str, **options: Any) -> BrowserContext:

@@ -54,6 +54,7 @@ SEEN = {
     "ui/views/filters/gallery": "pages/test_filters.py",
     "ui/views/filters/start": "pages/test_filters.py",
     "ui/views/data/adding": "pages/test_data.py",
+    "ui/views/data/camera": "pages/test_data.py",
     "ui/views/data/circles": "pages/test_data.py",
     "ui/views/data/findings": "pages/test_data.py",
     "ui/views/data/augmentation": "pages/test_data.py",

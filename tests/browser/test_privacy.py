@@ -28,7 +28,7 @@ pytestmark = pytest.mark.own_server
 
 SECRETS = ("SECRETCAMERA", "SECRETPLACE", "private-holiday")
 NAME = "private-holiday.jpg"
-NOTHING = {"bytes": 0, "networks": 0, "photos": 0, "files": 0}
+NOTHING = {"bytes": 0, "networks": 0, "photos": 0, "frames": 0, "files": 0}
 
 
 @pytest.fixture(scope="module")

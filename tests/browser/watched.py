@@ -5,7 +5,7 @@
 FOLDER/reached.log   every address a socket was connected to or looked up, a line each
 FOLDER/written.log   every file opened for writing, made or renamed
 FOLDER/held.json     several times a second: bytes in memory that came from people's photos, networks and photos
-                     of theirs, files uploaded
+                     of theirs, bytes of frames of their cameras, files uploaded
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ def tell(folder: Path) -> None:
     """Say again and again what is held of people's photos."""
     from streamlit.runtime import exists, get_instance
 
+    from cnnviz.data import frames
     from cnnviz.ui.server import startup
     from cnnviz.ui.session import photos
 
@@ -54,6 +55,7 @@ def tell(folder: Path) -> None:
             "bytes": engine.personal_bytes() if engine else 0,
             "networks": len(engine.uploads) if engine else 0,
             "photos": sum(len(bag) for ref in list(photos._stores) if (bag := ref()) is not None),
+            "frames": sum(one.size for ref in list(frames._all) if (one := ref()) is not None),
             "files": sum(len(each) for each in list(files.values())),
         }
         draft = folder / "held.draft"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import io
+import json
 import os
 import zipfile
 from pathlib import Path
@@ -10,6 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from PIL import Image
+from streamlit.proto.WidgetStates_pb2 import WidgetState
 
 from cnnviz.data.counting import Counting, write
 from cnnviz.options import RequestError
@@ -17,6 +20,7 @@ from cnnviz.train import run
 from cnnviz.train.loop import fit
 from cnnviz.train.plan import Plan
 from cnnviz.ui.server import data_sets
+from tests.data.test_frames import jpeg
 
 
 @pytest.fixture
@@ -304,3 +308,86 @@ def test_names_of_images_become_classes_at_a_click_and_the_plan_says_so(visit, s
     assert data_sets.labels("other") == ""
     at.button(key="labels-").click()
     assert "set labels to names" in words(fine(at.run()))
+
+
+def camera_says(at, number: int, *acts: dict):
+    """The page after the camera has told something, as the browser does."""
+    ident = f"$$STREAMLIT_INTERNAL_KEY_{at.get_by_key('camera-frames').proto.id}__events"
+    states = at._tree.get_widget_states()
+    value = {"mount": "test", "number": number, "acts": list(acts)}
+    states.widgets.append(WidgetState(id=ident, json_trigger_value=json.dumps([{"event": "told", "value": value}])))
+    return fine(at._run(states))
+
+
+def camera_shows(at) -> dict:
+    return json.loads(at.get_by_key("camera-frames").proto.json)
+
+
+def taken(ident: int, seeds: range, at: float) -> list[dict]:
+    """What the camera tells of a burst of frames."""
+    return [
+        {"do": "frame", "class": ident, "at": at + i / 5, "image": base64.b64encode(jpeg(seed)).decode()}
+        for i, seed in enumerate(seeds)
+    ]
+
+
+def test_frames_of_the_camera_are_collected_changed_and_saved_as_the_set_that_is_chosen(visit, shelf, words):
+    at = visit("data")
+    save = at.button(key="camera-save")
+    assert save.disabled
+    assert "at least 5 frames in each of two classes" in words(at)
+    at = camera_says(
+        at, 1, {"do": "rename", "class": 1, "name": "cup"}, *taken(1, range(6), 0), *taken(1, range(6, 8), 9)
+    )
+    shown = camera_shows(at)
+    assert (shown["mount"], shown["number"], shown["refused"]) == ("test", 1, "")
+    assert [(one["name"], one["count"], one["bursts"]) for one in shown["classes"]] == [
+        ("cup", 8, 2),
+        ("Class 2", 0, 0),
+    ]
+    assert all(tile["source"].startswith("data:image/jpeg;base64,") for tile in shown["classes"][0]["last"])
+    at = camera_says(at, 2, {"do": "rename", "class": 2, "name": "CUP"}, *taken(2, range(20, 26), 0))
+    assert "already a class" in camera_shows(at)["refused"]
+    first = camera_shows(at)["classes"][0]["last"][-1]["id"]
+    at = camera_says(at, 3, {"do": "rename", "class": 2, "name": "dog"}, {"do": "remove", "class": 1, "frame": first})
+    assert [(one["name"], one["count"]) for one in camera_shows(at)["classes"]] == [("cup", 7), ("dog", 6)]
+    assert "One burst only: dog." in words(at)
+    assert not shelf.exists()
+    at.text_input(key="camera-name").set_value("My desk!")
+    fine(at.button(key="camera-save").click().run())
+    assert [p.name for p in shelf.iterdir()] == ["My_desk"]
+    assert at.selectbox(key="set").value == "My_desk"
+    data = data_sets.data_set("My_desk")
+    assert (data.classes, data.train.counts(2), data.val.counts(2)) == (("cup", "dog"), (5, 5), (2, 1))
+    assert "13 images in 2 classes, 10 for training and 3 for validation" in words(at)
+    assert any("Train a network on My_desk" in link.label for link in at.get("page_link"))
+    at.button(key="camera-save").click()
+    fine(at.run())
+    assert "already a data set My_desk" in at.error[0].value.replace("\\", "")
+    assert camera_shows(at)["classes"][0]["count"] == 7  # the frames are still there, to go on
+
+
+def test_deleting_all_frames_begins_anew_and_forgetting_photos_takes_them_along(visit, shelf, pictures):
+    at = camera_says(visit("data"), 1, *taken(1, range(3), 0), {"do": "add"})
+    fine(at.button(key="camera-forget").click().run())
+    assert [one["count"] for one in camera_shows(at)["classes"]] == [0, 0]
+    at = camera_says(at, 2, *taken(1, range(3), 0))
+    assert at.session_state["_visit"].frames.size > 0
+    at.session_state["_visit"].forget()
+    assert [one["count"] for one in camera_shows(fine(at.run()))["classes"]] == [0, 0]
+    assert not shelf.exists()
+
+
+def test_a_hostile_message_of_the_camera_is_a_sentence_beside_it(visit, shelf):
+    at = camera_says(visit("data"), 1, {"do": "frame", "class": 1, "at": 0, "image": "aGVsbG8="})
+    assert "not an image" in camera_shows(at)["refused"]
+    at = camera_says(at, 2, {"do": "rename", "class": 1, "name": "../../x"})
+    assert camera_shows(at)["classes"][0]["name"] == "_.._x"
+    assert not shelf.exists()
+
+
+def test_strangers_have_no_camera(visit, shelf, monkeypatch):
+    monkeypatch.setenv("CNNVIZ_PUBLIC", "1")
+    at = fine(visit("data"))
+    assert not [one for one in at.get("bidi_component") if one.proto.component_name.endswith("cnnviz_camera")]
+    assert not [button for button in at.button if button.key and button.key.startswith("camera")]

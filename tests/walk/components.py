@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from random import Random
 from typing import Any
+
+import numpy as np
 
 from cnnviz import picture
 from cnnviz.signal import kernels
@@ -152,7 +155,22 @@ def _matrix(data: dict[str, Any], tab: Tab, rng: Random) -> dict[str, Any] | Non
     return {"state": {"cell": rng.choice([None, cell])}}
 
 
+def _camera(data: dict[str, Any], tab: Tab, rng: Random) -> dict[str, Any] | None:
+    classes = data["classes"]
+    ident = rng.choice([one["id"] for one in classes]) if classes else 0
+    lit = np.full((data["side"], data["side"], 3), rng.randrange(256), np.uint8)
+    frame = {"do": "frame", "class": ident, "at": rng.random() * 99}
+    acts: list[dict[str, Any]] = [
+        {**frame, "image": base64.b64encode(picture.encode(lit, "jpeg")).decode()},
+        {"do": "rename", "class": ident, "name": rng.choice(["cup", "dog", ""])},
+        *([{"do": "add"}] if len(classes) < 4 else [{"do": "drop", "class": ident}]),
+    ]
+    number = data["number"] + 1 if data["mount"] == "walk" else 1
+    return {"once": {"told": {"mount": "walk", "number": number, "acts": [rng.choice(acts)]}}}
+
+
 TOUCHES = {
+    "cnnviz_camera": _camera,
     "cnnviz_confusion": _matrix,
     "cnnviz_mapgrid": _grid,
     "cnnviz_mosaic": _mosaic,

@@ -11,6 +11,8 @@ import streamlit as st
 from streamlit.runtime import get_instance
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from cnnviz.data.frames import Frames
+
 T = TypeVar("T")
 OWN = "own"  # all that a link says of a visitor's own photo
 
@@ -46,6 +48,7 @@ class Visit:
     stopped: dict[str, Hashable] = field(default_factory=dict)  # by place: what the task that was stopped had asked
     thumbnails: dict[str, str] = field(default_factory=dict)  # by the photo's digest: a data address
     pictures: dict[str, dict[str, Any]] = field(default_factory=dict)  # by component: what it shows of photos, encoded
+    frames: Frames = field(default_factory=Frames)  # of the camera, until they are saved as a data set
     choices: dict[str, Choices] = field(default_factory=dict)  # by widget
     strange: dict[str, Strange] = field(default_factory=dict)  # by widget, of the present stay on a page
     defaults: dict[str, str | None] = field(default_factory=dict)  # by widget, as links say it; None: say it always

@@ -10,6 +10,8 @@ from functools import partial
 import numpy as np
 import pytest
 
+from cnnviz import picture
+from cnnviz.data.frames import SIDE
 from cnnviz.photo import Photo
 from cnnviz.ui.components.camcanvas.look import Look
 from cnnviz.ui.session import photos, visit
@@ -41,6 +43,7 @@ def full(photo: Photo) -> Visit:
     mine.stopped["cam"] = ("net", photo.digest)
     mine.thumbnails.update({photo.digest: "mine", "another": "theirs"})
     mine.pictures["maps"] = {"subject": photo.digest, "pixels": photo.pixels}
+    mine.frames.take(1, 0.0, picture.encode(np.full((SIDE, SIDE, 3), 7, np.uint8), "jpeg"))
     mine.choices["channel"] = Choices(("layer", 3), {"layer": 5})
     mine.strange["layer"] = Strange("conv9", "conv1")
     mine.defaults["layer"] = "conv1"

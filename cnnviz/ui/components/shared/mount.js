@@ -23,6 +23,7 @@ export function mounted(instances, args, build, update) {
     cancelAnimationFrame(lab.frame);
     clearTimeout(lab.timer);
     lab.watch?.disconnect();
+    lab.end?.();
     lab.element.remove();
     instances.delete(root);
   };

@@ -1,4 +1,4 @@
-"""Ways to a data set: drawn circles, a zip from the visitor's machine, one that torchvision knows."""
+"""Ways to a data set: drawn circles, a zip from the visitor's machine, one that torchvision knows, a camera."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cnnviz.data.downloads import CATALOG, fetch
 from cnnviz.data.label_lists import NAMES
 from cnnviz.ui.server import data_sets, runs
 from cnnviz.ui.session import uploads
-from cnnviz.ui.views.data import circles
+from cnnviz.ui.views.data import camera, circles
 from cnnviz.ui.widgets import show
 
 WAYS = {"": "folders", NAMES: "the names of the images"}
@@ -20,7 +20,7 @@ def draw(expanded: bool) -> str | None:
     with st.expander("Add a data set", expanded=expanded, icon=":material/add:"):
         if runs.public():
             return circles.ask()
-        ways = {"Circles to count": circles.ask, "Upload a zip": _upload, "Download": _download}
+        ways = {"Circles to count": circles.ask, "Upload a zip": _upload, "Download": _download, "Camera": camera.ask}
         names = []
         for tab, ask in zip(st.tabs(list(ways)), ways.values(), strict=True):
             with tab:
