@@ -20,7 +20,8 @@ from cnnviz.runtime.backend import Backend, ident_of
 from cnnviz.runtime.cache import PASSING
 from cnnviz.runtime.feature_shards import Shards, mark
 from cnnviz.runtime.progress import stoppable
-from cnnviz.train.setup import PIECE, scaled
+from cnnviz.train.evaluate import PIECE
+from cnnviz.train.setup import scaled
 
 TOGETHER = 64  # images of a batch, which is what is lost at most where a process is killed
 VERSION = 1  # of what `inference.headless` takes for the features
