@@ -11,7 +11,18 @@ from __future__ import annotations
 import threading
 
 from cnnviz import settings
-from cnnviz.runtime import attribution, checks, embedding, evaluate, experiments, feature_vis, live, suspects, uploads
+from cnnviz.runtime import (
+    attribution,
+    checks,
+    embedding,
+    evaluate,
+    experiments,
+    feature_vis,
+    live,
+    projection,
+    suspects,
+    uploads,
+)
 from cnnviz.runtime.backend import Backend
 
 
@@ -42,8 +53,10 @@ class Engine(Backend):
     erase = checks.erase
     # how often a network is right
     evaluate = evaluate.evaluate
-    # features of a folder
+    # features of a folder, its images in a plane, its labels
     embed = embedding.embed
+    project = projection.project
+    photo_features = projection.photo_features
     suspects = suspects.suspects
     # experiments of the lectures
     skip_layers = experiments.skip_layers

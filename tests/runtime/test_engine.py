@@ -113,7 +113,18 @@ def test_the_callers_grad_mode_neither_matters_nor_spoils_what_is_kept(photo):
 
 
 ASKED = [name for name in vars(Engine) if not name.startswith("_")]
-ROOMS = ("attribution", "checks", "embedding", "evaluate", "experiments", "feature_vis", "live", "suspects", "uploads")
+ROOMS = (
+    "attribution",
+    "checks",
+    "embedding",
+    "evaluate",
+    "experiments",
+    "feature_vis",
+    "live",
+    "projection",
+    "suspects",
+    "uploads",
+)
 
 
 def test_the_engine_is_a_table_of_contents():
