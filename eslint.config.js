@@ -3,7 +3,7 @@
 const BROWSER = [
   "CustomEvent", "Image", "MutationObserver", "ResizeObserver", "addEventListener", "atob", "cancelAnimationFrame",
   "clearTimeout", "dispatchEvent", "document", "getComputedStyle", "innerHeight", "matchMedia", "performance",
-  "removeEventListener", "requestAnimationFrame", "setTimeout", "window",
+  "removeEventListener", "requestAnimationFrame", "setTimeout", "window", "fetch", "createImageBitmap", "Blob", "URL",
 ];
 const MEASURING = ["CanvasRenderingContext2D", "Node", "PerformanceObserver", "SVGElement", "ShadowRoot", "innerWidth"];
 

@@ -10,7 +10,7 @@ from cnnviz import places
 from cnnviz.options import RequestError
 from cnnviz.ui.server import data_sets, runs
 from cnnviz.ui.session.link import linked, note
-from cnnviz.ui.views.data import adding, augmentation, findings, folder
+from cnnviz.ui.views.data import adding, augmentation, findings, folder, image_map
 from cnnviz.ui.views.data.batch import tiles
 from cnnviz.ui.widgets import controls, show, tables
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 TILE = 128  # px
 IMAGES, ON_STAGE = 12, 16  # of a batch
 FEW = 6  # classes whose images are counted on a stage
-VIEWS = ("Batch", "Augmentation")  # what presenter mode shows, one at a time
+VIEWS = ("Batch", "Augmentation", "Map")  # what presenter mode shows, one at a time
 
 # say
 stage = show.presenting()
@@ -64,6 +64,7 @@ def look(name: str) -> None:
         folder.draw(name)
     with right:
         augmentation.draw(name, beside=True)
+    image_map.draw(name)
 
 
 def fresh(name: str) -> bool:
@@ -121,5 +122,8 @@ if chosen is not None and view == VIEWS[0]:
         folder.classes_from(chosen)
         folder.draw(chosen)
         augmentation.draw(None)
+elif chosen is not None and view == VIEWS[2]:
+    with show.refusals():
+        image_map.draw(chosen)
 else:
     augmentation.draw(chosen)

@@ -24,6 +24,7 @@ from cnnviz.signal.convolve import MODES, Sliding, border, convolve, extent, lar
 from cnnviz.signal.gabor import Gabor
 from cnnviz.signal.kernels import KERNELS
 from cnnviz.signal.pooling import pool, relu
+from cnnviz.ui.components import imagemap
 from cnnviz.ui.components.convlab import matched
 from cnnviz.ui.components.convlab.field import STACKS
 
@@ -35,7 +36,9 @@ NODE = shutil.which("node")
 def numbers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A JSON file of what the engine computes, by the name of the test file that reads it."""
     rng = np.random.default_rng(0)
-    parts = {f.__name__.removeprefix("_"): f(rng) for f in (_convolution, _crop, _fft, _gabor, _heat, _receptive)}
+    parts = {
+        f.__name__.removeprefix("_"): f(rng) for f in (_convolution, _crop, _fft, _gabor, _heat, _imagemap, _receptive)
+    }
     path = tmp_path_factory.mktemp("engine") / "numbers.json"
     path.write_text(json.dumps(parts))
     return path
@@ -189,6 +192,31 @@ def _heat(rng: np.random.Generator) -> dict[str, Any]:
         one["warm"] = one["warm"].tolist()
     assert any(len(one["boxes"]) > 1 for one in boxes)
     return {"spreads": spreads, "otsu": parted, "boxes": boxes, "padded": padded}
+
+
+def _imagemap(rng: np.random.Generator) -> dict[str, Any]:
+    count, classes = 300, ["cat", "dog", "other"]
+    places = rng.normal(size=(count, 2)) * (5, 4)
+    labels = rng.integers(0, 3, count)
+    said = np.where(rng.random(count) < 0.2, rng.integers(0, 3, count), labels)
+    files = [f"train/{classes[label]}/{i}.png" for i, label in enumerate(labels)]
+    predicted = imagemap.Predicted(said, rng.uniform(0.1, 0.9, count), classes, said != labels)
+    small = np.zeros((count, 32, 32, 3), np.uint8)
+    made = imagemap.made("set", places, files, classes, labels.tolist(), small, "", predicted)
+    laid, order = made.at(places)[made.order], made.order
+    turn = np.arange(5) * 0.8 * np.pi
+    loop = 0.5 + 0.45 * np.stack([np.cos(turn), np.sin(turn)], 1)  # a pentagram, whose middle is not inside
+    return {
+        "file": {**made.head, "sheets": []}, "xs": _listed(laid[:, 0]), "ys": _listed(laid[:, 1]),
+        "labels": labels[order].tolist(), "classes": classes, "files": [files[i] for i in order],
+        "loop": loop.tolist(), "within": [i for i, place in enumerate(laid.astype(np.float32)) if _odd(place, loop)],
+    }  # fmt: skip
+
+
+def _odd(place: np.ndarray, loop: np.ndarray) -> bool:
+    """Whether a place lies inside a loop by the even-odd rule, told by the turns of the loop around it."""
+    angles = np.unwrap(np.arctan2(*(np.concatenate([loop, loop[:1]]) - place).T[::-1]))
+    return bool(round((angles[-1] - angles[0]) / (2 * np.pi)) % 2)
 
 
 _HILLS = ((1.0, 12, 15, 40.0), (0.8, 28, 45, 60.0), (0.6, 8, 50, 12.0))

@@ -169,9 +169,15 @@ def _camera(data: dict[str, Any], tab: Tab, rng: Random) -> dict[str, Any] | Non
     return {"once": {"told": {"mount": "walk", "number": number, "acts": [rng.choice(acts)]}}}
 
 
+def _image(data: dict[str, Any], tab: Tab, rng: Random) -> dict[str, Any] | None:
+    opened = {"subject": data["subject"], "index": rng.randrange(data["count"]), "turn": rng.random()}
+    return {"state": {"opened": opened}}
+
+
 TOUCHES = {
     "cnnviz_camera": _camera,
     "cnnviz_confusion": _matrix,
+    "cnnviz_imagemap": _image,
     "cnnviz_mapgrid": _grid,
     "cnnviz_mosaic": _mosaic,
     "cnnviz_camcanvas": _canvas,

@@ -12,7 +12,9 @@ import numpy as np
 
 from cnnviz import picture
 from cnnviz.data.augment import PRESETS, Augment
+from cnnviz.data.folder import DataSet
 from cnnviz.inference import first_layer
+from cnnviz.inference.neighbours import nearest
 from cnnviz.options import RequestError, knobs
 from cnnviz.photo import Photo
 from cnnviz.runtime.engine import Engine
@@ -184,7 +186,27 @@ def data(shown: Shown, engine: Engine, photo: Photo) -> bool:
             if len(half):
                 shown.shows(picture.grid(padded(half), 4), "the batch")
     near(values, data_sets.varied(small, wanted, int(shown.value("aug-seed"))), f"augmentation by {preset}")
+    if (told := shown.told("image-map")) is not None:
+        image_map(shown, told, engine, data_sets.data_set(str(name)))
     return True
+
+
+def image_map(shown: Shown, told: dict[str, Any], engine: Engine, of: DataSet) -> None:
+    """Each image of the map lies where the engine has it, and the neighbours shown are those of the image opened."""
+    file = json.loads(shown.tab.media(told["points"]))
+    found = engine.project(shown.params.get("map-net", shown.net), of)
+    names = [path.relative_to(of.root).as_posix() for path in found.embedding.paths]
+    order = [names.index(one) for one in file["files"].split("\n")]
+    places = np.stack([numbers(file["x"]), 1 - numbers(file["y"])], 1)
+    wanted = found.places[order] / np.ptp(found.places, axis=0).max()
+    if np.abs((places - places[0]) - (wanted - wanted[0])).max() > 1e-3:
+        raise Fault(f"the map of {of.root.name} has its images where {shown.params.get('map-net')} has not")
+    if told["near"] is None or told["near"]["of"] < 0:
+        return
+    values, one = found.embedding.values, order[told["near"]["of"]]
+    _, cosines = nearest(values, values[one], len(told["near"]["list"]), without=one)
+    if not np.allclose([cosine for _, cosine in told["near"]["list"]], cosines, atol=1e-3):
+        raise Fault(f"the neighbours shown are not those of {names[one]}")
 
 
 def padded(batch: np.ndarray) -> np.ndarray:

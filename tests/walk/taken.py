@@ -39,6 +39,9 @@ UNSAID = (
     "checkpoint",
     "plan-ready",
     "forget",
+    "image-map",  # an image that was opened
+    "map-begin",
+    "map-photo",
 )
 
 

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 import pytest
 
 from cnnviz.ui.components import mapgrid
-from tests.walk import walk
+from tests.walk import components, walk
 from tests.walk.actions import Action
 from tests.walk.server import Server, serving
+from tests.walk.widgets import key
 
 STEPS, BUDGET = 45, 10.0  # of each seed, and the seconds after which it ends all the same
 
@@ -50,6 +51,23 @@ def test_the_lines_to_copy_and_the_address_of_every_page_give_what_it_shows(serv
     report = walk.walk(server, walk.listed([*pages, *more]), often=1, on=True)
     assert not report.faults, "\n".join(report.faults)
     assert report.counts["links opened"] == len(report.done)
+
+
+def test_a_map_of_the_images_is_the_engines_and_its_neighbours_are_those_of_the_image_opened(server):
+    opened = {"state": {"opened": {"subject": "", "index": 3, "turn": 1.0}}}
+    script = [Action("page", "data"), Action("press", "map-begin")]
+
+    def following(tab, step):
+        if step < 2:
+            return script[step]
+        told = next((components.told(node) for node in tab.controls() if key(node) == "image-map"), None)
+        assert told is not None
+        opened["state"]["opened"]["subject"] = told["subject"]
+        return Action("tell", "image-map", opened) if step == 2 else None
+
+    report = walk.walk(server, following, often=1)
+    assert not report.faults, "\n".join(report.faults)
+    assert len(report.done) == 3
 
 
 def test_what_was_done_is_written_down_and_read_again():

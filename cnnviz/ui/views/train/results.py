@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from cnnviz import picture
+from cnnviz import picture, places
 from cnnviz.photo import Photo
 from cnnviz.train.run import Run
-from cnnviz.ui.server import runs
+from cnnviz.ui.server import data_sets, runs
 from cnnviz.ui.session import current
 from cnnviz.ui.views.train import calibration, confusion
 from cnnviz.ui.widgets import controls, show
@@ -30,6 +30,7 @@ def draw(one: Run) -> None:
         if told := said.get("changed"):
             st.warning(show.plain(told), icon=":material/warning:")
         judged(f"run/{one.id}@best", said, split)
+        map_of(one)
     elif not one.of("best"):
         show.say("There are no results yet, for no epoch has ended: resume the run to get some.")
     else:
@@ -40,6 +41,15 @@ def draw(one: Run) -> None:
             with show.refusals(), st.spinner("Evaluating", show_time=True):
                 runs.judge(one, lambda stage, share: place.progress(share, f"Preparing {stage}"))
                 st.rerun()
+
+
+def map_of(one: Run) -> None:
+    """The way to the map of the data of a run by its network, where the data set is still here."""
+    if (name := data_sets.name_of(one.plan.data)) in data_sets.data_sets():
+        st.page_link(
+            places.page("data"), label="Map of the images, wrongly classified ones with a ring",
+            query_params={"set": name, "map-net": f"run/{one.id}@best"}, icon=":material/scatter_plot:",
+        )  # fmt: skip
 
 
 @st.fragment
