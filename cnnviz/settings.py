@@ -42,6 +42,7 @@ SETTINGS = (
     Setting(
         "CNNVIZ_PUBLIC", "flag", "", "1 turns off uploads of checkpoints, training and deleting; set by serve --public"
     ),
+    Setting("CNNVIZ_METRICS", "flag", "", "1 gives /metrics to everybody who reaches the server, also a public one"),
     Setting("CNNVIZ_RUN", "path", "", "set by a training run for the processes it starts itself"),
     Setting("CNNVIZ_DEVICE", "text", "auto", "auto, cpu, cuda, cuda:1, mps"),
 )
@@ -77,6 +78,11 @@ def data() -> Path:
 def public() -> bool:
     """Whether others are served, too. Raises `SettingError`, upon which nothing may be opened to them."""
     return flag("CNNVIZ_PUBLIC")
+
+
+def metrics() -> bool:
+    """Whether everybody may have the metrics. Raises `SettingError`, upon which nobody may."""
+    return flag("CNNVIZ_METRICS")
 
 
 def run() -> Path | None:

@@ -107,7 +107,7 @@ def test_it_starts_the_console_script_for_strangers_on_the_port_that_it_exposes(
     assert script in project["scripts"]
     command, *flags = json.loads(the(last, "CMD"))
     context = cli.commands[command].make_context(command, flags, parent=click.Context(cli))
-    assert context.params == {"public": True, "port": int(the(last, "EXPOSE")), "net": None}
+    assert context.params == {"public": True, "port": int(the(last, "EXPOSE")), "metrics": False, "net": None}
 
 
 def test_a_space_says_how_it_is_shown():

@@ -26,17 +26,24 @@ PUBLIC_UPLOAD = 100  # MB of a network; other files may have less
 @click.option("--port", type=click.IntRange(1, 65535), default=8501, show_default=True)
 @DEVICE
 @click.option(
+    "--metrics",
+    is_flag=True,
+    help="Give /metrics to everybody who reaches the server; else this machine alone has them, and not with --public.",
+)
+@click.option(
     "--net",
     metavar="MODULE:FACTORY",
     help="A network of your own: a class, function or instance in a module, which may lie in the current folder.",
 )
 @click.pass_context
-def serve(context: click.Context, public: bool, port: int, net: str | None) -> None:
+def serve(context: click.Context, public: bool, port: int, metrics: bool, net: str | None) -> None:
     """Start the dashboard in this process; stop it with Ctrl-C."""
     if not places.APP.is_file():
         raise click.ClickException("The dashboard's app.py is missing; install cnnviz again, or run from a clone.")
     settings.check()
     arguments, variables = serving(public, port, weights_of(context), device_of(context))
+    if metrics:
+        variables["CNNVIZ_METRICS"] = "1"
     for name, value in variables.items():
         settings.put(name, value)
     if net:

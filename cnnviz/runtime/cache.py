@@ -52,7 +52,8 @@ class Cache:
 
     `memory_limit` and `disk_limit` are bytes. What is marked personal never reaches the disk, is the first to be
     evicted and can be purged. Without `cache_dir` nothing is written at all. `dropped` hears of every value that
-    leaves the memory. With `newest` the newest answer is kept even if it alone exceeds the limit.
+    leaves the memory. With `newest` the newest answer is kept even if it alone exceeds the limit. `hits` counts the
+    answers that were here or on their way, `misses` those that were computed.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class Cache:
     ) -> None:
         self.memory_limit, self.cache_dir, self.disk_limit = memory_limit, cache_dir, disk_limit
         self.dropped, self.newest = dropped, newest
-        self.bytes = 0
+        self.bytes = self.hits = self.misses = 0
         self._entries: OrderedDict[Key, _Entry] = OrderedDict()  # least recently used first
         self._personal: OrderedDict[Key, None] = OrderedDict()  # those that are somebody's own, in the same order
         self._flights: dict[Key, Future[Any]] = {}
@@ -89,9 +90,11 @@ class Cache:
         """
         with self._lock:
             if (entry := self._recall(key)) is not None:
+                self.hits += 1
                 value: T = entry.value
                 return value
             flight, epoch = self._flights.get(key), self._epoch
+            self.hits += flight is not None  # on its way
             if mine := flight is None:
                 flight = self._flights[key] = Future()
         if not mine:
@@ -128,11 +131,13 @@ class Cache:
         with self._lock:
             epoch = self._epoch
             found = {w: self._recall((*ident, w)) for w in wanted}
-        missing = tuple(w for w, entry in found.items() if entry is None)
+            missing = tuple(w for w, entry in found.items() if entry is None)
+            self.hits += len(found) - len(missing)
 
         def make_missing() -> dict[K, T]:
             made = dict(zip(missing, make(missing), strict=True))
             with self._lock:
+                self.misses += len(missing) - 1  # `get` has counted one
                 asked = (*ident, missing) in self._flights
                 for w, value in made.items():
                     if asked and (epoch == self._epoch or not personal):
@@ -171,18 +176,25 @@ class Cache:
     def _find(self, key: Key, make: Callable[[], T], personal: bool, codec: Codec[T] | None) -> T:
         passing = str(key[0]).startswith(PASSING)
         if codec is None or personal or passing or self.cache_dir is None:
-            return make()
+            return self._made(make)
         path = self.cache_dir / (hashlib.blake2b(repr(key).encode(), digest_size=20).hexdigest() + ".npz")
         with contextlib.suppress(Exception):  # absent, cut short, damaged, foreign: compute anew
             with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 value = codec.unpack({name: arrays[name] for name in arrays.files})
             with contextlib.suppress(OSError):  # a read-only disk serves all the same
                 os.utime(path)
+            with self._lock:
+                self.hits += 1
             return value
-        value = make()
+        value = self._made(make)
         with contextlib.suppress(OSError):  # a full or read-only disk costs time later, not the answer now
             self._write(path, codec.pack(value))
         return value
+
+    def _made(self, make: Callable[[], T]) -> T:
+        with self._lock:
+            self.misses += 1
+        return make()
 
     def _write(self, path: Path, arrays: Mapping[str, np.ndarray]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

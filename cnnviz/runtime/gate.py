@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ class Gate:
         self._inside: dict[int, int] = {}  # thread id -> how often it entered
         self._line: deque[int] = deque()
         self._turn = threading.Condition()
+        self._waited = (0, 0.0)  # turns that were given, and seconds that were waited for them
 
     @contextmanager
     def entered(self) -> Iterator[None]:
@@ -39,7 +41,7 @@ class Gate:
                 self._turn.notify_all()
 
     def _wait(self, me: int) -> None:
-        told = WAITING.get()
+        told, since = WAITING.get(), time.monotonic()
         with self._turn:
             self._line.append(me)
         try:
@@ -47,6 +49,7 @@ class Gate:
                 with self._turn:
                     if self._turn.wait_for(lambda: self._line[0] == me and len(self._inside) < self.width, TICK):
                         self._inside[me] = 0
+                        self._waited = self._waited[0] + 1, self._waited[1] + time.monotonic() - since
                         return
                     place = self._line.index(me) + 1
                 if told is not None:
@@ -55,6 +58,10 @@ class Gate:
             with self._turn:
                 self._line.remove(me)
                 self._turn.notify_all()
+
+    def waited(self) -> tuple[int, float]:
+        """How many turns were given, and how many seconds were waited for them in all."""
+        return self._waited
 
     def waiting(self) -> int:
         """How many threads stand in line."""

@@ -32,6 +32,7 @@ class Start:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._ready = threading.Event()
+        self._answered = threading.Event()
         self._engine: Engine | None = None
         self._failed: Exception | None = None
 
@@ -46,6 +47,18 @@ class Start:
         """Whether the engine can be asked without waiting for it to load."""
         return self._ready.is_set()
 
+    def answers(self) -> bool:
+        """Whether the first network has answered."""
+        return self._answered.is_set()
+
+    def unready(self) -> str:
+        """Why the first network has not answered, in a few words that name no folder; "" once it has."""
+        if self.answers():
+            return ""
+        if self._failed is not None:
+            return "the engine could not be loaded" if self._engine is None else "the first network cannot be used"
+        return "the first network is loading" if self.ready() else "PyTorch is loading"
+
     def loaded(self) -> Engine | None:
         """The engine, where it is there by now."""
         return self._engine if self.ready() else None
@@ -54,7 +67,7 @@ class Start:
         """The engine, waited for. Raises `RequestError` where it could not be loaded."""
         self.begin()
         self._ready.wait(timeout)
-        if isinstance(self._failed, RequestError):
+        if self._engine is None and isinstance(self._failed, RequestError):
             raise RequestError(str(self._failed))  # it says what to do; anew, for each thread has its own traceback
         if self._engine is None:
             why = f" ({self._failed})" if self._failed else ""
@@ -71,8 +84,11 @@ class Start:
             self._failed = error
             return self._ready.set()
         self._ready.set()
-        with contextlib.suppress(RequestError):
+        try:
             rehearse(self._engine)
+            self._answered.set()
+        except Exception as error:  # told to whoever asks whether the server is ready; pages serve other networks
+            self._failed = error
         if guest:
             return
         gc.collect()

@@ -11,7 +11,7 @@ from streamlit.runtime.uploaded_file_manager import DeletedFile
 
 from cnnviz.options import RequestError
 from cnnviz.photo import MAX_BYTES
-from cnnviz.ui.server import startup
+from cnnviz.ui.server import metrics, startup
 from cnnviz.ui.session import visit
 from cnnviz.ui.session.photos import let_go
 
@@ -54,6 +54,7 @@ def take(place: str, kind: str, key: str, keep: Callable[[Any], None]) -> None:
             keep(file)
         except RequestError as error:
             told.append(str(error))
+            metrics.REFUSED.add(kind)
         finally:
             let_go(file)
     st.session_state[f"_refused-{place}"] = visit.page(), tuple(told)

@@ -19,7 +19,7 @@ from cnnviz import places, settings
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo, samples
 from cnnviz.runtime.engine import shared
-from cnnviz.ui.server import startup
+from cnnviz.ui.server import health, startup
 
 HOST = "127.0.0.1"
 PATIENCE = 30.0  # seconds until the server answers
@@ -189,7 +189,12 @@ def _app(port: int) -> Any:
     options = {"server.address": HOST, "server.port": port, "server.headless": True}
     bootstrap.load_config_options(options)
     startup.START.begin(guest=True)
-    return st.App(main.__file__, lifespan=startup.lifespan, middleware=[Middleware(document.Styled)])
+    return st.App(
+        main.__file__,
+        lifespan=startup.lifespan,
+        routes=health.ROUTES,
+        middleware=[Middleware(document.Styled), Middleware(health.Fenced)],
+    )
 
 
 _SHOWN = _Embedded()
