@@ -27,6 +27,7 @@ KINDS = {
     "saved": "the same image saved again",
     "flipped": "one image flipped horizontally",
     "cropped": "one image cropped",
+    "mirrored": "one image flipped horizontally and cropped",
 }
 
 
@@ -132,7 +133,7 @@ def audit(data: DataSet, progress: Callable[[int, int], None] | None = None) -> 
                 images.append(found)
             if progress and (done % 50 == 0 or done == len(listed)):
                 progress(done, len(listed))
-    alike = twins.find([one.look for one in images], lambda place: _gray(images[place].path))
+    alike = twins.find([one.look for one in images], lambda place: _opened(images[place].path)[1])
     pairs = sorted(
         (_pair(twin, images[twin.one], images[twin.other]) for twin in alike),
         key=lambda pair: (not pair.conflicts, not pair.leaks, pair.difference),
@@ -166,14 +167,14 @@ def _saved(one: _Image, other: _Image) -> str:
 def _looked(path: Path, split: str, label: int) -> _Image | str:
     """What is remembered of an image, or why it cannot be read."""
     try:
-        data, name = contents(path)
-        pixels, size = gray(data, name, twins.SIDE)
+        data, pixels, size = _opened(path)
     except PhotoError as error:
         return str(error)
     look = twins.look(pixels, local=min(size) >= DETAIL)
     return _Image(path, split, label, look, size, hashlib.blake2b(data, digest_size=16).digest())
 
 
-def _gray(path: Path) -> np.ndarray:
+def _opened(path: Path) -> tuple[bytes, np.ndarray, tuple[int, int]]:
+    """The bytes of a file, and what `data.decode.gray` makes of them. Raises `PhotoError`."""
     data, name = contents(path)
-    return gray(data, name, twins.SIDE)[0]
+    return data, *gray(data, name, twins.SIDE)

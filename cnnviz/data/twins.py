@@ -1,4 +1,4 @@
-"""Images that show the same: saved again in another format or size, flipped, or cropped.
+"""Images that show the same: saved again in another format or size, flipped, cropped, or both.
 
 Whole images are compared by perceptual hashes (pHash: Zauner, 2010) and then by their thumbnails; crops are found by
 local features (ORB: Rublee et al., 2011) that two images share, and then by laying one image over the other.
@@ -30,20 +30,31 @@ ALIKE = 0.9  # correlation of the two where they lie on each other
 
 
 @dataclass(frozen=True, eq=False)
-class Look:
-    """What is remembered of an image: a thumbnail uint8 (32, 32), and its keypoints.
+class Keypoints:
+    """Local features: float32 (K, 2), x and y in px of the image at 256 px, and their descriptors, uint8 (K, 32)."""
 
-    `points` float32 (K, 2) are x and y in pixels of the image at 256 px, `marks` uint8 (K, 32) their descriptors.
-    """
-
-    thumb: np.ndarray = field(repr=False)
     points: np.ndarray = field(repr=False)
     marks: np.ndarray = field(repr=False)
 
 
+NONE = Keypoints(np.zeros((0, 2), np.float32), np.zeros((0, 32), np.uint8))
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """What is remembered of an image: a thumbnail uint8 (32, 32), its keypoints, and those of its mirror image.
+
+    A descriptor of a point says nothing about that point in a mirror.
+    """
+
+    thumb: np.ndarray = field(repr=False)
+    keys: Keypoints = NONE
+    mirrored: Keypoints = NONE
+
+
 @dataclass(frozen=True)
 class Twin:
-    """Two images, by their places, that show the same: "same", "flipped" or "cropped".
+    """Two images, by their places, that show the same: "same", "flipped", "cropped", or "mirrored" (both).
 
     `difference` is the mean distance of their thumbnails in gray levels; of a crop, that of the part they share.
     """
@@ -59,14 +70,17 @@ def look(gray: np.ndarray, local: bool = True) -> Look:
     import cv2
 
     thumb = cv2.resize(gray, (THUMB, THUMB), interpolation=cv2.INTER_AREA)
-    points: np.ndarray = np.zeros((0, 2), np.float32)
-    marks: np.ndarray = np.zeros((0, 32), np.uint8)
-    if local:
-        keypoints = cv2.ORB.create(KEYPOINTS, fastThreshold=8, edgeThreshold=16, patchSize=31)
-        found, described = keypoints.detectAndCompute(gray, None)
-        if described is not None:
-            points, marks = np.array([point.pt for point in found], np.float32), described.astype(np.uint8)
-    return Look(thumb, points, marks)
+    return Look(thumb, _keypoints(gray), _keypoints(np.ascontiguousarray(gray[:, ::-1]))) if local else Look(thumb)
+
+
+def _keypoints(gray: np.ndarray) -> Keypoints:
+    import cv2
+
+    keypoints = cv2.ORB.create(KEYPOINTS, fastThreshold=8, edgeThreshold=16, patchSize=31)
+    found, described = keypoints.detectAndCompute(gray, None)
+    if described is None:
+        return NONE
+    return Keypoints(np.array([point.pt for point in found], np.float32), described.astype(np.uint8))
 
 
 def find(looks: Sequence[Look], gray: Callable[[int], np.ndarray]) -> list[Twin]:
@@ -81,11 +95,16 @@ def find(looks: Sequence[Look], gray: Callable[[int], np.ndarray]) -> list[Twin]
         if (i, j) not in known:
             found.append(Twin(i, j, "flipped", tone))
             known.add((i, j))
-    for i, j in _candidates(looks[:MOST]):
-        if (i, j) in known or (moved := _moved(looks[i], looks[j])) is None:
-            continue
-        if (shared := _laid(gray(i), gray(j), moved)) is not None:
-            found.append(Twin(i, j, "cropped", shared))
+    some = looks[:MOST]
+    plain, mirrors = [one.keys for one in some], [one.mirrored for one in some]
+    for kind, others in (("cropped", plain), ("mirrored", mirrors)):
+        for i, j in _candidates(plain, None if others is plain else others):
+            if (i, j) in known or (moved := _moved(plain[i], others[j])) is None:
+                continue
+            other = gray(j) if others is plain else np.ascontiguousarray(gray(j)[:, ::-1])
+            if (shared := _laid(gray(i), other, moved)) is not None:
+                found.append(Twin(i, j, kind, shared))
+                known.add((i, j))
     return sorted(found, key=lambda twin: twin.difference)
 
 
@@ -116,18 +135,25 @@ def _alike(thumbs: np.ndarray, others: np.ndarray) -> Iterator[tuple[int, int, f
                 yield a, b, tone
 
 
-def _candidates(looks: Sequence[Look]) -> list[tuple[int, int]]:
-    """Places i < j of images that share several words: the same four bytes at the same place of a descriptor."""
-    owners = np.repeat(np.arange(len(looks)), [len(one.marks) for one in looks])
+def _candidates(keys: Sequence[Keypoints], others: Sequence[Keypoints] | None = None) -> list[tuple[int, int]]:
+    """Places i < j of images that share several words: the same four bytes at the same place of a descriptor.
+
+    With `others`, those of the image at i and of the other at j.
+    """
+    several = [*keys, *(others or ())]
+    owners = np.repeat(np.arange(len(several)), [len(one.marks) for one in several])
     if not len(owners):
         return []
-    marks = np.concatenate([one.marks for one in looks])
+    marks = np.concatenate([one.marks for one in several])
     votes: list[np.ndarray] = []
     for start in range(0, marks.shape[1], WORD):
         words = np.ascontiguousarray(marks[:, start : start + WORD]).view(np.uint32)[:, 0]
-        votes.append(_sharing(words, owners, len(looks)))
+        votes.append(_sharing(words, owners, len(several)))
     pairs, counts = np.unique(np.concatenate(votes), return_counts=True)
-    return [divmod(int(pair), len(looks)) for pair in pairs[counts >= VOTES]]
+    found = [divmod(int(pair), len(several)) for pair in pairs[counts >= VOTES]]
+    if others is None:
+        return found
+    return [(i, j - len(keys)) for i, j in found if i < j - len(keys)]
 
 
 def _sharing(words: np.ndarray, owners: np.ndarray, images: int) -> np.ndarray:
@@ -145,7 +171,7 @@ def _sharing(words: np.ndarray, owners: np.ndarray, images: int) -> np.ndarray:
     return np.concatenate(found) if found else np.zeros(0, np.int64)
 
 
-def _moved(one: Look, other: Look) -> np.ndarray | None:
+def _moved(one: Keypoints, other: Keypoints) -> np.ndarray | None:
     """The matrix (2, 3) that moves and scales the other image onto this one; None where it is another image.
 
     RANSAC over the keypoints that match.

@@ -66,6 +66,8 @@ def test_each_pair_has_its_kind_and_the_worst_come_first(data, tmp_path):
         image.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(a / "1-flipped.jpg")
     with Image.open(a / "2.jpg") as image:
         image.crop((18, 14, 162, 126)).save(tmp_path / "val" / "a" / "2-cropped.jpg")
+        turned = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        turned.crop((18, 14, 162, 126)).save(tmp_path / "val" / "a" / "2-turned.jpg")
     with Image.open(a / "4.jpg") as image:
         image.save(a / "4-again.jpg", quality=50)
     shutil.copy(a / "5.jpg", a / "5-copied.jpg")
@@ -78,11 +80,13 @@ def test_each_pair_has_its_kind_and_the_worst_come_first(data, tmp_path):
         frozenset(("0.png", "0-small.jpg")): "size",
         frozenset(("1.jpg", "1-flipped.jpg")): "flipped",
         frozenset(("2.jpg", "2-cropped.jpg")): "cropped",
+        frozenset(("2.jpg", "2-turned.jpg")): "mirrored",
+        frozenset(("2-cropped.jpg", "2-turned.jpg")): "flipped",
         frozenset(("4.jpg", "4-again.jpg")): "saved",
         frozenset(("5.jpg", "5-copied.jpg")): "identical",
     }
     assert set(kinds.values()) == set(KINDS)
-    assert found.pairs == len(found.twins) == 8
+    assert found.pairs == len(found.twins) == 10
     assert [(p.conflicts, p.leaks) for p in found.twins[:2]] == [(True, True), (False, True)]
-    assert len(found.inside) == 6
+    assert len(found.inside) == 7
     assert np.all([p.difference < 20 for p in found.twins])

@@ -45,17 +45,23 @@ def part(image: Image.Image, left: float, top: float, right: float, bottom: floa
     return image.crop((int(left * width), int(top * height), int(right * width), int(bottom * height)))
 
 
+def flipped(image: Image.Image) -> Image.Image:
+    return image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+
+
 WAYS = {
     "PNG": ("same", lambda image: saved(image, "PNG")),
     "WebP": ("same", lambda image: saved(image, "WEBP", quality=60)),
     "JPEG at 40": ("same", lambda image: saved(image, quality=40)),
     "half": ("same", lambda image: saved(image.resize((160, 120)))),
     "twice": ("same", lambda image: saved(image.resize((640, 480)))),
-    "flipped": ("flipped", lambda image: saved(image.transpose(Image.Transpose.FLIP_LEFT_RIGHT))),
+    "flipped": ("flipped", lambda image: saved(flipped(image))),
     "80 %": ("cropped", lambda image: saved(part(image, 0.1, 0.1, 0.9, 0.9))),
     "60 %": ("cropped", lambda image: saved(part(image, 0.2, 0.2, 0.8, 0.8))),
     "a corner": ("cropped", lambda image: saved(part(image, 0, 0, 0.7, 0.7))),
     "square": ("cropped", lambda image: saved(part(image, 0.125, 0, 0.875, 1))),
+    "flipped, 80 %": ("mirrored", lambda image: saved(part(flipped(image), 0.1, 0.1, 0.9, 0.9))),
+    "flipped, a corner": ("mirrored", lambda image: saved(part(flipped(image), 0.3, 0.3, 1, 1))),
     "80 %, half": ("cropped", lambda image: saved(part(image, 0.1, 0.1, 0.9, 0.9).resize((128, 96)))),
 }
 
