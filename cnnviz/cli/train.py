@@ -21,7 +21,7 @@ from cnnviz.cli.output import document, knob_options, progress
 from cnnviz.data.augment import PRESETS, Augment
 from cnnviz.data.counting import Counting, write
 from cnnviz.options import RequestError
-from cnnviz.train import extend, interval, run
+from cnnviz.train import events, extend, interval, run
 from cnnviz.train import plan as plans
 from cnnviz.train.plan import Plan
 
@@ -200,6 +200,8 @@ def _speaker() -> Callable[[str, dict[str, Any]], None]:
         elif kind == "head":
             how = "lowest loss" if values["compared"] else "usual one: no image can be left out to compare others"
             click.echo(f"head solved with L2 weight {values['l2']:g}, the {how}")
+            if told := events.weighed(values):
+                click.echo(told)
         elif kind == "found":
             click.echo(f"learning rate {values['rate']:g}, found by a range test")
         elif kind == "epoch":

@@ -66,6 +66,17 @@ def standing(events: Sequence[Event]) -> Iterator[Event]:
     yield from kept
 
 
+def weighed(head: Event) -> str:
+    """Whether the classes weigh the same in a solved head, and why, in one sentence; empty where nothing decided it."""
+    if head.get("weighted") is True:
+        return (
+            "Classes of few images weigh as much as the others: cross-validation has no more images right without that."
+        )
+    if head.get("weighted") is False:
+        return "Classes weigh by their images: cross-validation has more images right than with equal weights."
+    return ""
+
+
 @dataclass
 class _Read:
     """How far a file was read, the bytes before that place, and the events in them."""

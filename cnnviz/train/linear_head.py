@@ -6,6 +6,7 @@ L2 weight is, a cross-validation on the training images decides.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ USUAL = 0.1  # where no image can be left out, so that nothing can be compared
 FOLDS = 5
 MUCH = 5 * 10**7  # features times logits: from there on one fold is left out, and no other
 STEPS, PRECISE, ROUGH = 1000, 1e-8, 1e-5  # L-BFGS: at most so many, until the gradient is that small
+UNEVEN = 2.0  # times the images of the smallest class has the largest one, from where weights of classes are tried
 RISEN = 1.1  # times the lowest loss, and rising: weaker weights are not tried
 
 
@@ -62,13 +64,15 @@ class Point:
 class Solved:
     """A head for features as they are: weight (K, F) and bias (K,), the L2 weight chosen, and the curve it is from.
 
-    `curve` is empty where no image could be left out, for every class has one.
+    `curve` is empty where no image could be left out, for every class has one. `weighted` is whether the targets
+    were those in which all classes weigh the same, where there was a choice.
     """
 
     weight: Tensor
     bias: Tensor
     l2: float
     curve: tuple[Point, ...]
+    weighted: bool = False
 
 
 def targets(
@@ -88,14 +92,17 @@ def solve(
     labels: Tensor,
     goal: Targets,
     *,
+    even: Targets | None = None,
     seed: int = 0,
     heard: Callable[[Point], None] = lambda _point: None,
     waiting: Callable[[], None] = lambda: None,
 ) -> Solved:
     """The head of least regularised loss on features (N, F) with labels (N,), its L2 weight by cross-validation.
 
-    `heard` gets each point of the curve, the strongest weight first; `waiting` is called in between, and may raise.
-    Raises `RequestError` where all images are of one class.
+    `even` are targets in which all classes weigh the same: they are taken unless the others are right on more of the
+    images left out than chance explains (`beaten`), because rare classes gain by them. `heard` gets each point of the
+    curve, the strongest weight first; `waiting` is called in between, and may raise. Raises `RequestError` where all
+    images are of one class.
     """
     present = torch.bincount(labels, minlength=goal.truth.shape[1]) > 0
     if int(present.sum()) < 2:
@@ -103,12 +110,39 @@ def solve(
     x, mean, scale = standardised(features)
     basis = torch.linalg.qr(x.T)[0] if x.shape[1] > len(x) else None  # (F, N): weights outside of it only cost
     x = x if basis is None else x @ basis
-    curve = validated(x, labels, goal, folded(labels, FOLDS, seed), heard, waiting)
+    parts = folded(labels, FOLDS, seed)
+    curve, right = _validated(x, labels, goal, parts, heard if even is None else _nobody, waiting)
+    weighted = False
+    if even is not None:
+        other, others = _validated(x, labels, even, parts, _nobody, waiting)
+        if weighted := not beaten(others, right):
+            goal, curve = even, other
+        for point in curve:
+            heard(point)
     l2 = min(curve, key=lambda point: point.loss).l2 if curve else USUAL
     found = fit(x, goal, l2, waiting=waiting, least=PRECISE)
     weight, bias = found[:-1], found[-1]  # (F or N, K), (K,)
     weight = (weight if basis is None else basis @ weight).T / scale  # (K, F)
-    return Solved(weight.float(), (bias - weight @ mean).float(), l2, curve)
+    return Solved(weight.float(), (bias - weight @ mean).float(), l2, curve, weighted)
+
+
+def beaten(one: Tensor, other: Tensor) -> bool:
+    """Whether the other is right on more images than one is (N,), by more than one standard error of the difference.
+
+    That is the root of the number of images on which only one of the two is right (McNemar, 1947).
+    """
+    more, less = int((other & ~one).sum()), int((one & ~other).sum())
+    return more - less > math.sqrt(more + less)
+
+
+def uneven(labels: Tensor) -> bool:
+    """Whether the largest class has `UNEVEN` times the images of the smallest one, or more."""
+    counts = torch.bincount(labels)
+    return int(counts.max()) >= UNEVEN * int(counts[counts > 0].min())
+
+
+def _nobody(_: Point) -> None:
+    """Hears a point of a curve that may not be taken."""
 
 
 def standardised(features: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -191,30 +225,41 @@ def validated(
 
     It is empty where no image is in a fold.
     """
+    return _validated(x, labels, goal, parts, heard, waiting)[0]
+
+
+def _validated(
+    x: Tensor,
+    labels: Tensor,
+    goal: Targets,
+    parts: Tensor,
+    heard: Callable[[Point], None],
+    waiting: Callable[[], None],
+) -> tuple[tuple[Point, ...], Tensor]:
+    """The curve over the L2 weights, and which images (N,) are right at its lowest loss, when they are left out."""
     much = x.numel() * goal.truth.shape[1] > MUCH
     folds = [fold for fold in range(1 if much else FOLDS) if bool((parts == fold).any())]
     if not folds:
-        return ()
+        return (), torch.zeros(0, dtype=torch.bool)
     out = torch.cat([torch.nonzero(parts == fold).flatten() for fold in folds])
     begun: dict[int, Tensor] = {}
     points: list[Point] = []
+    rights: list[Tensor] = []
     for l2 in L2:
         told = []
         for fold in folds:
             learned, left = parts != fold, parts == fold
             begun[fold] = fit(x[learned], goal.of(learned), l2, begun.get(fold), waiting=waiting)
             told.append(torch.addmm(begun[fold][-1], x[left], begun[fold][:-1]))
-        points.append(_point(l2, torch.cat(told), labels[out], goal.of(out)))
+        logits, weights = torch.cat(told), goal.of(out).weights
+        said = (logits.squeeze(1) > 0).long() if logits.shape[1] == 1 else logits.argmax(1)
+        rights.append(said == labels[out])
+        accuracy = float((rights[-1].double() * weights).sum() / weights.sum())
+        points.append(Point(l2, float(goal.of(out).loss(logits)), accuracy))
         heard(points[-1])
         if _risen([point.loss for point in points]):
             break
-    return tuple(points)
-
-
-def _point(l2: float, logits: Tensor, labels: Tensor, goal: Targets) -> Point:
-    said = (logits.squeeze(1) > 0).long() if logits.shape[1] == 1 else logits.argmax(1)
-    right = ((said == labels).double() * goal.weights).sum() / goal.weights.sum()
-    return Point(l2, float(goal.loss(logits)), float(right))
+    return tuple(points), rights[min(range(len(points)), key=lambda i: points[i].loss)]
 
 
 def _risen(losses: list[float]) -> bool:

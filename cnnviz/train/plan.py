@@ -54,7 +54,10 @@ class Plan(Options):
     patience: int = knob(
         0, "Early-stopping patience: epochs without a lower validation loss; 0 for never", low=0, high=1000
     )
-    class_weights: bool = knob(False, "Class weights: images of rare classes weigh more in the loss")
+    class_weights: bool | None = knob(
+        None,
+        "Class weights: images of rare classes weigh more in the loss; a solved head decides where neither is said",
+    )
     size: int | None = knob(None, "Input size", low=16, high=1024, unit="px")
     fit: str = knob("crop", "Resize mode", choices=("crop", "squash", "pad"))
     channels: int | None = knob(None, "1 for gray, 3 for colour (lecture networks)", low=1, high=3)

@@ -93,10 +93,14 @@ def fill(
 ) -> None:
     """Solves a layer on features of the training images, each point of the curve told as an event."""
     plan, labels = task.plan, features.labels
-    weights = evaluate.class_weights(labels, task.classes) if plan.class_weights else None
-    goal = linear_head.targets(
-        labels, task.classes, single=task.recipe.single_logit, smoothing=plan.smoothing, weights=weights
-    )
+    uneven = linear_head.uneven(labels)
+
+    def goal(weighted: bool) -> linear_head.Targets:
+        weights = evaluate.class_weights(labels, task.classes) if weighted else None
+        single = task.recipe.single_logit
+        return linear_head.targets(labels, task.classes, single=single, smoothing=plan.smoothing, weights=weights)
+
+    plain, even = goal(bool(plan.class_weights)), goal(True) if plan.class_weights is None and uneven else None
 
     def waiting() -> None:
         if wanted():
@@ -106,15 +110,18 @@ def fill(
         log("l2", l2=point.l2, loss=round(point.loss, 6), accuracy=round(point.accuracy, 6), of=len(linear_head.L2))
 
     threads = torch.get_num_threads()
-    if features.values.numel() * goal.truth.shape[1] < linear_head.MUCH // 10:
+    if features.values.numel() * plain.truth.shape[1] < linear_head.MUCH // 10:
         torch.set_num_threads(1)  # too little work to share: waiting for each other costs more
     try:
-        solved = linear_head.solve(features.values, labels, goal, seed=plan.seed, heard=heard, waiting=waiting)
+        solved = linear_head.solve(
+            features.values, labels, plain, even=even, seed=plan.seed, heard=heard, waiting=waiting
+        )
     finally:
         torch.set_num_threads(threads)
     found.weight.copy_(solved.weight)
     found.bias.copy_(solved.bias)
-    log("head", l2=solved.l2, images=len(labels), compared=len(solved.curve))
+    weighted = None if even is None else solved.weighted  # None where there was nothing to decide
+    log("head", l2=solved.l2, images=len(labels), compared=len(solved.curve), weighted=weighted)
 
 
 def _tell(task: Training, keeper: Keeper, log: Callable[..., None], began: float) -> None:

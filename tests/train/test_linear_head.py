@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 from cnnviz.options import RequestError
 from cnnviz.train import linear_head
 from cnnviz.train.evaluate import Loss, class_weights
-from cnnviz.train.linear_head import fit, folded, solve, standardised, targets
+from cnnviz.train.linear_head import beaten, fit, folded, solve, standardised, targets, uneven
 
 
 def drawn(rng, counts, width, apart=1.0):
@@ -146,3 +146,43 @@ def test_of_very_much_one_fold_is_left_out(rng, monkeypatch):
     monkeypatch.setattr(linear_head, "MUCH", 1)
     found = solve(features, labels, targets(labels, 3, single=False))
     assert seen == [*[72] * len(found.curve), 90]
+
+
+def test_in_an_uneven_folder_rare_classes_gain_and_no_draw_is_worse_for_it():
+    """Ten draws of 120, 15 and 8 images, judged on as many of each class and on classes as uneven."""
+    gains, same = [], []
+    for seed in range(10):
+        features, labels = drawn(np.random.default_rng(seed), [120, 15, 8], 128, 0.3)
+        plain, even = (targets(labels, 3, single=False, weights=w) for w in (None, class_weights(labels, 3)))
+        heads = solve(features, labels, plain, seed=seed), solve(features, labels, plain, even=even, seed=seed)
+        assert not heads[0].weighted
+        for counts, told in (([300] * 3, gains), ([1200, 150, 80], same)):
+            x, y = drawn(np.random.default_rng(99 + seed), counts, 128, 0.3)
+            a, b = (float(((x @ h.weight.T + h.bias).argmax(1) == y).double().mean()) for h in heads)
+            told.append(b - a)
+    assert np.mean(gains) > 0.02
+    assert min(gains) >= 0
+    assert np.mean(same) > -0.01
+
+
+def test_weights_of_classes_are_not_taken_where_they_cost_images():
+    rng = np.random.default_rng(0)
+    labels = torch.from_numpy(np.repeat([0, 1], [600, 60]))
+    features = torch.from_numpy(rng.normal(size=(660, 4)) + 0.5 * labels.numpy()[:, None]).float()  # classes overlap
+    plain, even = (targets(labels, 2, single=True, weights=w) for w in (None, class_weights(labels, 2)))
+    told = []
+    found = solve(features, labels, plain, even=even, heard=told.append)
+    assert not found.weighted
+    assert found.curve == tuple(told) == solve(features, labels, plain).curve
+
+
+def test_one_head_is_beaten_by_more_than_one_standard_error():
+    right = torch.zeros(100, dtype=torch.bool)
+    both = right.clone()
+    both[:10] = True
+    assert beaten(right, both)  # 10 more, and the error is the root of 10
+    one, other = right.clone(), right.clone()
+    one[:9], other[9:20] = True, True
+    assert not beaten(one, other)  # 2 more, and the error is the root of 20
+    assert not beaten(both, both)
+    assert [uneven(torch.tensor(t)) for t in ([0, 0, 1], [0, 0, 0, 1, 1], [0, 2, 2])] == [True, False, True]

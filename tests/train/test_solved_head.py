@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from cnnviz.models.preprocess import Preprocess
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo
 from cnnviz.train import linear_head, range_test, run, solved_head
+from cnnviz.train.events import weighed
 from cnnviz.train.loop import fit
 from cnnviz.train.onnx import onnx
 from tests.train.runs import same, trained
@@ -139,6 +141,18 @@ def test_its_results_are_those_of_evaluate_to_the_last_digit(plan, tmp_path, siz
     found = Engine(runs=tmp_path).evaluate("run/second@best", said["root"])
     assert (found.accuracy, found.loss) == (said["val"]["accuracy"], said["val"]["loss"])
     assert [list(row) for row in found.confusion] == said["val"]["confusion"]
+
+
+@pytest.mark.parametrize(("asked", "told"), [(None, True), (False, None), (True, None)])
+def test_classes_of_few_images_weigh_as_much_unless_the_plan_says_otherwise(begun, tmp_path, circles, asked, told):
+    data = tmp_path / "uneven"
+    shutil.copytree(circles, data)
+    for few in sorted(data.glob("train/*"))[1:]:
+        for image in sorted(few.iterdir())[3:]:
+            image.unlink()
+    done = trained(begun.but(data=str(data), class_weights=asked), tmp_path, "second")
+    assert done.last("head")["weighted"] == told
+    assert bool(weighed(done.last("head"))) == (told is not None)
 
 
 def test_there_is_no_rate_to_find(begun, tmp_path):

@@ -53,6 +53,7 @@ def fill(wanted: Plan) -> None:
     """Puts a plan into the widgets; what they have no place for is kept. For a callback, before they are drawn."""
     preset = _preset(wanted.augment)
     changed = {"augment": preset, "batch_norm": bool(wanted.batch_norm), "head_norm": bool(wanted.head_norm)}
+    changed["class_weights"] = bool(wanted.class_weights)
     for field in (*DEFAULTS, *REST):
         st.session_state[f"plan-{field}"] = changed.get(field, getattr(wanted, field))
     st.session_state["plan-own"] = _spelt(wanted.augment) if preset == OWN else ""
@@ -266,8 +267,12 @@ def more(is_lecture: bool) -> dict[str, Any]:
         "hidden": b.number_input("Hidden units", value=None, step=1, placeholder=own, key="plan-hidden"),
         "dropout": c.number_input("Dropout", value=None, step=0.05, placeholder=own, key="plan-dropout"),
         "class_weights": d.toggle(
-            "Class weights", key="plan-class_weights", help="Images of rare classes weigh more in the loss"
-        ),
+            "Class weights",
+            key="plan-class_weights",
+            help="Images of rare classes weigh more in the loss; without "
+            "it, cross-validation decides that for the head where classes are uneven",
+        )
+        or None,
     }
     if is_lecture:
         values["batch_norm"] = d.toggle("BatchNorm", key="plan-batch_norm") or None

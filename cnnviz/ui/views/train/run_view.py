@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from cnnviz.options import RequestError
-from cnnviz.train import extend, interval
+from cnnviz.train import events, extend, interval
 from cnnviz.train import run as runfolder
 from cnnviz.train.run import Run
 from cnnviz.ui.server import data_sets, jobs, runs
@@ -102,7 +102,8 @@ def _head(now: Run) -> None:
     note = f"solved on {chosen['images']:,} images, L2 weight {chosen['l2']:g}" if chosen else "being solved"
     show.section("Linear head", note)
     curves.over_l2(now)
-    show.say("Cross-validation on the training images: mean over images that were left out; the lowest loss decides.")
+    note = "Cross-validation on the training images: mean over images that were left out; the lowest loss decides."
+    show.say(f"{note} {events.weighed(chosen)}".rstrip())
 
 
 def _learning(now: Run) -> None:
