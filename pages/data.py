@@ -10,7 +10,7 @@ from cnnviz import places
 from cnnviz.options import RequestError
 from cnnviz.ui.server import data_sets, runs
 from cnnviz.ui.session.link import linked, note
-from cnnviz.ui.views.data import adding, augmentation, findings, folder, image_map
+from cnnviz.ui.views.data import adding, augmentation, findings, folder, image_map, suspects
 from cnnviz.ui.views.data.batch import tiles
 from cnnviz.ui.widgets import controls, show, tables
 
@@ -59,6 +59,7 @@ def look(name: str) -> None:
         if data_sets.labels(name):
             folder.classes_from(name)
         findings.draw(name)
+        suspects.draw(name)
         if not fresh(name):
             folder.made(name)
         folder.draw(name)

@@ -57,6 +57,7 @@ SEEN = {
     "ui/views/data/camera": "pages/test_data.py",
     "ui/views/data/circles": "pages/test_data.py",
     "ui/views/data/findings": "pages/test_data.py",
+    "ui/views/data/suspects": "pages/test_data.py",
     "ui/views/data/augmentation": "pages/test_data.py",
     "ui/views/data/batch": "pages/test_data.py",
     "ui/views/data/folder": "pages/test_data.py",

@@ -15,7 +15,9 @@ from torch import Tensor
 
 from cnnviz.options import RequestError
 from cnnviz.train import linear_head
-from cnnviz.train.linear_head import FOLDS, L2, PRECISE, Point, fit, standardised, targets, validated
+from cnnviz.train.linear_head import FOLDS, L2, Point, fit, standardised, targets, validated
+
+CLOSE = 1e-7  # of the gradient: probabilities are right to four digits
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,10 +67,10 @@ def cross_validate(
     curve = validated(x, labels, goal, folds, heard, waiting)
     l2 = min(curve, key=lambda point: point.loss).l2 if curve else linear_head.USUAL
     found = torch.full((len(x), classes), float("nan"), dtype=torch.float64)
-    done = len(L2)
+    done, theta = len(L2), None
     for fold in used:
         learned, left = folds != fold, folds == fold
-        theta = fit(x[learned], goal.of(learned), l2, waiting=waiting, least=PRECISE)
+        theta = fit(x[learned], goal.of(learned), l2, theta, waiting=waiting, least=CLOSE)  # the last one is near
         logits = torch.addmm(theta[-1], x[left], theta[:-1])  # (n, K), or (n, 1) of two classes
         found[left] = torch.cat([-logits, logits], 1).sigmoid() if classes == 2 else logits.softmax(1)
         heard(Point(l2, 0.0, 0.0))

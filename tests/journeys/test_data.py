@@ -242,3 +242,61 @@ def test_the_augmentation_set_on_data_is_what_train_takes(page: Page, shelf: Pat
 
     plan = taken_over(page, "/data?set=turned&preset=circles")
     assert plan["augment"] == json.loads(json.dumps(dataclasses.asdict(PRESETS["circles"])))
+
+
+def mixed_up(shelf: Path) -> set[str]:
+    """A person's own folder of warm and cold images; the ones that lie under the other class, by their file names."""
+    rng, wrong = np.random.default_rng(0), set()
+    for label, other, colour in (("cold", "warm", (40, 80, 200)), ("warm", "cold", (220, 120, 40))):
+        for i in range(24):
+            odd = i in (3, 11)
+            place = shelf / "mixed" / "train" / (other if odd else label) / f"{label}{i}.png"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            pixels = np.clip(np.array(colour) + rng.normal(0, 30, (64, 64, 3)) + rng.normal(0, 15, 3), 0, 255)
+            Image.fromarray(pixels.astype(np.uint8)).save(place)
+            wrong |= {place.name} if odd else set()
+    return wrong
+
+
+def test_label_errors_are_looked_for_ticked_listed_and_saved_as_a_corrected_copy(page: Page, shelf: Path):
+    wrong = mixed_up(shelf)
+    before = files(shelf / "mixed")
+    page.goto("/data?set=mixed")
+    page.get_by_text("Another batch").wait_for()
+    at_rest(page)
+    page.get_by_role("button", name="Look for label errors").click()
+    page.get_by_text(re.compile("4 of 48 labels are probably wrong")).wait_for(timeout=120_000)
+    at_rest(page)
+    tiles = page.locator(".st-key-suspects img")
+    assert tiles.count() == 4
+    for i in range(4):
+        alt = tiles.nth(i).get_attribute("alt") or ""
+        name, label, suggested = re.fullmatch(r"train/\w+/(\w+\.png): labelled (\w+), suggested (\w+)", alt).groups()
+        assert name in wrong
+        assert name.startswith(suggested)
+        assert label != suggested
+    save = page.get_by_role("button", name="Save as a corrected data set")
+    assert save.is_disabled()
+    page.get_by_role("button", name="Tick all shown").click()
+    page.get_by_text("4 of 4 suggestions are ticked").wait_for()
+    page.locator(".st-key-suspects label").first.click()
+    page.get_by_text("3 of 4 suggestions are ticked").wait_for()
+    at_rest(page)
+    with page.expect_download() as loading:
+        page.get_by_role("button", name="List as CSV").click()
+    listed = loading.value
+    assert listed.suggested_filename == "mixed-fixes.csv"
+    lines = Path(listed.path()).read_text().splitlines()
+    assert lines[0] == "file,action,class,to_class,why"
+    assert [sum(f",{action}," in line for line in lines) for action in ("move", "keep")] == [3, 1]
+    save.click()
+    page.get_by_text("Corrected copy of mixed: 3 moved to another class, 0 removed, 45 as they were.").wait_for()
+    page.wait_for_url("**set=mixed-corrected**")
+    at_rest(page)
+    assert shown_set(page) == "mixed-corrected"
+    made = folder.survey(shelf / "mixed-corrected")
+    odd = {p.name for p, k in zip(made.train.paths, made.train.labels, strict=True) if made.classes[k] not in p.name}
+    assert len(made.train) == 48
+    assert len(odd) == 1
+    assert odd < wrong
+    assert files(shelf / "mixed") == before

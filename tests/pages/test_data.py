@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
+import numpy as np
 import pytest
 from PIL import Image
 from streamlit.proto.WidgetStates_pb2 import WidgetState
@@ -142,6 +143,97 @@ def test_a_set_is_shown_checked_and_deleted(visit, shelf, circles, pictures, wor
     assert not list((shelf / ".trash").iterdir())
 
 
+@pytest.fixture
+def mixed(shelf, rng):
+    """A person's own folder of warm and cold images, two of each under the other class, and one unreadable file."""
+    for label, other, colour in (("cold", "warm", (40, 80, 200)), ("warm", "cold", (220, 120, 40))):
+        for i in range(24):
+            place = shelf / "mixed" / "train" / (other if i in (3, 11) else label) / f"{label}{i}.png"
+            place.parent.mkdir(parents=True, exist_ok=True)
+            pixels = np.clip(np.array(colour) + rng.normal(0, 30, (40, 40, 3)) + rng.normal(0, 15, 3), 0, 255)
+            Image.fromarray(pixels.astype(np.uint8)).save(place)
+    (shelf / "mixed" / "train" / "cold" / "broken.png").write_bytes(b"no image")
+    return shelf / "mixed"
+
+
+def look_for_errors(at):
+    at.selectbox(key="suspects-network").set_value("lecture/cats_gap")
+    fine(at.run())
+    next(b for b in at.button if b.label == "Look for label errors").click()
+    return fine(at.run())
+
+
+WRONG = {"train/warm/cold3.png", "train/warm/cold11.png", "train/cold/warm3.png", "train/cold/warm11.png"}
+
+
+def test_label_errors_are_found_and_those_ticked_make_a_corrected_data_set(visit, shelf, mixed, pictures, words):
+    before = {path: path.read_bytes() for path in mixed.rglob("*.png")}
+    at = look_for_errors(fine(visit("data", set="mixed")))
+    suggested = {alt.partition(":")[0]: alt for alt in pictures(at) if ", suggested " in alt}
+    assert set(suggested) == WRONG
+    assert suggested["train/warm/cold3.png"] == "train/warm/cold3.png: labelled warm, suggested cold"
+    assert "4 of 48 labels are probably wrong" in words(at)
+    assert "95 % interval" in words(at)
+    assert not any(box.value for box in at.checkbox)  # a suggestion is taken by a person
+    save = next(b for b in at.button if b.label == "Save as a corrected data set")
+    assert save.disabled
+    at.button(key="suspects-all").click()
+    fine(at.run())
+    assert all(box.value for box in at.checkbox)
+    at.checkbox[0].uncheck()
+    fine(at.run())
+    assert "3 of 4 suggestions are ticked" in words(at)
+    at.toggle(key="suspects-others").set_value(True)
+    at.text_input(key="suspects-name-mixed").set_value("mine, better")
+    fine(at.run())
+    next(b for b in at.button if b.label == "Save as a corrected data set").click()
+    fine(at.run())
+    assert at.selectbox(key="set").value == "mine_better"
+    assert "3 moved to another class, 1 removed, 45 as they were" in words(at)
+    made = data_sets.data_set("mine_better")
+    assert len(made.train) + len(made.val) == 48
+    odd = [
+        path.name
+        for part in made.splits().values()
+        for path, label in zip(part.paths, part.labels, strict=True)
+        if not path.name.startswith(made.classes[label])
+    ]
+    assert len(odd) == 1  # the one that was unticked
+    assert {path: path.read_bytes() for path in mixed.rglob("*.png")} == before
+
+
+def test_a_name_that_is_taken_is_one_sentence_and_the_ticks_stay(visit, mixed, words):
+    at = look_for_errors(fine(visit("data", set="mixed")))
+    at.button(key="suspects-all").click()
+    at.text_input(key="suspects-name-mixed").set_value("mixed")
+    fine(at.run())
+    next(b for b in at.button if b.label == "Save as a corrected data set").click()
+    fine(at.run())
+    assert "There is already a data set mixed" in at.error[0].value
+    assert all(box.value for box in at.checkbox)
+
+
+def test_suspects_stay_with_their_data_set_and_network(visit, mixed, circles, pictures):
+    at = look_for_errors(fine(visit("data", set="mixed")))
+    assert any(", suggested " in alt for alt in pictures(at))
+    at.selectbox(key="set").set_value("circles")
+    fine(at.run())
+    assert not any(", suggested " in alt for alt in pictures(at))
+    at.selectbox(key="set").set_value("mixed")
+    fine(at.run())
+    assert any(", suggested " in alt for alt in pictures(at))
+    at.selectbox(key="suspects-network").set_value("bundled/cats_dogs")
+    fine(at.run())
+    assert not any(", suggested " in alt for alt in pictures(at))
+
+
+def test_a_set_of_one_class_to_be_read_is_one_sentence(visit, mixed):
+    for path in (mixed / "train" / "warm").iterdir():
+        path.write_bytes(b"no image")
+    at = look_for_errors(fine(visit("data", set="mixed")))
+    assert any("of one class" in error.value for error in at.error)
+
+
 def test_a_folder_of_ones_own_has_no_delete_also_where_it_cannot_be_read(visit, shelf, words):
     (shelf / "mine" / "a").mkdir(parents=True)
     at = fine(visit("data", set="mine"))
@@ -235,8 +327,10 @@ def test_strangers_leave_nothing_behind(visit, circles, monkeypatch):
         data_sets.remove("circles")
     with pytest.raises(RequestError, match="deletes nothing"):
         data_sets.empty_trash()
+    with pytest.raises(RequestError, match="writes no data sets"):
+        data_sets.correct("circles", "better", ())
     assert circles.exists()
-    assert not labels & {"Generate", "Unpack", "Download", "Check every image"}
+    assert not labels & {"Generate", "Unpack", "Download", "Check every image", "Look for label errors"}
     assert not at.get("file_uploader") or all(u.key != "zip" for u in at.file_uploader)
 
 

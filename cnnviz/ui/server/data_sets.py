@@ -6,17 +6,21 @@ import contextlib
 import functools
 import json
 import re
+import threading
 import unicodedata
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from cnnviz import settings
+from cnnviz.data import corrected, label_lists, staging, trash
 from cnnviz.data import folder as folders
-from cnnviz.data import label_lists, staging, trash
 from cnnviz.data.audit import Audit, audit
 from cnnviz.data.augment import Augment, variants
 from cnnviz.data.decode import decode
+from cnnviz.data.fixes import Fix
 from cnnviz.data.folder import DataSet
 from cnnviz.data.left_out import hidden
 from cnnviz.data.listing import listing
@@ -29,6 +33,7 @@ from cnnviz.printable import printable
 from cnnviz.ui.server import startup
 
 LABELS = ".labels.json"  # beside the data sets
+AUDITS = 8  # that are remembered
 
 
 def shelf() -> Path:
@@ -195,14 +200,41 @@ def square(path: Path, side: int) -> np.ndarray:
     return decode(path, Preprocess(side, side))
 
 
-@functools.lru_cache(maxsize=8)
-def _audited(root: str, labels: str, stamp: float) -> Audit:
-    return audit(_read(root, labels, stamp))
+_AUDITS: OrderedDict[tuple[str, str, float], Audit] = OrderedDict()  # the newest last
+_AUDITS_LOCK = threading.Lock()
 
 
-def audited(name: str) -> Audit:
-    """The audit of a data set, remembered until the folder changes."""
-    return _audited(str(folder(name)), labels(name), stamp(name))
+def audited(name: str, progress: Callable[[int, int], None] | None = None) -> Audit:
+    """The audit of a data set, remembered until the folder changes; `progress` hears (images read, in all)."""
+    asked = (str(folder(name)), labels(name), stamp(name))
+    if (known := _AUDITS.get(asked)) is not None:
+        return known
+    found = audit(_read(*asked), progress)
+    with _AUDITS_LOCK:
+        _AUDITS[asked] = found
+        while len(_AUDITS) > AUDITS:
+            _AUDITS.popitem(last=False)
+    return found
+
+
+def surveyed(name: str) -> DataSet:
+    """A data set on the shelf with the splits that its folder has, none drawn. Raises `RequestError`."""
+    data_set(name)  # refused where it cannot be used
+    return _surveyed(str(folder(name)), labels(name), stamp(name))
+
+
+@functools.lru_cache(maxsize=32)
+def _surveyed(root: str, labels: str, _stamp: float) -> DataSet:
+    return folders.survey(root, labels)
+
+
+def correct(name: str, new: str, fixes: Sequence[Fix], progress: Callable[[int, int], None] | None = None) -> str:
+    """Makes a corrected copy of a data set on the shelf, under a new name; the name it has. Raises `RequestError`."""
+    if startup.public():
+        raise RequestError("This public server writes no data sets.")
+    place = place_for(new)
+    corrected.apply(fixes, folder(name), place, labels(name), progress=progress)
+    return place.name
 
 
 @functools.lru_cache(maxsize=32)
