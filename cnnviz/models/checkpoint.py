@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from cnnviz.models import file_kind, labels, layout, pickled, shards
+from cnnviz.models import file_kind, labels, layout, pickled, safetensors_file, shards
 from cnnviz.models import weights as shelf
 from cnnviz.models.pickled import LARGEST
 from cnnviz.models.pickled import CheckpointError as CheckpointError
@@ -171,8 +169,8 @@ def _put(net: nn.Module, key: str, value: Tensor) -> None:
 
 def _safetensors(path: Path) -> dict[str, Tensor]:
     try:
-        return load_file(path, device="cpu")
-    except (SafetensorError, OSError, ValueError, KeyError) as error:
+        return safetensors_file.read(path)
+    except (OSError, ValueError) as error:
         raise CheckpointError(f"{path.name} is not a readable safetensors file ({error}); save it again.") from None
 
 
