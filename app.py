@@ -3,12 +3,12 @@
 import streamlit as st
 from starlette.middleware import Middleware
 
-from cnnviz.ui.server import health, startup
+from cnnviz.ui.server import guard, health, startup
 from cnnviz.ui.shell import document, main
 
 app = st.App(
     main.__file__,
     lifespan=startup.lifespan,
     routes=health.ROUTES,
-    middleware=[Middleware(document.Styled), Middleware(health.Fenced)],
+    middleware=[Middleware(guard.Guarded), Middleware(document.Styled), Middleware(health.Fenced)],
 )

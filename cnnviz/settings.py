@@ -43,6 +43,15 @@ SETTINGS = (
         "CNNVIZ_PUBLIC", "flag", "", "1 turns off uploads of checkpoints, training and deleting; set by serve --public"
     ),
     Setting("CNNVIZ_METRICS", "flag", "", "1 gives /metrics to everybody who reaches the server, also a public one"),
+    Setting(
+        "CNNVIZ_HOSTS",
+        "text",
+        "",
+        "names the server answers to beside localhost and addresses in digits, separated by commas; * for any",
+    ),
+    Setting(
+        "CNNVIZ_FRAMES", "text", "", "origins of pages that may show the dashboard in a frame, separated by commas"
+    ),
     Setting("CNNVIZ_RUN", "path", "", "set by a training run for the processes it starts itself"),
     Setting("CNNVIZ_DEVICE", "text", "auto", "auto, cpu, cuda, cuda:1, mps"),
 )
@@ -83,6 +92,21 @@ def public() -> bool:
 def metrics() -> bool:
     """Whether everybody may have the metrics. Raises `SettingError`, upon which nobody may."""
     return flag("CNNVIZ_METRICS")
+
+
+def hosts() -> tuple[str, ...]:
+    """The names that the server answers to beside localhost, in lower case; "*" among them for any."""
+    return tuple(name.strip().lower().rstrip(".") for name in _text("CNNVIZ_HOSTS").split(",") if name.strip())
+
+
+def frames() -> tuple[str, ...]:
+    """The origins of pages that may show the dashboard in a frame; what is no origin is left out."""
+    named = (name.strip() for name in _text("CNNVIZ_FRAMES").split(","))
+    return tuple(name for name in named if name.startswith(("https://", "http://")) and name.isascii() and _plain(name))
+
+
+def _plain(origin: str) -> bool:
+    return not any(letter in origin for letter in " ;,'\"\t\r\n")
 
 
 def run() -> Path | None:

@@ -48,8 +48,10 @@ def serve(context: click.Context, public: bool, port: int, metrics: bool, net: s
         settings.put(name, value)
     if net:
         hand_over(net)
+    from streamlit import net_util
     from streamlit.web import cli as streamlit
 
+    net_util.get_external_ip = lambda: None  # it would ask an outside service before app.py is read
     streamlit.main(arguments, prog_name="streamlit", standalone_mode=True)
 
 

@@ -131,14 +131,16 @@ async def lifespan(app: Any) -> AsyncIterator[None]:
 
 
 def set_up() -> None:
-    """What Streamlit must do otherwise: uploads stay in memory, and files to download are told apart by every byte.
+    """What Streamlit must do otherwise: it asks nobody, keeps uploads in memory, and tells files apart by every byte.
 
     Above 1 MB Streamlit knows a file by its length and three samples of 64 KB, and serves the one that it had first: an
     array that differs elsewhere would come as the one before, or as another visitor's.
     """
     from starlette.formparsers import MultiPartParser
+    from streamlit import net_util
     from streamlit.runtime import memory_media_file_storage
 
+    net_util.get_external_ip = lambda: None  # it asks a service of others, at the start and for strangers' origins
     MultiPartParser.spool_max_size = SPOOL  # an upload of more than 1 MB would pass through a file on disk
     memory_media_file_storage._PARTIAL_HASH_THRESHOLD = sys.maxsize  # type: ignore[misc]
 
