@@ -135,7 +135,7 @@ def _findings(found: Audit, root: Path) -> dict[str, Any]:
         "imbalance": found.imbalance,
         "left_out": [left.document() for left in found.left_out],
         "unreadable": [{"file": place(path), "why": why} for path, why in found.unreadable],
-        "near_duplicates": {"found": found.pairs, "pairs": pairs},
+        "near_duplicates": {"found": found.pairs, "pairs": pairs, "not_searched_for_crops": found.unsearched},
     }
 
 
@@ -186,6 +186,8 @@ def _print(found: Audit, root: Path) -> None:
     more = f"; the first {len(found.twins)} are listed" if found.pairs > len(found.twins) else ""
     read_ = f"{count(len(found.sizes))} images read, {len(found.unreadable)} unreadable"
     click.echo(f"{read_}, {found.pairs} pairs of near-duplicates{more}")
+    if found.unsearched:
+        click.echo(f"crops were looked for in all but the last {count(found.unsearched)} images")
 
 
 def _print_suspects(found: Suspects) -> None:

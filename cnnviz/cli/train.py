@@ -32,7 +32,9 @@ EPOCHS = "epoch  train loss  valid loss  accuracy  95% interval  error rate  sec
 @command
 @click.argument("target", metavar="PLAN.json|DATA|RUN", type=click.Path(path_type=Path))
 @click.option("--net", metavar="KEY", help="A torchvision CNN or a lecture network.")
-@click.option("--data", metavar="DIR", help="The folder of images, if not the one in the plan.")
+@click.option(
+    "--data", metavar="DIR", help="The folder of images, if not the one in the plan; of a run, where it lies now."
+)
 @click.option("--start", metavar="RUN", help="Initial weights: run/<id>@best.")
 @click.option("--labels", metavar="FILE.csv|names", help=LABELS)
 @click.option("--title", help="The title of the network in lists.")
@@ -65,12 +67,14 @@ def train(
     changes = {key: value for key, value in given.items() if value is not None}
     sought = False
     if (target / run.PLAN).is_file():
-        if preset or (find_rate and changes) or set(changes) - {"epochs"}:
+        if preset or (find_rate and changes) or set(changes) - {"epochs", "data"}:
             raise RequestError(
-                "A run resumes with its own plan, for more epochs if you like; leave the other options out, or train "
-                "its plan.json anew."
+                "A run resumes with its own plan, for more epochs or from where its data lie now (--data) if you like; "
+                "leave the other options out, or train its plan.json anew."
             )
         folder = target
+        if "data" in changes and settings.rank() == 0:
+            extend.move(folder, Path(changes["data"]))
         if "epochs" in changes and settings.rank() == 0:
             extend.extend(folder, changes["epochs"])
         if find_rate and not (sought := run.is_trial(target)):  # a page has made the trial already

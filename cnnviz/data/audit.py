@@ -83,6 +83,11 @@ class Audit:
         return tuple(sorted(whole.values()))
 
     @property
+    def unsearched(self) -> int:
+        """The images beyond `twins.MOST`, among which no crops are looked for: whole images of them are compared."""
+        return max(0, len(self.sizes) - twins.MOST)
+
+    @property
     def duplicates(self) -> tuple[Pair, ...]:
         """The twins in different splits."""
         return tuple(pair for pair in self.twins if pair.leaks)

@@ -88,7 +88,7 @@ def arrange(
     root = _tree(files, folders, out)
     while (inside := root.only) and not inside.images and not _splits(root):
         root = inside
-    split = _splits(root)
+    split = _splits(root) or _inside_classes(root)
     parts = split or {"train": [root]}
     names = _classes(parts.get("train") or [node for nodes in parts.values() for node in nodes])
     images = {name: _images(nodes, names, out) for name, nodes in parts.items()}
@@ -186,6 +186,26 @@ def _splits(root: _Node) -> dict[str, list[_Node]]:
         if inside & set(map(_plain, beside)):
             splits = {"train": [_Node(root.at, beside)], **splits}
     return splits
+
+
+def _inside_classes(root: _Node) -> dict[str, list[_Node]]:
+    """The folders of each split where they lie in those of the classes, as in cat/train and cat/val; else none.
+
+    So it is where each class has a folder of train, some have another one, and all have images in such folders alone.
+    """
+    found: dict[str, dict[str, _Node]] = {}
+    for name, node in root.folders.items():
+        if not node.full:
+            continue
+        meant = {inside: split_named(inside) for inside, below in node.folders.items() if below.full}
+        named = [said[0] for said in meant.values() if said and not said[1]]
+        if node.images or len(named) < len(meant) or named.count("train") != 1 or len(set(named)) < len(named):
+            return {}
+        for inside, split in zip(meant, named, strict=True):
+            found.setdefault(split, {})[name] = node.folders[inside]
+    if len(found) < 2:
+        return {}
+    return {split: [_Node(root.at, found[split])] for split in SPLITS if split in found}
 
 
 def _inner(node: _Node, split: str) -> _Node:

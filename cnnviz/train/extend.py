@@ -1,4 +1,4 @@
-"""More epochs for a run that has ended: its plan names them, and it is resumed with its optimizer."""
+"""What may change about a run: more epochs for one that has ended, and where the folder of its data lies now."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import contextlib
 import os
 from pathlib import Path
 
-from cnnviz.train import run
+from cnnviz.train import remembered, run
+from cnnviz.train.plan import Plan
 from cnnviz.train.run import RunError
 
 RESUME = "resume.pt"  # weights, optimizer and progress, as `checkpoints` writes them
@@ -25,15 +26,34 @@ def extend(folder: Path, epochs: int) -> None:
         raise RunError(f"The head of run {folder.name} is solved, in no epochs; unfreeze its layers in a new run.")
     if epochs <= one.plan.epochs:
         raise RunError(f"Run {folder.name} has {one.plan.epochs} epochs; choose more than that in all.")
-    plan, draft = one.plan.but(epochs=epochs), folder / f".{run.PLAN}.draft"
+    plan = one.plan.but(epochs=epochs)
     if not (folder / RESUME).is_file():
         raise RunError(
             f"Run {folder.name} kept no state to resume from; start a new run from its weights, run/{folder.name}@best."
         )
+    _write(folder, plan)
+    with contextlib.suppress(OSError):
+        (folder / run.VERDICT).unlink(missing_ok=True)
+
+
+def move(folder: Path, data: Path) -> None:
+    """Makes `data` the folder of a run's images, where it holds those that the run remembers.
+
+    Raises `RunError`, or `RequestError` where they are not.
+    """
+    one = run.read(folder)
+    if run.alive(folder):
+        raise RunError(f"Run {folder.name} is training; name another folder once it has ended.")
+    plan = one.plan.but(data=str(data.absolute()))
+    remembered.follow(folder, plan, lambda *_a, **_k: None, one.classes)
+    _write(folder, plan)
+
+
+def _write(folder: Path, plan: Plan) -> None:
+    draft = folder / f".{run.PLAN}.draft"
     try:
         draft.write_text(plan.json(), encoding="utf-8")
         os.replace(draft, folder / run.PLAN)
-        (folder / run.VERDICT).unlink(missing_ok=True)
     except OSError as error:
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)

@@ -20,6 +20,7 @@ from pathlib import Path
 from cnnviz.data import folder as folders
 from cnnviz.data.folder import DataSet, Split
 from cnnviz.options import RequestError
+from cnnviz.printable import printable
 from cnnviz.train import run
 from cnnviz.train.plan import Plan
 
@@ -146,6 +147,11 @@ def follow(folder: Path, plan: Plan, say: Say, classes: Sequence[str] = ()) -> D
     New images are left out, those that are gone are missing, and one sentence says so. `classes` are those a run from
     before was trained with. Raises `RequestError` where the classes are not those of the run.
     """
+    if not Path(plan.data).is_dir():
+        raise RequestError(
+            f"There is no folder {printable(Path(plan.data).name)} any more, the data of run {folder.name}; bring it "
+            "back, or say where it lies now: cnnviz train RUN --data DIR."
+        )
     then = read(folder)
     if then is None:
         data = begin(plan, folder.parent, say)

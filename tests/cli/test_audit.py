@@ -46,6 +46,13 @@ def test_the_audit_lists_near_duplicates_with_their_kind(folder, document, told)
     assert "14 images read, 1 unreadable, 2 pairs of near-duplicates" in words
 
 
+def test_images_in_which_no_crop_was_looked_for_are_counted(folder, document, told, monkeypatch):
+    monkeypatch.setattr("cnnviz.data.twins.MOST", 5)
+    found = document("audit", folder)["near_duplicates"]
+    assert (found["not_searched_for_crops"], [p["kind"] for p in found["pairs"]]) == (9, ["format"])
+    assert "crops were looked for in all but the last 9 images" in told("audit", folder)[1]
+
+
 def test_a_folder_that_is_no_data_set_is_refused(tmp_path, told):
     code, _, error = told("audit", tmp_path / "nowhere")
     assert code == 2

@@ -72,6 +72,20 @@ def test_classes_may_be_called_like_splits():
     assert found.classes == ("crash_test", "stress_test")
 
 
+def test_splits_in_the_folders_of_classes_are_splits():
+    found = read("cat/{Train}/3", "cat/{val}/1", "dog/{train}/2", "dog/{val}/2", "dog/{test}/1")
+    assert (found.classes, counts(found)) == (("cat", "dog"), {"train": [3, 2], "val": [1, 2], "test": [0, 1]})
+    assert not found.left_out
+    deep = read("bottle/train/{good}/3", "bottle/test/{good,broken}/1", "tile/train/{good}/2")
+    assert counts(deep) == {"train": [3, 2], "test": [2, 0]}
+
+
+def test_folders_in_those_of_classes_are_no_splits_where_images_lie_beside_them():
+    for more in ("{cat}/1", "cat/{more}/1", "{bird}/2", "bird/{val}/2"):
+        assert list(read("cat/{train}/3", "cat/{val}/1", "dog/{train}/2", more).splits) == ["train"]
+    assert list(read("cat/{train}/3", "dog/{train}/2").splits) == ["train"]
+
+
 def test_a_split_without_a_folder_of_train_takes_the_classes_beside_it():
     assert counts(read("{a,b}/4", "val/{a,b}/2")) == {"train": [4, 4], "val": [2, 2]}
     found = read("val/{a,b}/2", "extra/3")

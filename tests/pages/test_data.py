@@ -485,3 +485,23 @@ def test_strangers_have_no_camera(visit, shelf, monkeypatch):
     at = fine(visit("data"))
     assert not [one for one in at.get("bidi_component") if one.proto.component_name.endswith("cnnviz_camera")]
     assert not [button for button in at.button if button.key and button.key.startswith("camera")]
+
+
+def test_an_image_added_deep_in_a_data_set_is_there_at_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("CNNVIZ_DATA", str(tmp_path))
+    for label in "ab":
+        (tmp_path / "set" / "wrapped" / "train" / label).mkdir(parents=True)
+        for i in range(4):
+            Image.new("RGB", (8, 8)).save(tmp_path / "set" / "wrapped" / "train" / label / f"{i}.png")
+
+    def images() -> int:
+        data = data_sets.data_set("set")
+        return len(data.train) + len(data.val)
+
+    assert images() == 8
+    Image.new("RGB", (8, 8)).save(tmp_path / "set" / "wrapped" / "train" / "b" / "new.png")
+    assert images() == 9
+    (tmp_path / "set" / "wrapped" / "train" / "c").mkdir()
+    assert data_sets.data_set("set").classes == ("a", "b")
+    Image.new("RGB", (8, 8)).save(tmp_path / "set" / "wrapped" / "train" / "c" / "0.png")
+    assert images() == 10

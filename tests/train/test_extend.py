@@ -1,12 +1,15 @@
-"""More epochs for a run that has ended, with the optimizer it had."""
+"""More epochs for a run that has ended, with the optimizer it had; and its data where they lie now."""
 
 from __future__ import annotations
+
+import shutil
 
 import pytest
 import torch
 
+from cnnviz.options import RequestError
 from cnnviz.train import checkpoints, run
-from cnnviz.train.extend import extend
+from cnnviz.train.extend import extend, move
 from cnnviz.train.loop import fit
 from tests.train.runs import same, trained
 
@@ -50,3 +53,20 @@ def test_what_cannot_have_more_epochs_is_one_sentence_and_stays_as_it_is(plan, t
     with pytest.raises(run.RunError, match="cannot be written"):
         extend(folder, 9)
     assert run.read(folder).plan.epochs == 3
+
+
+def test_a_run_whose_data_were_moved_goes_on_where_they_lie_now(plan, tmp_path, circles):
+    shutil.copytree(circles, tmp_path / "old")
+    whole = trained(plan, tmp_path, "whole")
+    folder = run.create(plan.but(data=str(tmp_path / "old")), tmp_path, "halves")
+    fit(folder, heard=lambda kind, v: run.stop(folder) if kind == "epoch" and v["epoch"] == 1 else None)
+    (tmp_path / "old").rename(tmp_path / "new")
+    with pytest.raises(RequestError, match=r"no folder old any more.*--data DIR"):
+        fit(folder)
+    (tmp_path / "other" / "train" / "x").mkdir(parents=True)
+    with pytest.raises(RequestError):
+        move(folder, tmp_path / "other")
+    assert run.read(folder).plan.data.endswith("old")  # what does not fit is not taken
+    move(folder, tmp_path / "new")
+    assert fit(folder) == "finished"
+    assert same(folder / "best.safetensors", whole.folder / "best.safetensors")

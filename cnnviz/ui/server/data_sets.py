@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import os
 import re
 import threading
 import unicodedata
@@ -72,12 +73,28 @@ def data_set(name: str) -> DataSet:
 
 
 def stamp(name: str) -> float:
-    """When a data set, or a folder right inside it, last changed; 0 where it is gone."""
-    root = folder(name)
+    """When a data set, or any folder in it, last changed; 0 where it is gone.
+
+    Its folders are looked up again when one of them has changed.
+    """
+    root = str(folder(name))
+    known, then = _INSIDE.get(root, ((), -1.0))
+    if (now := _changed(known)) != then:
+        inside = [root, *(os.path.join(at, name) for at, names, _ in os.walk(root) for name in names)]
+        now = _changed(inside)
+        _INSIDE[root] = inside, now
+    return now
+
+
+def _changed(places: Sequence[str]) -> float:
+    """When the last of these folders changed; 0 where one is gone, or there is none."""
     try:
-        return max([root.stat().st_mtime, *(p.stat().st_mtime for p in root.iterdir())])
+        return max((os.stat(place).st_mtime for place in places), default=0.0)
     except OSError:
         return 0.0
+
+
+_INSIDE: dict[str, tuple[Sequence[str], float]] = {}  # the folders of a data set, and when the last of them changed
 
 
 def place_for(name: str) -> Path:

@@ -42,6 +42,8 @@ def _show(found: Audit) -> None:
             "Inside a split": len(found.inside),
         }
     )
+    if found.unsearched:
+        show.say(f"Crops were looked for in all but the last {found.unsearched:,} images.")
     for path, why in found.unreadable[:20]:
         show.say(f"{printable(f'{path.parent.name}/{path.name}')}: {why}")
     for pair in found.twins[:SHOWN]:
