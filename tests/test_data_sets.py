@@ -69,7 +69,12 @@ class Made:
         """A small image of random colours."""
         path.parent.mkdir(parents=True, exist_ok=True)
         pixels = self.rng.integers(0, 256, (12, 12, 3), np.uint8)
-        Image.fromarray(pixels).save(path, format=FORMATS[path.suffix])
+        place = path
+        if self.some(0.1):  # an image may lie elsewhere
+            place = self.root.parents[1] / "store" / f"{self.rng.integers(1 << 40)}{path.suffix}"
+            place.parent.mkdir(exist_ok=True)
+            path.symlink_to(place)
+        Image.fromarray(pixels).save(place, format=FORMATS[path.suffix])
 
     def some(self, share: float) -> bool:
         """Whether it happens, this time."""
@@ -131,6 +136,14 @@ def _class(made: Made, place: Path, split: str, name: str) -> None:
     if made.some(0.3):
         made.image(at / made.pick(HIDDEN) / "0-checkpoint.png")
         made.left[left_out.HIDDEN] += 1
+    if made.some(0.1):
+        (at / "twice.png").symlink_to(next(path for path in sorted(at.iterdir()) if not path.is_symlink()))
+        made.left[left_out.LINKED] += 1
+        made.zips = False  # a zip made by following links holds it twice
+    if made.some(0.1):
+        (at / "gone.png").symlink_to(made.root / "nowhere.png")
+        made.left[left_out.BROKEN] += 1
+        made.zips = False
     for file, reason in JUNK:
         if made.some(0.15):
             (at / file).touch()
@@ -206,3 +219,33 @@ def test_every_reader_finds_the_same_or_refuses_with_the_same_sentence(tmp_path,
         assert (unpacked.classes, counts(unpacked)) == (lying.classes, counts(lying))
         notes = origin(tmp_path / "shelf" / "zip").notes
         assert [note for note in notes if note.startswith("Left out")] == [str(left) for left in lying.left_out]
+
+
+@pytest.mark.parametrize("kind", ["names", "labels.csv"])
+@pytest.mark.parametrize("seed", range(max(1, COUNT // 5)))
+def test_every_reader_takes_the_same_classes_from_names_and_lists(tmp_path, kind, seed):
+    made = Made(tmp_path / "shelf" / "set", np.random.default_rng(seed))
+    rows, wanted = ["file,label,split"], Counter[str]()
+    for name in ("cat", "dog", "猫")[: made.rng.integers(2, 4)]:
+        for i in range(int(made.rng.integers(4, 9))):
+            ending, split = made.pick(list(FORMATS)), made.pick(("train", "val")) if i > 1 else ("train", "val")[i]
+            file = f"{name}.{i}{ending}" if kind == "names" else f"{made.rng.integers(1 << 40)}{ending}"
+            below = made.pick(("", "more")) if kind == "names" else split
+            made.image(made.root / below / file)
+            rows.append(f"{below}/{file},{name},{split}")
+            wanted[name] += 1
+    made.image(made.root / "train" / "nameless.png")
+    (made.root / "notes.txt").touch()
+    if kind != "names":
+        (made.root / kind).write_text("\n".join(rows), encoding="utf-8")
+    plan = Plan(str(made.root), net="lecture/mnist_gap", size=32, threads=1, labels=kind)
+    data = folder.read(made.root, labels=kind)
+    assert data == prepare(plan, begin(plan, tmp_path, print), tmp_path, None, lambda *_a, **_k: None, bool).data
+    assert sum(counts(data).values(), Counter()) == wanted
+    said = {left.reason: left.names for left in data.left_out}
+    assert any("train/nameless.png" in names for names in said.values())
+    assert any("notes.txt" in names for names in said.values())
+    judged = evaluate(tiny(data.classes), "tiny", made.root, labels=kind)
+    lying = folder.survey(made.root, kind)
+    assert judged.images == len(lying.val if len(lying.val) else lying.train)
+    assert judged.left_out == data.left_out

@@ -83,7 +83,7 @@ def evaluate(
     photos = [(path, true_of[label]) for path, label in zip(judged.paths, judged.labels, strict=True)]
     pairs: list[tuple[int, int]] = []
     costs, skipped = list[float](), list[str]()
-    batch = together(model.input_size, backend.torch_device)
+    batch = together(model.preprocess.size, next(model.net.parameters()).device)
     with ThreadPoolExecutor() as pool:  # decoding photos takes as long as the net
         for start in range(0, len(photos), batch):
             for said, true, cost in _judged(model, photos[start : start + batch], crop, skipped, pool):
