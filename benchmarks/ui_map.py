@@ -66,7 +66,7 @@ def measured(data: Path, width: int, height: int, seconds: float = SECONDS) -> d
         found = {}
         for way in WAYS:
             found[way] = page.evaluate(_FRAMES, [way, seconds]) | {"load_average": round(os.getloadavg()[0], 1)}
-            page.get_by_role("button", name="Show all images").click()
+            page.get_by_role("button", name="Reset view").click()
             page.wait_for_timeout(1_500)
     return found
 

@@ -103,8 +103,11 @@ def test_dragging_moves_the_images_with_the_hand_and_the_wheel_zooms_where_it_is
     after = shown(page)
     assert after[1] < before[1]
     assert told(page) == file  # what is under the pointer stays there
-    page.get_by_role("button", name="Show all images").click()
+    page.get_by_role("button", name="Reset view").click()
     assert shown(page)[1] == COUNT
+    few, _ = shown(page)
+    page.get_by_role("slider", name="Size of the thumbnails").fill("16")
+    assert shown(page)[0] > few  # smaller ones find more room
     page.get_by_role("button", name="Dots", exact=True).click()
     assert shown(page) == (0, COUNT)
 

@@ -93,18 +93,19 @@ function row(map, i, words) {
 
 /** The image that was opened or the photo that was chosen, with its nearest neighbours where Python has told them. */
 export function neighbours(map) {
-  const { points, near, opened, around } = map;
+  const { points, near, opened, around } = map, held = around.contains(around.getRootNode().activeElement);
   if (near) {
     const rows = near.list.map(([i, cosine]) => row(map, i, signed(`${points.classes[points.labels[i]]} · ${cosine.toFixed(3)}`)));
     around.replaceChildren(head(map, near.of, near.name), make("p", { class: "layer" }, "Nearest neighbours by cosine similarity of the features"), make("ul", { class: "maprows" }, ...rows));
   } else if (opened >= 0) around.replaceChildren(head(map, opened), make("p", { class: "layer" }, "Looking for its nearest neighbours"));
   else around.replaceChildren();
+  if (held) around.firstChild?.focus(); // what had the focus is gone
 }
 
 function head(map, i, name) {
-  if (i < 0) return make("h3", {}, `Your photo ${name}`);
+  if (i < 0) return make("h3", { tabindex: -1 }, `Your photo ${name}`);
   const [file, ...rest] = told(map.points, i);
-  return make("div", { class: "mapopened" }, picture(map, i, 72), make("span", {}, make("b", {}, file), ...rest.map((line) => make("span", {}, line))));
+  return make("div", { class: "mapopened", tabindex: -1 }, picture(map, i, 72), make("span", {}, make("b", {}, file), ...rest.map((line) => make("span", {}, line))));
 }
 
 /** The classes with their colours; each a button that lights its images alone. */

@@ -12,7 +12,8 @@ import { theme } from "../shared/theme.js";
 import { watched } from "../shared/room.js";
 
 const MAPS = new WeakMap();
-const TILE = 28, ON_STAGE = 42; // px of a thumbnail where all images are seen
+const TILE = 28, ON_STAGE = 42; // px of a thumbnail where all images are seen, until another size is chosen
+const SIZES = [16, 72];
 
 export default function (args) {
   return mounted(MAPS, args, build, update);
@@ -24,7 +25,7 @@ function build(root) {
   const stage = make("div", { class: "mapstage", tabindex: 0, role: "application" }, canvas, tip);
   const map = { element, canvas, stage, tip, say, context: canvas.getContext("2d"), pictures: new Set(), classes: new Set(), inView: [] };
   Object.assign(map, { pointed: -1, opened: -1, selecting: false, dots: false, onlyWrong: false, chosen: null, some: null, near: null, own: null });
-  const button = (label, words, act) => make("button", { type: "button", "aria-label": words, title: words, onclick: () => map.points && act() }, label);
+  const button = (label, words, act, title = words) => make("button", { type: "button", "aria-label": words, title, onclick: () => map.points && act() }, label);
   const toggle = (label, words, name) => make("button", { type: "button", "aria-pressed": "false", title: words, onclick: (event) => {
     map[name] = !map[name];
     event.currentTarget.setAttribute("aria-pressed", String(map[name]));
@@ -35,11 +36,15 @@ function build(root) {
     map.onlyWrong = event.target.checked;
     changed(map);
   } }), make("span", {}, ""));
+  map.slider = make("input", { type: "range", min: SIZES[0], max: SIZES[1], step: 2, value: TILE, "aria-label": "Size of the thumbnails", oninput: () => {
+    map.base = Number(map.slider.value);
+    draw(map);
+  } });
   const tools = make("div", { class: "maptools" },
-    make("span", { class: "zooms" }, button("−", "Zoom out", () => zoom(map, 1 / 1.5)), button("+", "Zoom in", () => zoom(map, 1.5)), button("Reset view", "Show all images", () => reset(map))),
+    make("span", { class: "zooms" }, button("−", "Zoom out", () => zoom(map, 1 / 1.5)), button("+", "Zoom in", () => zoom(map, 1.5)), button("Reset view", "Reset view", () => reset(map), "Show all images")),
     toggle("Select", "Draw a loop around images; also with Shift held", "selecting"),
-    button("Select all in view", "Select all images in view", () => select(map, inView(map))),
-    toggle("Dots", "Show every image as a dot", "dots"), map.wrongs);
+    button("Select all in view", "Select all in view", () => select(map, inView(map))),
+    toggle("Dots", "Show every image as a dot", "dots"), make("label", { class: "mapsize" }, "Size ", map.slider), map.wrongs);
   map.legend = make("div", { class: "maplegend", role: "group", "aria-label": "Classes" });
   map.selected = make("div", { class: "mapselected", role: "region", "aria-label": "Selected images" });
   map.around = make("div", { class: "mapnear", role: "region", "aria-label": "Nearest neighbours" });
@@ -79,8 +84,11 @@ function resized(map) {
 function update(map, told) {
   const fresh = map.told?.points !== told.points;
   map.told = told;
-  map.element.classList.toggle("big", Boolean(told.big));
-  map.base = told.big ? ON_STAGE : TILE;
+  if (map.big !== told.big) {
+    map.big = told.big;
+    map.element.classList.toggle("big", Boolean(told.big));
+    map.base = map.slider.value = told.big ? ON_STAGE : TILE;
+  }
   if (fresh) return load(map, told);
   if (map.points) shown(map, told);
 }
@@ -127,8 +135,10 @@ function shown(map, told) {
     map.opened = told.near?.of ?? -1;
     map.wanted = null;
   }
-  legend(map);
-  neighbours(map);
+  const looks = JSON.stringify([map.css, told.points]), hood = JSON.stringify([looks, map.near, map.opened]);
+  if (map.looks !== looks) legend(map);
+  if (map.hood !== hood) neighbours(map);
+  Object.assign(map, { looks, hood });
   const key = "Drag to move, wheel or pinch to zoom, Shift and drag to select; keys: arrows, plus, minus, 0, Enter.";
   map.axes.textContent = `${points.words} ${told.big ? "" : key}`;
   map.stage.setAttribute("aria-label", `${told.alt} Arrow keys move, plus and minus zoom, 0 shows all, Enter opens the image nearest to the middle.`);
