@@ -18,7 +18,7 @@ from cnnviz.data.counting import Counting, write
 
 SECONDS = 6.0
 NET = "lecture/mnist_gap"
-WAYS = ("still", "pan", "zoom", "pan closer")
+WAYS = ("still", "pan", "zoom", "pan closer", "pan at 16 px")  # thumbnails are 28 px, else
 
 # Moves a pointer or a wheel at every frame from inside the page, and notes how long each frame took to come.
 _FRAMES = """async ([way, seconds]) => {
@@ -29,6 +29,8 @@ _FRAMES = """async ([way, seconds]) => {
   const say = (type, right, below) => canvas.dispatchEvent(new PointerEvent(type, { bubbles: true, pointerId: 1, pointerType: "mouse", buttons: 1, clientX: x + right, clientY: y + below }));
   const wheel = (deltaY) => canvas.dispatchEvent(new WheelEvent("wheel", { bubbles: true, cancelable: true, deltaY, clientX: x + 60, clientY: y - 30 }));
   const pans = way.startsWith("pan"), drawn = Number(map.dataset.frames);
+  const size = map.querySelector("input[type=range]");
+  if (way.endsWith("16 px")) { size.value = 16; size.dispatchEvent(new Event("input", { bubbles: true })); await frame(); }
   if (way === "pan closer") for (let i = 0; i < 40; i++) { wheel(-25); await frame(); }
   if (pans) say("pointerdown", 0, 0);
   let last = await frame(), fewest = Infinity, most = 0;

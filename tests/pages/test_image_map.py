@@ -194,11 +194,14 @@ def test_of_a_trained_network_the_wrongly_classified_images_are_those_that_the_e
         assert file["wrong"][i] == (best.label != file["classes"][file["labels"][i]])
 
 
-def test_the_results_of_a_run_lead_to_the_map_by_its_network(visit, trained):
+def test_the_results_of_a_run_have_the_map_by_its_network_once_it_is_asked_for(visit, trained, given, engine):
     at = fine(visit("train"))
-    link = next(one for one in at.get("page_link") if "Map of the images" in one.proto.label)
-    assert "set=circles" in link.proto.query_string
-    assert "mine%40best" in link.proto.query_string or "mine@best" in link.proto.query_string
+    assert drawn(at) is None
+    assert "map-net" not in [box.key for box in at.selectbox]
+    begun(at)
+    file, found = points(given), engine.project(f"run/{trained}@best", image_map.data_sets.data_set("circles"))
+    assert file["wrong"].sum() == found.predictions.wrong.sum()
+    assert len(file["files"].split("\n")) == drawn(at)["count"] == 42
 
 
 def test_of_very_many_images_some_are_drawn_at_random_in_their_order(circles):

@@ -58,14 +58,17 @@ class Asked:
 
 
 @st.fragment
-def draw(name: str) -> None:
-    """The map of a data set, once it is asked for, with the choice of its network and of a photo to look from."""
+def draw(name: str, of: str = "") -> None:
+    """The map of a data set, once it is asked for, with the choice of a photo to look from.
+
+    It is by the features `of` the network of that key, or of one that can be chosen.
+    """
     if not show.presenting():
-        show.section("Map of the images", "each at its place by a network's features; similar images are near")
+        show.section("Map of the images", "each at its place by the network's features; similar images are near")
     titles = {row.key: row.title for row in networks.rows() if row.where in compare.AT_HAND}
     asked, engine = this_visit().state(Asked), current.engine()
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        key = controls.pick(
+        key = of if of in titles else controls.pick(
             "Network of the map", "map-net", list(titles), _usual(name, list(titles)), words=titles.__getitem__,
             of=name, width=320,
         )  # fmt: skip

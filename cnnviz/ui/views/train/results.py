@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
-from cnnviz import picture, places
+from cnnviz import picture
 from cnnviz.photo import Photo
 from cnnviz.train.run import Run
 from cnnviz.ui.server import data_sets, runs
 from cnnviz.ui.session import current
+from cnnviz.ui.views.data import image_map
 from cnnviz.ui.views.train import calibration, confusion
 from cnnviz.ui.widgets import controls, show
 
@@ -44,12 +45,9 @@ def draw(one: Run) -> None:
 
 
 def map_of(one: Run) -> None:
-    """The way to the map of the data of a run by its network, where the data set is still here."""
+    """The map of the data of a run by its network, where the data set is still here."""
     if (name := data_sets.name_of(one.plan.data)) in data_sets.data_sets():
-        st.page_link(
-            places.page("data"), label="Map of the images, wrongly classified ones with a ring",
-            query_params={"set": name, "map-net": f"run/{one.id}@best"}, icon=":material/scatter_plot:",
-        )  # fmt: skip
+        image_map.draw(name, f"run/{one.id}@best")
 
 
 @st.fragment
