@@ -21,7 +21,7 @@ from cnnviz import settings
 from cnnviz.data.loader import Features
 from cnnviz.inference.device import resolve
 from cnnviz.options import RequestError
-from cnnviz.train import metrics, range_test, remembered, run, solved_head
+from cnnviz.train import metrics, range_test, remembered, run, solved_head, tensorboard
 from cnnviz.train import plan as plans
 from cnnviz.train.checkpoints import RESUME, Keeper, seen
 from cnnviz.train.setup import StopRequested, Training, prepare
@@ -57,9 +57,15 @@ def fit(
         if not finding and run.read(folder).state == "finished" and run.verdict(folder):
             return "finished"
         written = run.Log(folder)
+        try:
+            board = tensorboard.writer(folder, plan)
+        except RequestError as error:
+            written("failed", message=str(error))
+            raise
 
         def log(kind: str, **values: Any) -> None:
             written(kind, **values)
+            board(kind, values)
             if kind == "epoch":
                 metrics.write(folder)
             heard(kind, values)

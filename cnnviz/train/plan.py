@@ -79,6 +79,7 @@ class Plan(Options):
     device: str = knob("auto", "Where to train", choices=("auto", "cpu", "cuda", "mps"))
     devices: int = knob(1, "GPUs (or CPU processes) on each node", low=1, high=64)
     nodes: int = knob(1, "Machines", low=1, high=1024)
+    tensorboard: bool = knob(False, "Also write events for TensorBoard, into tensorboard/ of the run")
     threads: int = knob(0, "CPU threads; 0 for all cores", low=0, high=256)
 
     def __post_init__(self) -> None:
