@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -115,17 +116,29 @@ def _text(root: Path, labels: str) -> bytes:
 
 def of_photos(data: DataSet) -> bool:
     """Whether most of a few training images are photos in colour: PHOTO px or more on each side, and not gray."""
+    return _most(data, lambda small, gray: not small and not gray)
+
+
+def of_digits(data: DataSet) -> bool:
+    """Whether most of a few training images are as digits are scanned: gray, and fewer than PHOTO px on a side."""
+    return _most(data, lambda small, gray: small and gray)
+
+
+def _most(data: DataSet, such: Callable[[bool, bool], bool]) -> bool:
+    """Whether most of a few training images are such: small, gray."""
     few = data.train.paths[:: max(1, len(data.train) // FEW)][:FEW]
-    return sum(map(_is_photo, few)) > len(few) / 2
+    return sum(_is(path, such) for path in few) > len(few) / 2
 
 
-def _is_photo(path: Path) -> bool:
+def _is(path: Path, such: Callable[[bool, bool], bool]) -> bool:
     try:
         small = min(image_file.size_of(path)) < PHOTO
-        pixels = None if small else decode(path, Preprocess(PHOTO, PHOTO)).astype(np.int16)
+        if not such(small, True) and not such(small, False):
+            return False
+        pixels = decode(path, Preprocess(PHOTO, PHOTO)).astype(np.int16)
     except RequestError:
         return False
-    return pixels is not None and bool(np.ptp(pixels, axis=2).mean() > COLOUR)
+    return such(small, bool(np.ptp(pixels, axis=2).mean() <= COLOUR))
 
 
 def _pair(size: int | tuple[int, int]) -> tuple[int, int]:

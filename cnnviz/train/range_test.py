@@ -13,12 +13,15 @@ from cnnviz.data.loader import Batches, parts
 from cnnviz.train import learning_rate
 from cnnviz.train.evaluate import rest
 from cnnviz.train.learning_rate import RateCurve
-from cnnviz.train.plan import PlanError
+from cnnviz.train.plan import RATE, PlanError
 from cnnviz.train.setup import Training
 
 STEPS, LOW = 60, 1e-5  # of a test that a run makes of its own accord
 BELOW = 10.0  # times below the rate of the lowest loss is the rate taken: at that rate itself training is unstable
 LEAST = 1e-4  # taken where the loss never falls: the solved head is as good as it gets
+# Adam and RMSprop move each weight by about the rate at each step, however small its gradient is: on a tiny folder,
+# which a solved head fits already, the loss stays low at rates that ruin what was pretrained.
+HIGHEST = {"adam": RATE, "rmsprop": RATE}
 EARLY = 5  # steps whose losses are too few to be smooth
 
 
@@ -69,14 +72,17 @@ def found(task: Training, log: Callable[..., None], waiting: Callable[[], None])
         pass
     finally:
         task.learner.load_state_dict(kept)
-    rate = gentle(rates, losses)
+    rate = gentle(rates, losses, HIGHEST.get(task.plan.optimizer, np.inf))
     log("found", rate=rate)
     return rate
 
 
-def gentle(rates: Sequence[float], losses: Sequence[float]) -> float:
-    """A tenth of the rate at which the smoothed loss is lowest, to two digits; LEAST where it never falls."""
+def gentle(rates: Sequence[float], losses: Sequence[float], highest: float = np.inf) -> float:
+    """A tenth of the rate at which the smoothed loss is lowest, to two digits; LEAST where it never falls.
+
+    It is never above `highest`.
+    """
     if len(losses) <= 2 * EARLY:
         return LEAST
     bottom = EARLY + int(np.argmin(losses[EARLY:]))
-    return float(f"{max(LEAST, rates[bottom] / BELOW):.1e}")
+    return float(f"{min(highest, max(LEAST, rates[bottom] / BELOW)):.1e}")

@@ -505,3 +505,18 @@ def test_an_image_added_deep_in_a_data_set_is_there_at_once(tmp_path, monkeypatc
     assert data_sets.data_set("set").classes == ("a", "b")
     Image.new("RGB", (8, 8)).save(tmp_path / "set" / "wrapped" / "train" / "c" / "0.png")
     assert images() == 10
+
+
+def test_small_gray_images_begin_with_the_augmentation_of_digits_and_a_choice_stays(visit, shelf, circles):
+    rng = np.random.default_rng(0)
+    for label in "01":
+        (shelf / "digits" / label).mkdir(parents=True)
+        for i in range(6):
+            Image.fromarray(rng.integers(0, 256, (28, 28), np.uint8)).save(shelf / "digits" / label / f"{i}.png")
+    at = fine(visit("data"))
+    for name, usual in (("digits", "digits"), ("circles", "photos"), ("digits", "digits")):
+        at.selectbox(key="set").set_value(name)
+        fine(at.run())
+        assert at.session_state["preset"] == usual
+    fine(at.button_group("preset").set_value("none").run())
+    assert at.session_state["preset"] == "none"

@@ -39,3 +39,11 @@ def test_a_search_tells_each_rate_and_stops_when_asked(plan, tmp_path):
     assert fit(folder, finding=True, heard=heard) == "stopped"
     assert seen == [1e-6]
     assert range_test.STEPS < 100
+
+
+def test_a_folder_that_the_solved_head_fits_already_gets_no_high_rate_with_adam():
+    rates = list(np.geomspace(1e-5, 1, 60))
+    losses = list(np.linspace(0.02, 0.01, 50)) + [0.02] * 10  # low far beyond where pretrained weights survive
+    assert gentle(rates, losses) > 1e-2
+    assert gentle(rates, losses, range_test.HIGHEST["adam"]) == 1e-3
+    assert "sgd" not in range_test.HIGHEST

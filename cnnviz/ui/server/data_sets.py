@@ -200,6 +200,20 @@ def _of_photos(data: DataSet) -> bool:
     return folders.of_photos(data)
 
 
+def usual_augmentation(name: str) -> str:
+    """The preset of augmentation that fits the images of a data set: that of digits where they are small and gray.
+
+    Raises `RequestError` where it cannot be read.
+    """
+    made = origin(name)
+    return "digits" if not (made and made.made == "circles") and _of_digits(data_set(name)) else "photos"
+
+
+@functools.lru_cache(maxsize=32)
+def _of_digits(data: DataSet) -> bool:
+    return folders.of_digits(data)
+
+
 def batch(data: DataSet, split: str, count: int, seed: int, side: int = 96) -> tuple[np.ndarray, list[str]]:
     """Pictures of a split drawn with a seed, uint8 (n, side, side, 3), and the class of each."""
     part = data.splits()[split]

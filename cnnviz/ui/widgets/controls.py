@@ -47,10 +47,20 @@ def pick(
 
 
 def switch(
-    label: str, key: str, options: Sequence[str], default: str, *, words: Callable[[str], str] = str, **how: Any
+    label: str,
+    key: str,
+    options: Sequence[str],
+    default: str,
+    *,
+    words: Callable[[str], str] = str,
+    of: Hashable = None,
+    **how: Any,
 ) -> str:
-    """A few alternatives side by side, called by their `words`, linked; returns the one chosen."""
-    link.linked(key, default, lambda value: value in options, str)
+    """A few alternatives side by side, called by their `words`, linked; returns the one chosen. `of`: see `pick`."""
+    if of is None:
+        link.linked(key, default, lambda value: value in options, str)
+    else:
+        link.linked_of(key, of, default, lambda value: value in options, str)
     link.called(key, "")  # no name: the browser knows the place of its choice
     st.segmented_control(label, options, key=key, required=True, format_func=words, **how)
     link.note(key, default)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from functools import partial
 
 import numpy as np
@@ -9,6 +10,7 @@ import streamlit as st
 
 from cnnviz import picture, places
 from cnnviz.data.augment import PRESETS, Augment
+from cnnviz.options import RequestError
 from cnnviz.ui.server import data_sets
 from cnnviz.ui.session import current
 from cnnviz.ui.session.link import noted
@@ -29,7 +31,10 @@ def draw(name: str | None, beside: bool = False) -> None:
         left, right = st.columns([1.4 if stage else 1.6, 1], gap="large")
         top = right
     with top:
-        preset = controls.switch("Preset", "preset", list(PRESETS), "photos")
+        usual = "photos"
+        with contextlib.suppress(RequestError):  # what cannot be read is told of beside it
+            usual = data_sets.usual_augmentation(name) if name is not None else usual
+        preset = controls.switch("Preset", "preset", list(PRESETS), usual, of=name or "own")
     with right:
         wanted = controls.options(Augment, f"aug-{preset}", PRESETS[preset], columns=2)
         seed = controls.number("Seed", "aug-seed", 0, 10_000, 0)
