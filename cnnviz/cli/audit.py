@@ -48,6 +48,8 @@ def audit(
         raise RequestError("Label suspects need a network: give --suspects together with --model KEY.")
     if out is not None and out.suffix.lower() != ".csv":
         raise RequestError(f"{out.name} is not a CSV file; end its name in .csv.")
+    if out is not None and out.resolve().is_relative_to(data.resolve()):
+        raise RequestError(f"{out.name} would lie in the data set, which is not changed; name a file beside it.")
     folder = read(data, labels=labels)
     engine = engine_for(context, key, cached=True) if key else None
     found = audits.audit(folder, progress("The audit", "images", 1))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cnnviz.cli.group import JSON, LABELS, MODEL, command, engine_for, shown
+from cnnviz.cli.group import DEVICE, JSON, LABELS, MODEL, command, engine_for, shown
 from cnnviz.cli.output import count, document, passable, progress
 from cnnviz.options import RequestError
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The file to write, .npz.")
 @click.option("--labels", default="", metavar="FILE.csv|names", help=LABELS)
 @JSON
+@DEVICE
 @click.pass_context
 def embed(context: click.Context, data: Path, key: str, out: Path, labels: str, as_json: bool) -> None:
     """Write the features before a network's head for every image of a data set.
