@@ -3,10 +3,11 @@ BIN := $(if $(wildcard .venv/bin/python),.venv/bin/,)
 PYTHON := $(BIN)python
 PORT := 8501
 STEPS := 2000
+CASES := 10000
 SEED := 1 2 3
 
 .DEFAULT_GOAL := help
-.PHONY: help dev hooks test test-fast journeys walk nets lint types js docs serve bench
+.PHONY: help dev hooks test test-fast journeys walk nets fuzz lint types js docs serve bench
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' Makefile
@@ -28,6 +29,9 @@ test-fast:  ## without the browser and without whole training runs
 
 journeys:  ## what a person does, in Chromium: every page, also those that `make test` leaves out for their time
 	$(PYTHON) -m pytest -m "long or not long" tests/journeys
+
+fuzz:  ## CASES mutated inputs for each parser of what strangers send: a result or a clean refusal each
+	$(PYTHON) -m tests.fuzz --cases $(CASES)
 
 walk:  ## STEPS random steps over all pages from each SEED, every one held against the engine
 	$(PYTHON) -m tests.walk --steps $(STEPS) $(addprefix --seed ,$(SEED))

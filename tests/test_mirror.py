@@ -9,7 +9,15 @@ import pytest
 
 HERE = Path(__file__).resolve().parent
 CNNVIZ = HERE.parent / "cnnviz"
-APART = {"pages", "browser", "journeys", "walk", "js", "docs"}  # tested as a whole: pages, browsers, scripts, documents
+APART = {
+    "pages",
+    "browser",
+    "journeys",
+    "walk",
+    "js",
+    "docs",
+    "fuzz",
+}  # tested as a whole: pages, browsers, scripts, documents
 
 # Modules that draw a page, or hold what is drawn; they are seen through that page instead.
 SEEN = {

@@ -128,7 +128,7 @@ def _refuse_zip_bomb(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             unpacked = sum(member.file_size for member in archive.infolist())
-    except (zipfile.BadZipFile, OSError, ValueError):
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):  # of a version that is none, the last
         raise damaged(path) from None
     if unpacked > min(LARGEST, 2 * path.stat().st_size + 1_000_000):  # torch stores its tensors uncompressed
         raise CheckpointError(f"{path.name} unpacks to {unpacked} bytes, which no checkpoint does; save it again.")

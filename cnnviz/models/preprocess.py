@@ -68,7 +68,7 @@ class Preprocess:
             )
         if self.channels not in (1, 3) or not len(self.mean) == len(self.std) == self.channels:
             raise PreprocessError("Give 1 or 3 channels, and for each one mean and one standard deviation.")
-        if not all(math.isfinite(m) for m in self.mean) or not all(0 < s < math.inf for s in self.std):
+        if not all(math.isfinite(m) for m in self.mean) or not all(math.isfinite(s) and s > 0 for s in self.std):
             raise PreprocessError(f"Means {self.mean} and deviations {self.std} have to be finite, deviations above 0.")
         if self.fit not in FITS or isinstance(self.at, str) or not 0 <= self.at <= 1:
             raise PreprocessError(f"A fit is one of {', '.join(FITS)}, and at a number from 0 to 1; correct them.")
@@ -166,7 +166,7 @@ class Preprocess:
             return cls(**values)
         except PreprocessError:
             raise
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise PreprocessError(f"The card's preprocess cannot be used ({error}); correct the card.") from None
 
     def laid(self, full_height: int, full_width: int) -> tuple[int, int, int, int]:

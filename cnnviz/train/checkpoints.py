@@ -183,7 +183,7 @@ def seen(folder: Path) -> Preprocess | None:
     """How a run's network receives images, by the card of its best weights; None before there are any."""
     try:
         return Preprocess.parse(json.loads((folder / CARD).read_text())["preprocess"])
-    except (OSError, ValueError, KeyError, TypeError):  # a refusal of the card is a ValueError, too
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):  # a refusal of the card is a ValueError, too
         return None
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 ENDS = ("finished", "stopped", "failed")
 KEPT = 64  # files whose events are remembered
+LARGEST = 2**63  # of a whole number
 BACK = 64  # bytes before the place read up to that have to be the same still
 
 Event = dict[str, Any]
@@ -99,6 +100,8 @@ def _event(line: bytes) -> Event | None:
 
 
 def _is(value: Any, wanted: type) -> bool:
+    if isinstance(value, int) and abs(value) >= LARGEST:
+        return False  # no float holds it
     return isinstance(value, (int, float) if wanted is float else wanted) and not isinstance(value, bool)
 
 

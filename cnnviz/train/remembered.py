@@ -100,7 +100,7 @@ def read(folder: Path) -> Remembered | None:
         then = Remembered(known["root"], tuple(known["classes"]), splits)
         if then.fingerprint == known["fingerprint"]:
             return then
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         pass
     raise RequestError(
         f"What run {folder.name} remembers of its data ({path.name}) is damaged; delete that file to resume with "

@@ -171,10 +171,10 @@ def events_of(folder: Path) -> list[Event]:
 def verdict(folder: Path) -> dict[str, Any] | None:
     """What the best weights say about val and test, image by image; None before the end."""
     try:
-        said: dict[str, Any] | None = json.loads((folder / VERDICT).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        said = json.loads((folder / VERDICT).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
         return None
-    return said
+    return said if isinstance(said, dict) else None
 
 
 def spawn(folder: Path, *extra: str) -> subprocess.Popen[bytes]:

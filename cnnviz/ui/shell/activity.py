@@ -153,7 +153,7 @@ def _tail(path: Path) -> list[dict[str, Any]]:
         size = file.seek(0, 2)
         file.seek(max(0, size - TAIL))
         for line in file.read().split(b"\n")[size > TAIL :]:
-            with contextlib.suppress(ValueError):
+            with contextlib.suppress(ValueError, RecursionError):
                 if isinstance(event := json.loads(line), dict):
                     found.append(event)
     return found

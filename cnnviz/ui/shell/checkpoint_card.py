@@ -84,7 +84,7 @@ def save(path: Path, said: dict[str, Any], key: str) -> None:
         raise RequestError("A public server changes no cards; write it beside the checkpoint there.")
     card = catalog.card_of(path)
     before = card.read_bytes() if card.is_file() else None
-    with contextlib.suppress(ValueError):
+    with contextlib.suppress(ValueError, TypeError, RecursionError):  # no card at all: it is written anew
         said = {**(json.loads(before) if before else {}), **said}
     try:
         _write(card, (json.dumps(said, indent=2, ensure_ascii=False) + "\n").encode())

@@ -20,6 +20,7 @@ from cnnviz.ui.components import shelf
 from cnnviz.ui.components.camcanvas.look import Look, read
 from cnnviz.ui.components.shared import encode, joiner
 from cnnviz.ui.components.shared.subject import subject as key_of
+from cnnviz.ui.components.shared.told import whole
 
 if TYPE_CHECKING:
     from cnnviz.attribution.heatmap import Heatmap
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from cnnviz.photo import Photo
 
 HERE = Path(__file__).parent
+CLASSES = 10**6  # of any network
 SIDE = 900  # px: how large the photo travels
 SMALL = 4096  # numbers of a raw map that travel
 MANY = 400_000  # numbers of the raw maps of all classes that travel
@@ -129,9 +131,9 @@ def classpick(
     """
 
     def picked() -> None:
-        index = st.session_state[key].get("choice")
-        if isinstance(index, (int, float)):
-            on_choose(int(index))
+        index = whole(st.session_state[key].get("choice"), -1, CLASSES)
+        if index is not None:
+            on_choose(index)
 
     told = {"label": label, "none": none, "chosen": chosen, "canvas": canvas, "best": best, "without": without}
     _pick(key=key, data={**told, "disabled": disabled, "help": help}, on_choice_change=picked)
@@ -180,8 +182,10 @@ def camcanvas(
         data["second"] = {"title": second, **_map(beside.photo, beside.heat, beside.caption)}
 
     def chosen() -> None:
-        said = st.session_state[key].get("choice") or {}
-        if any((said.get("target"), said.get("method")) == (one["target"], one["method"]) for one in (*chips, *ways)):
+        said = st.session_state[key].get("choice")
+        if isinstance(said, dict) and any(
+            (said.get("target"), said.get("method")) == (one["target"], one["method"]) for one in (*chips, *ways)
+        ):
             on_choose(said["target"], said["method"])
 
     def cropped() -> None:

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from cnnviz import picture
+from cnnviz.ui.components.shared.told import UNFIT, share
 
 MODES = ("overlay", "split", "blink")
 VIEWS = ("photo", "seen")
 LONGEST = 4000  # characters of strokes in a link: some 1,500 places of the brush
+FAR = 4.0  # sides of the photo: no place of the brush is further away
 STEPS = 1000  # the brush's places are thousandths of what the net saw, so that a link keeps them exactly
 
 _DIGITS = string.ascii_letters + string.digits + "-_"  # what stands in an address as it is
@@ -41,8 +43,11 @@ def read(said: Any, digest: str) -> Look:
     if not isinstance(said, dict):
         return plain
     try:
-        strokes = tuple(tuple((float(x), float(y), float(r)) for x, y, r in stroke) for stroke in said["strokes"])
-    except (TypeError, ValueError, KeyError):
+        strokes = tuple(
+            tuple((share(x, -FAR, FAR), share(y, -FAR, FAR), share(r, 0, FAR)) for x, y, r in stroke)
+            for stroke in said["strokes"]
+        )
+    except UNFIT:
         strokes = ()
     return Look(
         _share(said.get("opacity"), plain.opacity),

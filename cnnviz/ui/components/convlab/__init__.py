@@ -17,6 +17,7 @@ from cnnviz.signal.kernels import KERNELS
 from cnnviz.ui.components.shared import joiner
 from cnnviz.ui.components.shared.encode import colours, text
 from cnnviz.ui.components.shared.subject import subject
+from cnnviz.ui.components.shared.told import UNFIT
 
 HERE = Path(__file__).parent
 _STAMPS = itertools.count(1)
@@ -147,7 +148,7 @@ def read(view: Any) -> dict[str, Any] | None:
             "position": max(0, int(view.get("position", 0))),
             "stamp": view.get("stamp", 0),
         }
-    except (TypeError, ValueError, KeyError, AttributeError):
+    except UNFIT:
         return None
 
 

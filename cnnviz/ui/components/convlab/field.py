@@ -16,6 +16,7 @@ from cnnviz.ui.components.convlab import HERE
 from cnnviz.ui.components.shared import joiner
 from cnnviz.ui.components.shared.encode import colours, text
 from cnnviz.ui.components.shared.subject import subject
+from cnnviz.ui.components.shared.told import UNFIT, share
 
 _conv, _pool = Window("conv", 3, 1, 1), Window("max", 2, 2)
 
@@ -41,6 +42,7 @@ STACKS: dict[str, tuple[tuple[Window, ...], str]] = {
 }
 
 FIRST = "VGG16, first three blocks"
+FAR = 1e9  # sides of the map, and no pointer is further away
 
 
 class Shown(NamedTuple):
@@ -92,8 +94,8 @@ def fieldlab(
 
 def read_shown(said: Any) -> Shown:
     """Which unit the browser shows, and whether with its effective field; the middle one where it does not say."""
-    with contextlib.suppress(TypeError, ValueError, KeyError):
-        across, down = (min(max(float(share), 0.0), 0.999) for share in said["at"])
+    with contextlib.suppress(*UNFIT):
+        across, down = (min(max(share(one, -FAR, FAR), 0.0), 0.999) for one in said["at"])
         return Shown((across, down), bool(said["effective"]))
     return Shown()
 
@@ -110,7 +112,7 @@ def read(said: Any) -> tuple[Window, ...] | None:
             )
             for row in list(said)[:12]
         )
-    except (TypeError, ValueError, KeyError):
+    except UNFIT:
         return None
 
 

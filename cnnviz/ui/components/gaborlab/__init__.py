@@ -15,6 +15,7 @@ from cnnviz.signal.gabor import Gabor
 from cnnviz.signal.gaborfit import Fit
 from cnnviz.ui.components.shared import encode, joiner
 from cnnviz.ui.components.shared.subject import subject
+from cnnviz.ui.components.shared.told import UNFIT
 
 HERE = Path(__file__).parent
 VIEWS = ("response", "directions")
@@ -75,7 +76,7 @@ def read(view: Any, pictures: int) -> tuple[Gabor, int, str, float, str] | None:
         locked = float(view.get("locked", 0))
         at = min(max(0, int(view["picture"])), pictures - 1)
         return gabor, at, shown, locked if 0 < locked < np.inf else 0.0, str(view.get("stamp", ""))
-    except (TypeError, ValueError, KeyError, AttributeError, RequestError):
+    except (*UNFIT, RequestError):
         return None
 
 

@@ -16,6 +16,7 @@ from cnnviz import picture
 from cnnviz.ui.components import shelf
 from cnnviz.ui.components.shared import encode, joiner
 from cnnviz.ui.components.shared.subject import subject
+from cnnviz.ui.components.shared.told import whole
 
 if TYPE_CHECKING:
     from cnnviz.inference.activations import Activations
@@ -92,13 +93,13 @@ def mapgrid(
         "link": link,
     }
 
-    def told(name: str, hears: Callable[[int], None]) -> None:
-        if isinstance(said := st.session_state[key].get(name), (int, float)):
-            hears(int(said))
+    def told(name: str, hears: Callable[[int], None], most: int) -> None:
+        if (said := whole(st.session_state[key].get(name), 0, most)) is not None:
+            hears(said)
 
     _grid(
-        key=key, data=data, on_channel_change=lambda: told("channel", on_choose),
-        on_tiles_change=lambda: told("tiles", on_size),
+        key=key, data=data, on_channel_change=lambda: told("channel", on_choose, len(shown[0].maps) - 1),
+        on_tiles_change=lambda: told("tiles", on_size, max(SIZES)),
     )  # fmt: skip
 
 

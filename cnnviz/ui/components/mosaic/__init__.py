@@ -11,6 +11,7 @@ import streamlit as st
 from cnnviz import picture
 from cnnviz.ui.components.shared import joiner
 from cnnviz.ui.components.shared.subject import subject
+from cnnviz.ui.components.shared.told import whole
 
 HERE = Path(__file__).parent
 _mosaic = st.components.v2.component(
@@ -53,4 +54,9 @@ def mosaic(
         "key": key,
         "link": link,
     }
-    _mosaic(key=key, data=data, on_place_change=on_choose)
+
+    def told() -> None:
+        if whole(st.session_state[key].get("place"), 0, len(names) - 1) is not None:
+            on_choose()
+
+    _mosaic(key=key, data=data, on_place_change=told)

@@ -93,7 +93,7 @@ def _augment(line: str) -> Augment | None:
     """The augmentation in a line of JSON; None where there is none."""
     try:
         return Augment(**json.loads(line)) if line else None
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return None
 
 
