@@ -8,7 +8,7 @@ import os
 import pytest
 
 from cnnviz.options import RequestError
-from cnnviz.printable import printable, sentence
+from cnnviz.printable import first, printable, sentence
 
 
 @pytest.mark.parametrize("name", ["cat", "Äpfel", "кошки", "猫 犬", "a\u3000b", "👨‍👩‍👧", "it's 100%", ""])
@@ -38,3 +38,10 @@ def test_every_refusal_can_be_printed():
         "There is no folder caf\\xe9.\nAdd one."
     )
     assert sentence("a\nb") == "a\nb"
+
+
+def test_the_first_names_are_named_and_the_others_counted():
+    assert first(["a"], 3) == "a"
+    assert first(["a", "b", "c"], 3) == "a, b, c"
+    assert first(["a", "b", "c", "d", "e"], 3) == "a, b, c and 2 more"
+    assert first([], 3) == ""

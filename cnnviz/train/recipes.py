@@ -13,7 +13,10 @@ from torch import nn
 
 from cnnviz.models import build, catalog, checkpoint, families, lecture, load
 from cnnviz.models.preprocess import Preprocess
+from cnnviz.printable import first
 from cnnviz.train.plan import Plan, PlanError
+
+LISTED = 5  # classes that a sentence names
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,16 +83,12 @@ def _other_head(begun: load.Model, net: nn.Module, head: tuple[str, ...], labels
     last = [key for key in own if _within(key, head)][-1]
     had, has = len(state.get(last, ())), len(own[last])
     if labels and begun.labels and begun.labels != labels:
-        why = f"{plan.start} has other classes ({_listed(begun.labels)}) than the data ({_listed(labels)})"
+        why = f"{plan.start} has other classes ({first(begun.labels, LISTED)}) than the data ({first(labels, LISTED)})"
     elif 0 < had != has:
         why = f"{plan.start} has {had} output{'' if had == 1 else 's'}, and these classes need {has}"
     else:
         return ""
     return f"{why}: its head is replaced by a new one."
-
-
-def _listed(labels: tuple[str, ...], most: int = 5) -> str:
-    return ", ".join(labels[:most]) + (f" and {len(labels) - most} more" if len(labels) > most else "")
 
 
 def blueprint(plan: Plan, classes: int) -> Recipe:

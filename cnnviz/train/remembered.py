@@ -20,7 +20,7 @@ from pathlib import Path
 from cnnviz.data import folder as folders
 from cnnviz.data.folder import DataSet, Split
 from cnnviz.options import RequestError
-from cnnviz.printable import printable
+from cnnviz.printable import first, printable
 from cnnviz.train import run
 from cnnviz.train.plan import Plan
 
@@ -157,8 +157,8 @@ def follow(folder: Path, plan: Plan, say: Say, classes: Sequence[str] = ()) -> D
         data = begin(plan, folder.parent, say)
         if classes and tuple(classes) != data.classes:
             raise RequestError(
-                f"Run {folder.name} was trained with the classes {_some(classes)}, and {data.root.name} has "
-                f"{_some(data.classes)} now; name the folders as they were, or train a new run."
+                f"Run {folder.name} was trained with the classes {first(classes, NAMED)}, and {data.root.name} has "
+                f"{first(data.classes, NAMED)} now; name the folders as they were, or train a new run."
             )
         return data
     now = folders.read(plan.data, share=plan.share, seed=plan.seed, labels=plan.labels)
@@ -214,9 +214,8 @@ def _refuse_lost_classes(
         else:
             told.append(f"{label} has no images any more")
     if told:
-        more = f" and {len(told) - NAMED} more" if len(told) > NAMED else ""
         raise RequestError(
-            f"The classes of run {name} are not those of its data: {', '.join(told[:NAMED])}{more}; make them as they "
+            f"The classes of run {name} are not those of its data: {first(told, NAMED)}; make them as they "
             "were, or train a new run."
         )
 
@@ -288,9 +287,4 @@ def _told(names: Sequence[str], one: str, several: str, what: str) -> str:
     """How many there are of something, and the first of them by name; empty where there are none."""
     if not names:
         return ""
-    return f"{f'1 {one} is' if len(names) == 1 else f'{len(names):,} {several} are'} {what} ({_some(names)})"
-
-
-def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
+    return f"{f'1 {one} is' if len(names) == 1 else f'{len(names):,} {several} are'} {what} ({first(names, NAMED)})"
