@@ -124,9 +124,12 @@ def case(read: Any, seed: str, place: Path, watch: Watch) -> tuple[str, float, s
     rng, start = Random(seed), time.process_time()
     watch.seen.clear()
     watch.place = str(place)
-    signal.setitimer(signal.ITIMER_PROF, SECONDS)
     try:
-        read(rng, place)
+        signal.setitimer(signal.ITIMER_PROF, SECONDS)
+        try:
+            read(rng, place)
+        finally:
+            signal.setitimer(signal.ITIMER_PROF, 0)
         outcome, fault = "result", ""
     except RequestError as error:
         said = str(error)
@@ -137,7 +140,6 @@ def case(read: Any, seed: str, place: Path, watch: Watch) -> tuple[str, float, s
         outcome = f"RAISED {type(error).__name__}: {str(error)[:90]!r} ({Path(last.filename).name}:{last.lineno})"
         fault = traceback.format_exc()
     finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
         watch.place = ""
     if watch.seen:
         outcome = fault = f"OUTSIDE {watch.seen[:3]}"
