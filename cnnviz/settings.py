@@ -6,6 +6,7 @@ An empty variable means its default. At the end stand the few variables of other
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -143,6 +144,19 @@ def put(name: str, value: str) -> None:
 
 def _text(name: str) -> str:
     return os.environ.get(name) or default(name)
+
+
+def share_cores() -> bool:
+    """Has the threads of PyTorch sleep where they wait for each other, instead of spinning; whether that could be had.
+
+    OpenMP reads it as it is loaded, so not once PyTorch is there. A person's own choice stands. Beside another busy
+    process, a thread that spins keeps the one that it waits for from its core.
+    """
+    if "torch" in sys.modules:
+        return False
+    if not any(name in os.environ for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")):
+        os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+    return True
 
 
 def rank() -> int:

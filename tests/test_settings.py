@@ -180,3 +180,35 @@ def test_torchs_downloads_lie_where_torch_itself_says(monkeypatch, tmp_path):
         monkeypatch.delenv("TORCH_HOME", raising=False)
         monkeypatch.setenv(name, str(tmp_path / name))
         assert settings.torch_home() / "hub" == Path(hub.get_dir())
+
+
+ASLEEP = """
+import os, sys
+from cnnviz.cli.main import main
+assert "torch" not in sys.modules
+main(["models", "--json"])
+import torch
+torch.ones(4).sum()
+print(os.environ.get("OMP_WAIT_POLICY"), file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize(("own", "wanted"), [({}, "PASSIVE"), ({"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE")])
+def test_threads_that_wait_sleep_unless_a_person_wants_it_otherwise(own, wanted, tmp_path):
+    clean = {k: v for k, v in os.environ.items() if k not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")}
+    environment = clean | own | {"OMP_DISPLAY_ENV": "TRUE", "CNNVIZ_RUNS": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", ASLEEP], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert done.stderr.splitlines()[-1] == wanted
+    policies = re.findall(r"OMP_WAIT_POLICY = '(\w+)'", done.stderr)  # what OpenMP itself says as it is loaded
+    assert policies
+    assert set(policies) == {wanted}
+
+
+def test_once_pytorch_is_there_nothing_is_changed_for_the_program_that_brought_it():
+    import torch  # noqa: F401
+
+    before = dict(os.environ)
+    assert not settings.share_cores()
+    assert dict(os.environ) == before

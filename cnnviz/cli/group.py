@@ -61,6 +61,7 @@ CROP, PHOTO_CROP = (  # the second for a command that has another crop among its
 @click.pass_context
 def cli(context: click.Context) -> None:
     """See what a convolutional network computes."""
+    settings.share_cores()
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 

@@ -121,6 +121,7 @@ async def lifespan(app: Any) -> AsyncIterator[None]:
     from streamlit.web import server
 
     set_up()
+    settings.share_cores()
     START.begin()
     if not config.get_option("server.headless"):
         url = server.server_util.get_url("127.0.0.1")
