@@ -48,7 +48,7 @@ SETTINGS = (
         "CNNVIZ_HOSTS",
         "text",
         "",
-        "names the server answers to beside localhost and addresses in digits, separated by commas; * for any",
+        "names the server responds to beside localhost and addresses in digits, separated by commas; * for any",
     ),
     Setting(
         "CNNVIZ_FRAMES", "text", "", "origins of pages that may show the dashboard in a frame, separated by commas"

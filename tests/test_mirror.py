@@ -70,7 +70,6 @@ SEEN = {
     "ui/views/data/batch": "pages/test_data.py",
     "ui/views/data/folder": "pages/test_data.py",
     "ui/views/data/image_map": "pages/test_image_map.py",
-    "ui/components/imagemap": "pages/test_image_map.py",
     "ui/views/full_size": "pages/test_convolution.py",
     "ui/views/first_layer": "pages/test_gabor.py",
     "ui/views/labs": "pages/test_gabor.py",

@@ -100,7 +100,7 @@ async def _refuse(kind: str, host: str, receive: Receive, send: Send) -> None:
         return
     shown = "".join(letter for letter in host[:100] if letter.isprintable())
     words = (
-        f"cnnviz does not answer to the name {shown!r} on this server. Set CNNVIZ_HOSTS to the names it is reached by, "
+        f"cnnviz does not respond to the name {shown!r} here. Set CNNVIZ_HOSTS to the names this server is reached by, "
         "separated by commas, and start it again."
     ).encode()
     headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(words)).encode())]

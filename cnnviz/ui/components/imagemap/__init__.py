@@ -18,11 +18,12 @@ from streamlit.runtime import get_instance
 
 from cnnviz.data import atlas
 from cnnviz.ui.components.imagemap import detail
-from cnnviz.ui.components.shared import encode, joiner
+from cnnviz.ui.components.shared import encode, joiner, told
 from cnnviz.ui.components.shared.subject import subject
 
 HERE = Path(__file__).parent
 NONE = 65535  # the class of what has no prediction
+LAST = 1e15  # of a turn, which is a time in ms
 _map = st.components.v2.component(
     "cnnviz_imagemap", js=joiner.script(HERE / "index.js"), css=joiner.sheet(joiner.SHEET, HERE / "style.css")
 )
@@ -135,12 +136,15 @@ def opened(key: str, shown: ImageMap) -> tuple[int | None, float]:
 
     With it comes a number that is another each time that one is opened.
     """
-    match (st.session_state.get(key) or {}).get("opened"):
-        case {"subject": of, "index": int(index), "turn": turn} if of == shown.subject and 0 <= index < len(
-            shown.order
-        ):
-            return int(shown.order[index]), float(turn)
-    return None, 0.0
+    said = (st.session_state.get(key) or {}).get("opened")
+    if not isinstance(said, dict) or said.get("subject") != shown.subject:
+        return None, 0.0
+    try:
+        turn = told.share(said.get("turn"), 0, LAST)
+    except told.UNFIT:
+        return None, 0.0
+    index = told.whole(said.get("index"), 0, len(shown.order) - 1)
+    return (None, 0.0) if index is None else (int(shown.order[index]), turn)
 
 
 def _points(key: str, shown: ImageMap) -> str:
