@@ -59,12 +59,12 @@ def look(name: str) -> None:
         if data_sets.labels(name):
             folder.classes_from(name)
         findings.draw(name)
-        suspects.draw(name)
         if not fresh(name):
             folder.made(name)
         folder.draw(name)
     with right:
         augmentation.draw(name, beside=True)
+    suspects.draw(name)
     image_map.draw(name)
 
 

@@ -43,6 +43,7 @@ def canvas(page: Page, shelf: Path) -> Locator:
     found.wait_for()
     page.locator(".imagemap[data-shown]").wait_for()
     page.wait_for_timeout(800)  # until the thumbnails have come
+    assert button.count() == 0  # it has done what it says
     found.scroll_into_view_if_needed()
     return found
 

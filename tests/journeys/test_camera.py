@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
@@ -82,6 +82,27 @@ def collect(page: Page, name: str, key: str, ms: int) -> None:
     page.keyboard.down(key)
     page.wait_for_timeout(ms)
     page.keyboard.up(key)
+
+
+READ = """(button) => {
+  const shade = (text) => { const canvas = document.createElement('canvas').getContext('2d');
+    canvas.fillStyle = getComputedStyle(document.querySelector('.stApp')).backgroundColor; canvas.fillRect(0, 0, 1, 1);
+    if (text) { canvas.fillStyle = text; canvas.fillRect(0, 0, 1, 1); }
+    return canvas.getImageData(0, 0, 1, 1).data[1]; };
+  return Math.abs(shade(getComputedStyle(button.querySelector('p')).color) - shade());
+}"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_what_the_main_button_does_can_be_read_before_it_can_be_clicked(page: Page, theme: Literal["light", "dark"]):
+    page.emulate_media(color_scheme=theme)
+    page.goto("/data")
+    open_adding(page)
+    page.get_by_role("tab", name="Camera").click()
+    button = page.get_by_role("button", name="Save as data set")
+    button.wait_for()
+    assert button.is_disabled()
+    assert button.evaluate(READ) > 40  # levels of green between letters and ground
 
 
 @pytest.mark.timeout(240)

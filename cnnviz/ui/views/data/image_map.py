@@ -73,8 +73,9 @@ def draw(name: str, of: str = "") -> None:
             of=name, width=320,
         )  # fmt: skip
         now = _question(engine, name, key)
+        slot = st.empty()  # a button that was only left out would stay until the work is done
         if asked.of != (name, key) and now not in _MADE:
-            st.button(
+            slot.button(
                 "Map of the images", icon=":material/scatter_plot:", key="map-begin", on_click=_begin, args=(name, key)
             )
             return
