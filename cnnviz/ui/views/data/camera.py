@@ -30,7 +30,7 @@ def _collect() -> None:
     camera(KEY, visit.frames, visit.state(Heard), _hear)
     lacking = visit.frames.lacking()
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        name = st.text_input("Name", USUAL, key="camera-name", max_chars=60, width=280)
+        name = st.text_input("Name", USUAL, key="camera-name", width=280)
         saves = st.button(
             "Save as data set", key="camera-save", type="primary", icon=":material/save:", disabled=bool(lacking)
         )
