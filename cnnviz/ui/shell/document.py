@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
 
 import streamlit
+
+from cnnviz.ui.server.guard import Message, Receive, Scope, Send
 
 STYLES = tuple(Path(__file__).with_name(name) for name in ("style.css", "stage.css"))
 END = b"</body>"  # behind Streamlit's own style, which would otherwise win where both are equally precise
@@ -35,11 +36,6 @@ SEEN = (
     "look();"
 )
 SCRIPTS = Path(streamlit.__file__).parent / "static" / "static" / "js"
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 
 
 class Styled:
