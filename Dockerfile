@@ -25,13 +25,15 @@ RUN /opt/cnnviz/bin/pip install --no-cache-dir "$(echo /wheel/*.whl)[onnx]"
 FROM python:${PYTHON}-slim
 COPY --from=installed /opt/cnnviz /opt/cnnviz
 # Caches lie at home; weights/, runs/ and data/ are looked for in the working directory.
-RUN useradd --uid 1000 --home-dir /srv/cnnviz --create-home cnnviz
+# They are made here so that a volume that is mounted over one of them belongs to this user, too.
+RUN useradd --uid 1000 --home-dir /srv/cnnviz --create-home cnnviz \
+    && cd /srv/cnnviz && install -d -o 1000 -g 1000 .cache weights runs data
 ENV PATH=/opt/cnnviz/bin:$PATH HOME=/srv/cnnviz PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 STREAMLIT_SERVER_HEADLESS=true
 WORKDIR /srv/cnnviz
 VOLUME /srv/cnnviz
 USER 1000:1000
 EXPOSE 8501
-HEALTHCHECK --start-period=60s --interval=30s --timeout=5s \
-    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8501/_stcore/health', timeout=4)"]
+HEALTHCHECK --start-period=120s --interval=30s --timeout=5s \
+    CMD ["python", "-c", "import urllib.request; urllib.request.urlopen('http://127.0.0.1:8501/ready', timeout=4)"]
 ENTRYPOINT ["cnnviz"]
 CMD ["serve", "--public"]

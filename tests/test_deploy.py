@@ -96,7 +96,7 @@ def test_it_is_slim_and_runs_as_nobody_special_with_its_health_asked(path: Path)
     python, flag, code = json.loads(re.search(r"CMD (\[.*)", the(last, "HEALTHCHECK"))[1])
     assert (python, flag) == ("python", "-c")
     compile(code, "HEALTHCHECK", "exec")
-    assert f"http://127.0.0.1:{the(last, 'EXPOSE')}/_stcore/health" in code
+    assert f"http://127.0.0.1:{the(last, 'EXPOSE')}/ready" in code
 
 
 @pytest.mark.parametrize("path", FILES, ids=NAMES)
