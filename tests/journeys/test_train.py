@@ -95,7 +95,24 @@ def test_a_run_is_stopped_resumed_and_continued_and_its_curves_are_on_the_screen
         page.wait_for_timeout(200)
     assert run.read(second).plan.start == f"run/{folder.name}@best"
     page.goto(f"/train?run={second.name}")
+    a_matrix_fits_a_phone_or_fades_where_it_goes_on(page)
     a_cell_is_chosen_and_the_results_can_be_read_on_a_stage(page)
+
+
+def a_matrix_fits_a_phone_or_fades_where_it_goes_on(page: Page) -> None:
+    """A few classes are within 390 px; where columns lie behind the right edge, it fades until they are scrolled to."""
+    was, matrix = page.viewport_size, page.locator(".confusion")
+    matrix.wait_for()
+    page.set_viewport_size({"width": 390, "height": 844})
+    until(lambda: matrix.evaluate("e => e.scrollWidth - e.clientWidth"), 0)
+    assert matrix.evaluate("e => getComputedStyle(e).maskImage") == "none"
+    matrix.evaluate("e => { e.style.maxWidth = '100px'; }")  # as many classes would not
+    until(lambda: matrix.evaluate("e => getComputedStyle(e).maskImage.startsWith('linear-gradient')"), True)
+    matrix.evaluate("e => e.scrollTo(e.scrollWidth, 0)")
+    until(lambda: matrix.evaluate("e => getComputedStyle(e).maskImage"), "none")
+    matrix.evaluate("e => { e.style.maxWidth = ''; }")
+    page.set_viewport_size(was)
+    at_rest(page)
 
 
 def a_cell_is_chosen_and_the_results_can_be_read_on_a_stage(page: Page) -> None:

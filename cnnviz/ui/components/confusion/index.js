@@ -12,6 +12,8 @@ export default function (args) {
 function build(root) {
   const element = make("div", { class: "lab confusion", tabindex: 0, role: "region" });
   element.addEventListener("keydown", (event) => step(element, event));
+  element.addEventListener("scroll", () => shade(element), { passive: true });
+  new ResizeObserver(() => shade(element)).observe(element);
   root.append(element);
   return { element };
 }
@@ -24,6 +26,7 @@ function update(matrix, data) {
   matrix.element.setAttribute("aria-label", data.alt);
   matrix.element.style.setProperty("--n", data.classes.length);
   matrix.element.replaceChildren(table(matrix, data));
+  shade(matrix.element);
   if (focused) matrix.element.querySelector(`[data-place="${focused}"]`)?.focus();
 }
 
@@ -58,6 +61,11 @@ function cell(classes, count, [t, p], total, { picked, tabbed, choose }) {
   button.style.setProperty("--share", `${total ? (60 * count) / total : 0}%`);
   button.className = t === p ? "right" : "wrong-one";
   return button;
+}
+
+/** The right edge fades out while there are columns behind it. */
+function shade(element) {
+  element.classList.toggle("more", element.scrollWidth - element.clientWidth - element.scrollLeft > 2);
 }
 
 /** The arrow keys go from cell to cell. */

@@ -35,6 +35,7 @@ AUDIT, FEATURES = 0.2, 0.9  # the share that is done after each of these
 def draw(name: str) -> None:
     """The search for label errors, once it is asked for, and what becomes of its suggestions."""
     networks = {row.key: row for row in rows() if row.where in AT_HAND}
+    show.section("Label errors", "labels that are probably wrong, by predictions for images left out of training")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         key = st.selectbox(
             "Features of", list(networks), list(networks).index(_usual(name)),
