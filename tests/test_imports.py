@@ -18,6 +18,7 @@ LEAVES = {
     "arrays",
     "places",
     "printable",
+    "drafts",
     "probability",
     "settings",
     "script",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import functools
 import json
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -116,7 +117,7 @@ def run_folders(runs: Path) -> dict[str, Path]:
     """The runs that have something to load: id to directory."""
     if not runs.is_dir():
         return {}
-    return {path.name: path for path in sorted(runs.iterdir()) if (path / "card.json").is_file()}
+    return {name: runs / name for name in sorted(os.listdir(runs)) if os.path.isfile(f"{runs}/{name}/card.json")}
 
 
 def own_checkpoints(paths: Iterable[Path]) -> dict[str, Path]:
@@ -179,8 +180,9 @@ def _bundled() -> list[ModelInfo]:
 def _runs(runs: Path) -> list[ModelInfo]:
     listed = []
     for name, folder in run_folders(runs).items():
-        if (folder / "best.safetensors").is_file():
-            listed.append(_carded(f"run/{name}@best", folder / "card.json", folder / "best.safetensors", "run"))
+        card, best = folder / "card.json", folder / "best.safetensors"
+        if (found := _stamp(best)) is not None:
+            listed.append(_described(f"run/{name}@best", card, best, "run", _stamp(card), found))
     return listed
 
 
@@ -191,7 +193,7 @@ def _carded(key: str, card: Path, tensors: Path, where: str) -> ModelInfo:
 def _stamp(path: Path) -> tuple[int, int] | None:
     """Size and time of a file; None where there is none."""
     try:
-        found = path.stat()
+        found = os.stat(path)
     except OSError:
         return None
     return found.st_size, found.st_mtime_ns

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
-from cnnviz import settings
+from cnnviz import drafts, settings
 from cnnviz.models import file_kind, shards
 from cnnviz.models.file_kind import kind as kind
 from cnnviz.options import RequestError
@@ -197,6 +197,7 @@ def fetch(name: str, file: str, progress: Progress | None = None) -> Path:
     part = target.with_name(f"{target.name}.{uuid.uuid4().hex}.partial")
     try:
         part.parent.mkdir(parents=True, exist_ok=True)
+        drafts.sweep(part.parent, "*.partial")
         digest = _stream(url, part, progress)
         wanted = file.rsplit("-", 1)[1]
         if not digest.startswith(wanted):

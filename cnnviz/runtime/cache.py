@@ -19,6 +19,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 
+from cnnviz import drafts
 from cnnviz.arrays import size
 from cnnviz.models.catalog import UPLOAD
 
@@ -198,6 +199,7 @@ class Cache:
 
     def _write(self, path: Path, arrays: Mapping[str, np.ndarray]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        drafts.sweep(path.parent, "*.draft")
         handle, draft = tempfile.mkstemp(dir=path.parent, suffix=".draft")
         try:
             with os.fdopen(handle, "wb") as file:

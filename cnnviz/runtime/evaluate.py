@@ -86,7 +86,7 @@ def evaluate(
     batch = together(model.preprocess.size, next(model.net.parameters()).device)
     with ThreadPoolExecutor() as pool:  # decoding photos takes as long as the net
         for start in range(0, len(photos), batch):
-            for said, true, cost in _judged(model, photos[start : start + batch], crop, skipped, pool):
+            for said, true, cost in _judged(backend, model, photos[start : start + batch], crop, skipped, pool):
                 pairs.append((true, said))
                 costs.append(cost)
             if progress:
@@ -142,7 +142,12 @@ def _forms(name: str) -> set[str]:
 
 
 def _judged(
-    model: Model, photos: Sequence[tuple[Path, int]], crop: Crop, skipped: list[str], pool: ThreadPoolExecutor
+    backend: Backend,
+    model: Model,
+    photos: Sequence[tuple[Path, int]],
+    crop: Crop,
+    skipped: list[str],
+    pool: ThreadPoolExecutor,
 ) -> Iterator[tuple[int, int, float]]:
     """Predicted and true class of each readable photo and its cross-entropy, all from one pass."""
     inputs, truth = [], []
@@ -154,7 +159,7 @@ def _judged(
             truth.append(true)
     if inputs:
         device = next(model.net.parameters()).device
-        with torch.inference_mode():
+        with backend.computing(), torch.inference_mode():
             logits = batched(asked_whole(model.net), torch.cat(inputs).to(device), single(model.net)).float().cpu()
             cost = losses(logits, torch.tensor(truth))
         yield from zip(scores(logits).argmax(1).tolist(), truth, cost.tolist(), strict=True)

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
+from cnnviz import drafts
+
 ROWS = 4096  # of a file into which smaller ones are put together
 MANY = 16  # files of fewer rows from which on that is done
 LIMIT = 4 * 2**30  # bytes of all networks' features; those of the network asked longest ago go first
@@ -121,6 +123,7 @@ def _count(path: Path) -> int:
 def _write(folder: Path, names: Sequence[bytes], values: np.ndarray) -> None:
     """A file of marks uint8 (n, 16) and features float32 (n, F)."""
     folder.mkdir(parents=True, exist_ok=True)
+    drafts.sweep(folder, "*.draft")
     draft = folder / f"{secrets.token_hex(8)}.draft"
     try:
         with draft.open("wb") as file:

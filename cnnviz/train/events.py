@@ -13,7 +13,7 @@ from typing import Any
 
 ENDS = ("finished", "stopped", "failed")
 KEPT = 64  # files whose events are remembered
-LARGEST = 2**63  # of a whole number
+LARGEST = 2**63  # of a number
 BACK = 64  # bytes before the place read up to that have to be the same still
 
 Event = dict[str, Any]
@@ -54,7 +54,10 @@ def read(path: Path, outline: bool = False) -> list[Event]:
 
 def complete(event: Event) -> bool:
     """Whether an event carries what those of its kind do, so that a page can show it."""
-    return all(_is(event.get(key), wanted) for key, wanted in _CARRIED.get(event["event"], {}).items())
+    for key, wanted in _CARRIED.get(event["event"], {}).items():  # loops, as a run may have a hundred thousand
+        if not _is(event.get(key), wanted):
+            return False
+    return _amount(event.get("val", 0)) and _amount(share := event.get("accuracy", 0)) and bool(share <= 1)
 
 
 def standing(events: Sequence[Event]) -> Iterator[Event]:
@@ -96,7 +99,15 @@ def _event(line: bytes) -> Event | None:
         return None
     if kind in ("start", "resume") and "step" not in event:
         return None
-    return event if all(_is(event.get(key, 0), float) for key in _NUMBERS) else None
+    for key in _NUMBERS:
+        if key in event and not _amount(event[key]):
+            return None
+    return event
+
+
+def _amount(value: Any) -> bool:
+    """Whether it is a number of things, of seconds, a share: finite, and not below zero. A loss may be anything."""
+    return type(value) in (int, float) and 0 <= value < LARGEST
 
 
 def _is(value: Any, wanted: type) -> bool:

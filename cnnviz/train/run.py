@@ -11,6 +11,7 @@ import re
 import secrets
 import shutil
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -93,9 +94,7 @@ def _was_refused(folder: Path) -> bool:
 
 
 def trial(plan: Plan, runs: Path | str) -> Path:
-    """The folder of a search for a learning rate: hidden among the runs, so that it waits for the same device and finds
-    the run it starts from. Raises `RunError`.
-    """
+    """The folder of a search for a learning rate, hidden among the runs as it may start from one. Raises `RunError`."""
     return _made(plan, Path(runs) / f"{TRIAL}{secrets.token_hex(4)}")
 
 
@@ -137,23 +136,27 @@ def _made(plan: Plan, folder: Path) -> Path:
 def find(name: str, runs: Path | str) -> Path:
     """The folder of a run; the name is looked up and never joined to a path. Raises `RunError`."""
     with contextlib.suppress(OSError):
-        for found in Path(runs).iterdir():
-            if found.name == name and _is_run(found):
-                return found
+        if name in os.listdir(runs) and _made_at(found := Path(runs, name)) is not None:
+            return found
     raise RunError(f"There is no run {name!r}; it may have been deleted.")
 
 
 def folders(runs: Path | str) -> list[Path]:
     """The folders of all runs, the newest first."""
-    runs = Path(runs)
-    if not runs.is_dir():
+    if not os.path.isdir(runs):
         return []
-    found = [p for p in runs.iterdir() if _is_run(p)]
-    return sorted(found, key=lambda p: ((p / PLAN).stat().st_mtime, p.name), reverse=True)
+    with os.scandir(runs) as listed:  # there may be thousands, and a page asks several times
+        found = [(made, one.name) for one in listed if (made := _made_at(one)) is not None]
+    return [Path(runs, name) for _, name in sorted(found, reverse=True)]
 
 
-def _is_run(folder: Path) -> bool:
-    return folder.name[0] != "." and (folder / PLAN).is_file() and not folder.is_symlink()
+def _made_at(folder: os.DirEntry[str] | Path) -> float | None:
+    """When the plan of a run was written; None for what is no run."""
+    with contextlib.suppress(OSError):
+        found = os.stat(f"{os.fspath(folder)}/{PLAN}")
+        if stat.S_ISREG(found.st_mode) and folder.name[0] != "." and not folder.is_symlink():
+            return found.st_mtime
+    return None
 
 
 def read(folder: Path, outline: bool = False) -> Run:
@@ -287,9 +290,8 @@ class Log:
 def _state(folder: Path, events: Sequence[Event]) -> str:
     if not events:
         return "running" if alive(folder) else "waiting"
-    last = next(
-        (e["event"] for e in reversed(events) if e.get("event") in ("queued", "prepare", "start", "resume")), ""
-    )
+    begins = ("queued", "prepare", "start", "resume")
+    last = next((e["event"] for e in reversed(events) if e.get("event") in begins), "")
     if events[-1].get("event") in ENDS:  # nothing follows an end but going on
         end: str = events[-1]["event"]
         return end

@@ -23,7 +23,7 @@ UNWATCHED = 600.0  # seconds after which a job that nobody looks at is stopped
 
 def remaining(seconds: float | None) -> str:
     """The time left as it is put behind what is done: ", 40 s left"; empty where it cannot be told."""
-    if not seconds:
+    if not seconds or seconds < 0:  # a clock that was set back tells nothing
         return ""
     if seconds < 100:
         return f", {seconds:.0f} s left"
