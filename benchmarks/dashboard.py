@@ -26,7 +26,14 @@ FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-backgroun
 
 @contextlib.contextmanager
 def serving(root: Path = ROOT, **more: str) -> Iterator[str]:
-    """The address of a dashboard of the tree at `root`, with `more` in its environment, gone afterwards.
+    """The address of a dashboard of the tree at `root`, with `more` in its environment, gone afterwards."""
+    with started(root, **more) as (address, _):
+        yield address
+
+
+@contextlib.contextmanager
+def started(root: Path = ROOT, *options: str, **more: str) -> Iterator[tuple[str, int]]:
+    """As `serving`, with `options` for the command; the address and the number of the process.
 
     Raises `RuntimeError` where it does not answer within a minute.
     """
@@ -37,7 +44,7 @@ def serving(root: Path = ROOT, **more: str) -> Iterator[str]:
     with tempfile.TemporaryDirectory() as places:
         environment = {**os.environ, "CNNVIZ_CACHE": places, "CNNVIZ_RUNS": places, **more}
         server = subprocess.Popen(
-            [sys.executable, "-m", "cnnviz", "serve", "--port", str(port)],
+            [sys.executable, "-m", "cnnviz", "serve", "--port", str(port), *options],
             cwd=root,
             env=environment,
             stdout=subprocess.DEVNULL,
@@ -45,7 +52,7 @@ def serving(root: Path = ROOT, **more: str) -> Iterator[str]:
         )
         try:
             _answers(server, address)
-            yield address
+            yield address, server.pid
         finally:
             server.terminate()
             try:

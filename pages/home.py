@@ -17,6 +17,8 @@ from cnnviz.ui.views import layer_table
 from cnnviz.ui.widgets import crop, show
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from cnnviz.attribution.heatmap import Heatmap
     from cnnviz.inference.activations import Activations
     from cnnviz.inference.layers import LayerTable
@@ -44,7 +46,8 @@ with st.container(key="home"):
         st.html(f"<style>.st-key-home .stImage {{ aspect-ratio: {photo.width} / {photo.height}; }}</style>")
 with side_in:
     show.section("The photo", f"{photo.width} × {photo.height}")
-    show.image(picture.fit(photo, 800), f"The photo {photo.name}", tallest=420)
+    small = partial(picture.fit, photo, 800)
+    show.image(small, f"The photo {photo.name}", tallest=420, of=("home",), photo=photo)
 place_heat = show.waiting(side_heat, "Evidence", 215)
 place_said = show.waiting(side_said, "Prediction", 215)
 with st.container(key="stages"):
@@ -69,6 +72,12 @@ def evidence(key: str, photo: Photo) -> Heatmap | str:
 def stages(key: str, photo: Photo) -> tuple[Model, Photo, tuple[Activations, ...]]:
     """The maps of the net's stages, with the net and the photo that they are of."""
     return engine.model(key), photo, engine.all_activations(key, photo, engine.stages(key))
+
+
+def liveliest(shown: Activations) -> np.ndarray:
+    """The nine maps of a layer that vary most, side by side."""
+    lively = shown.maps.std(axis=(1, 2)).argsort()[::-1][:9]
+    return picture.mosaic(shown.maps[lively], columns=3, tile=112, scope="channel")
 
 
 def take_away(heat: Heatmap) -> None:
@@ -106,9 +115,11 @@ if answered:
             show.section(f"Evidence for “{heat.label}”", startup.methods()[heat.method].title)
             old = show.previous(key, photo, model, asked_of)
             show.image(
-                picture.overlay(asked_of, heat, picture.OPACITY, side=800, alpha="heat"),
+                partial(picture.overlay, asked_of, heat, picture.OPACITY, side=800, alpha="heat"),
                 f"Heat map of {heat.label} over the photo {asked_of.name}",
                 tallest=420,
+                of=("home overlay", model.fingerprint, model.preprocess, heat.question),
+                photo=asked_of,
             )
             if not old:
                 take_away(heat)
@@ -141,9 +152,9 @@ if staged:
         show.previous(key, photo, model, asked_of)
         for column, shown in zip(st.columns(len(maps), gap="small"), maps, strict=True):
             with column:
-                lively = shown.maps.std(axis=(1, 2)).argsort()[::-1][:9]
-                tiles = picture.mosaic(shown.maps[lively], columns=3, tile=112, scope="channel")
-                show.image(tiles, f"Nine feature maps of the layer {shown.layer}")
+                words = f"Nine feature maps of the layer {shown.layer}"
+                of = ("home stage", model.fingerprint, model.preprocess, shown.layer)
+                show.image(partial(liveliest, shown), words, of=of, photo=asked_of)
                 shape = " × ".join(map(str, shown.maps.shape))
                 st.page_link(
                     places.page("activations"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 
 import cv2
@@ -43,6 +44,11 @@ class Heatmap:
     options: Options | None = None
     padding: tuple[int, int, int, int] = (0, 0, 0, 0)
     top: float = 0.0
+
+    @property
+    def question(self) -> tuple[Hashable, ...]:
+        """What the map is the answer to, beside a network and a photo: for both it says which map it is."""
+        return self.method, self.layer, self.target, self.goal, self.options, self.clip, self.top
 
     @property
     def reach(self) -> float:

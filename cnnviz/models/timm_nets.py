@@ -58,6 +58,7 @@ def table() -> dict[str, TimmNet]:
     }
 
 
+@functools.cache
 def installed() -> bool:
     """Whether timm can be imported; it is not."""
     return importlib.util.find_spec("timm") is not None

@@ -141,9 +141,13 @@ def diagnose(backend: Backend, key: str, photo: Photo, heat: Heatmap) -> tuple[F
         with backend.computing():
             return sureness(forward.logits_of, forward.x, backend.seen(model, photo))
 
-    ident = (*ident_of(model), "sureness", photo.digest)
-    usual = backend.cache.get(ident, sure, personal=photo.personal) if trained else ()
-    return findings_of(Case(heat, backend.logits(model, photo), maps, forward.x, usual, better, trained))
+    def found() -> tuple[Finding, ...]:
+        ident = (*ident_of(model), "sureness", photo.digest)
+        usual = backend.cache.get(ident, sure, personal=photo.personal) if trained else ()
+        return findings_of(Case(heat, backend.logits(model, photo), maps, forward.x, usual, better, trained))
+
+    key_of_map = (*ident_of(model), "diagnosis", photo.digest, heat.question)
+    return backend.cache.get(key_of_map, found, personal=photo.personal)
 
 
 def drill(

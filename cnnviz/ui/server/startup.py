@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import functools
 import gc
 import sys
 import threading
 import webbrowser
-from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cnnviz import settings
 from cnnviz.models import catalog, timm_nets, weights  # list nets without torch
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo, samples
+from cnnviz.ui.server import event_loop
 
 if TYPE_CHECKING:
     from cnnviz.runtime.engine import Engine
 
+T = TypeVar("T")
 SPOOL = 2**31  # bytes, beyond any upload that `server.maxUploadSize` lets through
 PATIENCE = 1.0  # seconds until the port answers
 EVERYDAY = "ImageNet"  # classes of everyday things, for a photo that none of few classes fits
@@ -101,6 +105,7 @@ class Start:
 
 
 START = Start()
+_LISTED: ContextVar[list[tuple[tuple[catalog.ModelInfo, ...], str]] | None] = ContextVar("listed", default=None)
 LENT: dict[str, Photo] = {}  # by name: photos of the program that opened the dashboard, before the samples
 
 
@@ -121,6 +126,7 @@ async def lifespan(app: Any) -> AsyncIterator[None]:
     from streamlit.web import server
 
     set_up()
+    event_loop.set_up(asyncio.get_running_loop())
     settings.share_cores()
     START.begin()
     if not config.get_option("server.headless"):
@@ -146,6 +152,12 @@ def set_up() -> None:
     memory_media_file_storage._PARTIAL_HASH_THRESHOLD = sys.maxsize  # type: ignore[misc]
 
 
+def drawn(key: tuple[Hashable, ...], draw: Callable[[], T], personal: bool) -> T:
+    """A picture of what `key` names exactly, encoded once as long as the engine's memory has it."""
+    engine = START.loaded()
+    return draw() if engine is None else engine.cache.get(("drawn", *key), draw, personal=personal)
+
+
 def public() -> bool:
     """Whether strangers are served, who may neither train nor leave data behind, nor make the server download.
 
@@ -164,11 +176,31 @@ def rows() -> tuple[catalog.ModelInfo, ...]:
 
 def listing() -> tuple[tuple[catalog.ModelInfo, ...], str]:
     """The nets that can be chosen, and why those of the weights folder are not among them: "" where they are."""
+    held = _LISTED.get()
+    if not held:
+        found = _listing()
+        if held is None:
+            return found
+        held.append(found)
+    return held[0]
+
+
+@contextlib.contextmanager
+def listing_once() -> Iterator[None]:
+    """Within the block the nets are listed once: a page asks for the list ten times, which looks at each file."""
+    token = _LISTED.set([])
+    try:
+        yield
+    finally:
+        _LISTED.reset(token)
+
+
+def _listing() -> tuple[tuple[catalog.ModelInfo, ...], str]:
     try:
         listed = engine.models() if (engine := START.loaded()) else catalog.rows()
     except (RequestError, OSError) as error:  # the folder was never there, or went while the server was up
         return catalog.spare(), str(error)
-    return tuple(row for row in listed if not (public() and row.where == "download")), ""
+    return tuple(row for row in listed if row.where != "download") if public() else listed, ""
 
 
 def asked(key: str) -> catalog.ModelInfo | None:

@@ -10,7 +10,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from cnnviz.ui.session import address
-from cnnviz.ui.session.visit import OWN, Choices, Strange, T, alone, page, this_visit
+from cnnviz.ui.session.visit import OWN, Choices, Strange, T, alone, held, page, this_visit
 
 SHARED = ("model", "photo", "crop", "crop-at", "present", "set", "run")  # what is chosen for all pages at once
 
@@ -30,6 +30,9 @@ class Note(NamedTuple):
     entry: Any = None
     stood: bool = False
     run: int = NEVER
+
+
+NOBODYS = Note()
 
 
 def arrive() -> None:
@@ -113,8 +116,7 @@ def strange(apart: Collection[str] = ()) -> str:
 
 def noted_of(key: str) -> Note:
     """The note about the widget `key`; an empty one before it ever was."""
-    last: Note = st.session_state.get("_notes", {}).get(key, Note())
-    return last
+    return held("_notes", dict[str, Note]).get(key, NOBODYS)
 
 
 def noted(key: str) -> Any:
@@ -134,8 +136,9 @@ def note(key: str, default: Any, secret: bool = False) -> None:
         entry = None if url is not None or not last.stay else value
     this_visit().kept[this_visit().page, key] = value
     this_visit().defaults[key] = None if default is None else _text(default)
-    notes = st.session_state.setdefault("_notes", {})
-    notes[key] = Note(value, stay, entry, wanted is not None, this_visit().runs if _drawn(key) else NEVER)
+    held("_notes", dict[str, Note])[key] = Note(
+        value, stay, entry, wanted is not None, this_visit().runs if _drawn(key) else NEVER
+    )
     address.write(key, wanted)
 
 

@@ -8,6 +8,7 @@ import streamlit as st
 
 from cnnviz import places
 from cnnviz.ui.components import stagekeys
+from cnnviz.ui.server import startup
 from cnnviz.ui.session import current, link
 from cnnviz.ui.shell import activity, checkpoint_card, sidebar
 from cnnviz.ui.widgets import controls, show
@@ -43,6 +44,11 @@ PAGES: dict[str, tuple[tuple[str, str, str, str], ...]] = {
 
 def run() -> None:
     """One visit of one page: frame, then the page."""
+    with startup.listing_once():
+        _run()
+
+
+def _run() -> None:
     current.enter()
     link.arrive()
     presenting = controls.linked_tick("present")

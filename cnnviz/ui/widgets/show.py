@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import html
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -108,23 +108,34 @@ def counted(doing: str) -> Callable[[int, int], None]:
 
 
 def image(
-    shown: np.ndarray | Image.Image | Photo,
+    shown: np.ndarray | Image.Image | Photo | Callable[[], np.ndarray | Image.Image],
     alt: str,
     caption: str | None = None,
     width: int | Literal["stretch"] = "stretch",
     quality: int = 92,
     tallest: int | None = None,
+    of: tuple[Hashable, ...] = (),
+    photo: Photo | None = None,
 ) -> None:
     """The picture as a JPEG of our own, at most 1,460 px wide, with its alternative text.
 
-    `tallest` bounds the height of a portrait in px, which a column's width alone would let grow.
+    `tallest` bounds the height of a portrait in px, which a column's width alone would let grow. A picture that is
+    given as a function is drawn once for all that `of` names exactly, beside the `photo` that it is drawn of.
     """
-    pixels = picture.fit(shown, WIDEST)
-    height, across = pixels.shape[:2]
-    if tallest is not None and width == "stretch" and height > across:
-        narrow: int = max(1, round(tallest * across / height))
-        width, pixels = narrow, picture.fit(pixels, max(narrow, tallest))
-    data = picture.encode(pixels, "jpeg", quality)
+
+    def draw() -> tuple[bytes, int | Literal["stretch"]]:
+        pixels = picture.fit(shown() if callable(shown) else shown, WIDEST)
+        height, across = pixels.shape[:2]
+        if tallest is None or width != "stretch" or height <= across:
+            return picture.encode(pixels, "jpeg", quality), width
+        narrow = max(1, round(tallest * across / height))
+        return picture.encode(picture.fit(pixels, max(narrow, tallest)), "jpeg", quality), narrow
+
+    if of and photo is not None:
+        key = (*of, photo.digest, width, quality, tallest)
+        data, width = startup.drawn(key, draw, photo.personal)
+    else:
+        data, width = draw()
     st.image(data, caption=caption and plain(caption), width=width, output_format="JPEG", alt=alt)
 
 

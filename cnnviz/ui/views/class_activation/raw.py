@@ -33,17 +33,23 @@ def signs(heat: Heatmap) -> str:
     return f"Warm supports {heat.label}, cold counts against it."
 
 
+def _drawn(heat: Heatmap) -> np.ndarray:
+    """The signed map with a square for each of its values."""
+    return show.pixelated(picture.diverging(heat.raw), 420)
+
+
 def raw(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
     """The signed map at its own size, and the channels of the layer that weighed most in it."""
     signed, channels = st.columns([1, 2.4], gap="large")
+    model = engine.model(key)
     with signed:
         show.section("Raw map", f"{heat.raw.shape[0]} × {heat.raw.shape[1]}")
-        drawn = show.pixelated(picture.diverging(heat.raw), 420)
-        show.image(drawn, f"Raw map of {heat.subject}, signed")
+        of = (model.fingerprint, model.preprocess, heat.question)
+        show.image(partial(_drawn, heat), f"Raw map of {heat.subject}, signed", of=("raw", *of), photo=photo)
         show.scale(float(heat.raw.min()), float(heat.raw.max()), picture.ACTIVATION, "Raw map")
         show.say(signs(heat))
         file = f"{file_name(photo, heat, 'raw')}.png"
-        save("PNG of the raw map", file, "image/png", lambda: png(drawn))
+        save("PNG of the raw map", file, "image/png", lambda: png(_drawn(heat)))
     maps = show.asked("cam-maps", partial(engine.activations, key, photo, heat.layer)) if heat.weights.size else None
     if maps is None or maps.layer != heat.layer:
         return
@@ -55,7 +61,8 @@ def raw(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
         show.section(
             f"The {len(order)} channels that add most to the map", "weight × mean activation, the largest first"
         )
-        tiles = picture.mosaic(maps.maps[order], columns=4, scope="channel", tile=170, gap=4)
-        show.image(tiles, f"Maps of the channels {', '.join(map(str, order))}")
+        tiles = partial(picture.mosaic, maps.maps[order], columns=4, scope="channel", tile=170, gap=4)
+        words = f"Maps of the channels {', '.join(map(str, order))}"
+        show.image(tiles, words, of=("channels of raw", *of), photo=photo)
         listed = " · ".join(f"{i} ({parts[i]:+.3g}, {parts[i] / whole:+.1%})" for i in order)
         show.say(f"Row by row: {listed}. Percentages are of the sum of absolute contributions.")
