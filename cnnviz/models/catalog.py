@@ -26,6 +26,7 @@ from cnnviz.options import RequestError
 IMAGENET = f"ImageNet, {shelf.CLASSES:,} classes"
 UPLOAD = "upload/"  # how the key of a network begins that lies in memory alone, for the visits that uploaded it
 SOME, LONGEST = 3, 40  # classes that are named, characters of them
+Stamp = tuple[str, int, int]  # of a file: its name, bytes, time in ns
 ASSETS = Path(__file__).parent / "assets"
 
 
@@ -79,28 +80,27 @@ def spare(runs: Path | str | None = None) -> tuple[ModelInfo, ...]:
     return (*_bundled(), *_runs(settings.runs(runs)), *_lecture())
 
 
-def stamp(
-    key: str, weights: Path | str | None = None, runs: Path | str | None = None
-) -> tuple[tuple[str, int, int], ...]:
-    """What changes with a network's own files, in a run or a weights folder: names, sizes and times in ns."""
+def stamp(key: str, weights: Path | str | None = None, runs: Path | str | None = None) -> tuple[Stamp, ...]:
+    """What changes with a network's own files, in a run or a weights folder."""
+    return tuple((path.name, *told) for path in files(key, weights, runs) if (told := _stamp(path)))
+
+
+def files(key: str, weights: Path | str | None = None, runs: Path | str | None = None) -> tuple[Path, ...]:
+    """The files, and for a run's last weights the folder, that a network is made of in a run or a weights folder."""
     kind, _, name = key.partition("/")
     if kind == "run" and (folder := run_folders(settings.runs(runs)).get(name.partition("@")[0])):
-        files = [folder / "card.json", folder / ("best.safetensors" if name.endswith("@best") else "snapshots")]
-    elif kind == "file":
-        files = [path for path in shelf.checkpoints(shelf.folder(weights)) if name in (shelf.stem(path), path.name)]
-        files = [part for path in files for part in (*shards.parts(path), card_of(path))]
-    elif kind == "timm":
-        place = shelf.folder(weights)
-        paths = shelf.checkpoints(place)
-        files = [*paths] if paths == (place,) else [path for path in paths if shelf.stem(path).startswith(name)]
-    elif known := entry(key):
-        place = shelf.folder(weights)
-        paths = shelf.checkpoints(place)
-        files = [*paths] if paths == (place,) else [*shelf.candidates(known.name, known.file, paths)]
-    else:
+        return folder / "card.json", folder / ("best.safetensors" if name.endswith("@best") else "snapshots")
+    known = entry(key)
+    if kind not in ("file", "timm") and known is None:
         return ()
-    there = [(path.name, path.stat()) for path in files if path.exists()]
-    return tuple((name, status.st_size, status.st_mtime_ns) for name, status in there)
+    place = shelf.folder(weights)
+    paths = shelf.checkpoints(place)
+    if kind == "file":
+        named = [path for path in paths if name in (shelf.stem(path), path.name)]
+        return tuple(part for path in named for part in (*shards.parts(path), card_of(path)))
+    if known is None:
+        return paths if paths == (place,) else tuple(path for path in paths if shelf.stem(path).startswith(name))
+    return paths if paths == (place,) else shelf.candidates(known.name, known.file, paths)
 
 
 def entry(name: str) -> TorchvisionNet | None:

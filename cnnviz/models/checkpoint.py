@@ -72,8 +72,7 @@ def _opened(path: Path) -> tuple[object, object, tuple[str, ...]]:
         kind = shelf.kind(file.read(9), size)
     if kind == "safetensors" or (kind != "torch" and path.suffix.lower() == ".safetensors"):
         return _safetensors(path), shelf.metadata(path), ()
-    found, classes = pickled.read(path)
-    values = pickled.plain(found)
+    values, classes = pickled.values(path)
     return values, values, classes
 
 

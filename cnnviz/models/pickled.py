@@ -6,6 +6,7 @@ NumPy number, a path, a configuration of one's own class) becomes an inert place
 
 from __future__ import annotations
 
+import io
 import pickle
 import re
 import threading
@@ -15,11 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
+from cnnviz.models import opcodes
 from cnnviz.options import RequestError
 
 LARGEST = 8 << 30  # bytes; the largest torchvision CNN has 2.4 GiB
 DEEP = 6  # levels of plain values
+MOST = 200_000  # entries of mappings within one another
+KEPT = (str, bytes, int, float, bool, list, tuple, type(None))
+ZIPPED, OLD = b"PK\x03\x04", 5  # how a file begins; pickles that one of before torch 1.6 has, the fourth with all
 _TURNS = 40  # unknown names that a file of the older format may have
 _LOCK = threading.Lock()  # torch keeps what it may replace for the whole process
 _NAME = re.compile(r"GLOBAL ([\w.]+)")
@@ -62,10 +68,13 @@ KNOWN: Mapping[str, type] = {"collections.defaultdict": _Dictionary, "collection
 def read(path: Path) -> tuple[object, tuple[str, ...]]:
     """The tensors and plain values of a torch file, and the names of the classes it had objects of.
 
-    Raises `CheckpointError` for a damaged file, one that unpacks to more than it should, and one with program code.
+    Raises `CheckpointError` for a damaged file, one that unpacks to more than it should, one that would take more
+    memory or time than any checkpoint does, and one with program code.
     """
-    if zipfile.is_zipfile(path):
-        _refuse_zip_bomb(path)
+    try:
+        _survey(path)
+    except opcodes.OpcodeError as error:
+        raise _unread(path, str(error)) if str(error) else damaged(path) from None
     try:
         return torch.load(path, map_location="cpu", weights_only=True), ()
     except pickle.UnpicklingError as error:
@@ -76,18 +85,77 @@ def read(path: Path) -> tuple[object, tuple[str, ...]]:
     return _with_placeholders(path)
 
 
+def values(path: Path) -> tuple[object, tuple[str, ...]]:
+    """The same as `plain` ones, as `read` refuses."""
+    found, classes = read(path)
+    try:
+        return plain(found), classes
+    except opcodes.OpcodeError as error:
+        raise _unread(path, str(error)) from None
+
+
+def _survey(path: Path) -> None:
+    """Follows what reading a file would do. Raises `CheckpointError`, or `OpcodeError` for what no checkpoint does."""
+    with path.open("rb") as file:
+        if file.read(4) == ZIPPED:
+            sizes = _sizes(path)
+            try:
+                pickled = torch._C.PyTorchFileReader(str(path)).get_record("data.pkl")  # what torch.load reads
+            except RuntimeError:
+                raise damaged(path) from None
+            for name, claimed in opcodes.survey(io.BytesIO(pickled)).items():
+                if claimed > sizes.get(f"data/{name}", claimed):
+                    raise opcodes.OpcodeError(f"claims {claimed:,} bytes of numbers where there are fewer")
+            return
+        file.seek(0)
+        found = [opcodes.survey(file) for _ in range(OLD)]
+        if (claimed := sum(found[-2].values())) > path.stat().st_size:
+            raise opcodes.OpcodeError(f"claims {claimed:,} bytes of numbers where there are fewer")
+
+
+def _unread(path: Path, what: str) -> CheckpointError:
+    """The refusal of a file that would take more memory or time than it may."""
+    return CheckpointError(
+        f"{path.name} {what}, as no checkpoint does, and was not opened; "
+        "save the network's weights anew with torch.save(net.state_dict(), ...)."
+    )
+
+
 def damaged(path: Path) -> CheckpointError:
     """The refusal of a file that breaks off, or is none of torch's."""
     return CheckpointError(f"{path.name} is not a readable checkpoint; save or download it again.")
 
 
-def plain(value: object, deep: int = DEEP) -> object:
-    """The same with placeholders as mappings of their attributes; a pickled module stays closed."""
+def plain(value: object, deep: int = DEEP, left: list[int] | None = None) -> object:
+    """The same as plain dictionaries and tensors of our own: placeholders as mappings of their attributes.
+
+    A pickled module stays closed. Raises `OpcodeError` for more than `MOST` entries in mappings within one another.
+    """
+    left = [MOST] if left is None else left
+    if isinstance(value, Tensor):
+        return tensor(value)
     if isinstance(value, Placeholder):
-        value = {} if "_modules" in vars(value) else dict(vars(value))
-    if isinstance(value, Mapping) and deep:
-        return {key: plain(inner, deep - 1) for key, inner in value.items()}
-    return value
+        attributes: dict[Any, object] = object.__getattribute__(value, "__dict__")
+        value = {} if "_modules" in attributes else attributes
+    if not isinstance(value, dict):
+        return value if type(value) in KEPT else None
+    if not deep:
+        return {}
+    left[0] -= dict.__len__(value)
+    if left[0] < 0:
+        raise opcodes.OpcodeError(f"has more than {MOST:,} entries")
+    return {key: plain(inner, deep - 1, left) for key, inner in dict.items(value) if _short(key)}
+
+
+def tensor(value: Tensor) -> Tensor:
+    """The same numbers as a tensor without attributes, class and views of its own."""
+    with torch._C.DisableTorchFunctionSubclass():
+        own = torch.Tensor.detach(value)
+        return own.resolve_conj().resolve_neg() if own.layout is torch.strided else own
+
+
+def _short(key: object) -> bool:
+    return not isinstance(key, (str, bytes)) or len(key) <= opcodes.NAME
 
 
 def _with_placeholders(path: Path) -> tuple[object, tuple[str, ...]]:
@@ -124,11 +192,17 @@ def _unsafe(path: Path) -> list[str]:
         return []
 
 
-def _refuse_zip_bomb(path: Path) -> None:
+def _sizes(path: Path) -> dict[str, int]:
+    """The members of a zip archive by name, without the folder that all are in: bytes."""
     try:
         with zipfile.ZipFile(path) as archive:
-            unpacked = sum(member.file_size for member in archive.infolist())
+            members = archive.infolist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError):  # of a version that is none, the last
         raise damaged(path) from None
+    unpacked = sum(member.file_size for member in members)
     if unpacked > min(LARGEST, 2 * path.stat().st_size + 1_000_000):  # torch stores its tensors uncompressed
         raise CheckpointError(f"{path.name} unpacks to {unpacked} bytes, which no checkpoint does; save it again.")
+    sizes = {member.filename.partition("/")[2]: member.file_size for member in members}
+    if len(sizes) < len(members):
+        raise opcodes.OpcodeError("has two parts of one name")
+    return sizes

@@ -19,6 +19,7 @@ from torch import Tensor
 from cnnviz.models.weights import META
 
 LONGEST = 100_000_000  # bytes of a header, as the format has it
+LONGEST_NAME = 1000  # characters
 RANK = 64  # dimensions of a tensor, as PyTorch has it
 
 
@@ -51,6 +52,8 @@ def _entries(header: bytes) -> dict[str, Any]:
     if not isinstance(entries, dict):
         raise ValueError("its header is no table")
     entries.pop(META, None)
+    if (longest := max(map(len, entries), default=0)) > LONGEST_NAME:
+        raise ValueError(f"a name of {longest:,} characters")
     return entries
 
 

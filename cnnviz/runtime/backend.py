@@ -27,7 +27,7 @@ from cnnviz.inference.layers import LayerTable
 from cnnviz.inference.live import LiveNet
 from cnnviz.inference.predict import Prediction, ranked, target
 from cnnviz.inference.tap import LayerError, tap
-from cnnviz.models import catalog
+from cnnviz.models import catalog, trial
 from cnnviz.models.catalog import ModelInfo, UnknownNet
 from cnnviz.models.load import Model, load
 from cnnviz.models.outputs import no_logits
@@ -94,6 +94,7 @@ class Backend:
             return self._brought(key)
 
         def loaded(told: Callable[..., None] | None) -> Model:
+            trial.require(key, self.weights, self.runs)
             with torch.inference_mode(False):  # also where the caller is in it: the net is everyone's
                 found = load(key, self.weights, self.runs, told)
                 found.net.to(self.torch_device).to(memory_format=torch.channels_last)

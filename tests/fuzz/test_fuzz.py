@@ -29,6 +29,7 @@ DEEP = '{"preprocess":' * 100_000
 OWN = {  # file and function -> why what it reads cannot be nested too deeply
     ("cnnviz/cli/train.py", "_plan"): "a plan that was read, written anew",
     ("cnnviz/train/checkpoints.py", "card"): "a plan that was read, written anew",
+    ("cnnviz/models/trial.py", "main"): "what the process that starts it has written",
     ("cnnviz/models/whole.py", "_told"): "words that the reader of the file has written",
     ("cnnviz/runtime/feature_vis.py", "_unpack"): "an entry of the cache, which takes any exception for a damaged one",
     ("cnnviz/feature_vis/bundled.py", "_opened"): "a file that ships with cnnviz",

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
+import time
 
 import pytest
 import torch
 
-from cnnviz.models import lecture
+from cnnviz.models import lecture, trial
 from cnnviz.options import RequestError
 from cnnviz.ui.shell import checkpoint_upload
+from tests import hostile_checkpoints
 from tests.models.foreign import nets
 
 NET = "lecture/cats_gap"
@@ -108,6 +112,52 @@ def test_what_is_no_checkpoint_is_one_sentence_and_leaves_nothing(visit, shelf, 
     assert list(shelf.iterdir()) == []
     assert at.sidebar.selectbox(key="model").value == NET
     assert pictures(at).keys() == before.keys()
+
+
+@pytest.mark.parametrize("name", ["a key that is a tuple a million deep", "a key of doubled tuples"])
+def test_a_hostile_checkpoint_ends_no_server_and_is_nowhere_afterwards(visit, shelf, name):
+    ending, made = hostile_checkpoints.CORPUS[name]
+    at = opened(visit("activations"))
+    at.file_uploader("checkpoint-0").upload(f"x{ending}", made(), "application/octet-stream").run()
+    assert not at.exception
+    assert len(at.error) == 1
+    assert len(at.error[0].value) < 300
+    assert list(shelf.iterdir()) == []
+
+
+def test_what_the_process_that_reads_it_does_not_finish_is_in_no_folder(shelf, engine, mine, monkeypatch):
+    """As a file does for which no bound is known yet."""
+    monkeypatch.setattr(trial, "PATIENCE", 0.01)
+    monkeypatch.setattr(engine, "model", None)  # it is never read here
+    with pytest.raises(RequestError, match="takes too long"):
+        checkpoint_upload.keep("mine.pth", mine, shelf)
+    assert list(shelf.iterdir()) == []
+
+
+def test_a_full_disk_keeps_no_part_of_an_upload(shelf, engine, mine, monkeypatch):
+    checkpoint_upload.keep("mine.pth", mine, shelf)
+
+    def full(path, data):
+        with path.open("wb") as file:
+            file.write(data[: len(data) // 2])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
+    for name in ("mine.pth", "other.pth"):
+        with pytest.raises(RequestError, match="No space left"):
+            checkpoint_upload.keep(name, mine, shelf)
+    assert [path.name for path in shelf.iterdir()] == ["mine.pth"]
+    assert (shelf / "mine.pth").read_bytes() == mine
+
+
+def test_what_a_killed_server_left_goes_with_the_next_upload(shelf, engine, mine):
+    for name, age in (("old", 2 * checkpoint_upload.STALE), ("new", 0)):
+        left = shelf / f"{checkpoint_upload.ARRIVING}{name}"
+        left.mkdir()
+        (left / "x.pth").write_bytes(mine)
+        os.utime(left, (time.time() - age,) * 2)
+    checkpoint_upload.keep("mine.pth", mine, shelf)
+    assert sorted(path.name for path in shelf.iterdir()) == [".arriving-new", "mine.pth"]
 
 
 def test_a_server_that_was_given_one_file_says_that_it_takes_no_other(visit, shelf, mine, monkeypatch):

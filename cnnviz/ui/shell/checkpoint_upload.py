@@ -5,18 +5,22 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
-from cnnviz.models import catalog, weights
+from cnnviz.models import catalog, trial, weights
 from cnnviz.options import RequestError
 from cnnviz.ui.server import startup
 from cnnviz.ui.session import uploads
 from cnnviz.ui.widgets import network, show
 
+ARRIVING = ".arriving-"  # how the folder begins in which an upload lies while it is read
+STALE = 3600.0  # seconds after which nobody reads it any more
 UPLOADED: dict[str, Path] = {}  # by key: what came in since the server started, and may be replaced or removed here
 
 
@@ -71,29 +75,45 @@ def keep(name: str, data: bytes, folder: Path) -> str:
     if any(other not in UPLOADED.values() for other in taken):
         raise RequestError(f"The weights folder has a {stem} already; rename your file.")
     cards = [card for other in taken if (card := catalog.card_of(other)).is_file()]  # what they say is of other weights
-    old = {other: other.with_name(f".{other.name}.before") for other in (*taken, *cards)}
+    aside: dict[Path, Path] = {}
+    placed = False
+    _sweep(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=".", suffix=".draft", delete=False) as draft:
-            draft.write(data)
-        os.chmod(draft.name, 0o644)
-        for other, aside in old.items():
-            os.replace(other, aside)
-        os.replace(draft.name, path)
-    except OSError as error:
-        raise RequestError(f"The checkpoint could not be kept in {folder} ({error.strerror}).") from None
-    try:
+        with tempfile.TemporaryDirectory(dir=folder, prefix=ARRIVING) as arriving:
+            draft = Path(arriving) / path.name
+            draft.write_bytes(data)
+            os.chmod(draft, 0o644)
+            if refusal := trial.refused(_key(draft, draft.parent), arriving):
+                raise RequestError(refusal)
+            for other in (*taken, *cards):
+                aside[other] = other.with_name(f".{other.name}.before")
+                os.replace(other, aside[other])
+            os.replace(draft, path)
+            placed = True
         key = _key(path, folder)
         startup.START.engine().model(key)
-    except RequestError:
-        path.unlink(missing_ok=True)
-        for other, aside in old.items():
-            os.replace(aside, other)
+    except (RequestError, OSError) as error:
+        if placed:
+            path.unlink(missing_ok=True)
+        for other, before in aside.items():
+            if before.exists():
+                os.replace(before, other)
+        if isinstance(error, OSError):
+            raise RequestError(f"The checkpoint could not be kept in {folder} ({error.strerror}).") from None
         raise
-    for aside in old.values():
-        aside.unlink()
+    for before in aside.values():
+        before.unlink()
     UPLOADED[key] = path
     return key
+
+
+def _sweep(folder: Path) -> None:
+    """Removes what a server left that was ended while it read an upload; another server may read one now."""
+    for left in folder.glob(f"{ARRIVING}*") if folder.is_dir() else ():
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > STALE:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _refuse_strangers() -> None:

@@ -1,0 +1,125 @@
+"""Hostile files end no process but the one that was started for them, take no time, and leave nothing."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from cnnviz.models import trial
+from cnnviz.models.checkpoint import CheckpointError
+from cnnviz.models.load import load
+from cnnviz.runtime.engine import Engine
+from tests.hostile_checkpoints import CORPUS, READABLE, net, saved, write
+
+SHORT = 300  # characters of a refusal
+SECONDS = 5.0  # of processor time
+
+
+@pytest.mark.parametrize("name", [name for name in CORPUS if name not in READABLE])
+def test_a_hostile_file_is_refused_in_a_short_sentence(tmp_path, name):
+    write(name, tmp_path)
+    start = time.process_time()
+    with pytest.raises(CheckpointError) as caught:
+        load("file/hostile", tmp_path, tmp_path)
+    assert time.process_time() - start < SECONDS
+    sentence = str(caught.value)
+    assert len(sentence) < SHORT
+    assert "\n" not in sentence
+    assert sentence.startswith("hostile")
+
+
+@pytest.mark.parametrize("name", sorted(READABLE))
+def test_what_is_odd_around_sound_weights_changes_no_answer(tmp_path, name):
+    write(name, tmp_path)
+    (tmp_path / "hostile.json").write_text('{"net": "lecture/mnist_gap"}')
+    model = load("file/hostile", tmp_path, tmp_path)
+    odd, plain = dict(model.net.state_dict()), net().state_dict()
+    if name == "negated views":
+        plain["conv2.weight"] = -plain["conv2.weight"]
+    assert all(torch.equal(odd[key], value) for key, value in plain.items())
+    assert model.fingerprint
+
+
+def test_a_process_of_its_own_reads_what_is_sound(tmp_path):
+    (tmp_path / "mine.pth").write_bytes(saved(net().state_dict()))
+    (tmp_path / "mine.json").write_text('{"net": "lecture/mnist_gap"}')
+    assert trial.refused("file/mine", tmp_path) == ""
+
+
+@pytest.mark.parametrize(
+    ("fault", "bound"),
+    [
+        ("import ctypes; ctypes.string_at(0)", {}),
+        ("held = [bytearray(64 << 20) for _ in range(100)]", {"MEMORY": 512 << 20}),
+        ("while True: pass", {"SECONDS": 1.0}),
+        ("import time; time.sleep(60)", {"SECONDS": 1.5}),
+        ("import pathlib; pathlib.Path(place, 'left').write_text('x')", {}),
+    ],
+)
+def test_a_process_that_crashes_fills_or_stalls_is_a_refusal(tmp_path, monkeypatch, fault, bound):
+    """A reader at fault is put in the place of the one that has none known."""
+    weights = tmp_path / "weights"
+    weights.mkdir()
+    (weights / "mine.pth").write_bytes(saved(net().state_dict()))
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys, threading\n"
+        "def put():\n"
+        "    import cnnviz.models.load as at\n"
+        f"    place = {str(weights)!r}\n"
+        "    def load(*_):\n"
+        f"        {fault}\n"
+        "    at.load = load\n"
+        "if 'cnnviz.models.trial' in ' '.join(sys.orig_argv): put()\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    for name, value in bound.items():
+        monkeypatch.setattr(trial, name, value)
+    sentence = trial.refused("file/mine", weights)
+    assert sentence.startswith("mine takes too")
+    assert len(sentence) < SHORT
+    assert [path.name for path in weights.iterdir() if path.stat().st_size and path.suffix != ".pth"] == []
+
+
+@pytest.fixture
+def public(tmp_path, monkeypatch):
+    """A public server's engine, with a weights folder of one sound and one hostile file."""
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    (folder / "mine.pth").write_bytes(saved(net().state_dict()))
+    (folder / "mine.json").write_text('{"net": "lecture/mnist_gap"}')
+    write("a key that is a tuple a million deep", folder)
+    monkeypatch.setenv("CNNVIZ_PUBLIC", "1")
+    monkeypatch.setenv("CNNVIZ_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(trial, "_verdicts", {})
+    return Engine(weights=folder, runs=tmp_path)
+
+
+def test_a_public_server_loads_no_file_that_no_other_process_has_read(public, tmp_path, monkeypatch):
+    asked: list[str] = []
+    reads = trial.refused
+    monkeypatch.setattr(trial, "refused", lambda key, *rest: asked.append(key) or reads(key, *rest))
+    for _ in range(2):
+        assert public.model("file/mine").labels
+        with pytest.raises(CheckpointError, match="nested"):
+            public.model("file/hostile")
+        public.nets.forget(lambda _: True)
+    public.model("bundled/cats_dogs")
+    assert asked == ["file/mine", "file/hostile"]  # once each, and none for what is a part of cnnviz
+    monkeypatch.setattr(trial, "_verdicts", {})  # as after another start
+    public.model("file/mine")
+    assert asked == ["file/mine", "file/hostile"]
+    file = Path(public.weights) / "mine.pth"
+    public.nets.forget(lambda _: True)
+    file.write_bytes(saved(net().state_dict() | {"epoch": torch.tensor(1)}))
+    with pytest.raises(CheckpointError):
+        public.model("file/mine")
+    assert asked[2:] == ["file/mine"]
+
+
+def test_on_ones_own_machine_files_are_read_at_once(public, monkeypatch):
+    monkeypatch.setenv("CNNVIZ_PUBLIC", "")
+    monkeypatch.setattr(trial, "refused", None)
+    assert public.model("file/mine").labels
