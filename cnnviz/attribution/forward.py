@@ -14,12 +14,11 @@ from torch import Tensor, nn
 
 from cnnviz.arrays import size
 from cnnviz.attribution.cam import Evidence
-from cnnviz.inference.activations import refuse_parts
+from cnnviz.inference.activations import refuse_shape, refuse_whole
 from cnnviz.inference.cut import Cut
 from cnnviz.inference.gradient import differentiated
 from cnnviz.inference.plain_road import asked_whole, batched, single
 from cnnviz.inference.predict import Target
-from cnnviz.inference.tap import LayerError
 
 
 @dataclass(frozen=True)
@@ -69,13 +68,8 @@ def cached_forward(cut: Cut, x: Tensor, layer: str) -> Forward:
     """Runs the trunk on one photo (1, C, H, W) and keeps the head's graph, so that each class costs one backward."""
     with torch.no_grad():
         first, *rest = cut.trunk(x)
-    if first.ndim != 4:
-        raise LayerError(
-            f"Layer {layer!r} has output {tuple(first.shape[1:])}, not feature maps; choose a convolutional layer."
-        )
-    refuse_parts(layer, first)
-    if not first.is_floating_point():
-        raise LayerError(f"Layer {layer!r} has whole numbers, which have no gradient; choose another layer.")
+    refuse_shape(layer, first, 1)
+    refuse_whole(layer, first)
     leaf = first.detach().requires_grad_()
     held = 0
 

@@ -5,7 +5,7 @@ Nothing here imports torch before a command needs it, so that help is instant.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,12 +13,13 @@ import click
 
 from cnnviz import __version__, settings
 from cnnviz.cli.output import progress
-from cnnviz.photo import Crop, Photo, parsed_crop
+from cnnviz.photo import Crop, Photo, PhotoError, parsed_crop
 from cnnviz.printable import printable
 
 if TYPE_CHECKING:
     from cnnviz.runtime.engine import Engine
 
+TOGETHER = 16  # photos that are opened before the first is asked about
 STOPPED = 130  # the exit code of what was stopped on its way
 
 WEIGHTS = click.option(
@@ -72,7 +73,7 @@ def command(function: Callable[..., int | None]) -> click.Command:
 
 
 def look_for(photos: Sequence[Path]) -> None:
-    """Says at once which photo is missing; each is opened when its turn comes, for many would fill the memory."""
+    """Says at once which photo is missing; each is opened when its turn comes, for all might fill the memory."""
     for path in photos:
         if not path.is_file():
             Photo.open(path)
@@ -84,6 +85,23 @@ def opened(path: Path, crop: Crop) -> Photo:
     if photo.note:
         click.echo(f"cnnviz: {photo.note}", err=True)
     return photo
+
+
+def in_batches(paths: Sequence[Path], crop: Crop) -> Iterator[list[tuple[Path, Photo]]]:
+    """Photos with their paths, a few at once; before `PhotoError` for one, those that came before it."""
+    some: list[tuple[Path, Photo]] = []
+    for path in paths:
+        try:
+            some.append((path, opened(path, crop)))
+        except PhotoError:
+            if some:
+                yield some
+            raise
+        if len(some) == TOGETHER:
+            yield some
+            some = []
+    if some:
+        yield some
 
 
 def shown(path: Path) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cnnviz.cli import folders
 from cnnviz.cli.group import (
     CROP,
     DEVICE,
@@ -19,20 +20,21 @@ from cnnviz.cli.group import (
     command,
     cropped,
     engine_for,
+    in_batches,
     look_for,
-    opened,
-    shown,
     weights_of,
 )
 from cnnviz.cli.output import count, document, progress, table
 from cnnviz.models import catalog
 from cnnviz.photo import Crop
+from cnnviz.printable import printable
 from cnnviz.probability import percent
 from cnnviz.train import confusion, interval
 
 if TYPE_CHECKING:
     from cnnviz.runtime.evaluate import Evaluation
 
+KEPT = ("index", "label", "probability")  # of a prediction
 WIDEST = 20  # classes of a confusion matrix that is printed whole
 
 
@@ -81,31 +83,45 @@ def layers(context: click.Context, key: str, size: int | None, as_json: bool) ->
 @click.argument("photos", nargs=-1, required=True, type=PHOTO, metavar="PHOTO...")
 @MODEL
 @click.option("--top", type=click.IntRange(1), default=5, show_default=True, help="How many classes.")
+@click.option("--out", type=PHOTO, help="A folder of its own for results.parquet, where the work can be resumed.")
 @CROP
 @JSON
 @DEVICE
 @click.pass_context
-def predict(context: click.Context, photos: Sequence[Path], key: str, top: int, crop: Crop, as_json: bool) -> None:
-    """Predict the most probable classes of photos."""
-    look_for(photos)
-    engine = engine_for(context, key)
-    answers = [engine.predict(key, opened(path, crop), top) for path in photos]
+def predict(
+    context: click.Context, photos: Sequence[Path], key: str, top: int, out: Path | None, crop: Crop, as_json: bool
+) -> None:
+    """Predict the most probable classes of photos, or of all images of folders.
+
+    With --out, finished batches are kept there: the same command resumes where it was stopped.
+    """
+    if out is not None or any(path.is_dir() for path in photos):
+        from cnnviz.runtime.folder_questions import Predictions
+
+        question = Predictions(key, top, crop)
+        if out is not None:
+            return folders.work(context, question, photos, out, as_json)
+        rows = folders.rows(context, question, photos)
+        answers = [(row["file"], [*zip(*(row[name] for name in KEPT), strict=True)]) for row in rows]
+    else:
+        look_for(photos)
+        engine = engine_for(context, key)
+        answers = []
+        for some in in_batches(photos, crop):
+            found = engine.predict_batch(key, [photo for _, photo in some], top)
+            told = [[tuple(getattr(one, name) for name in KEPT) for one in answer] for answer in found]
+            answers += [(str(path), answer) for (path, _), answer in zip(some, told, strict=True)]
     if as_json:
-        kept = ("index", "label", "probability")
         return document(
             [
-                {
-                    "photo": str(path),
-                    **_crop(crop),
-                    "predictions": [{name: getattr(one, name) for name in kept} for one in answer],
-                }
-                for path, answer in zip(photos, answers, strict=True)
+                {"photo": name, **_crop(crop), "predictions": [dict(zip(KEPT, one, strict=True)) for one in answer]}
+                for name, answer in answers
             ]
         )
-    for path, answer in zip(photos, answers, strict=True):
-        click.echo(shown(path))
-        for one in answer:
-            click.echo(f"  {percent(one.probability):>7}  {one.label}")
+    for name, answer in answers:
+        click.echo(printable(name))
+        for _, label, probability in answer:
+            click.echo(f"  {percent(probability):>7}  {label}")
 
 
 @command

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
+from cnnviz.cli import folders
 from cnnviz.cli.group import (
     CROP,
     DEVICE,
+    JSON,
     MODEL,
     NPY,
     PHOTO,
@@ -19,12 +21,13 @@ from cnnviz.cli.group import (
     cropped,
     device_of,
     engine_for,
+    in_batches,
     look_for,
     opened,
     shown,
     weights_of,
 )
-from cnnviz.cli.output import knob_options, passable, progress, targets, write
+from cnnviz.cli.output import document, knob_options, passable, progress, targets, write
 from cnnviz.feature_vis.recipes import Ascent
 from cnnviz.options import RequestError
 from cnnviz.photo import Crop
@@ -43,8 +46,16 @@ from cnnviz.photo import Crop
     help="Opacity of the map: growing with the heat, or uniform.",
 )  # fmt: skip
 @CROP
-@click.option("--out", required=True, type=PHOTO, help="An image file; for several photos a folder.")
+@click.option(
+    "--out", required=True, type=PHOTO,
+    help="An image file; for several photos a folder; for folders one of its own, where the work can be resumed.",
+)  # fmt: skip
+@click.option(
+    "--format", "form", type=click.Choice(("jpeg", "png", "webp")), default="jpeg", show_default=True,
+    help="Of the images made of a folder.",
+)  # fmt: skip
 @NPY
+@JSON
 @DEVICE
 @click.pass_context
 def heatmap(
@@ -59,26 +70,49 @@ def heatmap(
     alpha: str,
     crop: Crop,
     out: Path,
+    form: Literal["jpeg", "png", "webp"],
     npy: bool,
+    as_json: bool,
 ) -> None:
-    """Draw the heat map of a class over a photo: which parts support it."""
-    places = targets(photos, out)
+    """Draw the heat map of a class over photos: which parts support it.
+
+    Of a folder all images are taken, in batches: each has its map in results.parquet and its overlay in images/ of
+    --out. Finished batches stay: the same command resumes where it was stopped, and computes what was added or changed.
+    """
+    many = any(path.is_dir() for path in photos)
+    places = [] if many else targets(photos, out)
     from cnnviz.attribution import methods
+    from cnnviz.runtime.batches import Wanted
 
     row = methods.method(method)
     if layer is not None and row.reads == "pixels":
         raise RequestError(f"{row.title} is pixel-based and uses no layer; leave --layer out.")
+    given = dict(setting.partition("=")[::2] for setting in settings)
+    if many:
+        from cnnviz.runtime.folder_questions import HeatMaps
+
+        asked = Wanted(wanted, layer, method, given, versus)
+        question = HeatMaps(key, asked, crop, alpha, form, npy)
+        return folders.work(context, question, photos, out, as_json)
     look_for(photos)
     engine = engine_for(context, key)
     from cnnviz import picture
 
-    for path, target in zip(photos, places, strict=True):
-        given = dict(setting.partition("=")[::2] for setting in settings)
-        photo = opened(path, crop)
-        heat = engine.heatmap(key, photo, wanted, layer, method, given, versus=versus)
-        drawn = picture.overlay(photo, heat, picture.OPACITY if alpha == "heat" else 0.5, alpha=alpha)
-        write(target, drawn, heat.values if npy else None)
-        click.echo(f"{shown(path)}: {heat.label}, {heat.method} at {heat.layer}{cropped(crop)}, in {shown(target)}")
+    written: list[dict[str, Any]] = []
+    for some in in_batches(photos, crop):
+        found = engine.heatmap_batch(key, [photo for _, photo in some], wanted, layer, method, given, versus=versus)
+        for (path, photo), heat in zip(some, found, strict=True):
+            target = places[len(written)]
+            drawn = picture.overlay(photo, heat, picture.OPACITY if alpha == "heat" else 0.5, alpha=alpha)
+            write(target, drawn, heat.values if npy else None)
+            told = {"class": heat.label, "index": heat.target, "score": heat.score, "layer": heat.layer}
+            written.append({"photo": shown(path), **told, "method": heat.method, "image": shown(target)})
+            if not as_json:
+                click.echo(
+                    f"{shown(path)}: {heat.label}, {heat.method} at {heat.layer}{cropped(crop)}, in {shown(target)}"
+                )
+    if as_json:
+        document(written)
 
 
 @command

@@ -42,21 +42,27 @@ class Activations:
 
 def activations(layer: str, out: Tensor, seen: np.ndarray) -> Activations:
     """The activations in one layer's output (1, C, H, W); `LayerError` where that is no stack of maps."""
-    if out.ndim != 4:
-        raise LayerError(
-            f"Layer {layer!r} has output {tuple(out.shape[1:])}, not feature maps; choose a convolutional layer."
-        )
-    refuse_parts(layer, out)
+    refuse_shape(layer, out, 1)
     maps = out[0].float().contiguous().cpu().numpy()  # (1, C, H, W) -> (C, H, W)
     flat = maps.reshape(len(maps), -1)  # (C, H, W) -> (C, H*W)
     mean, top, alive = flat.mean(1), flat.max(1), (flat > 0).mean(1, dtype=np.float32)
     return Activations(layer, read_only(maps), read_only(mean), read_only(top), read_only(alive), seen)
 
 
-def refuse_parts(layer: str, out: Tensor) -> None:
-    """`LayerError` for the output (N, C, H, W) that a layer gives for one photo, where N is not 1."""
-    if len(out) != 1:
+def refuse_shape(layer: str, out: Tensor, photos: int) -> None:
+    """`LayerError` for the output of a layer for so many photos that is no stack of maps (N, C, H, W)."""
+    if out.ndim != 4:
         raise LayerError(
-            f"Layer {layer!r} runs on {len(out)} parts of the photo at once and has no map of the whole; "
-            "choose another layer."
+            f"Layer {layer!r} has output {tuple(out.shape[1:])}, not feature maps; choose a convolutional layer."
         )
+    if len(out) != photos:
+        raise LayerError(
+            f"Layer {layer!r} runs on {max(1, len(out) // photos)} parts of the photo at once and has no map of the "
+            "whole; choose another layer."
+        )
+
+
+def refuse_whole(layer: str, out: Tensor) -> None:
+    """`LayerError` for an output of whole numbers, which have no gradient."""
+    if not out.is_floating_point():
+        raise LayerError(f"Layer {layer!r} has whole numbers, which have no gradient; choose another layer.")

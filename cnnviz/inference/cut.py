@@ -31,9 +31,9 @@ class Cut:
 
     A constant added to a channel everywhere passes pooling as it is. Where nothing else lies between the map and the
     next layer with weights, `carry` holds those weights summed over the positions, (out, C), and `head(map, shift=s)`
-    adds s (out,) to that layer's output: the gradient by s times `carry` is the gradient by the map summed over the
-    positions, had without going back through that layer. `direct` says that each output of that layer then makes its
-    own logit, and no other.
+    adds s, (out,) or for each image (N, out), to that layer's output: the gradient by s times `carry` is the gradient
+    by the map summed over the positions, had without going back through that layer. `direct` says that each output of
+    that layer then makes its own logit, and no other.
 
     `some(channels)` gives what computes these channels of the layer's map alone, (N, len(channels), h, w), or None
     where the layer does not end in a convolution that is packed. `logits(x)` gives the logits of other inputs, also of
@@ -184,7 +184,7 @@ def _split(net: nn.Module, graph: fx.Graph, ends: dict[str, int], layer: str) ->
 
     def run_head(*values: Tensor, shift: Tensor | None = None) -> Tensor:
         own = [value.clone() if isinstance(value, Tensor) else value for value in values]  # it may write in place
-        added = 0.0 if shift is None else shift[:, None, None] if spread else shift
+        added = 0.0 if shift is None else shift[..., None, None] if spread else shift  # (out,), or (N, out)
         logits: Tensor = rest(*own, added)
         return logits
 

@@ -123,12 +123,16 @@ def batched(run: Callable[[Tensor], Tensor], batch: Tensor, single: list[bool]) 
     Where the network's operations are written for one image (`x.view(1, -1)`), or mix those of a batch
     (`x / x.max()`), they are run one by one; `single` holds which it is, once it was tried on two.
     """
-    if len(batch) > 1:
-        if not single:
-            single.append(not _apart(run, batch))
-        if single[0]:
-            return torch.cat([run(one) for one in _each(batch)])
+    if len(batch) > 1 and alone(run, batch, single):
+        return torch.cat([run(one) for one in _each(batch)])
     return run(fresh(batch))
+
+
+def alone(run: Callable[[Tensor], Tensor], batch: Tensor, single: list[bool]) -> bool:
+    """Whether the images of a batch (N, ...) have to be run one by one, as `batched` finds it out."""
+    if not single:
+        single.append(not _apart(run, batch))
+    return single[0]
 
 
 def single(net: nn.Module) -> list[bool]:

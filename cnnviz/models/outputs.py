@@ -138,6 +138,15 @@ def no_logits(kind: str, out: object) -> str:
     return f"{kind} gives a tensor {tuple(out.shape)} for one image; {cure}."
 
 
+def of_classes(kind: str, logits: Tensor) -> Tensor:
+    """The same logits (N, K). Raises `RequestError` where a network of that kind gives anything else."""
+    if logits.ndim == 1 or (logits.ndim > 2 and max(logits.shape[2:]) == 1):
+        raise RequestError(no_logits(kind, logits))
+    if logits.ndim != 2:
+        raise RequestError(f"{kind} has feature maps and no classes; choose a network with a head.")
+    return logits
+
+
 def _cure(net: nn.Module, error: Exception) -> str:
     """What to do about a network that does not run."""
     wrap = "wrap it in a module that takes a batch of images (N, C, H, W) and gives logits (N, K)"

@@ -30,7 +30,7 @@ from cnnviz.inference.tap import LayerError, tap
 from cnnviz.models import catalog, trial
 from cnnviz.models.catalog import ModelInfo, UnknownNet
 from cnnviz.models.load import Model, load
-from cnnviz.models.outputs import no_logits
+from cnnviz.models.outputs import of_classes
 from cnnviz.options import Options, RequestError
 from cnnviz.photo import Photo
 from cnnviz.runtime.cache import Cache, Key
@@ -218,11 +218,7 @@ class Backend:
             except LayerError:  # a net whose maps cannot be taken apart can still predict
                 with self.computing(), torch.inference_mode():
                     logits = model.net(self.tensor(model, photo))
-            if logits.ndim == 1 or (logits.ndim > 2 and max(logits.shape[2:]) == 1):
-                raise RequestError(no_logits(model.title, logits))
-            if logits.ndim != 2:
-                raise RequestError(f"{model.title} has feature maps and no classes; choose a network with a head.")
-            return read_only(logits[0].float().cpu().numpy())
+            return read_only(of_classes(model.title, logits)[0].float().cpu().numpy())
 
         key = (*ident_of(model), "logits", photo.digest)
         return self.cache.get(key, compute, personal=photo.personal)

@@ -13,6 +13,7 @@ import threading
 from cnnviz import settings
 from cnnviz.runtime import (
     attribution,
+    batches,
     checks,
     embedding,
     evaluate,
@@ -41,6 +42,9 @@ class Engine(Backend):
     every_class = attribution.every_class
     ladder = attribution.ladder
     stages = attribution.stages
+    # many photos at once
+    heatmap_batch = batches.heatmap_batch
+    predict_batch = batches.predict_batch
     # may a heat map be believed
     faithfulness = checks.faithfulness
     chance = checks.chance

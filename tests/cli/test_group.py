@@ -26,8 +26,7 @@ def test_weights_may_be_named_before_or_after_the_command(tmp_path, document, re
 
 
 @pytest.mark.parametrize("command", ["predict", "heatmap"])
-def test_photos_are_opened_one_at_a_time(told, picture, tmp_path, monkeypatch, command):
-
+def test_photos_are_opened_a_few_at_a_time(told, picture, tmp_path, monkeypatch, command):
     events: list[str] = []
 
     def noted(name, function):
@@ -37,11 +36,23 @@ def test_photos_are_opened_one_at_a_time(told, picture, tmp_path, monkeypatch, c
 
         return call
 
+    monkeypatch.setattr(group, "TOGETHER", 2)
     monkeypatch.setattr(group.Photo, "open", noted("open", group.Photo.open))
-    monkeypatch.setattr(Engine, command, noted("ask", getattr(Engine, command)))
+    asking = f"{command}_batch"
+    monkeypatch.setattr(Engine, asking, noted("ask", getattr(Engine, asking)))
     out = ("--out", tmp_path / "maps") if command == "heatmap" else ()
-    assert told(command, picture, picture, picture, "--model", KEY, *out)[0] == 0
-    assert events == ["open", "ask"] * 3
+    assert told(command, *[picture] * 5, "--model", KEY, *out)[0] == 0
+    assert events == ["open", "open", "ask", "open", "open", "ask", "open", "ask"]
+
+
+def test_what_comes_before_a_broken_photo_is_still_written(told, picture, tmp_path):
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(b"no photo")
+    out = tmp_path / "maps"
+    code, _, err = told("heatmap", picture, bad, "--model", KEY, "--out", out)
+    assert code == 2
+    assert "bad.jpg" in err
+    assert [path.name for path in out.iterdir()] == ["blob.png"]
 
 
 @pytest.mark.parametrize("command", ["predict", "heatmap"])

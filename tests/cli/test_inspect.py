@@ -72,7 +72,7 @@ def test_predict_says_how_grays_of_twelve_bits_were_scaled(told, tmp_path):
 
 def test_predict_rounds_no_probability_to_nothing_or_all(monkeypatch, told, picture):
     sure = SimpleNamespace(
-        predict=lambda *asked: (Prediction(0, "cat", 0.99999, 9.0), Prediction(1, "dog", 0.00001, -9.0))
+        predict_batch=lambda *asked: [(Prediction(0, "cat", 0.99999, 9.0), Prediction(1, "dog", 0.00001, -9.0))]
     )
     monkeypatch.setattr(inspect, "engine_for", lambda *asked: sure)
     assert told("predict", picture, "--model", KEY)[1].splitlines()[1:] == ["  > 99.9%  cat", "   < 0.1%  dog"]

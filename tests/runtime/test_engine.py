@@ -115,6 +115,7 @@ def test_the_callers_grad_mode_neither_matters_nor_spoils_what_is_kept(photo):
 ASKED = [name for name in vars(Engine) if not name.startswith("_")]
 ROOMS = (
     "attribution",
+    "batches",
     "checks",
     "embedding",
     "evaluate",

@@ -1,0 +1,176 @@
+"""Work over folders of images: a question answered batch by batch, each kept on disk as soon as it is done.
+
+A driver lists the files, leaves out what is known already, and hands batches to workers, here or on Ray; what a worker
+has finished stays, whatever happens to it or to the driver afterwards.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
+import torch
+
+from cnnviz.data.left_out import hidden
+from cnnviz.data.listing import listing
+from cnnviz.image_file import SUFFIXES
+from cnnviz.options import RequestError
+from cnnviz.runtime.backend import Backend
+from cnnviz.runtime.folder_questions import Question
+from cnnviz.runtime.shards import Item, Results
+
+TOGETHER = 64  # files of a batch, which is what is lost at most where a process is killed
+
+Batch = Sequence[Item]
+
+
+class Executor(Protocol):
+    """Where batches are worked on: yields how many files are done, as they are done, in any order."""
+
+    def __call__(self, question: Question, out: Path, batches: Sequence[Batch]) -> Iterator[int]: ...
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of it: the files, how many were computed now, those that cannot be read, and the rows."""
+
+    folder: Path
+    files: int
+    computed: int
+    unreadable: tuple[tuple[str, str], ...]
+    rows: pa.Table = field(repr=False)
+
+
+class Worker:
+    """Answers one question batch by batch with a network and threads of its own."""
+
+    def __init__(self, backend: Backend, question: Question, out: Path, threads: int = 0) -> None:
+        self.backend, self.question, self.out = backend, question, out
+        self.results = Results(out, question.columns, question.apart)
+        self.pool = ThreadPoolExecutor(threads or os.cpu_count())
+
+    def __call__(self, batch: Batch) -> int:
+        """How many files a batch has, once its results are on disk."""
+        rows, errors = self.question.work(self.backend, batch, self.out, self.pool)
+        self.results.add(batch, rows, errors)
+        return len(batch)
+
+
+def items(paths: Sequence[Path], out: Path) -> list[Item]:
+    """The images in files and folders, by name; names are relative to the one folder, or to what all lie in.
+
+    Hidden files are left out, and what lies in `out`. Raises `RequestError` where nothing is there.
+    """
+    root = (
+        paths[0]
+        if len(paths) == 1 and paths[0].is_dir()
+        else Path(os.path.commonpath([p.absolute().parent for p in paths]))
+    )
+    found: dict[str, Path] = {}
+    for path in paths:
+        if not path.exists():
+            raise RequestError(f"There is no file or folder {path}; check its name.")
+        if path.resolve() == out.resolve():
+            raise RequestError(f"{path} is the folder of the photos; name another one with --out.")
+        inside = _images(path, out.resolve()) if path.is_dir() else [path]
+        found.update({os.path.relpath(one.absolute(), root.absolute()): one for one in inside})
+    if not found:
+        raise RequestError(f"There are no images in {paths[0]}; choose another folder.")
+    return [
+        Item(name.replace(os.sep, "/"), os.fspath(path.absolute()), _mark(path)) for name, path in sorted(found.items())
+    ]
+
+
+def run(
+    backend: Backend,
+    question: Question,
+    files: Sequence[Item],
+    out: Path,
+    executor: Executor | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    together: int = TOGETHER,
+) -> Outcome:
+    """The results of a question in the folder `out`; what is there already is not computed again.
+
+    `progress` hears (files so far, in all); what it raises stops the work. Raises `RequestError` where `out` belongs to
+    another question.
+    """
+    results = Results(out, question.columns, question.apart)
+    results.open(question.told(backend))
+    done = {name for one in results.known(files) for name in one.items}
+    missing = [item for item in files if item.name not in done]
+    so_far = len(files) - len(missing)
+    if progress:
+        progress(so_far, len(files))
+    batches = [missing[start : start + together] for start in range(0, len(missing), together)]
+    for count in (executor or Here(backend))(question, out, batches):
+        so_far += count
+        if progress:
+            progress(so_far, len(files))
+    known = results.known(files)
+    errors = {name: why for one in known for name, why in one.errors.items()}
+    rows = results.joined(known, files)
+    results.finish(rows)
+    unreadable = tuple((item.title, errors[item.name]) for item in files if item.name in errors)
+    return Outcome(out, len(files), len(missing), unreadable, rows)
+
+
+class Here:
+    """The devices of this machine: its processor, or each of its GPUs with a worker of its own."""
+
+    def __init__(self, backend: Backend, every_gpu: bool = False) -> None:
+        self.backend = backend
+        self.count = torch.cuda.device_count() if every_gpu and backend.torch_device.type == "cuda" else 1
+
+    def __call__(self, question: Question, out: Path, batches: Sequence[Batch]) -> Iterator[int]:
+        """How many files each batch has, as it is done."""
+        if self.count < 2:
+            worker = Worker(self.backend, question, out)
+            yield from map(worker, batches)
+            return
+        places = [self.backend, *(self._on(i) for i in range(1, self.count))]
+        workers = [Worker(place, question, out) for place in places]
+        with ThreadPoolExecutor(len(workers)) as pool:
+            yield from spread(batches, workers, pool)
+
+    def _on(self, gpu: int) -> Backend:
+        """The same networks on another GPU."""
+        return Backend(f"cuda:{gpu}", weights=self.backend.weights, runs=self.backend.runs)
+
+
+def spread(batches: Sequence[Batch], workers: Sequence[Worker], pool: ThreadPoolExecutor) -> Iterator[int]:
+    """Batches handed to whichever worker is free, one at a time each."""
+    free, running = [*workers], dict[Future[int], Worker]()
+    for batch in batches:
+        if not free:
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                free.append(running.pop(future))
+                yield future.result()
+        worker = free.pop()
+        running[pool.submit(worker, batch)] = worker
+    for future in running:
+        yield future.result()
+
+
+def _images(folder: Path, out: Path) -> list[Path]:
+    """The files of a folder and below that are called images, those in `out` left out."""
+    found = []
+    for parts in listing(folder).files:
+        path = folder.joinpath(*parts)
+        if path.suffix.lower() in SUFFIXES and not any(map(hidden, parts)) and out not in path.absolute().parents:
+            found.append(path)
+    return found
+
+
+def _mark(path: Path) -> str:
+    """A file's size and time of change."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ""
+    return f"{found.st_size} {found.st_mtime_ns}"

@@ -1,0 +1,72 @@
+"""A batch of photo files on its way: decoded ahead, computed a few at once, and what is drawn written behind."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
+
+from cnnviz.models.load import Model
+from cnnviz.photo import Crop, PhotoError
+from cnnviz.printable import printable
+from cnnviz.runtime.batches import Input, opened
+from cnnviz.runtime.shards import Item
+
+AHEAD = 2  # pieces that are decoded before they are asked for
+
+T = TypeVar("T")
+
+
+def through(
+    model: Model,
+    items: Sequence[Item],
+    crop: Crop,
+    pool: ThreadPoolExecutor,
+    many: int,
+    compute: Callable[[Sequence[Input]], Sequence[T]],
+    finish: Callable[[Item, Input, T], dict[str, Any]],
+) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """A row for each photo that can be read, in order, and for the others the reason by name.
+
+    `compute` is asked about at most `many` inputs at once; `pool` decodes before it, and behind it makes the rows.
+    """
+    errors: dict[str, str] = {}
+    rows: list[Future[dict[str, Any]]] = []
+    coming: deque[list[tuple[Item, Future[Input | PhotoError]]]] = deque()
+
+    def step() -> None:
+        inputs: list[tuple[Item, Input]] = []
+        for item, future in coming.popleft():
+            if isinstance(found := future.result(), PhotoError):
+                errors[item.name] = printable(str(found))
+            else:
+                inputs.append((item, found))
+        if inputs:
+            answers = compute([one for _, one in inputs])
+            rows.extend(pool.submit(finish, *one, answer) for one, answer in zip(inputs, answers, strict=True))
+
+    try:
+        for start in range(0, len(items), many):
+            some = items[start : start + many]
+            coming.append([(item, pool.submit(_opened, model, item, crop)) for item in some])
+            if len(coming) > AHEAD:
+                step()
+        while coming:
+            step()
+        return [row.result() for row in rows], errors
+    except BaseException:
+        for part in coming:
+            for _, waiting in part:
+                waiting.cancel()
+        for row in rows:
+            row.cancel()
+        raise
+
+
+def _opened(model: Model, item: Item, crop: Crop) -> Input | PhotoError:
+    try:
+        return opened(model, Path(item.path), crop)
+    except PhotoError as error:
+        return error

@@ -1,0 +1,169 @@
+"""Results over a folder on disk: a Parquet file for each finished batch, and in the end one of all.
+
+    question.json       what was asked, and of which network; another question is refused here
+    batches/*.parquet   a file for each batch, written whole or not at all
+    results.parquet     the rows of all batches, in the order of the files
+    images/ arrays/     what belongs to single rows
+
+A batch is known by its files with size and time of change, so that whatever changed is computed anew.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import parquet
+
+from cnnviz.options import RequestError
+from cnnviz.printable import printable
+
+Row = Mapping[str, Any]
+QUESTION, BATCHES, RESULTS = "question.json", "batches", "results.parquet"
+HELD = b"cnnviz"  # the entry of a file's metadata that has its items
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing that is asked about: its name, where it lies, and a mark that changes with it."""
+
+    name: str
+    path: str
+    mark: str
+
+    @property
+    def title(self) -> str:
+        """The name as it can be printed."""
+        return printable(self.name)
+
+
+@dataclass(frozen=True)
+class Known:
+    """A finished batch: its file, what it was asked about, and why some of it could not be read."""
+
+    path: Path
+    items: dict[str, str]  # mark by name
+    errors: dict[str, str]  # reason by name
+
+
+class Results:
+    """The folder of one question's results, with the columns of its rows by name.
+
+    `apart` says that a row belongs to one file, and what is known of the others of its batch stands without it.
+    """
+
+    def __init__(self, folder: Path, columns: Mapping[str, str], apart: bool = True) -> None:
+        self.folder, self.apart = folder, apart
+        self.schema = pa.schema([(name, _kind(kind)) for name, kind in columns.items()])
+
+    def open(self, question: Mapping[str, object]) -> None:
+        """Makes the folder, or goes on in it. Raises `RequestError` where it holds anything but this question's."""
+        path = self.folder / QUESTION
+        asked = json.loads(json.dumps(question))
+        try:
+            known = json.loads(path.read_text("utf-8"))
+        except FileNotFoundError:
+            known = None
+        except (OSError, ValueError):
+            raise RequestError(f"{path} is damaged; remove that folder, or name another with --out.") from None
+        if known is None:
+            with contextlib.suppress(FileNotFoundError):
+                if any(self.folder.iterdir()):
+                    raise RequestError(f"{self.folder} is not empty, and holds no results; name another with --out.")
+            (self.folder / BATCHES).mkdir(parents=True, exist_ok=True)
+            _replace(path, json.dumps(asked, indent=1).encode())
+        elif known != asked:
+            raise RequestError(
+                f"{self.folder} holds results of another question ({_difference(known, asked)}); "
+                "name another folder with --out."
+            )
+
+    def known(self, items: Sequence[Item]) -> list[Known]:
+        """The finished batches that still count: all of their files, or some of them, are as they were."""
+        now = {item.name: item.mark for item in items}
+        found = []
+        for path in sorted((self.folder / BATCHES).glob("*.parquet")):
+            with contextlib.suppress(Exception):  # damaged: its photos are computed anew
+                said = json.loads(parquet.read_schema(path).metadata[HELD])
+                same = {name: mark for name, mark in said["items"].items() if now.get(name) == mark}
+                if same and (self.apart or len(same) == len(said["items"])):
+                    errors = {name: why for name, why in said["errors"].items() if name in same}
+                    found.append(Known(path, same, errors))
+        return found
+
+    def add(self, items: Sequence[Item], rows: Sequence[Row], errors: Mapping[str, str]) -> None:
+        """Keeps a finished batch, whole or not at all."""
+        said = {"items": {item.name: item.mark for item in items}, "errors": dict(errors)}
+        held = json.dumps(said)
+        name = hashlib.blake2b(held.encode(), digest_size=8).hexdigest()
+        table = pa.Table.from_pylist([*map(dict, rows)], self.schema).replace_schema_metadata({HELD: held})
+        _parquet(self.folder / BATCHES / f"{name}.parquet", table)
+
+    def rows(self, known: Sequence[Known]) -> Iterator[pa.Table]:
+        """The rows of finished batches, of each file once."""
+        seen: set[str] = set()
+        for one in known:
+            table = parquet.read_table(one.path, schema=self.schema)
+            fresh = {name for name in one.items if name not in seen}
+            seen.update(fresh)
+            if self.apart:
+                names = {printable(name) for name in fresh}
+                table = table.filter(pa.array([name in names for name in table["file"].to_pylist()], pa.bool_()))
+                yield table
+            elif len(fresh) == len(one.items):
+                yield table
+
+    def finish(self, table: pa.Table) -> Path:
+        """The path of the one Parquet file with all results, written whole or not at all."""
+        path = self.folder / RESULTS
+        _parquet(path, table)
+        return path
+
+    def joined(self, known: Sequence[Known], items: Sequence[Item]) -> pa.Table:
+        """All rows of finished batches in the order of the files they belong to."""
+        table = pa.concat_tables([self.schema.empty_table(), *self.rows(known)])
+        if not self.apart:
+            return table
+        place = {item.title: i for i, item in enumerate(items)}
+        order = [place[name] for name in table["file"].to_pylist()]
+        return table.take(pa.array(sorted(range(len(order)), key=order.__getitem__), pa.int64()))
+
+
+def _kind(name: str) -> pa.DataType:
+    """The type that is called so: "float32", or "list float32"."""
+    many, _, one = name.rpartition(" ")
+    return pa.list_(pa.type_for_alias(one)) if many else pa.type_for_alias(one)
+
+
+def _difference(known: object, asked: Mapping[str, object]) -> str:
+    """What two questions differ in, in words."""
+    if not isinstance(known, dict):
+        return "none that can be read"
+    name = next(name for name in (*asked, *known) if known.get(name) != asked.get(name))
+    return f"{name} {known.get(name)!s}, not {asked.get(name)!s}"
+
+
+def _parquet(path: Path, table: pa.Table) -> None:
+    draft = path.with_name(f"{secrets.token_hex(8)}.draft")
+    try:
+        parquet.write_table(table, draft, compression="zstd")
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    draft = path.with_name(f"{secrets.token_hex(8)}.draft")
+    try:
+        draft.write_bytes(content)
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -1,0 +1,99 @@
+"""Results on disk: whole batches or none, and those of one question alone."""
+
+from __future__ import annotations
+
+import pytest
+from pyarrow import parquet
+
+from cnnviz.options import RequestError
+from cnnviz.runtime.shards import Item, Results
+
+COLUMNS = {"file": "string", "value": "float32", "many": "list int32"}
+ASKED = {"command": "measure", "model": "net", "options": ("a", 1)}
+
+
+def _items(*names: str, mark: str = "1") -> list[Item]:
+    return [Item(name, f"/photos/{name}", mark) for name in names]
+
+
+def _rows(*names: str) -> list[dict]:
+    return [{"file": name, "value": len(name) / 2, "many": [1, 2]} for name in names]
+
+
+@pytest.fixture
+def results(tmp_path):
+    found = Results(tmp_path / "out", COLUMNS)
+    found.open(ASKED)
+    return found
+
+
+def test_rows_of_all_batches_come_in_the_order_of_the_files(results):
+    results.add(_items("c", "d"), _rows("c", "d"), {})
+    results.add(_items("a", "bb"), _rows("bb"), {"a": "broken"})
+    files = _items("a", "bb", "c", "d")
+    known = results.known(files)
+    assert {name for one in known for name in one.items} == {"a", "bb", "c", "d"}
+    assert {name: why for one in known for name, why in one.errors.items()} == {"a": "broken"}
+    path = results.finish(results.joined(known, files))
+    assert parquet.read_table(path).to_pylist() == _rows("bb", "c", "d")
+
+
+def test_a_file_that_changed_or_is_gone_does_not_count(results):
+    results.add(_items("a", "b", "c"), _rows("a", "b", "c"), {})
+    files = [*_items("a"), *_items("b", mark="2")]
+    known = results.known(files)
+    assert [one.items for one in known] == [{"a": "1"}]
+    results.add(_items("b", mark="2"), [{"file": "b", "value": 9.0, "many": []}], {})
+    table = results.joined(results.known(files), files)
+    assert [row["value"] for row in table.to_pylist()] == [0.5, 9.0]
+
+
+def test_a_batch_that_was_added_up_counts_as_a_whole(tmp_path):
+    results = Results(tmp_path, {"sum": "float64"}, apart=False)
+    results.open(ASKED)
+    results.add(_items("a", "b"), [{"sum": 1.0}], {})
+    results.add(_items("c"), [{"sum": 2.0}], {})
+    files = [*_items("a", "c"), *_items("b", mark="2")]
+    assert results.joined(results.known(files), files).to_pylist() == [{"sum": 2.0}]
+
+
+def test_batches_done_twice_count_once(results):
+    files = _items("a", "b", "c")
+    results.add(files[:2], _rows("a", "b"), {})
+    results.add(files[1:], _rows("b", "c"), {})
+    assert results.joined(results.known(files), files).to_pylist() == _rows("a", "b", "c")
+
+
+@pytest.mark.parametrize("damage", [b"", b"PAR1 and no more", None])
+def test_a_damaged_file_is_as_good_as_none(results, damage):
+    results.add(_items("a"), _rows("a"), {})
+    (path,) = (results.folder / "batches").iterdir()
+    path.write_bytes(path.read_bytes()[:-20] if damage is None else damage)
+    assert results.known(_items("a")) == []
+
+
+def test_a_file_half_written_is_none(results, monkeypatch):
+    def full(table, path, **_):
+        path.write_bytes(b"PAR1")
+        raise OSError("no space left")
+
+    monkeypatch.setattr(parquet, "write_table", full)
+    with pytest.raises(OSError, match="no space"):
+        results.add(_items("a"), _rows("a"), {})
+    assert list((results.folder / "batches").iterdir()) == []
+
+
+def test_the_results_of_another_question_are_refused_with_the_difference(results):
+    Results(results.folder, COLUMNS).open(ASKED)
+    with pytest.raises(RequestError, match="model net, not other"):
+        Results(results.folder, COLUMNS).open(ASKED | {"model": "other"})
+
+
+def test_a_folder_of_other_things_is_refused_and_left_alone(tmp_path):
+    (tmp_path / "letter.txt").write_text("mine")
+    with pytest.raises(RequestError, match="not empty"):
+        Results(tmp_path, COLUMNS).open(ASKED)
+    assert [path.name for path in tmp_path.iterdir()] == ["letter.txt"]
+    (tmp_path / "question.json").write_text("{")
+    with pytest.raises(RequestError, match="damaged"):
+        Results(tmp_path, COLUMNS).open(ASKED)
