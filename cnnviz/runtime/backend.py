@@ -178,7 +178,7 @@ class Backend:
         return self.cache.personal_bytes()
 
     def busy(self) -> tuple[int, int]:
-        """How many threads compute now, and how many wait in line."""
+        """How many threads compute now, and how many wait in the queue."""
         return self.gate.running(), self.gate.waiting()
 
     def seen(self, model: Model, photo: Photo) -> np.ndarray:

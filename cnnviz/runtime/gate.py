@@ -1,26 +1,37 @@
-"""The gate before a device: few compute at once, the others wait in line and can see their place."""
+"""The gate before a device: few compute at once, the others queue for it, by turns between visits, and see their place.
+
+A visit that asks much, or whose work is long, has one turn where each other visit that waits has one: whoever waits,
+waits for one turn of each other visit at most. Long work takes a turn for each of its steps.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-# Who waits in this context hears its place in line, 1 for the next one, about three times a second.
-WAITING: ContextVar[Callable[[int], None] | None] = ContextVar("waiting", default=None)
+# Who waits in this context hears about three times a second its place in the queue, 1 for the next one, and how many
+# are in it.
+WAITING: ContextVar[Callable[[int, int], None] | None] = ContextVar("waiting", default=None)
+VISIT: ContextVar[Hashable] = ContextVar("visit", default=None)  # for whom this context computes
 TICK = 0.3  # seconds
+KNOWN = 4096  # visits whose last turn is remembered
 
 
 class Gate:
-    """Lets `width` threads through at once, first come first served; the thread that is inside may enter again."""
+    """Lets `width` threads through at once, by turns between visits; the thread that is inside may enter again.
 
-    def __init__(self, width: int) -> None:
-        self.width = width
+    `asker` names the visit of a context that says nothing by `VISIT`; where it does not either, each thread is one.
+    """
+
+    def __init__(self, width: int, asker: Callable[[], Hashable] = lambda: None) -> None:
+        self.width, self.asker = width, asker
         self._inside: dict[int, int] = {}  # thread id -> how often it entered
-        self._line: deque[int] = deque()
+        self._queue: dict[int, Hashable] = {}  # thread id -> its visit, who came first before others
+        self._served: OrderedDict[Hashable, int] = OrderedDict()  # visit -> number of its last turn, the oldest first
         self._turn = threading.Condition()
         self._waited = (0, 0.0)  # turns that were given, and seconds that were waited for them
 
@@ -42,30 +53,50 @@ class Gate:
 
     def _wait(self, me: int) -> None:
         told, since = WAITING.get(), time.monotonic()
+        visit = next((name for name in (VISIT.get(), self.asker()) if name is not None), me)
         with self._turn:
-            self._line.append(me)
+            self._queue[me] = visit
         try:
             while True:
                 with self._turn:
-                    if self._turn.wait_for(lambda: self._line[0] == me and len(self._inside) < self.width, TICK):
+                    if self._turn.wait_for(lambda: len(self._inside) < self.width and self._order()[0] == me, TICK):
                         self._inside[me] = 0
                         self._waited = self._waited[0] + 1, self._waited[1] + time.monotonic() - since
+                        self._serve(visit)
                         return
-                    place = self._line.index(me) + 1
+                    order = self._order()
                 if told is not None:
-                    told(place)  # may raise, where the visitor has left: the place in line is given up
+                    told(order.index(me) + 1, len(order))  # may raise, where the visitor has left
         finally:
             with self._turn:
-                self._line.remove(me)
+                del self._queue[me]
                 self._turn.notify_all()
+
+    def _order(self) -> list[int]:
+        """Those who wait, the next one first: of each visit one, whose last turn is longest ago first, then again."""
+        behind: dict[Hashable, int] = {}  # visit -> how many of its threads have come before
+
+        def place(thread: int) -> tuple[int, int]:
+            visit = self._queue[thread]
+            behind[visit] = round_ = behind.get(visit, -1) + 1
+            return round_, self._served.get(visit, -1)
+
+        places = {thread: place(thread) for thread in self._queue}
+        return sorted(self._queue, key=places.__getitem__)  # who came first, where these are equal
+
+    def _serve(self, visit: Hashable) -> None:
+        self._served[visit] = self._waited[0]
+        self._served.move_to_end(visit)
+        if len(self._served) > KNOWN:
+            self._served.popitem(last=False)
 
     def waited(self) -> tuple[int, float]:
         """How many turns were given, and how many seconds were waited for them in all."""
         return self._waited
 
     def waiting(self) -> int:
-        """How many threads stand in line."""
-        return len(self._line)
+        """How many threads are in the queue."""
+        return len(self._queue)
 
     def running(self) -> int:
         """How many threads are inside."""

@@ -68,33 +68,33 @@ def test_after_a_refusal_the_old_answer_stands_under_its_own_name_and_photo(visi
     assert at.code
 
 
-def test_who_waits_sees_the_place_in_line_and_it_goes_afterwards(visit, engine, monkeypatch):
+def test_who_waits_sees_the_place_in_the_queue_and_it_goes_afterwards(visit, engine, monkeypatch):
     import threading
 
     from cnnviz.ui.widgets import feedback
 
     at, told, held, free = visit(), [], threading.Event(), threading.Event()
-    words = feedback.in_line
+    words = feedback.in_queue
 
-    def in_line(position):
-        told.append(words(position))
+    def in_queue(*place):
+        told.append(words(*place))
         if len(told) == 2:
             free.set()
-        return words(position)
+        return words(*place)
 
     def hold():
         with engine.gate.entered():
             held.set()
             free.wait(60)
 
-    monkeypatch.setattr(feedback, "in_line", in_line)
+    monkeypatch.setattr(feedback, "in_queue", in_queue)
     holder = threading.Thread(target=hold)
     holder.start()
     held.wait(10)
     at.button_group("photo").set_value("brick").run()
     free.set()
     holder.join()
-    assert told[:2] == ["1st in line, others are computing"] * 2
+    assert told[:2] == ["place 1 of 1 in the queue, others are computing"] * 2
     assert not at.exception
     assert not at.caption
     assert "The photo brick" in {image.proto.imgs[0].alt for image in at.image}

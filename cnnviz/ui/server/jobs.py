@@ -1,12 +1,14 @@
 """Work that outlives a page: a thread drains a generator of events, anybody may look, anybody may stop it.
 
 A job's name is what was asked for. Who asks for the same finds the same job: after a reload, on another page, in
-another browser. It is stopped only when no visit is left that waits for it. Streamlit is not needed here.
+another browser. It is stopped only when no visit is left that waits for it. Where more are asked for than run at once,
+visits have their turns. Streamlit is not needed here.
 """
 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import itertools
 import threading
 import time
@@ -15,6 +17,7 @@ from collections.abc import Callable, Generator, Hashable, Mapping
 from typing import Any, Protocol
 
 from cnnviz.options import RequestError
+from cnnviz.runtime.gate import VISIT, WAITING, Gate
 
 KEPT = 12  # finished jobs that can still be looked at
 AT_ONCE = 2  # jobs that run; the others wait
@@ -43,11 +46,16 @@ class Shelf(Protocol):
         """How many steps were worked, not merely remembered, and how many are to come."""
 
 
+class Dropped(BaseException):
+    """A job was stopped before its turn."""
+
+
 class Job:
     """One piece of work. `state` is queued, running, finished, stopped or failed; `error` says why it failed.
 
     `owner` is the visit whose own photo it was made of; empty for all others. `number` tells it from all other jobs,
-    `view` is what a link to it holds, `waiting` are the visits that asked for it and did not leave it.
+    `view` is what a link to it holds, `waiting` are the visits that asked for it and did not leave it, `queue` is its
+    place and of how many, while it waits for its turn.
     """
 
     def __init__(
@@ -61,6 +69,7 @@ class Job:
     ) -> None:
         self.name, self.title, self.shelf, self.owner, self.view = name, title, shelf, owner, dict(view or {})
         self.number, self.waiting = next(_NUMBERS), set[str]()
+        self.queue: tuple[int, int] | None = None
         self.state, self.error = "queued", ""
         self.began, self.ended, self.seen = time.monotonic(), 0.0, time.monotonic()
         self._make, self._stop = make, threading.Event()
@@ -89,7 +98,12 @@ class Job:
             self.state, self.ended = "stopped", time.monotonic()
 
     def _drain(self) -> None:
-        with _PLACES:
+        VISIT.set(self.owner or next(iter(self.waiting), None))
+        WAITING.set(self._wait)
+        with contextlib.suppress(Dropped), _PLACES.entered():
+            WAITING.set(None)
+            VISIT.set(("job", self.number))  # at the device it has its turns beside the questions of who asked for it
+            self.queue = None
             if self._stop.is_set():
                 return
             self.state, self.began = "running", time.monotonic()
@@ -112,6 +126,11 @@ class Job:
                     events.close()  # also what a generator holds back in its finally
                 if not self.ended:
                     self.ended = time.monotonic()
+
+    def _wait(self, place: int, count: int) -> None:
+        self.queue = place, count
+        if self._stop.is_set():
+            raise Dropped
 
     def _end(self, state: str) -> None:
         if not self._stop.is_set():
@@ -143,6 +162,7 @@ class Jobs:
         with self._lock:
             if (job := self._jobs.get(name)) is None:
                 job = self._jobs[name] = Job(name, title, shelf(), make, owner, view)
+                job.waiting |= {visit} - {""}
                 job._thread.start()
                 for old in [n for n, j in self._jobs.items() if not j.busy][:-KEPT]:
                     del self._jobs[old]
@@ -208,5 +228,5 @@ class Jobs:
 
 
 _NUMBERS = itertools.count(1)
-_PLACES = threading.BoundedSemaphore(AT_ONCE)
+_PLACES = Gate(AT_ONCE)
 JOBS = Jobs()

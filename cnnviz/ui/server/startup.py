@@ -13,6 +13,8 @@ from collections.abc import AsyncIterator, Callable, Hashable, Iterator
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
 from cnnviz import settings
 from cnnviz.models import catalog, timm_nets, weights  # list nets without torch
 from cnnviz.options import RequestError
@@ -84,6 +86,7 @@ class Start:
             from cnnviz.runtime.engine import shared
 
             self._engine = shared()
+            self._engine.gate.asker = _visit
         except Exception as error:  # whatever went wrong with torch is told on the page, not lost in a thread
             self._failed = error
             return self._ready.set()
@@ -117,6 +120,11 @@ def photos() -> tuple[str, ...]:
 def sample(name: str) -> Photo:
     """The photo of one of these names."""
     return LENT[name] if name in LENT else Photo.sample(name)
+
+
+def _visit() -> str | None:
+    """The visit whose page is computed by this thread."""
+    return getattr(get_script_run_ctx(suppress_warning=True), "session_id", None)
 
 
 @contextlib.asynccontextmanager

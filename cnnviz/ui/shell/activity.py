@@ -105,7 +105,9 @@ def _galleries() -> list[Work]:
 
 def _gallery(job: Job) -> Work:
     share, left = job.look().share(), job.left()
-    words = "Queued" if job.state == "queued" else f"{share:.0%}{remaining(left)}"
+    words = f"{share:.0%}{remaining(left)}"
+    if job.state == "queued":
+        words = "Queued" if job.queue is None else f"Queued: place {job.queue[0]} of {job.queue[1]}"
     return Work(f"job-{job.number}", job.title, share, words, partial(stop, job.name), "filters", job.view)
 
 

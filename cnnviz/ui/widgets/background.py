@@ -19,7 +19,7 @@ from streamlit.delta_generator import DeltaGenerator
 from streamlit.runtime.scriptrunner import StopException, add_script_run_ctx, get_script_run_ctx
 from streamlit.runtime.scriptrunner_utils.script_run_context import ThreadState
 
-from cnnviz.runtime.gate import WAITING
+from cnnviz.runtime.gate import VISIT, WAITING
 from cnnviz.ui.server.jobs import remaining
 from cnnviz.ui.session import visit
 from cnnviz.ui.widgets import feedback
@@ -39,14 +39,15 @@ class Overtaken(StopException):
 
 
 class Task:
-    """One long question in a thread of its own; `of` is what it asks, `share` what is done, `line` its place."""
+    """One long question in a thread of its own; `of` is what it asks, `share` what is done, `queue` its place there."""
 
     def __init__(self, of: Hashable, ask: Callable[..., Any]) -> None:
-        self.of, self.share, self.line = of, 0.0, 0
+        self.of, self.share = of, 0.0
+        self.queue: tuple[int, int] | None = None
         self.began = self.seen = time.monotonic()
         self.done, self.answer = threading.Event(), None
         self.error: BaseException | None = None
-        self._ask, self._stopped = ask, False
+        self._ask, self._stopped, self._visit = ask, False, visit.visit_id() or None
         threading.Thread(target=self._work, name="cnnviz-task").start()
 
     def look(self, patience: float) -> bool:
@@ -62,11 +63,12 @@ class Task:
         """How long it will take, or who is before it, as it is put behind what is done."""
         spent = time.monotonic() - self.began
         if not self.share:
-            return f": {feedback.in_line(self.line)}" if self.line else ""
+            return f": {feedback.in_queue(*self.queue)}" if self.queue else ""
         return remaining(spent / self.share - spent) if spent > 1 else ""
 
     def _work(self) -> None:
         WAITING.set(self._wait)
+        VISIT.set(self._visit)
         try:
             self.answer = self._ask(progress=self._told)
         except BaseException as error:  # raised where it is looked at
@@ -75,11 +77,11 @@ class Task:
             self.done.set()
 
     def _told(self, share: float) -> None:
-        self.share, self.line = min(1.0, share), 0
+        self.share, self.queue = min(1.0, share), None
         self._alive()
 
-    def _wait(self, position: int) -> None:
-        self.line = position
+    def _wait(self, place: int, count: int) -> None:
+        self.queue = place, count
         self._alive()
 
     def _alive(self) -> None:

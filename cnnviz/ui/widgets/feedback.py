@@ -1,4 +1,4 @@
-"""Asking the engine: what it refuses becomes one sentence, who waits sees a place in line, an old answer says so."""
+"""Asking the engine: what it refuses becomes one sentence, who waits sees a place in the queue, old answers say says so."""
 
 from __future__ import annotations
 
@@ -55,10 +55,10 @@ def asked(place: str, ask: Callable[[], T], waiting: str = "", of: Hashable = No
     """
     line, said = st.empty(), False
 
-    def hear(position: int) -> None:
+    def hear(place: int, count: int) -> None:
         nonlocal said
         said = True
-        line.caption(in_line(position))
+        line.caption(in_queue(place, count))
 
     hears = WAITING.set(hear)
     try:
@@ -90,10 +90,9 @@ def before(place: str, of: Hashable = None) -> Any:
     return None
 
 
-def in_line(position: int) -> str:
-    """A place in line in words; 1 is the next."""
-    ending = {1: "st", 2: "nd", 3: "rd"}.get(position % 10, "th") if position % 100 not in (11, 12, 13) else "th"
-    return f"{position}{ending} in line, others are computing"
+def in_queue(place: int, count: int) -> str:
+    """A place in the queue in words; 1 is the next."""
+    return f"place {place} of {count} in the queue, others are computing"
 
 
 def previous(key: str, photo: Photo, model: Model, shown: Photo) -> bool:

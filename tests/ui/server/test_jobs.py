@@ -100,6 +100,34 @@ def test_only_so_many_run_at_once_and_one_stopped_in_line_never_starts(some, mon
     assert len(begun) == jobs.AT_ONCE
 
 
+def test_visits_have_turns_and_a_queued_job_knows_its_place(some):
+    gates, begun = {}, []
+
+    def held(name):
+        begun.append(name)
+        gates.setdefault(name, threading.Event()).wait(20)
+        yield 1
+
+    def ask(name):
+        gates.setdefault(name, threading.Event())
+        job = some.ask(name, name, lambda: Counter(1), lambda: held(name), visit=name[0])
+        wait(lambda: job.state == "running" or job.queue is not None)
+        return job
+
+    asked = ["a1", "a2", "a3", "a4", "b1", "c1"]
+    made = {name: ask(name) for name in asked}
+    assert begun == ["a1", "a2"]
+    wait(lambda: made["c1"].queue == (2, 4) and made["a4"].queue == (4, 4))
+    for before in range(2, len(asked)):  # as one ends, the next begins
+        gates[begun[before - 2]].set()
+        wait(lambda before=before: len(begun) > before)
+    for gate in gates.values():
+        gate.set()
+    wait(lambda: not some.running())
+    assert begun == ["a1", "a2", "b1", "c1", "a3", "a4"]
+    assert made["a4"].queue is None
+
+
 def test_finished_jobs_are_forgotten_in_the_end_and_personal_ones_on_request(some):
     for i in range(jobs.KEPT + 8):
         job = some.ask(i, "short", lambda: Counter(1), lambda: iter_one(), owner="me" if i == jobs.KEPT + 7 else "")

@@ -1,12 +1,10 @@
 """What is said while one waits."""
 
 
-def test_a_place_in_line_is_an_ordinal():
-    from cnnviz.ui.widgets.feedback import in_line
+def test_a_place_in_the_queue_says_of_how_many():
+    from cnnviz.ui.widgets.feedback import in_queue
 
-    assert [in_line(n).split()[0] for n in (1, 2, 3, 4, 11, 12, 13, 21, 112)] == (
-        ["1st", "2nd", "3rd", "4th", "11th", "12th", "13th", "21st", "112th"]
-    )
+    assert in_queue(3, 7) == "place 3 of 7 in the queue, others are computing"
 
 
 def test_negative_numbers_have_a_minus_sign_and_names_and_ranges_keep_their_hyphen():
