@@ -5,6 +5,7 @@ An empty variable means its default. At the end stand the few variables of other
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import Literal
 
 from cnnviz.options import RequestError
 
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 
 
@@ -157,6 +159,21 @@ def share_cores() -> bool:
     if not any(name in os.environ for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")):
         os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
     return True
+
+
+def keep_freed_memory() -> bool:
+    """Has this process use freed memory again instead of giving it back to the system; whether that could be had.
+
+    For a process that trains: glibc maps every tensor above 32 MiB anew, and each of its pages is a fault that costs
+    as much as filling it. A person's own choice stands. It is for processes that end, as what was freed stays theirs.
+    """
+    if any(name in os.environ for name in ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES")):
+        return False
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (AttributeError, OSError, TypeError):  # macOS, Windows
+        return False
+    return all([mallopt(of, 1 << 30) for of in (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD)])
 
 
 def rank() -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -212,3 +213,30 @@ def test_once_pytorch_is_there_nothing_is_changed_for_the_program_that_brought_i
     before = dict(os.environ)
     assert not settings.share_cores()
     assert dict(os.environ) == before
+
+
+FREED = """
+import resource
+import numpy as np
+from cnnviz import settings
+kept = settings.keep_freed_memory()
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    np.ones(6_000_000)  # 48 MB, freed at once: 11,719 pages of 4 KiB
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+first, *again = [faults() for _ in range(6)]
+print(kept, first, max(again))
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library has no such thresholds")
+@pytest.mark.parametrize("own", [{}, {"MALLOC_MMAP_THRESHOLD_": "65536"}])
+def test_a_process_that_trains_uses_freed_memory_again_unless_a_person_wants_it_otherwise(own):
+    names = ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_", "GLIBC_TUNABLES")
+    clean = {name: value for name, value in os.environ.items() if name not in names}
+    done = subprocess.run(
+        [sys.executable, "-c", FREED], cwd=ROOT, env=clean | own, capture_output=True, text=True, timeout=120
+    )
+    kept, first, again = done.stdout.split()
+    assert kept == str(not own)
+    assert (int(again) < int(first) / 10) is (not own)

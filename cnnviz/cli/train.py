@@ -90,6 +90,8 @@ def train(
     settings.put("CNNVIZ_RUN", str(folder))
     from cnnviz.train.loop import fit
 
+    settings.keep_freed_memory()
+
     began = time.monotonic()
     try:
         state = fit(
