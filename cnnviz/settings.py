@@ -173,7 +173,7 @@ def keep_freed_memory() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):  # macOS, Windows
         return False
-    return all([mallopt(of, 1 << 30) for of in (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD)])
+    return all(mallopt(of, 1 << 30) for of in (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD))
 
 
 def rank() -> int:

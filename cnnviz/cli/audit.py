@@ -50,6 +50,8 @@ def audit(
         raise RequestError(f"{out.name} is not a CSV file; end its name in .csv.")
     if out is not None and out.resolve().is_relative_to(data.resolve()):
         raise RequestError(f"{out.name} would lie in the data set, which is not changed; name a file beside it.")
+    if out is not None and out.exists():
+        raise RequestError(f"{shown(out)} exists and may have been edited; name another file, or remove it first.")
     folder = read(data, labels=labels)
     engine = engine_for(context, key, cached=True) if key else None
     found = audits.audit(folder, progress("The audit", "images", 1))

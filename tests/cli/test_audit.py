@@ -129,6 +129,9 @@ def test_what_does_not_fit_together_is_refused_before_the_audit(mixed, tmp_path,
         assert "give --suspects together with --model KEY" in refused("audit", mixed, *given)
     assert "is not a CSV file" in refused("audit", mixed, "--fixes", tmp_path / "list.txt")
     assert "would lie in the data set" in refused("audit", mixed, "--fixes", mixed / "train" / "list.csv")
+    (tmp_path / "edited.csv").write_text("by hand")
+    assert "exists and may have been edited" in refused("audit", mixed, "--fixes", tmp_path / "edited.csv")
+    assert (tmp_path / "edited.csv").read_text() == "by hand"
     assert "There is no network" in refused("audit", mixed, "--suspects", "--model", "nothing")
     assert "cannot be read" in refused("apply", tmp_path / "nowhere.csv", mixed, tmp_path / "out")
     (tmp_path / "list.csv").write_text("file,action\n../x.png,remove\n")
