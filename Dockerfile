@@ -14,10 +14,15 @@ RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheel .
 
 FROM python:${PYTHON}-slim AS installed
 ARG TORCH_INDEX=
-COPY requirements.txt /
+COPY requirements.txt requirements.lock /
+# every file with the hash that requirements.lock has; another index has other files of PyTorch
 RUN python -m venv /opt/cnnviz \
-    && grep -E '^torch(vision)?[<>=]' /requirements.txt > /torch.txt \
-    && /opt/cnnviz/bin/pip install --no-cache-dir ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} -r /torch.txt
+    && if [ -z "$TORCH_INDEX" ]; then \
+        /opt/cnnviz/bin/pip install --no-cache-dir --require-hashes -r /requirements.lock; \
+    else \
+        grep -E '^torch(vision)?[<>=]' /requirements.txt > /torch.txt \
+        && /opt/cnnviz/bin/pip install --no-cache-dir --index-url "$TORCH_INDEX" -r /torch.txt; \
+    fi
 COPY --from=wheel /wheel /wheel
 # with what reads ONNX: visitors may bring networks as such files
 RUN /opt/cnnviz/bin/pip install --no-cache-dir "$(echo /wheel/*.whl)[onnx]"

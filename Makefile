@@ -7,7 +7,7 @@ CASES := 10000
 SEED := 1 2 3
 
 .DEFAULT_GOAL := help
-.PHONY: help dev hooks test test-fast journeys walk nets fuzz lint types js docs serve bench
+.PHONY: help dev hooks test test-fast journeys walk nets fuzz lint types js docs serve bench lock licences audit
 
 help:  ## list these targets
 	@sed -n 's/^\([a-z-]*\):.*##/\1:/p' Makefile
@@ -56,6 +56,22 @@ docs:  ## the documentation site, in docs/_build/html
 
 serve:  ## the dashboard at http://127.0.0.1:8501
 	$(PYTHON) -m cnnviz serve --port $(PORT)
+
+.venv-audit: requirements-audit.txt
+	python3 -m venv .venv-audit
+	.venv-audit/bin/pip install --quiet -r requirements-audit.txt
+	@touch .venv-audit
+
+lock: .venv-audit  ## requirements.lock: the versions that are installed here, and were tested, with the hashes of their files
+	$(PYTHON) -m pip freeze --all | grep '==' > .venv-audit/installed.txt
+	.venv-audit/bin/uv pip compile requirements.txt --constraint .venv-audit/installed.txt --universal --python-version 3.11 \
+	    --generate-hashes --no-annotate --no-header --output-file requirements.lock --upgrade --quiet
+
+licences:  ## docs/licences.md, from the metadata of what requirements.lock names
+	$(PYTHON) tools/licences.py
+
+audit: .venv-audit  ## known vulnerabilities in requirements.lock, and its bill of materials in sbom.json
+	.venv-audit/bin/python tools/audit.py sbom.json
 
 bench:  ## the benchmarks; NAMES='gradcam/*' for some of them
 	$(PYTHON) -m benchmarks $(NAMES)

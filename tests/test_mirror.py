@@ -109,6 +109,7 @@ WHOLE = {
     "test_privacy": "what becomes of photos",
     "test_readme": "what the README says",
     "test_replicas": "several servers behind a proxy",
+    "test_supply_chain": "the packages that are installed with it",
     "test_round_trips": "random networks through a file",
     "test_trips": "what a question passes on its way",
     "test_zoo": "the networks by every way in",

@@ -147,6 +147,9 @@ class Stub(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), Answer)
         threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
 
+    def handle_error(self, *_: object) -> None:
+        """Says nothing of whoever left without the answer."""
+
     def end(self) -> None:
         """Nobody listens at its port any more."""
         self.shutdown()
