@@ -59,6 +59,7 @@ class Record:
     memory: list[tuple[float, float]] = field(default_factory=list)
     server: float = 0.0  # share of one core
     clients: float = 0.0
+    caches: dict[str, float] = field(default_factory=dict)  # MB that the engine's caches hold
     used: float = 0.0  # seconds of a core that the server has had
 
 
@@ -159,9 +160,18 @@ async def crowd(plan: Plan, address: str, process: int) -> Record:
         waits.clear()
     await asyncio.gather(*tasks)
     spent = time.monotonic() - began
-    record.used = cpu(process) - server
+    record.used, record.caches = cpu(process) - server, caches(address)
     record.server, record.clients = (cpu(process) - server) / spent, (own_cpu() - clients) / spent
     return record
+
+
+def caches(address: str) -> dict[str, float]:
+    """MB that the engine's caches hold, as the server's metrics tell; nothing where these are not told."""
+    with contextlib.suppress(OSError), urllib.request.urlopen(f"{address}/metrics", timeout=30) as answer:
+        lines = answer.read().decode().splitlines()
+        told = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+        return {name: round(float(told[name]) / 1e6) for name in told if "_bytes" in name and "limit" not in name}
+    return {}
 
 
 def resident(process: int) -> float:
@@ -232,6 +242,7 @@ def report(record: Record, warm: float) -> dict[str, Any]:
         "own photos looked at": record.own,
         "photos of others": record.foreign,
         "memory": [round(sizes[0]), round(max(sizes)), round(sizes[-1])],
+        "caches": record.caches,
         "slope": round(slope(record.memory, warm), 2),
         "ms of a core an act": round(1000 * record.used / len(every), 1),
         "cores of the server, of the visitors": [round(record.server, 2), round(record.clients, 2)],
@@ -269,7 +280,7 @@ def main(
     if own and not pages:
         named = (CLASS_ACTIVATION,)
     plan = Plan(visitors, minutes * 60, think, own, named, model, f"model={model}" if model else "")
-    with started(tree, "--public") as (address, process):
+    with started(tree, "--public", "--metrics") as (address, process):
         ready(address)
         record = asyncio.run(crowd(plan, address, process))
     found = report(record, minutes * 20 if warm is None else warm)

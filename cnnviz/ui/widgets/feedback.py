@@ -1,4 +1,4 @@
-"""Asking the engine: what it refuses becomes one sentence, who waits sees a place in the queue, old answers say says so."""
+"""Asking the engine: what it refuses becomes one sentence, who waits sees a place in the queue, old answers say so."""
 
 from __future__ import annotations
 
