@@ -12,6 +12,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
@@ -80,6 +81,7 @@ def main(asked: str) -> None:
     from cnnviz.models.load import load
     from cnnviz.options import RequestError
 
+    tempfile.gettempdir()  # what torchvision imports asks for it, which is found by writing a file there
     _bound(memory, seconds)
     try:
         load(key, weights or None, runs or None)
