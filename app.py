@@ -3,12 +3,17 @@
 import streamlit as st
 from starlette.middleware import Middleware
 
-from cnnviz.ui.server import guard, health, startup
+from cnnviz.ui.server import guard, health, limits, startup
 from cnnviz.ui.shell import document, main
 
 app = st.App(
     main.__file__,
     lifespan=startup.lifespan,
     routes=health.ROUTES,
-    middleware=[Middleware(guard.Guarded), Middleware(document.Styled), Middleware(health.Fenced)],
+    middleware=[
+        Middleware(guard.Guarded),
+        Middleware(limits.Limited),
+        Middleware(document.Styled),
+        Middleware(health.Fenced),
+    ],
 )

@@ -27,7 +27,7 @@ class Setting:
     """One variable: its name, what its text is read as, what it means where it is not set, and what it is for."""
 
     name: str
-    kind: Literal["path", "flag", "text"]
+    kind: Literal["path", "flag", "text", "number"]
     default: str
     sentence: str
 
@@ -54,6 +54,19 @@ SETTINGS = (
     ),
     Setting(
         "CNNVIZ_FRAMES", "text", "", "origins of pages that may show the dashboard in a frame, separated by commas"
+    ),
+    Setting(
+        "CNNVIZ_UPLOADS",
+        "number",
+        "60",
+        "files that one visit to a public server may upload at once, and then a minute",
+    ),
+    Setting("CNNVIZ_CONNECTIONS", "number", "1000", "connections that one address may have to a public server at once"),
+    Setting(
+        "CNNVIZ_PROXY",
+        "flag",
+        "",
+        "1 where a reverse proxy is the only way to the server: visitors' addresses are its X-Forwarded-For",
     ),
     Setting("CNNVIZ_RUN", "path", "", "set by a training run for the processes it starts itself"),
     Setting("CNNVIZ_DEVICE", "text", "auto", "auto, cpu, cuda, cuda:1, mps"),
@@ -97,6 +110,21 @@ def metrics() -> bool:
     return flag("CNNVIZ_METRICS")
 
 
+def proxy() -> bool:
+    """Whether a reverse proxy says from which address a request is."""
+    return flag("CNNVIZ_PROXY")
+
+
+def uploads() -> float:
+    """How many files one visit to a public server may upload at once, and then a minute."""
+    return number("CNNVIZ_UPLOADS")
+
+
+def connections() -> float:
+    """How many connections one address may have to a public server at once."""
+    return number("CNNVIZ_CONNECTIONS")
+
+
 def hosts() -> tuple[str, ...]:
     """The names that the server answers to beside localhost, in lower case; "*" among them for any."""
     return tuple(name.strip().lower().rstrip(".") for name in _text("CNNVIZ_HOSTS").split(",") if name.strip())
@@ -131,11 +159,21 @@ def flag(name: str) -> bool:
     return text in YES
 
 
+def number(name: str) -> float:
+    """A number of the table, from 1. Raises `SettingError` where it is none."""
+    text = _text(name).strip()
+    if not (text.isascii() and text.isdecimal() and 0 < len(text) < 10 and int(text)):
+        raise SettingError(f"{name} is {_text(name)!r}; write a whole number from 1.")
+    return float(text)
+
+
 def check() -> None:
     """Raises `SettingError` where a variable of the table holds what cannot be read."""
     for setting in SETTINGS:
         if setting.kind == "flag":
             flag(setting.name)
+        elif setting.kind == "number":
+            number(setting.name)
 
 
 def put(name: str, value: str) -> None:

@@ -11,6 +11,7 @@ from cnnviz import photo
 from cnnviz.cli import serve
 from cnnviz.data import archive
 from cnnviz.models import checkpoint, weights
+from cnnviz.ui.server import limits
 from cnnviz.ui.session import networks, photos
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,7 +37,11 @@ def test_each_promise_names_a_test_that_is_there(promise, file, test):
         (f"of a visit stay within {networks.VISIT >> 20} MiB, those of all within {networks.ROOM >> 30} GiB", True),
         (f"A checkpoint above {checkpoint.LARGEST >> 30} GiB", True),
         (f"more than {archive.MAX_TOTAL >> 30} GiB, or to {archive.MAX_RATIO} times", True),
-        (f"Uploads of {serve.PUBLIC_UPLOAD} MB each", True),
+        (
+            f"within {limits.FILES} and {limits.VISIT >> 20} MB, those of all within {limits.ROOM >> 30} GiB and one "
+            f"within {serve.PUBLIC_UPLOAD} MB",
+            True,
+        ),
         (weights.SITE.split("/")[2], True),
         ("@", False),  # reports go to the repository, not to somebody's mailbox
     ],

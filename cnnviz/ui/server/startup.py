@@ -19,7 +19,7 @@ from cnnviz import settings
 from cnnviz.models import catalog, timm_nets, weights  # list nets without torch
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo, samples
-from cnnviz.ui.server import event_loop, memory
+from cnnviz.ui.server import connections, event_loop, memory
 
 if TYPE_CHECKING:
     from cnnviz.runtime.engine import Engine
@@ -136,6 +136,7 @@ async def lifespan(app: Any) -> AsyncIterator[None]:
     set_up()
     event_loop.set_up(asyncio.get_running_loop())
     memory.set_up()
+    connections.bound()
     settings.share_cores()
     START.begin()
     if not config.get_option("server.headless"):
