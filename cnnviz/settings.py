@@ -186,6 +186,16 @@ def _text(name: str) -> str:
     return os.environ.get(name) or default(name)
 
 
+def give_home() -> None:
+    """Sets HOME to / where nobody has set it and the system knows no home of this user: a container's any number.
+
+    Nothing can be written there, which everything is prepared for, while a home that cannot be named is an error in
+    every library that asks for it.
+    """
+    if os.path.expanduser("~")[:1] == "~":
+        os.environ["HOME"] = os.sep
+
+
 def share_cores() -> bool:
     """Has the threads of PyTorch sleep where they wait for each other, instead of spinning; whether that could be had.
 

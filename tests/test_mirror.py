@@ -99,6 +99,7 @@ SEEN = {
 }
 # Tests of no single module: what holds for all of them, or for the repository.
 WHOLE = {
+    "test_fresh_machine": "a machine that has nothing but the packages",
     "test_faults": "disks, clocks, processes and networks that fail",
     "test_data_sets": "random folders by everything that reads data sets",
     "test_deploy": "how it is served to others",

@@ -174,6 +174,25 @@ def test_the_hubs_downloads_lie_where_the_hub_itself_says(monkeypatch, tmp_path)
         assert settings.hub_cache() == Path(said)
 
 
+def test_a_user_of_whom_the_system_knows_nothing_has_no_home_and_all_commands(monkeypatch, capsys):
+    from cnnviz.cli.main import main
+
+    def unknown(_: int) -> None:
+        raise KeyError
+
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    for name in ("HOME", "TORCH_HOME", "HF_HOME", "XDG_CACHE_HOME", "CNNVIZ_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(RuntimeError):
+        Path("~").expanduser()
+    assert main(["models"]) == 0
+    assert "bundled/cats_dogs" in capsys.readouterr().out
+    assert settings.cache() == Path("/.cache/cnnviz")
+    monkeypatch.setenv("HOME", "/mine")
+    settings.give_home()
+    assert os.environ["HOME"] == "/mine"
+
+
 def test_torchs_downloads_lie_where_torch_itself_says(monkeypatch, tmp_path):
     from torch import hub
 

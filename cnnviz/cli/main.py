@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import click
 
+from cnnviz import settings
 from cnnviz.cli import audit, embed, export, inspect, render, serve, train  # noqa: F401  their commands join the group
 from cnnviz.cli.group import STOPPED, cli
 from cnnviz.models.weights import DownloadError
@@ -30,6 +31,7 @@ def main(arguments: Sequence[str] | None = None, program: str = MODULE) -> int:
     """
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # other packages' warnings would stand between the user and the one line
+    settings.give_home()
     try:
         return cli.main(args=arguments, prog_name=program, standalone_mode=False) or 0
     except click.Abort:
