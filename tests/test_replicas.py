@@ -65,6 +65,7 @@ def test_compose_starts_replicas_that_share_what_is_saved_and_nothing_else():
     for one in replicas.values():
         assert serves(one["command"])["public"]
         assert {*one["environment"]} <= NAMES
+        assert one["environment"]["CNNVIZ_PROXY"] == "1"
         shared = dict(volume.split(":") for volume in one["volumes"])
         assert {*shared.values()} == SAVED
         assert {*shared} == {*COMPOSE["volumes"]}
@@ -93,6 +94,7 @@ def test_kubernetes_replaces_pods_one_by_one_and_asks_the_addresses_that_there_a
     (one,) = pod["containers"]
     assert serves(one["args"]) | {"net": None} == {"public": True, "port": PORT, "metrics": False, "net": None}
     assert {each["name"] for each in one["env"]} <= NAMES
+    assert {"name": "CNNVIZ_PROXY", "value": "1"} in one["env"]
     (port,) = one["ports"]
     assert port["containerPort"] == PORT
     probes = {kind: one[f"{kind}Probe"]["httpGet"] for kind in ("startup", "readiness", "liveness")}
