@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cnnviz.cli import folders
+from cnnviz.cli.folders import Ray, ray_options
 from cnnviz.cli.group import (
     CROP,
     DEVICE,
@@ -86,22 +87,30 @@ def layers(context: click.Context, key: str, size: int | None, as_json: bool) ->
 @click.option("--out", type=PHOTO, help="A folder of its own for results.parquet, where the work can be resumed.")
 @CROP
 @JSON
+@ray_options
 @DEVICE
 @click.pass_context
 def predict(
-    context: click.Context, photos: Sequence[Path], key: str, top: int, out: Path | None, crop: Crop, as_json: bool
+    context: click.Context,
+    photos: Sequence[Path],
+    key: str,
+    top: int,
+    out: Path | None,
+    crop: Crop,
+    as_json: bool,
+    ray: Ray,
 ) -> None:
     """Predict the most probable classes of photos, or of all images of folders.
 
     With --out, finished batches are kept there: the same command resumes where it was stopped.
     """
-    if out is not None or any(path.is_dir() for path in photos):
+    if out is not None or ray.address is not None or any(path.is_dir() for path in photos):
         from cnnviz.runtime.folder_questions import Predictions
 
         question = Predictions(key, top, crop)
         if out is not None:
-            return folders.work(context, question, photos, out, as_json)
-        rows = folders.rows(context, question, photos)
+            return folders.work(context, question, photos, out, as_json, ray)
+        rows = folders.rows(context, question, photos, ray)
         answers = [(row["file"], [*zip(*(row[name] for name in KEPT), strict=True)]) for row in rows]
     else:
         look_for(photos)

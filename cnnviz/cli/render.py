@@ -9,6 +9,7 @@ from typing import Any, Literal
 import click
 
 from cnnviz.cli import folders
+from cnnviz.cli.folders import Ray, ray_options
 from cnnviz.cli.group import (
     CROP,
     DEVICE,
@@ -56,6 +57,7 @@ from cnnviz.photo import Crop
 )  # fmt: skip
 @NPY
 @JSON
+@ray_options
 @DEVICE
 @click.pass_context
 def heatmap(
@@ -73,13 +75,14 @@ def heatmap(
     form: Literal["jpeg", "png", "webp"],
     npy: bool,
     as_json: bool,
+    ray: Ray,
 ) -> None:
     """Draw the heat map of a class over photos: which parts support it.
 
     Of a folder all images are taken, in batches: each has its map in results.parquet and its overlay in images/ of
     --out. Finished batches stay: the same command resumes where it was stopped, and computes what was added or changed.
     """
-    many = any(path.is_dir() for path in photos)
+    many = ray.address is not None or any(path.is_dir() for path in photos)
     places = [] if many else targets(photos, out)
     from cnnviz.attribution import methods
     from cnnviz.runtime.batches import Wanted
@@ -93,7 +96,7 @@ def heatmap(
 
         asked = Wanted(wanted, layer, method, given, versus)
         question = HeatMaps(key, asked, crop, alpha, form, npy)
-        return folders.work(context, question, photos, out, as_json)
+        return folders.work(context, question, photos, out, as_json, ray)
     look_for(photos)
     engine = engine_for(context, key)
     from cnnviz import picture

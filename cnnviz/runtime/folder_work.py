@@ -113,6 +113,10 @@ def run(
         if progress:
             progress(so_far, len(files))
     known = results.known(files)
+    if lost := {item.name for item in files} - {name for one in known for name in one.items}:
+        raise RequestError(
+            f"Results of {len(lost)} files are not in {out}; the workers need the same folders under the same paths."
+        )
     errors = {name: why for one in known for name, why in one.errors.items()}
     rows = results.joined(known, files)
     results.finish(rows)

@@ -1,0 +1,141 @@
+"""Folders on Ray: the results of this process, whatever is killed on the way."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cnnviz.options import RequestError
+from cnnviz.runtime import on_ray
+from cnnviz.runtime.engine import Engine
+from cnnviz.runtime.folder_questions import HeatMaps, Predictions
+from cnnviz.runtime.folder_work import items, run
+from cnnviz.runtime.on_ray import OnRay
+from cnnviz.runtime.shards import Item
+
+KEY = "lecture/cats_gap"
+
+
+@pytest.fixture
+def photos(tmp_path, rng):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for i in range(24):
+        Image.fromarray(rng.integers(0, 256, (50, 60, 3), dtype=np.uint8)).save(folder / f"{i:02}.png")
+    (folder / "07.png").write_bytes(b"no photo")
+    return folder
+
+
+DRIVER = """
+import os, signal, sys
+from pathlib import Path
+from cnnviz.runtime.engine import Engine
+from cnnviz.runtime.folder_questions import HeatMaps
+from cnnviz.runtime.folder_work import items, run
+from cnnviz.runtime.on_ray import OnRay
+photos, out = map(Path, sys.argv[1:])
+import ray
+ray.init(address="local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+engine, pids = Engine(device="cpu"), []
+files = items([photos], out)
+executor = OnRay(engine, workers=1, started=pids.extend)
+def killing(done, of):
+    print("done", done, flush=True)
+    if done == 4:
+        os.kill(pids[0], signal.SIGKILL)
+    if done == 12:
+        os.kill(os.getpid(), signal.SIGKILL)
+run(engine, HeatMaps("lecture/cats_gap"), files, out, executor, killing, together=4)
+"""
+
+
+def test_batches_survive_a_killed_worker_and_a_killed_driver(photos, tmp_path):
+    pytest.importorskip("ray", reason="needs ray: pip install cnnviz[ray]")
+    out = tmp_path / "out"
+    environment = os.environ | {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+    driver = subprocess.run(
+        [sys.executable, "-c", DRIVER, photos, out], env=environment, capture_output=True, text=True, check=False
+    )
+    assert driver.returncode == -signal.SIGKILL, driver.stderr
+    assert re.findall(r"^done (\d+)$", driver.stdout, re.MULTILINE) == ["0", "4", "8", "12"]  # Ray prints, too
+    engine = Engine(device="cpu")
+    found = run(engine, HeatMaps(KEY), items([photos], out), out, together=4)
+    assert 4 <= found.computed <= 12  # what the worker had begun when its driver was killed is done, or done again
+    assert [name for name, _ in found.unreadable] == ["07.png"]
+    whole = run(engine, HeatMaps(KEY), items([photos], tmp_path / "whole"), tmp_path / "whole", together=4)
+    assert found.rows["file"].equals(whole.rows["file"])
+    for one, other in zip(found.rows["map"].to_pylist(), whole.rows["map"].to_pylist(), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6 * np.abs(other).max())
+    for row in whole.rows.to_pylist():
+        assert (out / row["image"]).read_bytes() == (tmp_path / "whole" / row["image"]).read_bytes()
+
+
+class Counting:
+    """What `_worked` asks of Ray, in this process: the task that began last ends first."""
+
+    class exceptions:
+        class RayTaskError(Exception):
+            def __init__(self, cause):
+                self.cause = cause
+
+        class RayActorError(Exception):
+            pass
+
+    def __init__(self, actors, result=len):
+        self.most, self.begun, self.result = 0, [], result
+        self.actors = [SimpleNamespace(work=SimpleNamespace(remote=self._begin)) for _ in range(actors)]
+
+    def _begin(self, batch):
+        self.begun.append(place := object())
+        self.most = max(self.most, len(self.begun))
+        self._of = getattr(self, "_of", {}) | {place: batch}
+        return place
+
+    def wait(self, running):
+        return [self.begun.pop()], []
+
+    def get(self, place):
+        return self.result(self._of[place])
+
+
+def test_no_more_than_two_batches_of_each_actor_are_handed_out_and_none_is_lost():
+    ray, batches = Counting(3), [[None] * n for n in range(1, 30)]
+    assert sorted(on_ray._worked(ray, ray.actors, batches)) == list(range(1, 30))
+    assert ray.most == 6
+
+
+def test_what_goes_wrong_in_a_worker_is_told_as_if_it_had_been_here():
+    def refused(batch):
+        raise Counting.exceptions.RayTaskError(RequestError("no class 'elephant'"))
+
+    def killed(batch):
+        raise Counting.exceptions.RayActorError
+
+    batch = [Item("a.jpg", "", ""), Item("b.jpg", "", "")]
+    for result, words in ((refused, "no class 'elephant'"), (killed, r"killed 4 times.*a\.jpg to b\.jpg")):
+        ray = Counting(1, result)
+        with pytest.raises(RequestError, match=words):
+            list(on_ray._worked(ray, ray.actors, [batch]))
+
+
+def test_where_ray_is_absent_the_cure_is_named(engine, monkeypatch):
+    monkeypatch.setattr(on_ray.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(RequestError, match=r"pip install cnnviz\[ray\]"):
+        OnRay(engine)
+
+
+def test_an_address_that_is_none_and_a_network_of_this_process_alone_are_refused(engine, photos, monkeypatch):
+    monkeypatch.setattr(on_ray.importlib.util, "find_spec", lambda name: True)
+    with pytest.raises(RequestError, match="'photos' is no address"):
+        OnRay(engine, "photos")
+    files = items([photos], photos / "out")
+    with pytest.raises(RequestError, match="live/mine is in this process alone"):
+        next(OnRay(engine)(Predictions("live/mine"), photos / "out", [files]))
