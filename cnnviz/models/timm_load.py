@@ -149,6 +149,7 @@ def fetch(name: str, progress: shelf.Progress | None = None) -> Path:
         raise DownloadError(f"timm has no weights with classes for {name}; {_without(name)}.")
     if kept := timm_nets.downloaded().get(tagged(name)):
         return kept
+    shelf.refuse_strangers(name)
     reason = "there is no such file"
     for file in (said.hf_hub_filename,) if said.hf_hub_filename else timm_nets.HUB_FILES:
         try:

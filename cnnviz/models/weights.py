@@ -192,6 +192,7 @@ def fetch(name: str, file: str, progress: Progress | None = None) -> Path:
 
     Raises `DownloadError` saying which file to put where. Nothing half loaded is left behind.
     """
+    refuse_strangers(name)
     url, target = f"{SITE}{file}.pth", cache() / f"{file}.pth"
     by_hand = f"put {file}.pth in a weights folder and name it with --weights or CNNVIZ_WEIGHTS"
     part = target.with_name(f"{target.name}.{uuid.uuid4().hex}.partial")
@@ -210,6 +211,16 @@ def fetch(name: str, file: str, progress: Progress | None = None) -> Path:
         with contextlib.suppress(OSError):
             part.unlink()
     return target
+
+
+def refuse_strangers(name: str) -> None:
+    """Raises `DownloadError` on a public server, and where the setting cannot be read."""
+    try:
+        public = settings.public()
+    except settings.SettingError:
+        public = True
+    if public:
+        raise DownloadError(f"The weights of {name} are not on this public server, which downloads none.")
 
 
 def count(path: Path) -> int | None:

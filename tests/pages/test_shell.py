@@ -435,6 +435,25 @@ def test_strangers_cannot_make_the_server_download(visit, monkeypatch):
     assert not at.error
 
 
+def test_strangers_see_no_names_of_runs(visit, monkeypatch, tmp_path, engine, words):
+    folder = tmp_path / "secret-name"
+    folder.mkdir()
+    for name in ("json", "safetensors"):
+        assets = catalog.ASSETS / f"cats_dogs.{name}"
+        (folder / {"json": "card.json", "safetensors": "best.safetensors"}[name]).write_bytes(assets.read_bytes())
+    monkeypatch.setattr(engine, "runs", tmp_path)
+    key = "run/secret-name@best"
+    assert key in {row.key for row in startup.rows()}
+    monkeypatch.setenv("CNNVIZ_PUBLIC", "1")
+    assert key not in {row.key for row in startup.rows()}
+    at = visit(model=key)
+    assert at.sidebar.selectbox(key="model").value != key
+    assert not at.exception
+    monkeypatch.setattr(engine, "weights", tmp_path / "gone")
+    assert startup.listing()[1] == "The weights folder is not there."
+    assert key not in {row.key for row in startup.rows()}
+
+
 def test_a_link_asks_for_a_net_of_timm_that_the_list_leaves_out(visit, words, monkeypatch):
     pytest.importorskip("timm")
     at = visit(model="timm/resnet10t@untrained")

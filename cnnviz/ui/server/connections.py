@@ -18,7 +18,7 @@ LOOK, KNOWN = 32, 1000  # connections of an address, and addresses, after which 
 
 
 def bound() -> None:
-    """From now on connections to servers here are bounded, and the process may open as many files as the system lets."""
+    """From now on connections to servers here are bounded, and this process may open as many files as it can."""
     files = _more_files()
     for name in PROTOCOLS:
         module, _, protocol = name.partition(".")

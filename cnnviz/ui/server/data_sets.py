@@ -31,7 +31,7 @@ from cnnviz.models.preprocess import Preprocess
 from cnnviz.options import RequestError
 from cnnviz.photo import PhotoError
 from cnnviz.printable import printable
-from cnnviz.ui.server import startup
+from cnnviz.ui.server import capabilities
 
 LABELS = ".labels.json"  # beside the data sets
 AUDITS = 8  # that are remembered
@@ -49,6 +49,7 @@ def data_sets() -> tuple[str, ...]:
 
 def _folders() -> dict[str, Path]:
     """The folders on the shelf by their printable names."""
+    capabilities.require("folders")
     place = shelf()
     if not place.is_dir():
         return {}
@@ -99,6 +100,7 @@ _INSIDE: dict[str, tuple[Sequence[str], float]] = {}  # the folders of a data se
 
 def place_for(name: str) -> Path:
     """Where a new data set goes. Raises `RequestError` for a name that is taken or unfit."""
+    capabilities.require("writing")
     letters = unicodedata.normalize("NFC", name.strip())
     plain = re.sub(r"[^\w\u0300-\u036f-]+", "_", letters).strip("_")[:60]
     if not plain:
@@ -116,6 +118,7 @@ def labels(name: str) -> str:
 
 def set_labels(name: str, chosen: str) -> None:
     """Remembers, beside the data sets, what the classes of one are read from. Raises `RequestError`."""
+    capabilities.require("writing")
     values = _chosen() | {folder(name).name: (chosen, _identity(name))}
     place = shelf() / LABELS
     draft = place.with_name(f"{LABELS}.new")
@@ -150,7 +153,7 @@ def offers(name: str) -> tuple[str, ...]:
 
 def remove(name: str) -> None:
     """Moves a data set that cnnviz made to the trash of the shelf. Raises `RequestError` for any other."""
-    _private()
+    capabilities.require("deleting")
     if name not in data_sets():
         raise RequestError(f"There is no data set {name!r} any more.")
     trash.put(folder(name))
@@ -163,27 +166,21 @@ def origin(name: str) -> Origin | None:
 
 def trashed() -> tuple[Trashed, ...]:
     """The deleted data sets that can be brought back, the newest first; what is due goes for good before."""
-    _private()
+    capabilities.require("deleting")
     trash.empty(shelf(), room=None)  # how much it takes changes where something is put there, and is measured there
     return trash.listing(shelf())
 
 
 def restore(id: str) -> str:
     """Brings a deleted data set back; its name. Raises `RequestError`."""
-    _private()
+    capabilities.require("deleting")
     return trash.restore(shelf(), id)
 
 
 def empty_trash() -> None:
     """Removes what lies in the trash for good."""
-    _private()
+    capabilities.require("deleting")
     trash.empty(shelf(), days=0)
-
-
-def _private() -> None:
-    """Raises `RequestError` where strangers are served: they can delete nothing."""
-    if startup.public():
-        raise RequestError("This public server deletes nothing.")
 
 
 def of_photos(name: str) -> bool:
@@ -261,8 +258,7 @@ def _surveyed(root: str, labels: str, _stamp: float) -> DataSet:
 
 def correct(name: str, new: str, fixes: Sequence[Fix], progress: Callable[[int, int], None] | None = None) -> str:
     """Makes a corrected copy of a data set on the shelf, under a new name; the name it has. Raises `RequestError`."""
-    if startup.public():
-        raise RequestError("This public server writes no data sets.")
+    capabilities.require("writing")
     place = place_for(new)
     corrected.apply(fixes, folder(name), place, labels(name), progress=progress)
     return place.name

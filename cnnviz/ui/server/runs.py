@@ -22,7 +22,7 @@ from cnnviz.options import RequestError
 from cnnviz.train import events, extend, remembered, run
 from cnnviz.train.plan import Plan
 from cnnviz.train.run import Run
-from cnnviz.ui.server import startup
+from cnnviz.ui.server import capabilities, startup
 
 MOST = 50  # runs that are read for a list
 ROOM = 4 << 20  # bytes: with fewer, not even a small net is kept
@@ -36,11 +36,13 @@ public = startup.public
 
 def names() -> list[str]:
     """The ids of all runs, the newest first; none of them is read."""
+    capabilities.require("folders")
     return [folder.name for folder in run.folders(settings.runs())]
 
 
 def listing(most: int = MOST) -> list[Run]:
     """The newest runs as they stand, in outline, the newest first; what cannot be read is left out."""
+    capabilities.require("folders")
     found: list[Run] = []
     for folder in run.folders(settings.runs()):
         if len(found) == most:
@@ -52,11 +54,13 @@ def listing(most: int = MOST) -> list[Run]:
 
 def look(name: str) -> Run:
     """One run as it stands. Raises `RequestError`."""
+    capabilities.require("folders")
     return look_at(run.find(name, settings.runs()))
 
 
 def look_at(folder: Path, outline: bool = False) -> Run:
     """The run in a folder as it stands; in outline, it is read without its single steps. Raises `RequestError`."""
+    capabilities.require("folders")
     if (ended := _sought.get(folder.name)) is not None:
         return ended
     name, stamp = folder.name, _size(folder)
@@ -93,6 +97,7 @@ def begin(plan: Plan, name: str = "") -> str:
 
     Raises `RequestError`.
     """
+    capabilities.require("training")
     folder = run.create(plan, settings.runs(), _spelt(name) or name.strip() or None)
     _start(folder)
     return folder.name
@@ -108,6 +113,7 @@ def rename(name: str, new: str) -> str:
 
     A run whose weights another one began with keeps its name, for the other's plan says it.
     """
+    capabilities.require("training")
     folder, spelt = run.find(name, settings.runs()), _spelt(new)
     if not run.NAME.fullmatch(spelt):
         raise RequestError(f"{new!r} is no name for a run; use letters, digits and - . _ alone.")
@@ -127,11 +133,13 @@ def rename(name: str, new: str) -> str:
 
 def go_on(name: str) -> None:
     """Goes on with a run that was stopped or interrupted."""
+    capabilities.require("training")
     _start(run.find(name, settings.runs()))
 
 
 def more(name: str, epochs: int) -> None:
     """Trains a run that has ended to so many epochs in all, its optimizer kept. Raises `RequestError`."""
+    capabilities.require("training")
     folder = run.find(name, settings.runs())
     extend.extend(folder, epochs)
     _start(folder)
@@ -142,6 +150,7 @@ def find_rate(plan: Plan) -> Path:
 
     When its process ends, the folder goes, and `look_at` remembers what was in it.
     """
+    capabilities.require("training")
     folder = run.trial(plan, settings.runs())
     try:
         _start(folder, "--find-rate")
@@ -154,6 +163,7 @@ def find_rate(plan: Plan) -> Path:
 
 def forget_rate(folder: Path) -> None:
     """Ends a search that nobody waits for any more; its folder goes with it."""
+    capabilities.require("training")
     if folder.is_dir():
         with contextlib.suppress(RequestError):
             run.stop(folder)
@@ -190,6 +200,7 @@ def judge(one: Run, told: Callable[[str, float], object]) -> None:
 
     Raises `RequestError`.
     """
+    capabilities.require("training")
     from cnnviz.train.checkpoints import Keeper, seen
     from cnnviz.train.setup import prepare
 
@@ -234,6 +245,7 @@ def _ended(folder: Path) -> bool:
 
 
 def _start(folder: Path, *extra: str) -> None:
+    capabilities.require("training")
     with _lock:
         for name, process in list(_processes.items()):
             if process.poll() is not None:  # so that nothing is left of those that ended

@@ -28,6 +28,7 @@ T = TypeVar("T")
 SPOOL = 2**31  # bytes, beyond any upload that `server.maxUploadSize` lets through
 PATIENCE = 1.0  # seconds until the port answers
 EVERYDAY = "ImageNet"  # classes of everyday things, for a photo that none of few classes fits
+HIDDEN = ("download", "run")  # from strangers: what would be downloaded, and the names people give their runs
 SPARE = "lecture/cats_gap"  # untrained, but always there
 
 
@@ -208,9 +209,12 @@ def listing_once() -> Iterator[None]:
 def _listing() -> tuple[tuple[catalog.ModelInfo, ...], str]:
     try:
         listed = engine.models() if (engine := START.loaded()) else catalog.rows()
+        why = ""
     except (RequestError, OSError) as error:  # the folder was never there, or went while the server was up
-        return catalog.spare(), str(error)
-    return tuple(row for row in listed if row.where != "download") if public() else listed, ""
+        listed, why = catalog.spare(), str(error)
+    if public():
+        return tuple(row for row in listed if row.where not in HIDDEN), why and "The weights folder is not there."
+    return listed, why
 
 
 def asked(key: str) -> catalog.ModelInfo | None:
@@ -220,7 +224,7 @@ def asked(key: str) -> catalog.ModelInfo | None:
         row = catalog.asked(key, engine.weights if engine else None)
     except (RequestError, OSError):  # as in `listing`
         return None
-    return None if row is None or (public() and row.where == "download") else row
+    return None if row is None or (public() and row.where in HIDDEN) else row
 
 
 def library() -> tuple[catalog.ModelInfo, ...]:

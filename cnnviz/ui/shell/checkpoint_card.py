@@ -14,7 +14,7 @@ from cnnviz.models import catalog
 from cnnviz.models.labels import FILE, GUESS, TENSORS
 from cnnviz.models.preprocess import RESAMPLE, Preprocess
 from cnnviz.options import RequestError
-from cnnviz.ui.server import startup
+from cnnviz.ui.server import capabilities, startup
 from cnnviz.ui.session import current, networks, visit
 from cnnviz.ui.widgets import network, show, tables
 
@@ -80,8 +80,7 @@ def rows(known: Any) -> list[tuple[str, str, str]]:
 
 def save(path: Path, said: dict[str, Any], key: str) -> None:
     """Writes the card of a checkpoint. Raises `RequestError`, with the card as it was, where the network refuses it."""
-    if startup.public():
-        raise RequestError("A public server changes no cards; write it beside the checkpoint there.")
+    capabilities.require("checkpoints")
     card = catalog.card_of(path)
     before = card.read_bytes() if card.is_file() else None
     with contextlib.suppress(ValueError, TypeError, RecursionError):  # no card at all: it is written anew
@@ -99,8 +98,8 @@ def save(path: Path, said: dict[str, Any], key: str) -> None:
 
 def undo(path: Path) -> None:
     """Puts back the card that lay beside a checkpoint before it was corrected here, or none."""
-    card = catalog.card_of(path)
-    if not startup.public():
+    if capabilities.granted().checkpoints:
+        card = catalog.card_of(path)
         _write(card, ORIGINAL.pop(card, None))
 
 
@@ -114,6 +113,7 @@ def _undo(key: str, path: Path | None) -> None:
 
 
 def _write(card: Path, content: bytes | None) -> None:
+    capabilities.require("checkpoints")
     if content is None:
         return card.unlink(missing_ok=True)
     draft = card.with_name(f".{card.name}.draft")

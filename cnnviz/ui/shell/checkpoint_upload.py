@@ -15,7 +15,7 @@ import streamlit as st
 
 from cnnviz.models import catalog, trial, weights
 from cnnviz.options import RequestError
-from cnnviz.ui.server import startup
+from cnnviz.ui.server import capabilities, startup
 from cnnviz.ui.session import uploads
 from cnnviz.ui.widgets import network, show
 
@@ -64,7 +64,7 @@ def keep(name: str, data: bytes, folder: Path) -> str:
     It takes the place of an upload of the same name. Raises `RequestError`, with the folder as it was, for another
     file's name, for what is no checkpoint, and on a public server.
     """
-    _refuse_strangers()
+    capabilities.require("checkpoints")
     path = folder / (re.sub(r"[^\w.=-]+", "_", Path(name).name).lstrip(".") or "checkpoint")
     if not weights.ending(path):
         path = path.with_name(
@@ -110,16 +110,11 @@ def keep(name: str, data: bytes, folder: Path) -> str:
 
 def _sweep(folder: Path) -> None:
     """Removes what a server left that was ended while it read an upload; another server may read one now."""
+    capabilities.require("checkpoints")
     for left in folder.glob(f"{ARRIVING}*") if folder.is_dir() else ():
         with contextlib.suppress(OSError):
             if time.time() - left.stat().st_mtime > STALE:
                 shutil.rmtree(left, ignore_errors=True)
-
-
-def _refuse_strangers() -> None:
-    """Raises `RequestError` on a public server, whatever a browser sends."""
-    if startup.public():
-        raise RequestError("A public server keeps no checkpoints; load a network as .pt2 or .onnx instead.")
 
 
 def _key(path: Path, folder: Path) -> str:
@@ -146,7 +141,7 @@ def _keep(file: Any) -> None:
 
 
 def _remove(key: str) -> None:
-    _refuse_strangers()
+    capabilities.require("checkpoints")
     if (path := UPLOADED.pop(key, None)) is not None:
         path.unlink(missing_ok=True)
         catalog.card_of(path).unlink(missing_ok=True)
