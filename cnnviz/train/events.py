@@ -41,14 +41,14 @@ def read(path: Path, outline: bool = False) -> list[Event]:
         lines = whole.split(b"\n")
         if outline:  # the last one tells whether the run has ended
             lines = [*(line for line in lines[:-1] if not line.startswith(_STEPS)), lines[-1]]
-        found = [event for line in lines if (event := _event(line))]
+        found = [event for line in lines if (event := parsed(line))]
         known.events.extend(found)
         seen = known.tail + new[: len(new) - len(rest)]
         known.offset, known.tail = known.offset + len(new) - len(rest), seen[-BACK:]
         _READ[str(path), outline] = known
         while len(_READ) > KEPT:
             _READ.popitem(last=False)
-        last = _event(rest)
+        last = parsed(rest)
         return [*known.events, *([last] if last else [])]
 
 
@@ -90,7 +90,7 @@ class _Read:
     events: list[Event] = field(default_factory=list)
 
 
-def _event(line: bytes) -> Event | None:
+def parsed(line: bytes) -> Event | None:
     """The event in a line; None where it is none."""
     event: Any = None
     with contextlib.suppress(ValueError, RecursionError):
@@ -120,7 +120,7 @@ def _keys(numbers: str, words: str = "") -> Mapping[str, type]:
     return dict.fromkeys(numbers.split(), float) | dict.fromkeys(words.split(), str)
 
 
-_NUMBERS = ("step", "time", "done", "of", "images_per_second")  # wherever they stand
+_NUMBERS = ("step", "time", "epoch", "done", "of", "images_per_second")  # wherever they stand
 _CARRIED = {  # what events of a kind have to carry to be shown
     "start": _keys("step steps parameters trainable", "device"),
     "resume": _keys("step steps parameters trainable", "device"),

@@ -7,7 +7,6 @@ their own galleries alone; everybody else sees all that are not made of somebody
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -19,6 +18,7 @@ import streamlit as st
 from cnnviz import places, settings
 from cnnviz.options import RequestError
 from cnnviz.printable import printable
+from cnnviz.train import events as written
 from cnnviz.train import plan as plans
 from cnnviz.train import run
 from cnnviz.ui.server import startup
@@ -155,7 +155,6 @@ def _tail(path: Path) -> list[dict[str, Any]]:
         size = file.seek(0, 2)
         file.seek(max(0, size - TAIL))
         for line in file.read().split(b"\n")[size > TAIL :]:
-            with contextlib.suppress(ValueError, RecursionError):
-                if isinstance(event := json.loads(line), dict):
-                    found.append(event)
+            if (event := written.parsed(line)) is not None and written.complete(event):
+                found.append(event)
     return found
