@@ -32,7 +32,7 @@ from cnnviz.models import catalog, weights
 from cnnviz.models.catalog import ASSETS
 from cnnviz.models.weights import DownloadError
 from cnnviz.photo import Photo
-from cnnviz.runtime.backend import DeviceError
+from cnnviz.inference.device import DeviceError
 from cnnviz.runtime.cache import Cache, Codec
 from cnnviz.runtime.engine import Engine
 from cnnviz.train import events, run

@@ -134,8 +134,9 @@ def test_too_little_memory_is_one_sentence_and_then_over(folder, photo):
     total = torch.cuda.get_device_properties(0).total_memory
     torch.cuda.set_per_process_memory_fraction(torch.cuda.memory_allocated() / total)
     try:
-        with pytest.raises(DeviceError, match=r"too little free memory"):
-            engine.heatmap(KEY, photo, method="smoothgrad")
+        for method in ("smoothgrad", "gradcam", "scorecam"):
+            with pytest.raises(DeviceError, match=r"too little free memory"):
+                engine.heatmap(KEY, photo, method=method)
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
     np.testing.assert_allclose(engine.logits(engine.model(KEY), photo), wanted, rtol=1e-3, atol=1e-3)

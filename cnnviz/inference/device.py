@@ -36,6 +36,18 @@ def choose(wanted: str) -> torch.device:
 
 
 @contextmanager
+def within_memory() -> Iterator[None]:
+    """Running out of a GPU's memory becomes one clear sentence, a `DeviceError`."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        torch.cuda.empty_cache()
+        raise DeviceError(
+            "The GPU has too little free memory for this; choose a smaller network, or start with device cpu."
+        ) from error
+
+
+@contextmanager
 def exactly(device: torch.device) -> Iterator[None]:
     """Convolutions in full float32 on a GPU of NVIDIA, as on the CPU.
 

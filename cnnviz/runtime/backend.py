@@ -22,7 +22,6 @@ from cnnviz.inference import device as devices
 from cnnviz.inference import layers as layer_table
 from cnnviz.inference.activations import Activations, activations
 from cnnviz.inference.cut import cut
-from cnnviz.inference.device import DeviceError
 from cnnviz.inference.layers import LayerTable
 from cnnviz.inference.live import LiveNet
 from cnnviz.inference.predict import Prediction, ranked, target
@@ -97,7 +96,8 @@ class Backend:
             trial.require(key, self.weights, self.runs)
             with torch.inference_mode(False):  # also where the caller is in it: the net is everyone's
                 found = load(key, self.weights, self.runs, told)
-                found.net.to(self.torch_device).to(memory_format=torch.channels_last)
+                with devices.within_memory():
+                    found.net.to(self.torch_device).to(memory_format=torch.channels_last)
             self.nets.forget(lambda known: known[0] == key)  # what its files held before
             return found
 
@@ -188,7 +188,7 @@ class Backend:
 
     def tensor(self, model: Model, photo: Photo) -> torch.Tensor:
         """The photo as the network takes it, float32 (1, C, H, W) on the device."""
-        with torch.inference_mode(False):
+        with torch.inference_mode(False), devices.within_memory():
             return model.preprocess.input(photo, self.seen(model, photo)).to(self.place(model))
 
     def place(self, model: Model) -> torch.device:
@@ -238,14 +238,9 @@ class Backend:
 
         Where the process is somebody's own program (`live`), torch computes as that program has set it.
         """
-        with self.gate.entered(), nullcontext() if self.live else devices.exactly(self.torch_device):
-            try:
-                yield
-            except torch.OutOfMemoryError as error:
-                torch.cuda.empty_cache()
-                raise DeviceError(
-                    "The GPU has too little free memory for this; choose a smaller network, or start with device cpu."
-                ) from error
+        exactly = nullcontext() if self.live else devices.exactly(self.torch_device)
+        with self.gate.entered(), exactly, devices.within_memory():
+            yield
 
     def require_maps(self, model: Model, layers: Sequence[str]) -> None:
         """Raises `LayerError` for a layer whose rows would be taken for channels, as inside a block of ConvNeXt."""

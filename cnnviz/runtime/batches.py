@@ -15,6 +15,7 @@ from torch import Tensor
 
 from cnnviz.attribution import batch, methods
 from cnnviz.attribution.heatmap import Heatmap
+from cnnviz.inference import device as devices
 from cnnviz.inference.cut import Cut, cut
 from cnnviz.inference.plain_road import alone, asked_whole, batched, single
 from cnnviz.inference.predict import Prediction, Target, label, ranked, target
@@ -144,7 +145,7 @@ def logits_of(backend: Backend, key: str, inputs: Sequence[Input]) -> np.ndarray
 
 
 def _stacked(backend: Backend, model: Model, inputs: Sequence[Input]) -> Tensor:
-    with torch.inference_mode(False):
+    with torch.inference_mode(False), devices.within_memory():
         return torch.cat([one.x for one in inputs]).to(backend.place(model))  # (1, C, H, W) each -> (N, C, H, W)
 
 

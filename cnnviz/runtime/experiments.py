@@ -61,8 +61,9 @@ def translation(backend: Backend, key: str, photo: Photo, layer: str, shift: Shi
 
     def compute() -> Translation:
         seen = shifted(backend.seen(model, photo), by, model.preprocess.mean)
-        x = model.preprocess.tensor(seen).to(backend.place(model))
+        x = model.preprocess.tensor(seen)
         with backend.computing(), torch.inference_mode():
+            x = x.to(backend.place(model))
             _, maps = tap(model.net, x, (layer,), stop=True)
         return compared(by, backend.activations(key, photo, layer), activations(layer, maps[layer], seen))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from cnnviz.inference import device as devices
 from cnnviz.models.catalog import UPLOAD
 from cnnviz.models.foreign.held import Held
 from cnnviz.models.load import Model, uploaded
@@ -21,7 +22,8 @@ def read_upload(backend: Backend, name: str, data: bytes, card: Mapping[str, Any
     """
     with torch.inference_mode(False):  # also where the caller is in it: answers need gradients
         model = uploaded(Held(name, data), card)
-        model.net.to(backend.torch_device).to(memory_format=torch.channels_last)
+        with devices.within_memory():
+            model.net.to(backend.torch_device).to(memory_format=torch.channels_last)
     return model
 
 

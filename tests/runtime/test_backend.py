@@ -14,7 +14,7 @@ import torchvision
 from cnnviz.inference.tap import LayerError, tap
 from cnnviz.options import RequestError
 from cnnviz.runtime import backend
-from cnnviz.runtime.backend import DeviceError
+from cnnviz.inference.device import DeviceError
 from cnnviz.runtime.engine import Engine
 
 NET = "lecture/cats_gap"
@@ -109,6 +109,22 @@ def test_too_little_gpu_memory_is_one_sentence_and_the_gate_opens_again(engine, 
     monkeypatch.setattr(backend, "cached_forward", full)
     with pytest.raises(DeviceError, match="smaller net"):
         engine.heatmap(NET, photo)
+    assert engine.busy() == (0, 0)
+
+
+def test_a_gpu_too_full_for_the_photo_or_the_network_itself_is_the_same_sentence(engine, photo, monkeypatch):
+    def full(*_, **__):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    engine.model(NET)
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.Tensor, "to", full)
+        with pytest.raises(DeviceError, match="too little free memory"):
+            engine.predict(NET, photo)
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.nn.Module, "to", full)
+        with pytest.raises(DeviceError, match="too little free memory"):
+            engine.predict("lecture/mnist_gap", photo)
     assert engine.busy() == (0, 0)
 
 

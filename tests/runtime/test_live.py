@@ -334,17 +334,19 @@ PROGRAMS = {
 def test_forwards_as_programs_have_them_are_asked_everything(make, engine, photo, tmp_path):
     torch.manual_seed(0)
     net = make().eval()
+    if {str(own.device) for own in net.parameters()} > {"cpu"}:  # where there is a GPU, DataParallel went there
+        net.cuda()
     kept = {name: own.clone() for name, own in net.state_dict().items()}
     key = engine.add(net)
     model, layer = engine.model(key), engine.default_layer(key)
-    x = engine.tensor(model, photo)
+    x = engine.tensor(model, photo).to(next(net.parameters()).device)
     with torch.no_grad():
-        wanted = net(x.clone())[0].numpy()
+        wanted = net(x.clone())[0].cpu().numpy()
     np.testing.assert_allclose(engine.logits(model, photo), wanted, rtol=1e-3, atol=1e-4)
     leaf = x.clone().requires_grad_()
     (slope,) = torch.autograd.grad(net(leaf.clone())[0, 1], leaf)
     found = engine.heatmap(key, photo, 1, method="saliency").raw
-    np.testing.assert_allclose(found, slope[0].abs().amax(0), rtol=1e-2, atol=1e-3 * float(slope.abs().max()))
+    np.testing.assert_allclose(found, slope[0].abs().amax(0).cpu(), rtol=1e-2, atol=1e-3 * float(slope.abs().max()))
     for method in METHODS:
         assert np.isfinite(engine.heatmap(key, photo, 1, method=method).raw).all()
     erased = engine.erase(key, photo, (((0.5, 0.5, 0.1),), ((0.2, 0.2, 0.1),)))
