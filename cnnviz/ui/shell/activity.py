@@ -127,7 +127,7 @@ def _trainings() -> list[Work]:
 def _training(folder: Path) -> Work:
     plan, events = plans.read(folder / run.PLAN), _tail(folder / run.EVENTS)
     last = events[-1] if events else {}
-    steps = [event for event in events if event.get("event") == "step"]
+    steps = [event for event in events if event["event"] == "step" and {"epoch", "time"} <= event.keys()]
     share, words = 0.0, "Starting"
     if (folder / run.STOP).exists():
         words = STOPPING
@@ -155,6 +155,6 @@ def _tail(path: Path) -> list[dict[str, Any]]:
         size = file.seek(0, 2)
         file.seek(max(0, size - TAIL))
         for line in file.read().split(b"\n")[size > TAIL :]:
-            if (event := written.parsed(line)) is not None and written.complete(event):
+            if (event := written.parsed(line)) is not None:
                 found.append(event)
     return found
