@@ -15,6 +15,7 @@ from typing import Literal
 from cnnviz.options import RequestError
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
+BEHIND = 10  # steps of priority
 YES, NO = ("1", "true", "yes", "on"), ("0", "false", "no", "off", "")
 
 
@@ -206,6 +207,17 @@ def share_cores() -> bool:
         return False
     if not any(name in os.environ for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME")):
         os.environ["OMP_WAIT_POLICY"] = "PASSIVE"
+    return True
+
+
+def stand_back(process: int) -> bool:
+    """Has a process that was just started take what this one leaves of the cores; whether that could be had."""
+    if sys.platform == "win32":
+        return False
+    try:
+        os.setpriority(os.PRIO_PROCESS, process, min(19, os.getpriority(os.PRIO_PROCESS, 0) + BEHIND))
+    except OSError:  # it has ended already
+        return False
     return True
 
 

@@ -234,6 +234,17 @@ def test_once_pytorch_is_there_nothing_is_changed_for_the_program_that_brought_i
     assert dict(os.environ) == before
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such priorities")
+def test_a_process_stands_back_with_all_that_it_starts_later():
+    ask = "import os, sys; sys.stdin.readline(); print(os.getpriority(os.PRIO_PROCESS, 0))"
+    inner = f"import subprocess, sys; sys.stdin.readline(); subprocess.run([sys.executable, '-c', {ask!r}], input=b'x')"
+    with subprocess.Popen([sys.executable, "-c", inner], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert settings.stand_back(process.pid)
+        told, _ = process.communicate(b"go\n", timeout=60)
+    assert int(told) == min(19, os.getpriority(os.PRIO_PROCESS, 0) + settings.BEHIND)
+    assert not settings.stand_back(process.pid)
+
+
 FREED = """
 import resource
 import numpy as np

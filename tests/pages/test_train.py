@@ -9,6 +9,8 @@ import os
 import re
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -734,3 +736,17 @@ def test_a_run_is_renamed_unless_another_one_began_with_its_weights(visit, train
             runs.rename("later", name)
     assert runs.rename("later", "../../out") == "out"
     assert {folder.parent for folder in run.folders(os.environ["CNNVIZ_RUNS"])} == {Path(os.environ["CNNVIZ_RUNS"])}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such priorities")
+def test_a_training_stands_back_behind_the_server(tmp_path, monkeypatch):
+    def spawn(_folder):
+        return subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+
+    folder = tmp_path / "new"
+    folder.mkdir()
+    monkeypatch.setattr(run, "spawn", spawn)
+    runs._start(folder)
+    process = runs._processes.pop("new")
+    assert os.getpriority(os.PRIO_PROCESS, process.pid) > os.getpriority(os.PRIO_PROCESS, 0)
+    process.communicate(b"go")
