@@ -69,6 +69,9 @@ SETTINGS = (
         "",
         "1 where a reverse proxy is the only way to the server: visitors' addresses are its X-Forwarded-For",
     ),
+    Setting(
+        "CNNVIZ_OFFER_RUNS", "flag", "", "1 offers the networks of training runs, by name, on a public server, too"
+    ),
     Setting("CNNVIZ_RUN", "path", "", "set by a training run for the processes it starts itself"),
     Setting("CNNVIZ_DEVICE", "text", "auto", "auto, cpu, cuda, cuda:1, mps"),
 )
@@ -114,6 +117,11 @@ def metrics() -> bool:
 def proxy() -> bool:
     """Whether a reverse proxy says from which address a request is."""
     return flag("CNNVIZ_PROXY")
+
+
+def offer_runs() -> bool:
+    """Whether strangers may see and choose the networks of training runs."""
+    return flag("CNNVIZ_OFFER_RUNS")
 
 
 def uploads() -> float:

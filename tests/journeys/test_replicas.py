@@ -39,7 +39,7 @@ class Replica(Dashboard):
     def start(self) -> None:
         for name in SHARED:
             self.environment[f"CNNVIZ_{name.upper()}"] = str(self.places.parent / name)
-        self.environment["CNNVIZ_PROXY"] = "1"
+        self.environment |= {"CNNVIZ_PROXY": "1", "CNNVIZ_OFFER_RUNS": "1"}
         super().start()
 
 

@@ -449,6 +449,9 @@ def test_strangers_see_no_names_of_runs(visit, monkeypatch, tmp_path, engine, wo
     at = visit(model=key)
     assert at.sidebar.selectbox(key="model").value != key
     assert not at.exception
+    monkeypatch.setenv("CNNVIZ_OFFER_RUNS", "1")
+    assert key in {row.key for row in startup.rows()}
+    monkeypatch.setenv("CNNVIZ_OFFER_RUNS", "")
     monkeypatch.setattr(engine, "weights", tmp_path / "gone")
     assert startup.listing()[1] == "The weights folder is not there."
     assert key not in {row.key for row in startup.rows()}

@@ -28,7 +28,6 @@ T = TypeVar("T")
 SPOOL = 2**31  # bytes, beyond any upload that `server.maxUploadSize` lets through
 PATIENCE = 1.0  # seconds until the port answers
 EVERYDAY = "ImageNet"  # classes of everyday things, for a photo that none of few classes fits
-HIDDEN = ("download", "run")  # from strangers: what would be downloaded, and the names people give their runs
 SPARE = "lecture/cats_gap"  # untrained, but always there
 
 
@@ -180,6 +179,14 @@ def public() -> bool:
         return True
 
 
+def _hidden() -> tuple[str, ...]:
+    """What strangers see no networks of: those that would be downloaded, and runs, unless these are offered to them."""
+    with contextlib.suppress(settings.SettingError):
+        if settings.offer_runs():
+            return ("download",)
+    return "download", "run"
+
+
 def rows() -> tuple[catalog.ModelInfo, ...]:
     """The nets that can be chosen, as `Engine.models` lists them, also before the engine is there."""
     return listing()[0]
@@ -213,7 +220,7 @@ def _listing() -> tuple[tuple[catalog.ModelInfo, ...], str]:
     except (RequestError, OSError) as error:  # the folder was never there, or went while the server was up
         listed, why = catalog.spare(), str(error)
     if public():
-        return tuple(row for row in listed if row.where not in HIDDEN), why and "The weights folder is not there."
+        return tuple(row for row in listed if row.where not in _hidden()), why and "The weights folder is not there."
     return listed, why
 
 
@@ -224,7 +231,7 @@ def asked(key: str) -> catalog.ModelInfo | None:
         row = catalog.asked(key, engine.weights if engine else None)
     except (RequestError, OSError):  # as in `listing`
         return None
-    return None if row is None or (public() and row.where in HIDDEN) else row
+    return None if row is None or (public() and row.where in _hidden()) else row
 
 
 def library() -> tuple[catalog.ModelInfo, ...]:
