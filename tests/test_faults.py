@@ -28,11 +28,11 @@ from PIL import Image
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from cnnviz import drafts
+from cnnviz.inference.device import DeviceError
 from cnnviz.models import catalog, weights
 from cnnviz.models.catalog import ASSETS
 from cnnviz.models.weights import DownloadError
 from cnnviz.photo import Photo
-from cnnviz.inference.device import DeviceError
 from cnnviz.runtime.cache import Cache, Codec
 from cnnviz.runtime.engine import Engine
 from cnnviz.train import events, run

@@ -11,10 +11,10 @@ import pytest
 import torch
 import torchvision
 
+from cnnviz.inference.device import DeviceError
 from cnnviz.inference.tap import LayerError, tap
 from cnnviz.options import RequestError
 from cnnviz.runtime import backend
-from cnnviz.inference.device import DeviceError
 from cnnviz.runtime.engine import Engine
 
 NET = "lecture/cats_gap"
