@@ -32,7 +32,7 @@ from cnnviz.photo import Photo, samples
 from cnnviz.runtime import batches, folder_work
 from cnnviz.runtime.batches import Wanted
 from cnnviz.runtime.engine import Engine
-from cnnviz.runtime.folder_questions import HeatMaps
+from cnnviz.runtime.folder_questions import HeatMaps, opening
 from cnnviz.runtime.photo_batches import through
 
 NET, TOGETHER, SIZE = "squeezenet1_1", 16, (500, 375)
@@ -61,7 +61,7 @@ def _ours(engine: Engine, paths: list[Path]) -> list[np.ndarray]:
     files = folder_work.items([paths[0].parent], Path("nowhere"))
     with ThreadPoolExecutor() as pool:
         rows, _ = through(
-            model, files, "centre", pool, batches.at_once(engine, model),
+            files, pool, batches.at_once(engine, model), opening(model, "centre"),
             lambda some: batches.heatmaps_of(engine, NET, some, Wanted(layer=LAYERS[NET])),
             lambda _item, _one, found: {"map": found[0].raw},
         )  # fmt: skip

@@ -138,17 +138,24 @@ def predict(
 @MODEL
 @CROP
 @click.option("--labels", metavar="FILE.csv|names", default="", help=LABELS)
+@click.option("--out", type=PHOTO, help="A folder of its own for each image's logits, where the work can be resumed.")
 @JSON
+@ray_options
 @DEVICE
 @click.pass_context
-def evaluate(context: click.Context, data: Path, key: str, crop: Crop, labels: str, as_json: bool) -> None:
+def evaluate(
+    context: click.Context, data: Path, key: str, crop: Crop, labels: str, out: Path | None, as_json: bool, ray: Ray
+) -> None:
     """Evaluate a network on a data set: its val, its test, or all images where there is neither."""
     from cnnviz.data.folder import survey
     from cnnviz.runtime import evaluate as evaluation
 
     survey(data, labels)  # refused before the network is loaded
-    told = progress(f"{key} predicts", "photos", 1)
-    found = evaluation.evaluate(engine_for(context, key), key, data, told, crop, labels)
+    engine = engine_for(context, key)
+    if out is None and ray.address is None:
+        found = evaluation.evaluate(engine, key, data, progress(f"{key} predicts", "photos", 1), crop, labels)
+    else:
+        found = folders.evaluated(engine, evaluation.exam(engine, key, data, crop, labels), crop, out, ray)
     if found.skipped:
         click.echo(f"cnnviz: skipped {len(found.skipped)} unreadable files: {', '.join(found.skipped[:5])}", err=True)
     for left in found.left_out:

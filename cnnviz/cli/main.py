@@ -10,7 +10,16 @@ from collections.abc import Sequence
 import click
 
 from cnnviz import settings
-from cnnviz.cli import audit, embed, export, inspect, render, serve, train  # noqa: F401  their commands join the group
+from cnnviz.cli import (  # noqa: F401  their commands join the group
+    audit,
+    embed,
+    export,
+    folders,
+    inspect,
+    render,
+    serve,
+    train,
+)
 from cnnviz.cli.group import STOPPED, cli
 from cnnviz.models.weights import DownloadError
 from cnnviz.options import RequestError

@@ -85,14 +85,19 @@ def patches(
     if not names:
         raise RequestError("None of these photos can be read; choose another folder.")
     unit_of = best[..., 2].long().numpy()
-    box = np.stack(
-        [_span(field, unit_of % shape[1], width, shape[1]), _span(field, unit_of // shape[1], height, shape[0])]
-    )
+    box = boxes(field, unit_of, (shape[0], shape[1]), (height, width))
     return Patches(
         layer, tuple(names), read_only(best[..., 0].float().numpy()), read_only(active.numpy()),
         read_only(best[..., 1].long().numpy()),
-        read_only(box.transpose(2, 3, 1, 0).reshape(*unit_of.shape, 4)), (height, width),
+        read_only(box), (height, width),
     )  # fmt: skip
+
+
+def boxes(field: Field | None, unit: np.ndarray, size: tuple[int, ...], side: tuple[int, ...]) -> np.ndarray:
+    """Left, top, right, bottom of the receptive fields of units of maps (h, w), in an input (H, W): int (*, 4)."""
+    across = _span(field, unit % size[1], side[1], size[1])
+    down = _span(field, unit // size[1], side[0], size[0])
+    return np.stack([across[0], down[0], across[1], down[1]], -1)
 
 
 def drawn(seen: np.ndarray, box: Sequence[int], edge: int = 0) -> np.ndarray:

@@ -109,7 +109,7 @@ def _computed(
     try:
         for (pixels, _, where), part in zip(Batches(pictures, places), places, strict=True):
             if len(where):
-                values = _features(backend, model, run, pixels)
+                values = features(backend, model, run, pixels)
                 names = [marks[missing[i]] for i in where.tolist()]
                 shards.add(names, values)
                 found.update(zip(names, values, strict=True))
@@ -126,7 +126,7 @@ def _computed(
     return read_only(values), tuple((path, unreadable[path]) for path in paths if path in unreadable)
 
 
-def _features(backend: Backend, model: Model, run: Callable[[Tensor], Tensor], pixels: Tensor) -> np.ndarray:
+def features(backend: Backend, model: Model, run: Callable[[Tensor], Tensor], pixels: Tensor) -> np.ndarray:
     """The features (N, F) of pixels uint8 (N, C, H, W); on a processor no more at once than its caches hold."""
     place = backend.place(model)
     pieces = 1 if place.type != "cpu" else -(-len(pixels) * pixels.shape[2] * pixels.shape[3] // PIECE)

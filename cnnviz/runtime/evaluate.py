@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -71,6 +71,30 @@ def evaluate(
     `photo.Photo.with_crop`); `labels` is as for `data.folder.read`. Raises `FolderError`, `EvaluationError`, and
     `PhotoError` for a crop that is none.
     """
+    asked = exam(backend, key, folder, crop, labels)
+    found: dict[Path, tuple[int, float]] = {}
+    batch = together(asked.model.preprocess.size, next(asked.model.net.parameters()).device)
+    photos = asked.photos
+    with ThreadPoolExecutor() as pool:  # decoding photos takes as long as the net
+        for start in range(0, len(photos), batch):
+            found |= _judged(backend, asked.model, photos[start : start + batch], crop, pool)
+            if progress:
+                progress(min(start + batch, len(photos)), len(photos))
+    return summary(asked, found)
+
+
+@dataclass(frozen=True)
+class Exam:
+    """What a network is evaluated on: images, each with its class among those of the network, and these `classes`."""
+
+    data: DataSet
+    model: Model
+    photos: tuple[tuple[Path, int], ...] = field(repr=False)
+    classes: tuple[int, ...] = ()
+
+
+def exam(backend: Backend, key: str, folder: Path, crop: Crop = "centre", labels: str = "") -> Exam:
+    """What a network is evaluated on, as `evaluate` says and refuses it."""
     parsed_crop(crop)  # before the first photo is opened
     data = survey(folder, labels)
     model = backend.model(key)
@@ -80,23 +104,27 @@ def evaluate(
     every = len(data.classes) == len(model.labels)
     wanted = range(len(data.classes)) if every else sorted(set(judged.labels))
     true_of = dict(zip(wanted, match([data.classes[i] for i in wanted], model.labels), strict=True))
-    photos = [(path, true_of[label]) for path, label in zip(judged.paths, judged.labels, strict=True)]
-    pairs: list[tuple[int, int]] = []
-    costs, skipped = list[float](), list[str]()
-    batch = together(model.preprocess.size, next(model.net.parameters()).device)
-    with ThreadPoolExecutor() as pool:  # decoding photos takes as long as the net
-        for start in range(0, len(photos), batch):
-            for said, true, cost in _judged(backend, model, photos[start : start + batch], crop, skipped, pool):
-                pairs.append((true, said))
-                costs.append(cost)
-            if progress:
-                progress(min(start + batch, len(photos)), len(photos))
+    photos = tuple((path, true_of[label]) for path, label in zip(judged.paths, judged.labels, strict=True))
+    return Exam(data, model, photos, tuple(sorted(set(true_of.values()))))
+
+
+def summary(asked: Exam, found: Mapping[Path, tuple[int, float]]) -> Evaluation:
+    """What came out, from predicted class and cross-entropy of each image that can be read."""
+    data, model, photos = asked.data, asked.model, asked.photos
+    skipped = tuple(printable(f"{path.parent.name}/{path.name}") for path, _ in photos if path not in found)
+    pairs = [(true, found[path][0]) for path, true in photos if path in found]
     if not pairs:
-        raise EvaluationError(f"None of the {len(photos)} photos in {folder.name} can be read; check {skipped[0]}.")
-    classes, confusion = _confusion(pairs, sorted(set(true_of.values())), model.labels)
+        raise EvaluationError(f"None of the {len(photos)} photos in {data.root.name} can be read; check {skipped[0]}.")
+    classes, confusion = _confusion(pairs, asked.classes, model.labels)
     right = sum(true == said for true, said in pairs)
-    accuracy, mean = right / len(pairs), math.fsum(costs) / len(costs)
-    return Evaluation(key, len(pairs), accuracy, mean, classes, confusion, tuple(skipped), data.left_out)
+    accuracy, mean = right / len(pairs), math.fsum(found[path][1] for path, _ in photos if path in found) / len(pairs)
+    return Evaluation(model.key, len(pairs), accuracy, mean, classes, confusion, skipped, data.left_out)
+
+
+def results(logits: torch.Tensor, truth: Sequence[int]) -> list[tuple[int, float]]:
+    """Predicted class and cross-entropy of each image, from logits (N, K) and true classes (N,)."""
+    cost = losses(logits, torch.tensor(truth))
+    return [*zip(scores(logits).argmax(1).tolist(), cost.tolist(), strict=True)]
 
 
 def part(data: DataSet) -> Split:
@@ -142,27 +170,18 @@ def _forms(name: str) -> set[str]:
 
 
 def _judged(
-    backend: Backend,
-    model: Model,
-    photos: Sequence[tuple[Path, int]],
-    crop: Crop,
-    skipped: list[str],
-    pool: ThreadPoolExecutor,
-) -> Iterator[tuple[int, int, float]]:
-    """Predicted and true class of each readable photo and its cross-entropy, all from one pass."""
-    inputs, truth = [], []
-    for (path, true), x in zip(photos, pool.map(lambda photo: _input(model, photo[0], crop), photos), strict=True):
-        if x is None:
-            skipped.append(printable(f"{path.parent.name}/{path.name}"))
-        else:
-            inputs.append(x)
-            truth.append(true)
-    if inputs:
-        device = next(model.net.parameters()).device
-        with backend.computing(), torch.inference_mode():
-            logits = batched(asked_whole(model.net), torch.cat(inputs).to(device), single(model.net)).float().cpu()
-            cost = losses(logits, torch.tensor(truth))
-        yield from zip(scores(logits).argmax(1).tolist(), truth, cost.tolist(), strict=True)
+    backend: Backend, model: Model, photos: Sequence[tuple[Path, int]], crop: Crop, pool: ThreadPoolExecutor
+) -> dict[Path, tuple[int, float]]:
+    """Predicted class and cross-entropy of each photo that can be read, all from one pass."""
+    seen = pool.map(lambda photo: _input(model, photo[0], crop), photos)
+    inputs = [(path, true, x) for (path, true), x in zip(photos, seen, strict=True) if x is not None]
+    if not inputs:
+        return {}
+    paths, truth, parts = zip(*inputs, strict=True)
+    device = next(model.net.parameters()).device
+    with backend.computing(), torch.inference_mode():
+        logits = batched(asked_whole(model.net), torch.cat(parts).to(device), single(model.net)).float().cpu()
+        return dict(zip(paths, results(logits, truth), strict=True))
 
 
 def _input(model: Model, path: Path, crop: Crop) -> torch.Tensor | None:

@@ -117,7 +117,7 @@ def tuning(backend: Backend, key: str, layer: str) -> Tuning:
     """What each channel of a layer is tuned to: orientation, frequency, colour, size, place; kept on disk."""
     model = backend.model(key)
     run = _run(model, layer)
-    side = asked_side(_field(backend, model, layer), min(model.input_size[1:]))
+    side = asked_side(field_of(backend, model, layer), min(model.input_size[1:]))
     canvas = Canvas("pixel", model.preprocess.mean, model.preprocess.std)
 
     def compute() -> Tuning:
@@ -138,7 +138,7 @@ def patches(
 ) -> Patches:
     """The places in photos that activate each channel of a layer most; `told` hears the share done."""
     model = backend.model(key)
-    run, field = up_to(model, layer), _field(backend, model, layer)
+    run, field = up_to(model, layer), field_of(backend, model, layer)
 
     def one(x: Tensor) -> Tensor:
         with backend.computing():
@@ -161,7 +161,7 @@ def filter_layers(backend: Backend, key: str) -> Mapping[str, int]:
 
 def _side(backend: Backend, model: Model, layer: str, ascent: Ascent) -> int:
     """The side of the images, px: what is asked for, else what a unit of the layer can see."""
-    return ascent.size or asked_side(_field(backend, model, layer), min(model.input_size[1:]))
+    return ascent.size or asked_side(field_of(backend, model, layer), min(model.input_size[1:]))
 
 
 def _run(model: Model, layer: str) -> Callable[[Tensor], Tensor]:
@@ -169,7 +169,7 @@ def _run(model: Model, layer: str) -> Callable[[Tensor], Tensor]:
     return whole(model) if layer == LOGITS else up_to(model, layer)
 
 
-def _field(backend: Backend, model: Model, layer: str) -> Field | None:
+def field_of(backend: Backend, model: Model, layer: str) -> Field | None:
     """The receptive field of a layer, where it is known."""
 
     def compute() -> Mapping[str, Field]:

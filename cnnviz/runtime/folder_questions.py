@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,6 +18,7 @@ from cnnviz.attribution import methods
 from cnnviz.attribution.heatmap import Heatmap
 from cnnviz.image_file import SUFFIXES
 from cnnviz.inference.predict import ranked
+from cnnviz.models.load import Model
 from cnnviz.options import flat
 from cnnviz.photo import Crop
 from cnnviz.runtime import batches
@@ -51,11 +52,24 @@ class Question(Protocol):
         ...
 
 
+class Summed(Question, Protocol):
+    """A question whose rows belong to no single file; those of all batches are put together in the end."""
+
+    def together(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """The rows of the whole folder from those of its batches."""
+        ...
+
+
 def told(command: str, backend: Backend, key: str, **options: object) -> dict[str, object]:
     """What a question of a network depends on."""
     model = backend.model(key)
     network = {"model": key, "weights": model.fingerprint, "preprocess": repr(model.preprocess)}
     return {"command": command, "version": 1, **network, **options}
+
+
+def opening(model: Model, crop: Crop) -> Callable[[Item], Input]:
+    """What opens a photo as `Photo.open` does, for a network."""
+    return lambda item: batches.opened(model, Path(item.path), crop)
 
 
 @dataclass(frozen=True)
@@ -86,7 +100,12 @@ class Predictions:
 
         many = batches.at_once(backend, model)
         return through(
-            model, items, self.crop, pool, many, lambda some: [*batches.logits_of(backend, self.key, some)], row
+            items,
+            pool,
+            many,
+            opening(model, self.crop),
+            lambda some: [*batches.logits_of(backend, self.key, some)],
+            row,
         )
 
 
@@ -135,7 +154,7 @@ class HeatMaps:
 
         many = batches.at_once(backend, model)
         return through(
-            model, items, self.crop, pool, many,
+            items, pool, many, opening(model, self.crop),
             lambda some: batches.heatmaps_of(backend, self.key, some, self.wanted), row,
         )  # fmt: skip
 

@@ -7,11 +7,11 @@ has finished stays, whatever happens to it or to the driver afterwards.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 import pyarrow as pa
 import torch
@@ -21,7 +21,7 @@ from cnnviz.data.listing import listing
 from cnnviz.image_file import SUFFIXES
 from cnnviz.options import RequestError
 from cnnviz.runtime.backend import Backend
-from cnnviz.runtime.folder_questions import Question
+from cnnviz.runtime.folder_questions import Question, Summed
 from cnnviz.runtime.shards import Item, Results
 
 TOGETHER = 64  # files of a batch, which is what is lost at most where a process is killed
@@ -61,16 +61,13 @@ class Worker:
         return len(batch)
 
 
-def items(paths: Sequence[Path], out: Path) -> list[Item]:
-    """The images in files and folders, by name; names are relative to the one folder, or to what all lie in.
+def items(paths: Sequence[Path], out: Path, within: Path | None = None) -> list[Item]:
+    """The images in files and folders, by name, relative to the one folder, to what all lie in, or to `within`.
 
     Hidden files are left out, and what lies in `out`. Raises `RequestError` where nothing is there.
     """
-    root = (
-        paths[0]
-        if len(paths) == 1 and paths[0].is_dir()
-        else Path(os.path.commonpath([p.absolute().parent for p in paths]))
-    )
+    one = paths[0] if len(paths) == 1 and paths[0].is_dir() else None
+    root = within or one or Path(os.path.commonpath([path.absolute().parent for path in paths]))
     found: dict[str, Path] = {}
     for path in paths:
         if not path.exists():
@@ -94,11 +91,12 @@ def run(
     executor: Executor | None = None,
     progress: Callable[[int, int], None] | None = None,
     together: int = TOGETHER,
+    columns: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Outcome:
     """The results of a question in the folder `out`; what is there already is not computed again.
 
-    `progress` hears (files so far, in all); what it raises stops the work. Raises `RequestError` where `out` belongs to
-    another question.
+    `progress` hears (files so far, in all); what it raises stops the work. `columns` are added to the rows, as values
+    by the files' titles. Raises `RequestError` where `out` belongs to another question.
     """
     results = Results(out, question.columns, question.apart)
     results.open(question.told(backend))
@@ -119,6 +117,10 @@ def run(
         )
     errors = {name: why for one in known for name, why in one.errors.items()}
     rows = results.joined(known, files)
+    if not question.apart:
+        rows = pa.Table.from_pylist(cast(Summed, question).together(rows.to_pylist()), results.schema)
+    for name, values in (columns or {}).items():
+        rows = rows.append_column(name, pa.array([values[file] for file in rows["file"].to_pylist()]))
     results.finish(rows)
     unreadable = tuple((item.title, errors[item.name]) for item in files if item.name in errors)
     return Outcome(out, len(files), len(missing), unreadable, rows)
@@ -162,11 +164,12 @@ def spread(batches: Sequence[Batch], workers: Sequence[Worker], pool: ThreadPool
 
 
 def _images(folder: Path, out: Path) -> list[Path]:
-    """The files of a folder and below that are called images, those in `out` left out."""
+    """The files of a folder and below that are called images; those in `out`, where that is a part of it, left out."""
+    apart = out if folder.resolve() in out.parents else None
     found = []
     for parts in listing(folder).files:
         path = folder.joinpath(*parts)
-        if path.suffix.lower() in SUFFIXES and not any(map(hidden, parts)) and out not in path.absolute().parents:
+        if path.suffix.lower() in SUFFIXES and not any(map(hidden, parts)) and apart not in path.resolve().parents:
             found.append(path)
     return found
 

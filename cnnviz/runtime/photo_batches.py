@@ -5,39 +5,37 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from pathlib import Path
 from typing import Any, TypeVar
 
-from cnnviz.models.load import Model
-from cnnviz.photo import Crop, PhotoError
+from cnnviz.photo import PhotoError
 from cnnviz.printable import printable
-from cnnviz.runtime.batches import Input, opened
 from cnnviz.runtime.shards import Item
 
 AHEAD = 2  # pieces that are decoded before they are asked for
 
+In = TypeVar("In")
 T = TypeVar("T")
 
 
 def through(
-    model: Model,
     items: Sequence[Item],
-    crop: Crop,
     pool: ThreadPoolExecutor,
     many: int,
-    compute: Callable[[Sequence[Input]], Sequence[T]],
-    finish: Callable[[Item, Input, T], dict[str, Any]],
+    load: Callable[[Item], In],
+    compute: Callable[[Sequence[In]], Sequence[T]],
+    finish: Callable[[Item, In, T], dict[str, Any]],
 ) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """A row for each photo that can be read, in order, and for the others the reason by name.
 
-    `compute` is asked about at most `many` inputs at once; `pool` decodes before it, and behind it makes the rows.
+    `load` decodes, or raises `PhotoError`; `compute` is asked about at most `many` inputs at once; `finish` makes the
+    rows. The first and the last are done by `pool`.
     """
     errors: dict[str, str] = {}
     rows: list[Future[dict[str, Any]]] = []
-    coming: deque[list[tuple[Item, Future[Input | PhotoError]]]] = deque()
+    coming: deque[list[tuple[Item, Future[In | PhotoError]]]] = deque()
 
     def step() -> None:
-        inputs: list[tuple[Item, Input]] = []
+        inputs: list[tuple[Item, In]] = []
         for item, future in coming.popleft():
             if isinstance(found := future.result(), PhotoError):
                 errors[item.name] = printable(str(found))
@@ -50,7 +48,7 @@ def through(
     try:
         for start in range(0, len(items), many):
             some = items[start : start + many]
-            coming.append([(item, pool.submit(_opened, model, item, crop)) for item in some])
+            coming.append([(item, pool.submit(_loaded, load, item)) for item in some])
             if len(coming) > AHEAD:
                 step()
         while coming:
@@ -65,8 +63,8 @@ def through(
         raise
 
 
-def _opened(model: Model, item: Item, crop: Crop) -> Input | PhotoError:
+def _loaded(load: Callable[[Item], In], item: Item) -> In | PhotoError:
     try:
-        return opened(model, Path(item.path), crop)
+        return load(item)
     except PhotoError as error:
         return error

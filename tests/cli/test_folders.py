@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -49,6 +51,7 @@ def test_other_options_a_file_and_a_folder_of_other_things_are_refused(told, ref
     )
     assert "is a file" in refused("heatmap", photos, "--model", KEY, "--out", photos / "a.jpg")
     assert "folder of the photos" in refused("heatmap", photos, "--model", KEY, "--out", photos)
+    assert "not empty" in refused("heatmap", photos, "--model", KEY, "--out", tmp_path)
     assert "not empty" in refused("heatmap", photos / "a.jpg", photos, "--model", KEY, "--out", tmp_path)
     assert "nowhere" in refused("predict", tmp_path / "nowhere", photos, "--model", KEY)
     assert "no class 'elephant'" in refused(
@@ -61,8 +64,6 @@ def test_predictions_of_a_folder_are_printed_or_kept(told, photos, tmp_path):
     assert code == 0
     assert "broken.jpg" in err
     engine = Engine(device="cpu")
-    import json
-
     for answer in json.loads(said):
         (wanted,) = engine.predict(KEY, Photo.open(photos / answer["photo"]), top=1)
         assert answer["predictions"][0]["label"] == wanted.label
@@ -71,3 +72,44 @@ def test_predictions_of_a_folder_are_printed_or_kept(told, photos, tmp_path):
     out = tmp_path / "kept"
     assert told("predict", photos, "--model", KEY, "--out", out)[0] == 0
     assert parquet.read_table(out / "results.parquet").num_rows == 3
+
+
+def test_an_evaluation_that_is_kept_says_what_one_says_that_is_not(told, data, tmp_path):
+    (data / "val" / "cats" / "broken.png").write_bytes(b"no photo")
+    command = ("evaluate", data, "--model", KEY, "--json")
+    for _ in range(2):
+        one, other = (json.loads(told(*command, *more)[1]) for more in ((), ("--out", tmp_path / "kept")))
+        assert abs(one.pop("loss") - other.pop("loss")) < 1e-6
+        assert one == other
+    assert parquet.read_table(tmp_path / "kept" / "results.parquet").num_rows == 6
+
+
+def test_features_of_a_data_set_are_written_with_class_and_split(told, document, data, tmp_path):
+    out = tmp_path / "features"
+    answer = document("embed", data, "--model", KEY, "--out", out)
+    assert (answer["images"], answer["computed"]) == (8, 8)
+    rows = {row["file"]: row for row in parquet.read_table(out / "results.parquet").to_pylist()}
+    assert (rows["val/Dogs/1.png"]["class"], rows["val/Dogs/1.png"]["split"]) == ("Dogs", "val")
+    assert told("embed", data, "--model", KEY, "--out", tmp_path / "features.npz")[0] == 0
+    held = np.load(tmp_path / "features.npz")
+    for name, values in zip(held["files"], held["features"], strict=True):
+        np.testing.assert_allclose(rows[name]["features"], values, atol=1e-6 * np.abs(held["features"]).max())
+    assert document("embed", data, "--model", KEY, "--out", out)["computed"] == 0
+
+
+@pytest.mark.parametrize("command", ["statistics", "top-images"])
+def test_layers_are_measured_over_a_folder(document, refused, photos, tmp_path, command):
+    out = tmp_path / "out"
+    answer = document(command, photos, "--model", KEY, "--layer", "conv2", "--out", out)
+    assert (answer["images"], len(answer["unreadable"])) == (3, 1)
+    rows = parquet.read_table(out / "results.parquet").to_pylist()
+    assert {row["layer"] for row in rows} == {"conv2"}
+    assert "layers" in refused(command, photos, "--model", KEY, "--layer", "conv1", "--out", out)
+    assert "nowhere" in refused(command, photos, "--model", KEY, "--layer", "nowhere", "--out", tmp_path / "other")
+
+
+def test_workers_are_for_ray_and_parquet_is_for_folders(refused, photos, data, tmp_path):
+    out = tmp_path / "out"
+    assert "--ray" in refused("heatmap", photos, "--model", KEY, "--out", out, "--workers", 2)
+    assert "no address" in refused("heatmap", photos, "--model", KEY, "--out", out, "--ray", "nowhere")
+    assert "folder" in refused("embed", data, "--model", KEY, "--out", tmp_path / "f.npz", "--ray")

@@ -34,13 +34,13 @@ def cached(tmp_path):
 def computed(monkeypatch):
     """How many images were computed since the last look."""
     counts = [0]
-    plain = embedding._features
+    plain = embedding.features
 
     def counting(backend, model, run, pixels):
         counts[0] += len(pixels)
         return plain(backend, model, run, pixels)
 
-    monkeypatch.setattr(embedding, "_features", counting)
+    monkeypatch.setattr(embedding, "features", counting)
 
     def look() -> int:
         found, counts[0] = counts[0], 0

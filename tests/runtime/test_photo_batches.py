@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from cnnviz.runtime.folder_questions import opening
 from cnnviz.runtime.photo_batches import through
 from cnnviz.runtime.shards import Item
 
@@ -32,11 +33,10 @@ def test_rows_come_in_the_order_of_the_files_and_broken_ones_are_named(engine, i
 
     with ThreadPoolExecutor(3) as pool:
         rows, errors = through(
-            engine.model("lecture/cats_gap"),
             items,
-            "centre",
             pool,
             3,
+            opening(engine.model("lecture/cats_gap"), "centre"),
             compute,
             lambda item, one, high: {item.name: high},
         )
@@ -46,9 +46,9 @@ def test_rows_come_in_the_order_of_the_files_and_broken_ones_are_named(engine, i
     assert "04.png" in errors["04.png"]
 
 
-def test_what_goes_wrong_in_a_thread_comes_out(engine, items):
+def test_what_goes_wrong_in_a_thread_comes_out(items):
     def finish(item, one, answer):
         raise OSError("no space left")
 
     with ThreadPoolExecutor(2) as pool, pytest.raises(OSError, match="no space left"):
-        through(engine.model("lecture/cats_gap"), items, "centre", pool, 4, lambda some: [0] * len(some), finish)
+        through(items, pool, 4, lambda item: item.name, lambda some: [0] * len(some), finish)
