@@ -13,7 +13,7 @@ from typing import Any
 
 import streamlit as st
 
-from cnnviz.models import catalog, trial, weights
+from cnnviz.models import catalog, weights
 from cnnviz.options import RequestError
 from cnnviz.ui.server import capabilities, startup
 from cnnviz.ui.session import uploads
@@ -75,6 +75,8 @@ def keep(name: str, data: bytes, folder: Path) -> str:
     if any(other not in UPLOADED.values() for other in taken):
         raise RequestError(f"The weights folder has a {stem} already; rename your file.")
     cards = [card for other in taken if (card := catalog.card_of(other)).is_file()]  # what they say is of other weights
+    from cnnviz.models import trial  # which brings torch: not before a page is painted
+
     aside: dict[Path, Path] = {}
     placed = False
     _sweep(folder)
