@@ -9,6 +9,8 @@ import re
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,6 +56,15 @@ def until(places: Path, wanted: Callable[[dict[str, int]], bool], seconds: float
     while not wanted(now := held(places)) and time.monotonic() < end:
         time.sleep(0.1)
     return now
+
+
+def status(address: str) -> int:
+    """How a request for an image is answered, by its number."""
+    try:
+        with urllib.request.urlopen(address, timeout=20) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
 
 
 def bring(page: Page, data: bytes) -> None:
@@ -109,10 +120,23 @@ def test_a_photo_leaves_nothing_on_the_disk_and_goes_with_the_button_and_with_th
     page.get_by_role("button", name="Forget my photos").wait_for(state="hidden")
     assert until(places, lambda now: now["bytes"] == now["photos"] == 0) == NOTHING
 
+    sources = (
+        "() => [...document.querySelectorAll('img')].map((image) => image.src).filter((s) => s.includes('/media/'))"
+    )
+    page.goto("/class_activation")
+    page.get_by_role("heading", name="Overlay").wait_for()
+    samples = set(page.evaluate(sources))
     bring(page, mine)
     assert until(places, lambda now: now["bytes"] > 0 and now["photos"] == 1)["photos"] == 1
+    page.get_by_role("radio", name="Regions").first.click()
+    page.get_by_role("heading", name="Regions above").wait_for()
+    page.wait_for_timeout(1000)
+    shown = set(page.evaluate(sources)) - samples
+    assert shown
+    assert {status(address) for address in shown} == {200}
     context.close()  # the tab
     assert until(places, lambda now: now["bytes"] == now["photos"] == 0) == NOTHING
+    assert {status(address) for address in shown} == {404}  # the images made of it, too
 
     assert on_disk(places, marks) == []
     written = log.read_bytes()[began:].decode().splitlines()

@@ -342,17 +342,21 @@ def test_forgetting_photos_lets_go_of_every_file(visit, jpeg, files):
 
 
 def test_the_photos_go_when_the_tab_has_been_closed_for_a_while(monkeypatch, visit, jpeg, files, engine):
-    import time
-
     at = visit()
     at.file_uploader("upload-0").upload("holiday.jpg", jpeg, "image/jpeg").run()
     bag = at.session_state["_mine"]
     assert bag
     assert at.session_state["_visit"].thumbnails
     assert photos.GRACE <= 120
-    monkeypatch.setattr(photos, "GRACE", 0.05)
-    photos.PhotoCleanup((bag,), "gone", files).later()
-    time.sleep(0.5)
+    monkeypatch.setattr(photos, "_cleanups", {"gone": photos.PhotoCleanup((bag,), "gone", files)})
+    here = [False, True, False, False, False]
+    monkeypatch.setattr(photos, "connected", lambda session: here.pop(0))
+    since: dict[str, float] = {}
+    for now in (0.0, 60.0, 70.0, 69.0 + photos.GRACE):  # it came back once
+        photos.sweep(since, now)
+        assert bag
+    photos.sweep(since, 71.0 + photos.GRACE)
+    assert photos._cleanups == {}
     assert bag == {}
     assert at.session_state["_visit"] == Visit()
     assert engine.personal_bytes() == 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+import time
 import weakref
 from typing import Any, Protocol
 
@@ -12,13 +14,14 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from cnnviz.photo import PIXELS, Photo, PhotoError
 from cnnviz.ui.server import jobs, startup
-from cnnviz.ui.session.visit import Visit, this_visit, visit_id
+from cnnviz.ui.session.visit import Visit, connected, this_visit, visit_id
 
 ROOM = 2**30  # bytes for the decoded photos of all visits together
 MOST = 24  # photos of a visit; `ROOM` bounds those of all visits together
 STORES = ("_mine", "_many")  # the photos of the sidebar, and those of the pages that take many
 DECODING = threading.BoundedSemaphore(2)  # 50 megapixels take 200 MiB while they are decoded
-GRACE = 100.0  # seconds until a visit whose tab was closed is over; a network hiccup is shorter
+SWEEPER = "cnnviz-photos"  # the thread that does it
+GRACE = 90.0  # seconds until a visit whose tab was closed is over; a network hiccup is shorter
 
 
 class PhotoStore(dict[str, Photo]):
@@ -44,6 +47,7 @@ class PhotoStore(dict[str, Photo]):
 
 
 _stores: list[weakref.ref[PhotoStore]] = []  # the oldest visit first
+_cleanups: dict[str, PhotoCleanup] = {}  # by visit
 _lock = threading.Lock()
 
 
@@ -97,8 +101,38 @@ class Brought(Protocol):
 
 def watched(*stores: Brought) -> None:
     """See to it that what this visit brought along goes when its tab has been closed for a while."""
-    if (context := get_script_run_ctx()) is not None:
-        _cleanup(PhotoCleanup(stores, context.session_id, context.uploaded_file_mgr))
+    context = get_script_run_ctx()
+    if context is None or not runtime.exists():
+        return
+    with _lock:
+        _cleanups[context.session_id] = PhotoCleanup(stores, context.session_id, context.uploaded_file_mgr)
+        if len(_cleanups) == 1 and not any(thread.name == SWEEPER for thread in threading.enumerate()):
+            threading.Thread(target=_sweeping, name=SWEEPER, daemon=True).start()
+
+
+def sweep(since: dict[str, float], now: float) -> None:
+    """Clear up after each visit that is over; `since` has when those were seen to be gone that may come back.
+
+    Streamlit ends a visit whose tab was closed only when it next looks for one of its visits, which may be never.
+    """
+    with _lock:
+        cleanups = dict(_cleanups)
+    for session, cleanup in cleanups.items():
+        if connected(session):
+            since.pop(session, None)
+        elif now - since.setdefault(session, now) >= GRACE:
+            cleanup.clear()
+            since.pop(session, None)
+            with _lock:
+                _cleanups.pop(session, None)
+
+
+def _sweeping() -> None:
+    since: dict[str, float] = {}
+    while True:
+        time.sleep(min(5.0, GRACE / 4))
+        with contextlib.suppress(Exception):  # of one visit must not keep the photos of all others
+            sweep(since, time.monotonic())
 
 
 class PhotoCleanup:
@@ -106,12 +140,6 @@ class PhotoCleanup:
 
     def __init__(self, stores: tuple[Brought, ...], session: str, files: Any) -> None:
         self.stores, self.session, self.files = stores, session, files
-
-    def later(self) -> None:
-        """The tab is closed, or the network hiccups: give it a while, then clear up."""
-        timer = threading.Timer(GRACE, self.clear)
-        timer.daemon = True
-        timer.start()
 
     def clear(self) -> None:
         """Forget photos and networks, their files and what was computed from them, unless the visit goes on."""
@@ -124,11 +152,11 @@ class PhotoCleanup:
             store.visit.forget()
         if brought and (engine := startup.START.loaded()):
             engine.purge()
-
-
-@st.cache_resource(scope="session", show_spinner=False, on_release=lambda cleanup: cleanup.later())
-def _cleanup(_made: PhotoCleanup) -> PhotoCleanup:
-    return _made
+        if runtime.exists():
+            images = runtime.get_instance().media_file_mgr
+            images.clear_session_refs(self.session)
+            for _ in range(2):  # what may be downloaded goes at the second time
+                images.remove_orphaned_files()
 
 
 def own_photos() -> dict[str, Photo]:
