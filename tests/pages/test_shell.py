@@ -362,6 +362,18 @@ def test_the_photos_go_when_the_tab_has_been_closed_for_a_while(monkeypatch, vis
     assert engine.personal_bytes() == 0
 
 
+def test_the_name_of_a_photo_is_no_markdown_on_the_strip(visit, jpeg):
+    at = visit()
+    at.file_uploader("upload-0").upload("**b** _c_.jpg", jpeg, "image/jpeg").run()
+    assert not at.exception
+    words = [option.content for option in at.button_group("photo").proto.options]
+    assert r"\*\*b\*\* \_c\_.jpg" in words
+    assert at.session_state["photo"] == "mine-1"
+    at.button_group("photo").set_value("cat").run()
+    at.button_group("photo").set_value("mine-1").run()
+    assert at.session_state["photo"] == "mine-1"
+
+
 def test_photos_of_one_name_are_told_apart(visit, jpeg, monkeypatch):
     from PIL import Image
 

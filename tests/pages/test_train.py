@@ -236,6 +236,23 @@ def test_a_run_is_judged_on_its_own_split_and_what_changed_about_the_data_is_sai
     assert run.verdict(trained) is None
 
 
+def test_a_verdict_shows_no_image_from_outside_of_its_data(visit, trained, tmp_path, jpeg):
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "secret.jpg").write_bytes(jpeg)
+    said = run.verdict(trained)
+    root = said["root"]
+    sound = len(said["val"]["pictures"])
+    first = said["val"]["pictures"][0]
+    outside = Path(os.path.relpath(tmp_path / "secret" / "secret.jpg", root))
+    for place, path in ((root, str(outside)), (str(tmp_path / "secret"), "secret.jpg"), (root, "/etc/x.jpg")):
+        said["root"], first["path"] = place, path
+        (trained / run.VERDICT).write_text(json.dumps(said))
+        os.utime(trained / run.VERDICT, (2e9, 2e9))
+        at = fine(visit("train", run="first"))
+        assert any("lies outside of the data of run first" in error.value for error in at.error)
+    assert sound == len(said["val"]["pictures"])
+
+
 def test_a_finished_run_gets_more_epochs(visit, trained, monkeypatch):
     started = []
     monkeypatch.setattr(

@@ -19,6 +19,7 @@ from typing import Any
 
 from cnnviz import settings
 from cnnviz.options import RequestError
+from cnnviz.printable import printable
 from cnnviz.train import events, extend, remembered, run
 from cnnviz.train.plan import Plan
 from cnnviz.train.run import Run
@@ -189,6 +190,19 @@ def verdict(one: Run) -> dict[str, Any] | None:
         if one.state == "finished" or _changed(one, run.VERDICT) >= _changed(one, "best.safetensors"):
             return run.verdict(one.folder)
     return None
+
+
+def image_of(name: str, root: str, path: str) -> Path:
+    """The file of an image in the verdict of a run. Raises `RequestError` where it lies outside of the run's data."""
+    one, place = look(name), Path(root).resolve()
+    known = [one.plan.data]
+    with contextlib.suppress(RequestError):
+        if (then := remembered.read(one.folder)) is not None:
+            known.append(then.root)
+    file = (place / path).resolve()
+    if place not in [Path(data).resolve() for data in known] or not file.is_relative_to(place):
+        raise RequestError(f"{printable(file.name)} lies outside of the data of run {name} and is not shown.")
+    return file
 
 
 def _changed(one: Run, name: str) -> int:

@@ -128,8 +128,9 @@ def _photos() -> None:
     st.html(f"<style>{''.join(_thumb(i, photos[name]) for i, name in enumerate(options, 1))}</style>")
     asked = st.query_params.get("photo")
     link.linked("photo", startup.photos()[0], lambda value: value in options, str)
-    link.called("photo", named[st.session_state["photo"]])
-    st.pills("Photo", options, key="photo", required=True, format_func=named.__getitem__)
+    written = {name: show.plain(words) for name, words in named.items()}  # a name such as **x** is no markdown
+    link.called("photo", written[st.session_state["photo"]])
+    st.pills("Photo", options, key="photo", required=True, format_func=written.__getitem__)
     link.note("photo", startup.photos()[0], secret=st.session_state["photo"] in mine)
     _strange("photo", "photo", named)
     crop.control()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -82,9 +81,10 @@ def judged(key: str, said: dict[str, Any], split: str) -> None:
 def gallery(key: str, said: dict[str, Any], shown: list[dict[str, Any]]) -> None:
     """Pictures of a verdict with the heat of the class they were called, as many in a row as there is room for."""
     engine, classes, place, tiles = current.engine(), said["classes"], st.empty(), []
+    run = key[4:].removesuffix("@best")
     for one in shown:
         with show.refusals():
-            photo = Photo.open(Path(said["root"]) / one["path"], side=640)
+            photo = Photo.open(runs.image_of(run, said["root"], one["path"]), side=640)
             label = f"{classes[one['true']]}, predicted {classes[one['said']]}, {show.percent(one['probability'], 0)}"
             label += f", loss {one['loss']:.2f}"
             heat = engine.heatmap(key, photo, one["said"])
