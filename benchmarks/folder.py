@@ -186,7 +186,7 @@ def _on_ray() -> dict[str, Any]:
             self.rate = (last[1] - first[1]) / (last[0] - first[0])
 
     rates: dict[int, list[float]] = {1: [], 2: []}
-    paths = _folder(1000)[1]
+    paths = _folder(480)[1]
     for _, count in itertools.product(range(2), (1, 2)):
         executor = Timed(engine, workers=count)
         executor.threads = half

@@ -244,9 +244,18 @@ def keep_freed_memory() -> bool:
     return all(mallopt(of, 1 << 30) for of in (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD))
 
 
+def quiet_ray() -> None:
+    """Has Ray report no usage to its makers, and warn of no default that it will change; before it is imported."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+
+
 def rank() -> int:
-    """The number of this process among those that Lightning started for one training; 0 is the first, or alone."""
-    return int(os.environ.get("LOCAL_RANK") or 0)
+    """0 for the first of the processes of one training, or the only one; above 0 for the others, on any machine.
+
+    Lightning gives LOCAL_RANK to those that it starts; NODE_RANK (torchrun: GROUP_RANK) is the number of the machine.
+    """
+    return max(int(os.environ.get(name) or 0) for name in ("LOCAL_RANK", "NODE_RANK", "GROUP_RANK"))
 
 
 def torch_home() -> Path:

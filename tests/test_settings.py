@@ -155,11 +155,26 @@ def test_a_process_to_be_started_finds_the_package_and_what_python_found_before(
     assert settings.environment(tmp_path)["PYTHONPATH"] == str(tmp_path)
 
 
+def test_ray_reports_nothing_unless_a_person_wants_it(monkeypatch):
+    monkeypatch.delenv("RAY_USAGE_STATS_ENABLED", raising=False)
+    monkeypatch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "1")
+    settings.quiet_ray()
+    assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
+    assert os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] == "1"
+    monkeypatch.delenv("RAY_USAGE_STATS_ENABLED")
+
+
 def test_the_first_process_of_a_training_is_number_0(monkeypatch):
     monkeypatch.delenv("LOCAL_RANK", raising=False)
     assert settings.rank() == 0
     monkeypatch.setenv("LOCAL_RANK", "3")
     assert settings.rank() == 3
+    monkeypatch.delenv("LOCAL_RANK")
+    for name in ("NODE_RANK", "GROUP_RANK"):
+        monkeypatch.setenv(name, "1")
+        assert settings.rank() > 0  # the first process of another machine
+        monkeypatch.setenv(name, "0")
+        assert settings.rank() == 0
 
 
 def test_the_hubs_downloads_lie_where_the_hub_itself_says(monkeypatch, tmp_path):

@@ -18,6 +18,7 @@ from typing import Any
 
 import torch
 
+from cnnviz import settings
 from cnnviz.options import RequestError
 from cnnviz.runtime.backend import Backend
 from cnnviz.runtime.cache import PASSING
@@ -106,8 +107,7 @@ class OnRay:
 @contextlib.contextmanager
 def _cluster(address: str) -> Iterator[Any]:
     """Ray, connected to a cluster; it is left as it was found."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # before ray is imported: it would report home
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # Ray's coming default, which it warns about
+    settings.quiet_ray()
     import ray
 
     ours = not ray.is_initialized()

@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 
 import pytest
+import torch
+from safetensors.torch import load_file
 
 from cnnviz.cli import train
 from cnnviz.cli.main import main
 from cnnviz.data.augment import Augment
 from cnnviz.train import loop as fitting
 from cnnviz.train import run
+from cnnviz.train.plan import Plan
 
 
 @pytest.mark.usefixtures("listening")
@@ -96,3 +100,30 @@ def test_the_command_line_trains_one_net_in_two_processes(circles, tmp_path):
     assert done.plan.augment == Augment(flip=True)
     assert done.last("epoch")["step"] == done.last("start")["per_epoch"] == 5  # the 36th picture is left out
     assert [p.name for p in tmp_path.iterdir() if p.is_dir()] == ["two"]
+
+
+@pytest.mark.long  # two processes that import everything, for one line of `settings.rank`
+@pytest.mark.timeout(180)
+def test_two_machines_train_one_run_of_which_the_first_writes(circles, tmp_path):
+    plan = Plan(str(circles), net="lecture/mnist_gap", recipe="scratch", size=32, epochs=1, batch=8, device="cpu")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    alone, folder = (run.create(plan.but(nodes=nodes, threads=1), tmp_path, f"nodes-{nodes}") for nodes in (1, 2))
+    place = os.environ | {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    machines = [
+        subprocess.Popen(
+            [sys.executable, "-m", "cnnviz", "train", str(folder), "--json"],
+            env=place | {"NODE_RANK": str(number)}, stdout=subprocess.PIPE, text=True,
+        )
+        for number in range(2)
+    ]  # fmt: skip
+    said = [machine.communicate()[0] for machine in machines]
+    assert [machine.returncode for machine in machines] == [0, 0]
+    assert json.loads(said[0])["state"] == "finished"
+    assert said[1] == ""
+    assert len(run.read(folder).of("start")) == len(run.read(folder).of("epoch")) == 1
+    assert main(["train", str(alone)]) == 0  # the same batches in one process
+    one, two = (load_file(path / "best.safetensors") for path in (alone, folder))
+    for name, tensor in one.items():
+        torch.testing.assert_close(two[name], tensor, rtol=1e-3, atol=1e-5)
