@@ -4,6 +4,7 @@ each time the answer is right, nothing that was saved is lost, and no half a fil
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -45,17 +46,19 @@ NOBODY = 65534
 posix = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 
-def apart(act: Callable[[], object]) -> int:
-    """The end of a process that does this: 0 where all went well, minus the signal where it was killed."""
-    pid = os.fork()
-    if pid == 0:
-        try:
-            act()
-        except BaseException:
-            traceback.print_exc()
-            os._exit(1)
-        os._exit(0)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+def apart(*acts: Callable[[], object]) -> list[int]:
+    """The ends of processes that do this at once: 0 where all went well, minus the signal where one was killed."""
+    begun = []
+    for act in acts:
+        begun.append(os.fork())
+        if begun[-1] == 0:
+            try:
+                act()
+            except BaseException:
+                traceback.print_exc()
+                os._exit(1)
+            os._exit(0)
+    return [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in begun]
 
 
 def answer(seed: int = 0, size: int = 5000) -> np.ndarray:
@@ -110,7 +113,7 @@ def test_files_that_may_not_grow_cost_nothing_but_time(tmp_path: Path):
             log("step", step=step, loss=0.5)
 
     (tmp_path / "run").mkdir()
-    assert apart(act) == 0
+    assert apart(act) == [0]
     assert files(tmp_path) == ["run"]
     kept = run.events_of(tmp_path / "run")
     assert [event["step"] for event in kept] == [*range(len(kept))]  # whole lines, as far as there was room
@@ -149,7 +152,7 @@ def test_a_cache_that_may_only_be_read_is_read_and_one_that_may_not_be_made_is_d
         if above.stat().st_uid == os.geteuid() and len(above.parts) > 2:
             above.chmod(above.stat().st_mode | 0o055)
     try:
-        assert apart(act) == 0
+        assert apart(act) == [0]
         assert files(tmp_path / "cache") == before
     finally:
         for folder in (tmp_path, tmp_path / "cache"):
@@ -172,7 +175,7 @@ def test_a_server_killed_while_it_writes_leaves_no_damage_and_its_draft_is_swept
         np.savez_compressed = half  # of this process alone
         asked(Cache(0, tmp_path), 2)
 
-    assert apart(act) == -signal.SIGKILL
+    assert apart(act) == [-signal.SIGKILL]
     (left,) = tmp_path.glob("*.draft")
     for seed in (1, 2):
         np.testing.assert_array_equal(asked(Cache(0, tmp_path), seed), answer(seed))
@@ -195,13 +198,7 @@ def test_servers_on_one_cache_answer_right_and_keep_to_its_limit(tmp_path: Path)
         for seed in order.integers(0, 12, 60):
             np.testing.assert_array_equal(asked(cache, int(seed)), answer(int(seed)))
 
-    threads, ends = [], []
-    for turn in range(3):
-        threads.append(threading.Thread(target=lambda turn=turn: ends.append(apart(lambda: act(turn)))))
-        threads[-1].start()
-    for thread in threads:
-        thread.join()
-    assert ends == [0] * 3
+    assert apart(*(functools.partial(act, turn) for turn in range(3))) == [0] * 3
     asked(Cache(0, tmp_path, disk_limit=limit), 99)
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= limit
     assert not list(tmp_path.glob("*.draft"))

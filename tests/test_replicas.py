@@ -143,6 +143,7 @@ class Stub(ThreadingHTTPServer):
     """A replica that says who it is, which headers it was asked with, and whether it is ready."""
 
     daemon_threads = True
+    request_queue_size = 128  # of 5, a busy machine fills all, and the proxy takes that for a dead replica
 
     def __init__(self, name: str, port: int = 0) -> None:
         self.name, self.unready, self.asked = name, False, 0
