@@ -21,6 +21,7 @@ from cnnviz.models.pickle_calls import OpcodeError as OpcodeError
 STEPS = 2_000_000  # a checkpoint of 10,000 tensors takes 400,000
 DEEP = 60  # tuples within tuples
 WIDE = 100_000  # values of a tuple and of all within it, which hashing it visits
+PART = 1 << 20  # bytes that are read at once
 NAME = 1000  # characters of a name
 TUPLES = 1000  # names that are tuples, which may all have one hash
 DIGITS = 40  # bytes of a whole number
@@ -70,8 +71,10 @@ class Machine:
         self.tuples = 0
 
     def read(self, size: int) -> bytes:
-        """So many bytes."""
-        data = self.file.read(size)
+        """So many bytes, however many are claimed: a file makes room for all that it is asked for."""
+        data = self.file.read(min(size, PART))
+        while len(data) < size and (part := self.file.read(min(size - len(data), PART))):
+            data += part
         if len(data) != size:
             raise OpcodeError("")
         return data

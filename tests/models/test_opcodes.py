@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import pickle
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -73,6 +76,23 @@ def test_what_makes_much_of_little_is_refused(function, arguments):
     for code in (b"R", b"\x81"):
         with pytest.raises(OpcodeError, match="calls"):
             surveyed(b"\x80\x02" + called(function, arguments)[:-1] + code + b".")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="bounds memory as Linux does")
+def test_a_text_of_four_gigabytes_that_is_not_there_takes_no_memory(tmp_path):
+    resource = pytest.importorskip("resource")
+    file = tmp_path / "x"
+    file.write_bytes(b"\x80\x02X\xff\xff\xff\xffabc")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    limits = resource.getrlimit(resource.RLIMIT_AS)
+    mapped = int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    try:
+        resource.setrlimit(resource.RLIMIT_AS, (mapped + (1 << 30), limits[1]))
+        with file.open("rb") as opened, pytest.raises(OpcodeError, match=r"^$"):
+            opcodes.survey(opened)
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, limits)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000
 
 
 def test_arguments_are_a_tuple():
