@@ -7,189 +7,20 @@ for the page to be whole, thinks, and acts again. Nobody may be shown another's 
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import json
-import os
-import random
-import resource
 import statistics
 import sys
 import time
 import urllib.request
 from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import click
 
-from benchmarks import badge
+from benchmarks.crowd import CLASS_ACTIVATION, Plan, Record, crowd
 from benchmarks.dashboard import ROOT, started
-from benchmarks.visitor import Hung, Visitor, Wait
-
-CLASS_ACTIVATION = "class_activation"
-METHODS, LAYERS, PHOTOS = 3, 2, 4  # of each list, how many are chosen from
-SAMPLE = 2.0  # seconds between two looks at the server's memory
-TICKS = os.sysconf("SC_CLK_TCK")
-
-
-@dataclass
-class Plan:
-    """What the visitors do: how many, how long (s), thinking how long between two acts (s), with what photos."""
-
-    visitors: int
-    seconds: float
-    think: float
-    own: bool
-    pages: tuple[str, ...]
-    model: str = ""
-    query: str = ""
-
-
-@dataclass
-class Record:
-    """What was seen: the waits of each visitor, errors, pictures looked at, memory (s, MB) over time."""
-
-    waits: dict[int, list[Wait]] = field(default_factory=dict)
-    arrivals: list[Wait] = field(default_factory=list)
-    errors: list[str] = field(default_factory=list)
-    own: int = 0
-    foreign: int = 0
-    memory: list[tuple[float, float]] = field(default_factory=list)
-    server: float = 0.0  # share of one core
-    clients: float = 0.0
-    caches: dict[str, float] = field(default_factory=dict)  # MB that the engine's caches hold
-    used: float = 0.0  # seconds of a core that the server has had
-
-
-async def visit(plan: Plan, address: str, number: int, until: float, record: Record) -> None:
-    """One visitor from arriving to the end."""
-    chance = random.Random(number)
-    one = Visitor(address, number)
-    try:
-        await one.arrive(plan.pages[0], plan.query)
-        if plan.own:
-            for which in range(2):
-                await one.upload(f"photo-{which}.jpg", badge.photo(number, which))
-        record.arrivals += one.waits
-        one.waits = record.waits[number] = []
-        while time.monotonic() < until:
-            await asyncio.sleep(chance.uniform(0.5, 1.5) * plan.think)
-            await act(one, plan, chance)
-            check(one, record)
-    except Hung as hung:
-        record.errors.append(f"visitor {number}: {hung}")
-    except Exception as error:
-        record.errors.append(f"visitor {number}: {type(error).__name__}: {error}")
-    finally:
-        record.errors += one.errors
-        with contextlib.suppress(Exception):
-            await one.leave()
-
-
-async def act(one: Visitor, plan: Plan, chance: random.Random) -> None:
-    """One thing that a visitor does."""
-    kinds = ["photo", "method", "layer", "class"] if one.page == CLASS_ACTIVATION else ["photo"]
-    kind = chance.choice(kinds + ["page"] * (len(plan.pages) > 1))
-    if kind == "page":
-        await one.open(next(page for page in plan.pages if page != one.page))
-    elif kind == "photo":
-        names = one.options("photo")
-        await one.choose("photo", chance.choice(names[:2] if plan.own else names[:PHOTOS]))
-    elif kind == "method":
-        await one.choose("method", chance.choice(one.options("method")[:METHODS]))
-    elif kind == "layer":
-        await one.choose("at", chance.choice(one.options("at")[-LAYERS:]))
-    else:
-        await one.trigger("pick-class", "choice", chance.choice([-1, 0, 1]))
-
-
-def check(one: Visitor, record: Record) -> None:
-    """Whose photos the visitor was shown."""
-    for data in (*map(base64.b64decode, one.inline), *one.pictures.values()):
-        number = badge.owner(data)
-        if number is not None:
-            record.own += number == one.number
-            if number != one.number:
-                record.foreign += 1
-                record.errors.append(f"visitor {one.number} was shown the photo of {number}")
-
-
-async def see_all(plan: Plan, address: str) -> None:
-    """Have every view seen once that visitors without photos of their own will see."""
-    one = Visitor(address, 65535)
-    await one.arrive(plan.pages[0], plan.query)
-    for page in plan.pages:
-        if page != one.page:
-            await one.open(page)
-        for photo in one.options("photo")[:PHOTOS]:
-            await one.choose("photo", photo)
-            if page != CLASS_ACTIVATION:
-                continue
-            for layer in one.options("at")[-LAYERS:]:
-                await one.choose("at", layer)
-                for method in one.options("method")[:METHODS]:
-                    await one.choose("method", method)
-                    for index in (0, 1, -1):
-                        await one.trigger("pick-class", "choice", index)
-    await one.leave()
-
-
-async def watch(process: int, record: Record, until: float) -> None:
-    """Writes down the server's memory until the end."""
-    began = time.monotonic()
-    while time.monotonic() < until:
-        record.memory.append((time.monotonic() - began, resident(process)))
-        await asyncio.sleep(SAMPLE)
-
-
-async def crowd(plan: Plan, address: str, process: int) -> Record:
-    """All visitors, from the arrival of the first to the end; their arrivals are no part of what is timed."""
-    record = Record()
-    if not plan.own:
-        await see_all(plan, address)
-    arriving = min(20.0, plan.visitors * 0.2)
-    until = time.monotonic() + arriving + plan.seconds
-    tasks = [asyncio.create_task(watch(process, record, until))]
-    for number in range(1, plan.visitors + 1):
-        tasks.append(asyncio.create_task(visit(plan, address, number, until, record)))
-        await asyncio.sleep(arriving / plan.visitors)
-    began, server, clients = time.monotonic(), cpu(process), own_cpu()
-    for waits in record.waits.values():
-        waits.clear()
-    await asyncio.gather(*tasks)
-    spent = time.monotonic() - began
-    record.used, record.caches = cpu(process) - server, caches(address)
-    record.server, record.clients = (cpu(process) - server) / spent, (own_cpu() - clients) / spent
-    return record
-
-
-def caches(address: str) -> dict[str, float]:
-    """MB that the engine's caches hold, as the server's metrics tell; nothing where these are not told."""
-    with contextlib.suppress(OSError), urllib.request.urlopen(f"{address}/metrics", timeout=30) as answer:
-        lines = answer.read().decode().splitlines()
-        told = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
-        return {name: round(float(told[name]) / 1e6) for name in told if "_bytes" in name and "limit" not in name}
-    return {}
-
-
-def resident(process: int) -> float:
-    """MB of a process in memory."""
-    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
-def cpu(process: int) -> float:
-    """Seconds of a core that a process has had."""
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
-def own_cpu() -> float:
-    """Seconds of a core that this process has had."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
 
 
 def share(values: list[float], of: float) -> float:
@@ -203,7 +34,7 @@ def slope(samples: list[tuple[float, float]], warm: float) -> float:
     later = [(at / 60, size) for at, size in samples if at >= warm]
     if len(later) < 3:
         return 0.0
-    return statistics.linear_regression(*map(list, zip(*later, strict=True))).slope  # type: ignore[arg-type]
+    return statistics.linear_regression(*map(list, zip(*later, strict=True))).slope
 
 
 def report(record: Record, warm: float) -> dict[str, Any]:
@@ -266,20 +97,21 @@ def ready(address: str, settled: float = 8.0, patience: float = 120) -> None:
 @click.option("--minutes", default=1.0, show_default=True, help="From when the last one has arrived.")
 @click.option("--think", default=4.0, show_default=True, help="Seconds between an answer and the next act, ± half.")
 @click.option("--own-photos", "own", is_flag=True, help="Each brings two photos of its own, that nobody has seen.")
+@click.option("--fresh", default=0.0, show_default=True, help="Share of acts that bring another photo, up to 22.")
 @click.option("--pages", default="", help="Separated by commas; home,class_activation, or the latter with own photos.")
 @click.option("--model", default="", help="The key of a network; its weights lie in CNNVIZ_WEIGHTS.")
 @click.option("--warm-up", "warm", type=float, help="Seconds until memory is to be flat.  [default: a third]")
 @click.option("--tree", type=click.Path(exists=True, path_type=Path), default=ROOT, help="Of the server; this one.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 def main(
-    visitors: int, minutes: float, think: float, own: bool, pages: str, model: str, warm: float | None, tree: Path,
-    as_json: bool,
+    visitors: int, minutes: float, think: float, own: bool, fresh: float, pages: str, model: str, warm: float | None,
+    tree: Path, as_json: bool,
 ) -> None:  # fmt: skip
     """Have many visitors on one server, and say what they waited for."""
     named = tuple("" if page == "home" else page for page in (pages or "home,class_activation").split(","))
     if own and not pages:
         named = (CLASS_ACTIVATION,)
-    plan = Plan(visitors, minutes * 60, think, own, named, model, f"model={model}" if model else "")
+    plan = Plan(visitors, minutes * 60, think, own, named, model, f"model={model}" if model else "", fresh=fresh)
     with started(tree, "--public", "--metrics") as (address, process):
         ready(address)
         record = asyncio.run(crowd(plan, address, process))

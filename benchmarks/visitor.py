@@ -7,15 +7,12 @@ cached, fetches the pictures it is shown, and uploads by the upload address. It 
 from __future__ import annotations
 
 import asyncio
-import http.client
 import itertools
 import json
 import re
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ClientState_pb2 import ClientState
@@ -23,7 +20,8 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 from websockets.asyncio.client import ClientConnection, connect
 
-PATIENCE = 120.0  # seconds for one answer
+from benchmarks.fetcher import PATIENCE, Fetcher
+
 AGE = 2  # runs of the whole page that a browser keeps a cached message for
 CHOICES = ("selectbox", "button_group", "checkbox", "slider", "text_input", "number_input", "multiselect")
 WIDGETS = (*CHOICES, "bidi_component", "file_uploader", "button", "download_button")
@@ -73,7 +71,7 @@ class Visitor:
         self._urls, self._new = set[str](), set[str]()  # of pictures: of the page, of the last run
         self._fragments: tuple[str, ...] = ()
         self._socket: ClientConnection | None = None
-        self._http: http.client.HTTPConnection | None = None
+        self._fetcher = Fetcher(address, self.errors)
         self._asks = itertools.count(1)
 
     async def arrive(self, page: str = "", query: str = "") -> None:
@@ -87,8 +85,7 @@ class Visitor:
         """Close the tab."""
         if self._socket is not None:
             await self._socket.close()
-        if self._http is not None:
-            self._http.close()
+        self._fetcher.close()
 
     async def open(self, page: str) -> None:
         """Follow a link of the list of pages."""
@@ -138,7 +135,7 @@ class Visitor:
         while (msg := await self._next()).WhichOneof("type") != "file_urls_response":
             self._hear(msg)
         urls = msg.file_urls_response.file_urls[0]
-        status = await asyncio.to_thread(self._put, urls.upload_url, name, kind, data)
+        status = await asyncio.to_thread(self._fetcher.put, urls.upload_url, name, kind, data)
         if status >= 300:
             self.errors.append(f"upload {name}: HTTP {status}")
             return
@@ -258,51 +255,9 @@ class Visitor:
         """Fetch the pictures of the page that are not here yet, as a browser does; forget those that are gone."""
         wanted = [url for url in self._new if url.startswith("/media/") and url not in self.pictures]
         if wanted:
-            found = await asyncio.to_thread(self._get, wanted)
+            found = await asyncio.to_thread(self._fetcher.get, wanted)
             self.pictures.update(found)
         self.pictures = {url: data for url, data in self.pictures.items() if url in self._urls}
-
-    def _connection(self) -> http.client.HTTPConnection:
-        if self._http is None:
-            place = urlsplit(self.address)
-            self._http = http.client.HTTPConnection(place.hostname or "", place.port, timeout=PATIENCE)
-        return self._http
-
-    def _get(self, urls: Iterable[str]) -> dict[str, bytes]:
-        found = {}
-        for url in urls:
-            try:
-                status, data, _ = self._ask("GET", url)
-            except (OSError, http.client.HTTPException) as error:
-                self.errors.append(f"picture: {type(error).__name__}")
-                continue
-            if status == 200:
-                found[url] = data
-            else:
-                self.errors.append(f"picture: HTTP {status}")
-        return found
-
-    def _ask(self, how: str, url: str, body: bytes | None = None, **headers: str) -> tuple[int, bytes, str]:
-        """Status, body and cookie of an answer; over a new connection where the server has closed the idle one."""
-        for fresh in (self._http is None, True):
-            link = self._connection()
-            try:
-                link.request(how, url, body, headers)
-                answer = link.getresponse()
-                return answer.status, answer.read(), (answer.getheader("set-cookie") or "").partition(";")[0]
-            except (OSError, http.client.HTTPException):
-                self._http = None
-                if fresh:
-                    raise
-        raise AssertionError
-
-    def _put(self, url: str, name: str, kind: str, data: bytes) -> int:
-        _, _, cookie = self._ask("GET", "/_stcore/health")
-        line = "visitor"
-        head = f'--{line}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n'
-        body = f"{head}Content-Type: {kind}\r\n\r\n".encode() + data + f"\r\n--{line}--\r\n".encode()
-        headers = {"Content-Type": f"multipart/form-data; boundary={line}", "Cookie": cookie}
-        return self._ask("PUT", url, body, **headers, **{"X-Xsrftoken": cookie.partition("=")[2]})[0]
 
 
 def _key(name: str) -> str:
