@@ -3,7 +3,7 @@
 import streamlit as st
 from starlette.middleware import Middleware
 
-from cnnviz.ui.server import guard, health, limits, startup
+from cnnviz.ui.server import guard, health, limits, password, startup
 from cnnviz.ui.shell import document, main
 
 app = st.App(
@@ -12,6 +12,7 @@ app = st.App(
     routes=health.ROUTES,
     middleware=[
         Middleware(guard.Guarded),
+        Middleware(password.Locked),
         Middleware(limits.Limited),
         Middleware(document.Styled),
         Middleware(health.Fenced),

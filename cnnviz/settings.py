@@ -72,6 +72,7 @@ SETTINGS = (
     Setting(
         "CNNVIZ_OFFER_RUNS", "flag", "", "1 offers the networks of training runs, by name, on a public server, too"
     ),
+    Setting("CNNVIZ_PASSWORD", "text", "", "a password that the server asks every browser for, before anything else"),
     Setting("CNNVIZ_RUN", "path", "", "set by a training run for the processes it starts itself"),
     Setting("CNNVIZ_DEVICE", "text", "auto", "auto, cpu, cuda, cuda:1, mps"),
 )
@@ -117,6 +118,11 @@ def metrics() -> bool:
 def proxy() -> bool:
     """Whether a reverse proxy says from which address a request is."""
     return flag("CNNVIZ_PROXY")
+
+
+def password() -> str:
+    """The password that the server asks for; "" for none."""
+    return _text("CNNVIZ_PASSWORD")
 
 
 def offer_runs() -> bool:
