@@ -174,7 +174,7 @@ def _on_ray() -> dict[str, Any]:
     engine, half = Engine(device="cpu", weights=weights(NET)), max(1, (os.cpu_count() or 1) // 2)
 
     class Timed(OnRay):
-        """Begins to count when every worker has had its first batches: starting processes is no part of it."""
+        """Begins to count when every worker is there and has had its first batches: starting them is no part of it."""
 
         def __call__(self, question: Any, out: Path, parts: Any) -> Iterator[int]:
             done, moments = 0, []
@@ -185,10 +185,15 @@ def _on_ray() -> dict[str, Any]:
             first, last = moments[WARM], moments[-1]
             self.rate = (last[1] - first[1]) / (last[0] - first[0])
 
+    def bound(pids: list[int]) -> None:
+        """Each worker on cores of its own: the threads that decode and draw would take the other half, too."""
+        for i, pid in enumerate(pids):
+            os.sched_setaffinity(pid, range(i * half, (i + 1) * half))
+
     rates: dict[int, list[float]] = {1: [], 2: []}
     paths = _folder(480)[1]
     for _, count in itertools.product(range(2), (1, 2)):
-        executor = Timed(engine, workers=count)
+        executor = Timed(engine, workers=count, started=bound)
         executor.threads = half
         _run(engine, paths, executor, 16)
         rates[count].append(executor.rate)
