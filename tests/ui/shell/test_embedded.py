@@ -21,6 +21,7 @@ from cnnviz.ui.shell import embedded
 ROOT = Path(__file__).resolve().parents[3]
 PROGRAM = """
 import gc, json, sys, threading, urllib.request
+frozen = gc.get_freeze_count()  # Python 3.12 begins with some
 import torch
 from torch import nn
 import cnnviz
@@ -54,7 +55,7 @@ found["again"] = [again.url, answers(again.url)]
 found["frame"] = again.url in again._repr_html_()
 again.stop()
 found["same random numbers"] = torch.equal(drawn, torch.get_rng_state())
-found["frozen objects"] = gc.get_freeze_count()
+found["frozen objects"] = gc.get_freeze_count() - frozen
 found["threads"] = [thread.name for thread in threading.enumerate() if thread.name == "cnnviz-show"]
 print(json.dumps(found))
 """
