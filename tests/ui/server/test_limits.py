@@ -155,7 +155,7 @@ def test_a_visit_cannot_fill_a_public_server_by_its_upload_address(public):
         statuses = []
         for _ in range(limits.FILES + 5):
             url = f"/_stcore/upload_file/{visitor.session}/{uuid.uuid4()}"
-            statuses.append(await asyncio.to_thread(visitor._put, url, "x.jpg", "image/jpeg", bytes(1000)))
+            statuses.append(await asyncio.to_thread(visitor._fetcher.put, url, "x.jpg", "image/jpeg", bytes(1000)))
         assert statuses == [204] * limits.FILES + [413] * 5
         assert files_held(public) == limits.FILES
         await visitor.leave()
