@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image
 
 from cnnviz import picture, settings
+from cnnviz.cli.folders import Ray, executor
 from cnnviz.cli.group import cropped, opened
+from cnnviz.cli.output import progress as shown_progress
 from cnnviz.feature_vis import sheet
 from cnnviz.feature_vis.maximize import FilterImage
 from cnnviz.feature_vis.prepare import LOGITS
+from cnnviz.feature_vis.recipes import Ascent
 from cnnviz.feature_vis.setup import AscentError
 from cnnviz.inference.device import resolve
 from cnnviz.inference.tap import tap
@@ -40,11 +44,13 @@ def grow(
     device: str,
     devices: int,
     out: Path,
+    ray: Ray,
     **knobs: Any,
 ) -> None:
     """Write a PNG for each filter and a contact sheet for each layer; `tell` gets one line a layer.
 
-    Layers are remembered on disk filter by filter, so an interrupted run continues where it stopped.
+    Layers are remembered on disk filter by filter, so an interrupted run continues where it stopped. On Ray it is the
+    folder `out` that remembers, batch by batch.
     """
     if out.is_file():
         raise RequestError(f"{out.name} is a file; name a folder for the images.")
@@ -58,12 +64,21 @@ def grow(
     taken = None if photo is None else opened(photo, photo_crop)
     start = taken if ascent.start == "photo" else None
     widths = engine.filter_layers(key)
-    for name in [*widths][rank::world] if layer == "all" else (layer,):
+
+    def wanted_of(name: str) -> Sequence[int]:
         count = widths[name] if name in widths else _width(engine, key, name)
+        if channels is None and layer == "all":
+            return range(count)
+        return sheet.channels(channels or USUAL, count, ascent.seed, _answers(engine, key, name, taken))
+
+    names = [*widths][rank::world] if layer == "all" else (layer,)
+    if ray.address is not None:
+        if start is not None or ascent.diversity or devices > 1:
+            raise RequestError("Ray is for images of their own; leave out --start photo, --diversity and --devices.")
+        return _on_ray(engine, key, ascent, names, wanted_of, out, ray, tell)
+    for name in names:
         try:
-            wanted: Iterable[int] = range(count)
-            if channels is not None or layer != "all":
-                wanted = sheet.channels(channels or USUAL, count, ascent.seed, _answers(engine, key, name, taken))
+            wanted = wanted_of(name)
             events = engine.filters(key, None if name == LOGITS else name, wanted, ascent, start)
             images = [event.image for event in events if event.image is not None]
         except (AscentError, sheet.ChannelsError) as error:
@@ -81,8 +96,45 @@ def write(images: list[FilterImage], out: Path) -> None:
     for image in images:
         path = out / f"{sheet.file_name(image.layer, str(image.aim))}.png"
         path.write_bytes(picture.encode(image.picture, "png"))
-    whole = sheet.contact_sheet([image.picture for image in images])
-    (out / f"{sheet.file_name(images[0].layer, 'sheet')}.png").write_bytes(picture.encode(whole, "png"))
+    _write_sheet(images[0].layer, [image.picture for image in images], out)
+
+
+def _write_sheet(layer: str, pictures: Sequence[np.ndarray], out: Path) -> None:
+    whole = sheet.contact_sheet(pictures)
+    (out / f"{sheet.file_name(layer, 'sheet')}.png").write_bytes(picture.encode(whole, "png"))
+
+
+def _on_ray(
+    engine: Engine,
+    key: str,
+    ascent: Ascent,
+    names: Sequence[str],
+    wanted_of: Callable[[str], Sequence[int]],
+    out: Path,
+    ray: Ray,
+    tell: Callable[[str], object],
+) -> None:
+    """The same by the workers of a Ray cluster, with a table of all images in results.parquet."""
+    from cnnviz.runtime import filter_work, folder_work
+
+    items = [filter_work.item(name, channel) for name in names for channel in wanted_of(name)]
+    found = folder_work.run(
+        engine, filter_work.FilterImages(key, ascent), items, out, executor(engine, ray),
+        shown_progress("optimises", "images", 1), filter_work.TOGETHER,
+    )  # fmt: skip
+    layers = found.rows["layer"].to_pylist()
+    files = found.rows["file"].to_pylist()
+    for name in names:
+        pictures = [np.asarray(Image.open(out / file)) for file, of in zip(files, layers, strict=True) if of == name]
+        if pictures:
+            _write_sheet(name, pictures, out)
+            tell(f"{name}: {len(pictures)} filters of {len(pictures[0])} px, in {out}")
+        else:
+            left = dict(found.unreadable)
+            why = next(left[one.title] for one in items if filter_work.place(one)[0] == name)
+            if len(names) == 1:
+                raise RequestError(why)
+            tell(f"{name}: left out. {why}")
 
 
 def _width(engine: Engine, key: str, layer: str) -> int:

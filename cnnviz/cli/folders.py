@@ -198,6 +198,7 @@ def statistics(
 @MODEL
 @LAYERS
 @click.option("--top", type=click.IntRange(1, 100), default=9, show_default=True, help="How many images of a channel.")
+@click.option("--images", is_flag=True, help="Also a PNG for each channel: these places cut out, side by side.")
 @CROP
 @OUT
 @JSON
@@ -210,12 +211,20 @@ def top_images(
     key: str,
     layers: tuple[str, ...],
     top: int,
+    images: bool,
     crop: Crop,
     out: Path,
     as_json: bool,
     ray: Ray,
 ) -> None:
     """Find the images of folders with each channel's highest activations, and where in them."""
+    from cnnviz.runtime import top_images
     from cnnviz.runtime.folder_layers import TopImages
+    from cnnviz.runtime.folder_work import items
 
-    work(context, TopImages(key, layers, top, crop), photos, out, as_json, ray)
+    question = TopImages(key, layers, top, crop)
+    found = outcome(context, question, photos, out, ray)
+    if images:
+        files = {item.title: Path(item.path) for item in items(photos, out)}
+        top_images.write(engine_for(context, key), key, found.rows.to_pylist(), files, out, crop)
+    said(question, found, as_json)

@@ -152,6 +152,7 @@ def activations(context: click.Context, photo: Path, key: str, layer: str, crop:
 @click.option("--devices", default=1, show_default=True, type=click.IntRange(1), help="Share all layers among devices.")
 @click.option("--out", required=True, type=PHOTO, help="A folder, for one PNG a filter and a contact sheet a layer.")
 @knob_options(Ascent, units=False, flags={"crop": "random-crop"})  # --crop is what a photo takes
+@ray_options
 @DEVICE
 @click.pass_context
 def filters(context: click.Context, /, key: str, **given: Any) -> None:
