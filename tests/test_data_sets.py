@@ -5,6 +5,7 @@ LAYOUTS=300 pytest tests/test_data_sets.py     as many as wanted; 25 by themselv
 
 from __future__ import annotations
 
+import contextlib
 import os
 import unicodedata
 import zipfile
@@ -162,8 +163,8 @@ def counts(data: folder.DataSet) -> dict[str, Counter[str]]:
 def tiny(classes) -> SimpleNamespace:
     """An engine of one small network with these classes."""
     net = nn.Sequential(nn.Conv2d(3, len(classes), 1), nn.AdaptiveAvgPool2d(1), nn.Flatten())
-    model = SimpleNamespace(net=net, labels=tuple(classes), title="tiny", preprocess=Preprocess(8, 8))
-    return SimpleNamespace(model=lambda _key: model)
+    model = SimpleNamespace(net=net, key="tiny", labels=tuple(classes), title="tiny", preprocess=Preprocess(8, 8))
+    return SimpleNamespace(model=lambda _key: model, computing=contextlib.nullcontext)
 
 
 @pytest.mark.parametrize("seed", range(COUNT))

@@ -67,12 +67,12 @@ class Results:
     def open(self, question: Mapping[str, object]) -> None:
         """Makes the folder, or goes on in it. Raises `RequestError` where it holds anything but this question's."""
         path = self.folder / QUESTION
-        asked = json.loads(json.dumps(question))
+        asked = _plain(question)
         try:
             known = json.loads(path.read_text("utf-8"))
         except FileNotFoundError:
             known = None
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             raise RequestError(f"{path} is damaged; remove that folder, or name another with --out.") from None
         if known is None:
             with contextlib.suppress(FileNotFoundError):
@@ -135,6 +135,11 @@ class Results:
         place = {item.title: i for i, item in enumerate(items)}
         order = [place[name] for name in table["file"].to_pylist()]
         return table.take(pa.array(sorted(range(len(order)), key=order.__getitem__), pa.int64()))
+
+
+def _plain(question: Mapping[str, object]) -> Any:
+    """A question as it will be read again."""
+    return json.loads(json.dumps(question))
 
 
 def _kind(name: str) -> pa.DataType:

@@ -33,6 +33,7 @@ OWN = {  # file and function -> why what it reads cannot be nested too deeply
     ("cnnviz/models/whole.py", "_told"): "words that the reader of the file has written",
     ("cnnviz/runtime/feature_vis.py", "_unpack"): "an entry of the cache, which takes any exception for a damaged one",
     ("cnnviz/feature_vis/bundled.py", "_opened"): "a file that ships with cnnviz",
+    ("cnnviz/runtime/shards.py", "_plain"): "a question that is asked here, written anew",
 }
 
 

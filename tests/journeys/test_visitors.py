@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from benchmarks import badge, crowd, soak
 from cnnviz import picture
 from cnnviz.photo import Photo, samples
+from tests.apart import run_apart
 
 
 def test_a_photo_says_whose_it_is_and_no_other_picture_does():
@@ -20,7 +19,7 @@ def test_a_photo_says_whose_it_is_and_no_other_picture_does():
 def test_visitors_with_photos_of_their_own_meet_no_error_and_are_shown_nobody_elses(dashboard):
     soak.ready(dashboard.address, settled=0)
     plan = crowd.Plan(4, 1.0, 0.1, True, ("class_activation", ""), least=4, fresh=0.2)
-    record = asyncio.run(crowd.crowd(plan, dashboard.address, dashboard.process.pid))
+    record = run_apart(crowd.crowd(plan, dashboard.address, dashboard.process.pid))
     found = soak.report(record, 0)
     assert record.errors == []
     assert found["own photos looked at"] >= 4

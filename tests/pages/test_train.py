@@ -36,6 +36,7 @@ from cnnviz.ui.views.train import confusion, curves, plan_files, plan_form
 from cnnviz.ui.widgets import feedback
 
 ROOT = Path(__file__).resolve().parents[2]
+NONE = -1  # the id of no process
 
 
 @pytest.fixture
@@ -258,7 +259,9 @@ def test_a_finished_run_gets_more_epochs(visit, trained, monkeypatch):
     monkeypatch.setattr(
         run,
         "spawn",
-        lambda folder, *_: started.append(folder) or SimpleNamespace(stdin=None, poll=lambda: 0, wait=lambda: 0),
+        lambda folder, *_: (
+            started.append(folder) or SimpleNamespace(pid=NONE, stdin=None, poll=lambda: 0, wait=lambda: 0)
+        ),
     )
     at = fine(visit("train", run="first"))
     assert at.number_input(key="epochs-first").value == 4
@@ -509,7 +512,7 @@ def at_once(monkeypatch):
     def spawn(folder, *extra):
         with contextlib.suppress(RequestError):
             fit(folder, finding="--find-rate" in extra)
-        return SimpleNamespace(stdin=None, poll=lambda: 0, wait=lambda: 0)
+        return SimpleNamespace(pid=NONE, stdin=None, poll=lambda: 0, wait=lambda: 0)
 
     monkeypatch.setattr(run, "spawn", spawn)
 
@@ -721,7 +724,7 @@ def test_kill_9_of_the_training_process_is_one_sentence_and_resuming_loses_at_mo
 
 def test_a_run_is_resumed_while_the_process_that_was_stopped_still_exits(circles, monkeypatch):
     monkeypatch.setattr(
-        run, "spawn", lambda folder, *extra: SimpleNamespace(stdin=None, poll=lambda: None, wait=lambda: 0)
+        run, "spawn", lambda folder, *extra: SimpleNamespace(pid=NONE, stdin=None, poll=lambda: None, wait=lambda: 0)
     )
     name = runs.begin(Plan(str(circles), net="lecture/mnist_gap"))
     with pytest.raises(RequestError, match="training already"):

@@ -11,6 +11,7 @@ from asyncio import base_events
 import pytest
 
 from cnnviz.ui.server import event_loop
+from tests.apart import run_apart
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +42,7 @@ def test_a_loop_hears_every_call_of_many_threads_in_order_and_is_woken_less_ofte
         loop.call_later(0.05, done.set)
         await asyncio.wait_for(done.wait(), 5)
 
-    asyncio.run(listen())
+    run_apart(listen())
     assert len(heard) == each * count
     assert all([i for who, i in heard if who == one] == [*range(each)] for one in range(count))
     assert 0 < len(woken) < each * count / 2
@@ -57,7 +58,7 @@ def test_a_sleeping_loop_is_woken_by_each_call_that_comes_alone():
             threading.Timer(0.001, loop.call_soon_threadsafe, (heard.set,)).start()
             await asyncio.wait_for(heard.wait(), 2)
 
-    asyncio.run(listen())
+    run_apart(listen())
 
 
 def test_the_last_piece_of_an_answer_is_not_held_back():
@@ -78,7 +79,7 @@ def test_the_last_piece_of_an_answer_is_not_held_back():
             await reader.read()
             writer.close()
 
-    asyncio.run(serve())
+    run_apart(serve())
     assert found[0] != 0
 
 
@@ -86,5 +87,5 @@ def test_the_loop_waits_no_longer_for_pages_than_for_other_turns():
     async def start():
         event_loop.set_up(asyncio.get_running_loop())
 
-    asyncio.run(start())
+    run_apart(start())
     assert sys.getswitchinterval() == pytest.approx(event_loop.TURN)
