@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import math
 
@@ -133,11 +134,17 @@ def test_too_little_memory_is_one_sentence_and_then_over(folder, photo):
     torch.cuda.empty_cache()
     total = torch.cuda.get_device_properties(0).total_memory
     torch.cuda.set_per_process_memory_fraction(torch.cuda.memory_allocated() / total)
+    held = []  # what torch keeps between the tensors of earlier tests
+    for size in (2**26, 2**22, 2**19, 2**16, 2**12):
+        with contextlib.suppress(torch.OutOfMemoryError):
+            while True:
+                held.append(torch.empty(size, dtype=torch.uint8, device="cuda"))
     try:
         for method in ("smoothgrad", "gradcam", "scorecam"):
             with pytest.raises(DeviceError, match=r"too little free memory"):
                 engine.heatmap(KEY, photo, method=method)
     finally:
+        held.clear()
         torch.cuda.set_per_process_memory_fraction(1.0)
     np.testing.assert_allclose(engine.logits(engine.model(KEY), photo), wanted, rtol=1e-3, atol=1e-3)
     assert np.isfinite(engine.heatmap(KEY, photo, method="smoothgrad").raw).all()

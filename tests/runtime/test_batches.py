@@ -26,7 +26,8 @@ def photos(rng):
 
 def _same(one, other):
     reach = np.abs(one.raw).max()
-    np.testing.assert_allclose(other.raw, one.raw, atol=1e-6 * reach, rtol=0)
+    near = 5e-6  # 1e-6 on most processors; the kernels of one, for AVX-512, added up in a batch to 2e-6
+    np.testing.assert_allclose(other.raw, one.raw, atol=near * reach, rtol=0)
     np.testing.assert_array_equal(other.seen, one.seen)
     for name in ("target", "label", "layer", "method", "box", "padding", "goal", "other", "options", "clip"):
         assert getattr(other, name) == getattr(one, name), name
