@@ -73,7 +73,7 @@ def test_batches_survive_a_killed_worker_and_a_killed_driver(photos, tmp_path):
     whole = run(engine, HeatMaps(KEY), items([photos], tmp_path / "whole"), tmp_path / "whole", together=4)
     assert found.rows["file"].equals(whole.rows["file"])
     for one, other in zip(found.rows["map"].to_pylist(), whole.rows["map"].to_pylist(), strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-6 * np.abs(other).max())
+        np.testing.assert_allclose(one, other, atol=5e-6 * np.abs(other).max())
     for row in whole.rows.to_pylist():
         assert (out / row["image"]).read_bytes() == (tmp_path / "whole" / row["image"]).read_bytes()
 
