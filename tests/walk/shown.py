@@ -184,7 +184,7 @@ def numbers(text: str, kind: str = "<f4") -> np.ndarray:
 
 def photo_called(called: str) -> Photo | None:
     """The photo that a button of the strip is called by; None for one that no walk knows."""
-    name = re.sub(r" \(\d+\)$", "", called)
+    name = re.sub(r" \(\d+\)$", "", re.sub(r"\\([^\w\s])", r"\1", called))  # as Markdown shows it
     for one in photos.SHAPES:
         if name == (one if len(one) <= 18 else f"{one[:10]}…{one[-7:]}"):
             return own_photo(one)
