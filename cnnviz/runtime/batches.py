@@ -112,7 +112,7 @@ def heatmaps_of(backend: Backend, key: str, inputs: Sequence[Input], asked: Want
         return [_alone(backend, key, one.photo, asked) for one in inputs]
     backend.require_maps(model, (layer,))
     split = cut(model.net, layer)
-    x = _stacked(backend, model, inputs)
+    x = stacked(backend, model, inputs)
     with backend.computing():
         if len(x) > 1 and _apart(split, x):
             return [_alone(backend, key, one.photo, asked) for one in inputs]
@@ -132,7 +132,7 @@ def heatmaps_of(backend: Backend, key: str, inputs: Sequence[Input], asked: Want
 def logits_of(backend: Backend, key: str, inputs: Sequence[Input]) -> np.ndarray:
     """The logits float32 (N, K) of inputs."""
     model = backend.model(key)
-    x = _stacked(backend, model, inputs)
+    x = stacked(backend, model, inputs)
     try:
         split = cut(model.net, trunk) if (trunk := backend.trunk(key)) else None
     except LayerError:  # a net whose maps cannot be taken apart can still predict
@@ -144,7 +144,8 @@ def logits_of(backend: Backend, key: str, inputs: Sequence[Input]) -> np.ndarray
     return logits
 
 
-def _stacked(backend: Backend, model: Model, inputs: Sequence[Input]) -> Tensor:
+def stacked(backend: Backend, model: Model, inputs: Sequence[Input]) -> Tensor:
+    """Several inputs as one float32 (N, C, H, W) on the device of a network."""
     with torch.inference_mode(False), devices.within_memory():
         return torch.cat([one.x for one in inputs]).to(backend.place(model))  # (1, C, H, W) each -> (N, C, H, W)
 

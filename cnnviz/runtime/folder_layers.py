@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,10 +66,7 @@ class Statistics:
 
     def together(self, rows: Sequence[Mapping[str, Any]]) -> Rows:
         """The rows of all batches as one for each channel."""
-        found: dict[tuple[str, int], list[Mapping[str, Any]]] = defaultdict(list)
-        for row in rows:
-            found[row["layer"], row["channel"]].append(row)
-        return [_pooled(some) for some in found.values()]
+        return [_pooled(some) for some in _by_channel(rows)]
 
 
 @dataclass(frozen=True)
@@ -97,7 +94,6 @@ class TopImages:
     def work(self, backend: Backend, items: Sequence[Item], out: Path, pool: ThreadPoolExecutor) -> Answer:
         """The rows of a batch."""
         model, layers = backend.model(self.key), _layers(backend, self.key, self.layers)
-        names: list[str] = []
         highest: dict[str, list[Tensor]] = defaultdict(list)
         sizes: dict[str, tuple[int, int]] = {}
 
@@ -135,14 +131,19 @@ class TopImages:
 
     def together(self, rows: Sequence[Mapping[str, Any]]) -> Rows:
         """The highest of all batches for each channel; of equal ones those of the first file."""
-        found: dict[tuple[str, int], list[Mapping[str, Any]]] = defaultdict(list)
-        for row in rows:
-            found[row["layer"], row["channel"]].append(row)
         kept: Rows = []
-        for some in found.values():
+        for some in _by_channel(rows):
             best = sorted(some, key=lambda row: (-row["activation"], row["file"]))[: self.top]
             kept += [{**row, "rank": rank + 1} for rank, row in enumerate(best)]
         return kept
+
+
+def _by_channel(rows: Sequence[Mapping[str, Any]]) -> Iterable[list[Mapping[str, Any]]]:
+    """The rows of each channel of each layer."""
+    found: dict[tuple[str, int], list[Mapping[str, Any]]] = defaultdict(list)
+    for row in rows:
+        found[row["layer"], row["channel"]].append(row)
+    return found.values()
 
 
 def _layers(backend: Backend, key: str, named: Sequence[str]) -> tuple[str, ...]:
@@ -155,7 +156,7 @@ def _maps(
 ) -> Iterator[tuple[str, Tensor]]:
     """Each layer with its maps (N, C, h, w)."""
     backend.require_maps(model, layers)
-    x = torch.cat([one.x for one in inputs]).to(backend.place(model))  # (1, C, H, W) each -> (N, C, H, W)
+    x = batches.stacked(backend, model, inputs)
     with backend.computing(), torch.inference_mode():
         apart = len(x) > 1 and alone(asked_whole(model.net), x, single(model.net))
         runs = [tap(model.net, some, layers, stop=True)[1] for some in torch.tensor_split(x, len(x) if apart else 1)]
