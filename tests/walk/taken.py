@@ -140,7 +140,9 @@ def link_agrees(tab: Tab, before: Shown) -> bool:
 
 
 def _own(now: Shown) -> bool:
-    """Whether something of the visit alone is on the page: a photo of one's own, also as the second of two."""
+    """Whether something of the visit alone is on the page: a photo of one's own, the second of two, or many of them."""
+    if "forget-all-many" in now.widgets:  # Many photos shows those of the visit, whichever one is chosen
+        return True
     photo, second = now.photo(), str(now.value("second") or "")
     if second in photos.SHAPES and {"with", "second"} & {*now.params}:
         raise Fault(f"link: names a comparison with {second!r}, which nobody else has")

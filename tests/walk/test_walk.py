@@ -70,6 +70,16 @@ def test_a_map_of_the_images_is_the_engines_and_its_neighbours_are_those_of_the_
     assert len(report.done) == 3
 
 
+def test_many_photos_of_ones_own_are_shown_beside_a_sample_and_no_link_has_them(server):
+    added = Action("upload", "upload", ["garden.jpg"])
+    script = [Action("page", "class_activation"), added, Action("choose", "photo", ["cat"])]
+    many = [Action("choose", "how-many", ["Many photos"]), Action("press", "forget-all-many")]
+    report = walk.walk(server, walk.listed([*script, *many]), often=1)
+    assert not report.faults, "\n".join(report.faults)
+    assert len(report.done) == 5
+    assert report.counts["links opened"] == 3  # not while the photo of one's own is the one shown, or one of many
+
+
 def test_what_was_done_is_written_down_and_read_again():
     from tests.walk import actions
 
