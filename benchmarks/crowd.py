@@ -37,6 +37,7 @@ class Plan:
     query: str = ""
     least: int = 1  # acts of each, however slow the machine
     fresh: float = 0.0  # with own photos: how often an act is to bring another one
+    rounds: int = 0  # instead of time: so often, all do at once what was never computed before
 
 
 @dataclass
@@ -55,7 +56,9 @@ class Record:
     used: float = 0.0  # seconds of a core that the server has had
 
 
-async def visit(plan: Plan, address: str, number: int, until: float, record: Record) -> None:
+async def visit(
+    plan: Plan, address: str, number: int, until: float, record: Record, everybody: asyncio.Barrier
+) -> None:
     """One visitor from arriving to the end."""
     chance = random.Random(number)
     one = Visitor(address, number)
@@ -66,14 +69,20 @@ async def visit(plan: Plan, address: str, number: int, until: float, record: Rec
                 await one.upload(f"photo-{which}.jpg", badge.photo(number, which))
         record.arrivals += one.waits
         one.waits = record.waits[number] = []
-        while time.monotonic() < until or len(one.waits) < plan.least:
+        for turn in range(plan.rounds):
+            await everybody.wait()
+            await anew(one, turn)
+            check(one, record)
+        while not plan.rounds and (time.monotonic() < until or len(one.waits) < plan.least):
             await asyncio.sleep(chance.uniform(0.5, 1.5) * plan.think)
             await act(one, plan, chance)
             check(one, record)
     except Hung as hung:
         record.errors.append(f"visitor {number}: {hung}")
+        await everybody.abort()
     except Exception as error:
         record.errors.append(f"visitor {number}: {type(error).__name__}: {error}")
+        await everybody.abort()
     finally:
         record.errors += one.errors
         with contextlib.suppress(Exception):
@@ -99,6 +108,15 @@ async def act(one: Visitor, plan: Plan, chance: random.Random) -> None:
         await one.choose("at", chance.choice(one.options("at")[-LAYERS:]))
     else:
         await one.trigger("pick-class", "choice", chance.choice([-1, 0, 1]))
+
+
+async def anew(one: Visitor, turn: int) -> None:
+    """A view that nobody has seen: of another photo, and then of the same by another method."""
+    if turn % 2 == 0:
+        await one.upload(f"round-{turn}.jpg", badge.photo(one.number, 2 + turn))
+    else:
+        methods = [name for name in one.options("method")[:METHODS] if name != one.value("method")]
+        await one.choose("method", methods[turn // 2 % len(methods)])
 
 
 def check(one: Visitor, record: Record) -> None:
@@ -147,9 +165,10 @@ async def crowd(plan: Plan, address: str, process: int) -> Record:
         await see_all(plan, address)
     arriving = min(20.0, plan.visitors * 0.2)
     until = time.monotonic() + arriving + plan.seconds
+    everybody = asyncio.Barrier(plan.visitors)
     tasks = [asyncio.create_task(watch(process, record, until))]
     for number in range(1, plan.visitors + 1):
-        tasks.append(asyncio.create_task(visit(plan, address, number, until, record)))
+        tasks.append(asyncio.create_task(visit(plan, address, number, until, record, everybody)))
         await asyncio.sleep(arriving / plan.visitors)
     began, server, clients = time.monotonic(), cpu(process), own_cpu()
     for waits in record.waits.values():

@@ -80,6 +80,13 @@ def report(record: Record, warm: float) -> dict[str, Any]:
     }
 
 
+def rounds(record: Record) -> list[list[float]]:
+    """Of each round that all began at once: the median wait (s), the longest, and how many times the median it is."""
+    each = zip(*([wait.seconds for wait in waits] for waits in record.waits.values()), strict=True)
+    found = [(statistics.median(of), max(of)) for of in each]
+    return [[round(middle, 2), round(longest, 2), round(longest / middle, 2)] for middle, longest in found]
+
+
 def ready(address: str, settled: float = 8.0, patience: float = 120) -> None:
     """Waits until the first network has answered, and so many seconds more for what is imported after it."""
     until = time.monotonic() + patience
@@ -98,24 +105,29 @@ def ready(address: str, settled: float = 8.0, patience: float = 120) -> None:
 @click.option("--think", default=4.0, show_default=True, help="Seconds between an answer and the next act, ± half.")
 @click.option("--own-photos", "own", is_flag=True, help="Each brings two photos of its own, that nobody has seen.")
 @click.option("--fresh", default=0.0, show_default=True, help="Share of acts that bring another photo, up to 22.")
+@click.option("--rounds", "turns", default=0, help="Instead of time: so often all act at once, with photos nobody saw.")
 @click.option("--pages", default="", help="Separated by commas; home,class_activation, or the latter with own photos.")
 @click.option("--model", default="", help="The key of a network; its weights lie in CNNVIZ_WEIGHTS.")
 @click.option("--warm-up", "warm", type=float, help="Seconds until memory is to be flat.  [default: a third]")
 @click.option("--tree", type=click.Path(exists=True, path_type=Path), default=ROOT, help="Of the server; this one.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 def main(
-    visitors: int, minutes: float, think: float, own: bool, fresh: float, pages: str, model: str, warm: float | None,
-    tree: Path, as_json: bool,
+    visitors: int, minutes: float, think: float, own: bool, fresh: float, turns: int, pages: str, model: str,
+    warm: float | None, tree: Path, as_json: bool,
 ) -> None:  # fmt: skip
     """Have many visitors on one server, and say what they waited for."""
     named = tuple("" if page == "home" else page for page in (pages or "home,class_activation").split(","))
     if own and not pages:
         named = (CLASS_ACTIVATION,)
-    plan = Plan(visitors, minutes * 60, think, own, named, model, f"model={model}" if model else "", fresh=fresh)
+    plan = Plan(
+        visitors, minutes * 60, think, own, named, model, f"model={model}" if model else "", fresh=fresh, rounds=turns
+    )
     with started(tree, "--public", "--metrics") as (address, process):
         ready(address)
         record = asyncio.run(crowd(plan, address, process))
     found = report(record, minutes * 20 if warm is None else warm)
+    if turns:
+        found["rounds: median, longest, longest / median"] = rounds(record)
     if as_json:
         click.echo(json.dumps({**found, "samples": record.memory}))
         return

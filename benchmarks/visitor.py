@@ -105,6 +105,11 @@ class Visitor:
         options = one.proto.options
         return [option.content for option in options] if one.kind == "button_group" else list(options)
 
+    def value(self, key: str) -> str:
+        """What is chosen of a list or a row of buttons; nothing where the page has none."""
+        state = self.values.get(one.proto.id) if (one := self.find(key)) else None
+        return "" if state is None else state.string_value or ",".join(state.string_array_value.data)
+
     async def choose(self, key: str, option: str) -> None:
         """Choose one of a list, or of a row of buttons."""
         if (one := self.find(key)) is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -36,6 +37,9 @@ FREE = {  # file and function -> why it needs no capability
     ("cnnviz/ui/views/data/adding.py", "_upload"): "writes where data_sets.place_for says, which is refused",
     ("cnnviz/ui/views/data/adding.py", "_download"): "writes where data_sets.place_for says, which is refused",
 }
+
+
+PAGES = ("", "convolution", "gabor", "activations", "filters", "class_activation", "data", "train")
 
 
 @pytest.fixture
@@ -127,7 +131,7 @@ def public(tmp_path: Path) -> Iterator[Dashboard]:
 
 
 def states(one: Widget) -> Iterator[WidgetState]:
-    """What a browser may say of a widget."""
+    """What a browser may say of a widget that strangers have not."""
     if one.kind in ("button", "download_button"):
         yield WidgetState(id=one.proto.id, trigger_value=True)
     elif one.kind == "checkbox":
@@ -138,6 +142,27 @@ def states(one: Widget) -> Iterator[WidgetState]:
         yield WidgetState(id=one.proto.id, json_trigger_value='[{"event": "done", "value": {"do": "save"}}]')
     elif one.kind == "selectbox" and one.proto.options:
         yield WidgetState(id=one.proto.id, string_value=one.proto.options[0])
+
+
+def nonsense(one: Widget) -> Iterator[WidgetState]:
+    """What no browser says of a widget that strangers have: paths, names of another, numbers that are none."""
+    name = one.proto.id
+    for text in ("../../weights/mine", "\0" + "a" * 4000):
+        if one.kind in ("selectbox", "text_input"):
+            yield WidgetState(id=name, string_value=text)
+        elif one.kind in ("button_group", "multiselect"):
+            state = WidgetState(id=name)
+            state.string_array_value.data.extend([text, text])
+            yield state
+        elif one.kind == "bidi_component":
+            told = {"event": "choice", "value": text}, {"event": text, "value": {"do": "save", "index": -1e308}}
+            yield WidgetState(id=name, json_trigger_value=json.dumps([*told, text, None]))
+            yield WidgetState(id=name, json_value=json.dumps({"state": {text: text}, "opened": {"index": text}}))
+    if one.kind in ("slider", "number_input"):
+        for number in (1e308, -1.0):  # none of Streamlit's own integers can be NaN: it says so to whoever sent it
+            state = WidgetState(id=name)
+            state.double_array_value.data.append(number)
+            yield state if one.kind == "slider" else WidgetState(id=name, double_value=number)
 
 
 async def all_pressed(own: Dashboard, public: Dashboard, pages: tuple[str, ...]) -> tuple[int, set[str]]:
@@ -164,9 +189,38 @@ def test_messages_for_controls_that_strangers_have_not_write_and_list_nothing(co
     folders = [public.places / name for name in ("data", "runs", "weights")]
     before: list[Any] = [contents(place) for place in folders]
     with ThreadPoolExecutor(1) as pool:
-        missing, read = pool.submit(asyncio.run, all_pressed(common, public, ("data", "train"))).result()
+        missing, read = pool.submit(asyncio.run, all_pressed(common, public, PAGES)).result()
     assert missing > 10
     assert read == set()
     assert [contents(place) for place in folders] == before
+    assert touched(public, folders) == []
+
+
+async def all_mistold(public: Dashboard, page: str) -> tuple[int, list[str]]:
+    """How many widgets of a page a stranger told nonsense, and the errors that the page showed."""
+    visitor = Visitor(public.address)
+    await visitor.arrive(page)
+    widgets = [*visitor.widgets.items()]
+    for name, one in widgets:
+        for state in nonsense(one):
+            await visitor._run(name, one.fragment, state)
+    await visitor.leave()
+    return len(widgets), [error for error in visitor.errors if error.startswith("exception")]
+
+
+def test_nonsense_said_of_any_widget_of_any_page_ends_in_no_exception_and_touches_no_folder(public):
+    folders = [public.places / name for name in ("data", "runs", "weights")]
+    before: list[Any] = [contents(place) for place in folders]
+    for page in PAGES:
+        with ThreadPoolExecutor(1) as pool:
+            told, errors = pool.submit(asyncio.run, all_mistold(public, page)).result()
+        assert errors == []
+        assert told > 2
+    assert [contents(place) for place in folders] == before
+    assert touched(public, folders) == []
+
+
+def touched(public: Dashboard, folders: list[Path]) -> list[str]:
+    """What the server wrote below the folders, by its own account."""
     written = (public.places / "watch" / "written.log").read_text().splitlines()
-    assert [line for line in written if line.startswith(tuple(map(str, folders)))] == []
+    return [line for line in written if line.startswith(tuple(map(str, folders)))]
