@@ -153,10 +153,17 @@ class PhotoCleanup:
         if brought and (engine := startup.START.loaded()):
             engine.purge()
         if runtime.exists():
-            images = runtime.get_instance().media_file_mgr
-            images.clear_session_refs(self.session)
-            for _ in range(2):  # what may be downloaded goes at the second time
-                images.remove_orphaned_files()
+            _remove_files(runtime.get_instance().media_file_mgr, self.session)
+
+
+def _remove_files(files: Any, session: str) -> None:
+    """Remove the pictures and downloads of a visit alone: those of others keep the turn of grace they have."""
+    of_all = {whose: set(named.values()) for whose, named in list(files._files_by_session_and_coord.items())}
+    own = of_all.pop(session, set()).difference(*of_all.values())
+    for ident in own & set(files._file_metadata):
+        files._file_metadata[ident].mark_for_delete()  # a download goes only at the second turn
+    files.clear_session_refs(session)
+    files.remove_orphaned_files()
 
 
 def own_photos() -> dict[str, Photo]:

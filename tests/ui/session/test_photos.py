@@ -3,6 +3,9 @@
 import numpy as np
 import pytest
 from PIL import Image
+from streamlit.runtime import media_file_manager
+from streamlit.runtime.media_file_manager import MediaFileManager
+from streamlit.runtime.memory_media_file_storage import MemoryMediaFileStorage
 
 from cnnviz.photo import PIXELS, Photo, PhotoError
 from cnnviz.ui.session import current, photos
@@ -80,3 +83,24 @@ def test_a_photo_of_any_shape_is_the_same_in_the_page_and_on_the_command_line(
     assert taken.pixels.nbytes <= 12 * 2**20
     if width * height <= 2048**2:
         assert (taken.width, taken.height) == (width, height)  # nothing is lost of a panorama that takes no room
+
+
+def test_files_of_a_visit_that_is_over_go_and_downloads_that_others_may_be_fetching_stay(monkeypatch):
+    files = MediaFileManager(MemoryMediaFileStorage("/media"))
+
+    def add(session, data, download=True):
+        monkeypatch.setattr(media_file_manager, "_get_session_id", lambda: session)
+        url = files.add(data, "image/png", f"{session}{data}", is_for_static_download=download)
+        return url.rpartition("/")[2].partition(".")[0]
+
+    shared = add("gone", b"shared")
+    of_gone = add("gone", b"photo"), add("gone", b"zip", download=False)
+    of_other = add("other", b"shared"), add("other", b"shown")
+    asked = add("fetching", b"asked")
+    files.clear_session_refs("fetching")  # the page was drawn anew; its browser is about to fetch what was asked for
+    photos._remove_files(files, "gone")
+    assert {*files._file_metadata} == {shared, *of_other, asked}
+    assert not any(files._file_metadata[name].is_marked_for_delete for name in of_other)
+    assert not {*of_gone} & {*files._file_metadata}
+    files.remove_orphaned_files()
+    assert asked not in files._file_metadata
