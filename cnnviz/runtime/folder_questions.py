@@ -25,7 +25,7 @@ from cnnviz.runtime import batches
 from cnnviz.runtime.backend import Backend
 from cnnviz.runtime.batches import Input, Wanted
 from cnnviz.runtime.photo_batches import through
-from cnnviz.runtime.shards import Item
+from cnnviz.runtime.shards import ARRAYS, IMAGES, Item, placed
 
 Answer = tuple[list[dict[str, Any]], dict[str, str]]  # rows, and why some files could not be read, by name
 
@@ -143,7 +143,7 @@ class HeatMaps:
             heat, logits = answer
             image = self._drawn(item, one, heat, out) if self.form else None
             if self.arrays:
-                np.save(_made(out / "arrays" / f"{item.name}.npy"), heat.values)
+                np.save(placed(out, ARRAYS, f"{item.name}.npy"), heat.values)
             chance = float(heat.goal.chance(torch.from_numpy(logits.copy())[None])[0])
             height, width = heat.raw.shape
             return {
@@ -163,9 +163,9 @@ class HeatMaps:
         assert self.form
         opacity = picture.OPACITY if self.alpha == "heat" else 0.5
         drawn = picture.overlay(one.photo, heat, opacity, alpha=self.alpha)
-        place = Path("images") / image_name(item.name, self.form)
-        _made(out / place).write_bytes(picture.encode(drawn, self.form))
-        return dataclasses.replace(item, name=place.as_posix()).title
+        name = image_name(item.name, self.form)
+        placed(out, IMAGES, name).write_bytes(picture.encode(drawn, self.form))
+        return dataclasses.replace(item, name=f"{IMAGES}/{name}").title
 
 
 def image_name(name: str, form: str) -> str:
@@ -179,8 +179,3 @@ def image_name(name: str, form: str) -> str:
         return f"{name}{ends[0]}{ends[0]}"
     own = ending.lower() in ends and os.path.splitext(stem)[1].lower() not in SUFFIXES
     return name if own else f"{name}{ends[0]}"
-
-
-def _made(path: Path) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path

@@ -22,7 +22,7 @@ from cnnviz.image_file import SUFFIXES
 from cnnviz.options import RequestError
 from cnnviz.runtime.backend import Backend
 from cnnviz.runtime.folder_questions import Question, Summed
-from cnnviz.runtime.shards import Item, Results
+from cnnviz.runtime.shards import Item, Results, written_into
 
 TOGETHER = 64  # files of a batch, which is what is lost at most where a process is killed
 
@@ -64,23 +64,27 @@ class Worker:
 def items(paths: Sequence[Path], out: Path, within: Path | None = None) -> list[Item]:
     """The images in files and folders, by name, relative to the one folder, to what all lie in, or to `within`.
 
-    Hidden files are left out, and what lies in `out`. Raises `RequestError` where nothing is there.
+    Hidden files are left out, and what lies in `out`. Raises `RequestError` where nothing is there, and for photos
+    among the images that are written.
     """
-    one = paths[0] if len(paths) == 1 and paths[0].is_dir() else None
-    root = within or one or Path(os.path.commonpath([path.absolute().parent for path in paths]))
-    found: dict[str, Path] = {}
+    own = written_into(out)
     for path in paths:
         if not path.exists():
             raise RequestError(f"There is no file or folder {path}; check its name.")
-        if path.resolve() == out.resolve():
+        real = path.resolve()
+        if real == out.resolve():
             raise RequestError(f"{path} is the folder of the photos; name another one with --out.")
-        inside = _images(path, out.resolve()) if path.is_dir() else [path]
-        found.update({os.path.relpath(one.absolute(), root.absolute()): one for one in inside})
+        if any(real.is_relative_to(folder) for folder in own):
+            raise RequestError(f"{path} lies where results are written and could be lost; name another --out.")
+    places = [_absolute(path) for path in paths]
+    root = _absolute(within) if within else _root(places)
+    found: dict[str, Path] = {}
+    for place in places:
+        inside = _images(place, (out.resolve(), *own)) if place.is_dir() else [place]
+        found.update({os.path.relpath(one, root): one for one in inside})
     if not found:
         raise RequestError(f"There are no images in {paths[0]}; choose another folder.")
-    return [
-        Item(name.replace(os.sep, "/"), os.fspath(path.absolute()), _mark(path)) for name, path in sorted(found.items())
-    ]
+    return [Item(name.replace(os.sep, "/"), os.fspath(path), _mark(path)) for name, path in sorted(found.items())]
 
 
 def run(
@@ -163,13 +167,35 @@ def spread(batches: Sequence[Batch], workers: Sequence[Worker], pool: ThreadPool
         yield future.result()
 
 
-def _images(folder: Path, out: Path) -> list[Path]:
-    """The files of a folder and below that are called images; those in `out`, where that is a part of it, left out."""
-    apart = out if folder.resolve() in out.parents else None
+def _absolute(path: Path) -> Path:
+    """The same place without `..`, which is above what a link leads to; links behind the last one keep their names."""
+    parts = path.absolute().parts
+    up = max((i for i, part in enumerate(parts, 1) if part == os.pardir), default=0)
+    return Path(*parts[:up]).resolve().joinpath(*parts[up:]) if up else path.absolute()
+
+
+def _root(places: Sequence[Path]) -> Path:
+    """The folder that names are relative to: the only one there is, or the one in which all lie."""
+    if len(places) == 1 and places[0].is_dir():
+        return places[0]
+    try:
+        return Path(os.path.commonpath([place.parent for place in places]))
+    except ValueError:
+        raise RequestError("These photos lie on different drives; take those of one drive at a time.") from None
+
+
+def _images(folder: Path, apart: Sequence[Path]) -> list[Path]:
+    """The files of a folder and below that are called images; those in folders `apart` that lie in it left out."""
+    top = folder.resolve()
+    without = {one for one in apart if top in one.parents}
     found = []
     for parts in listing(folder).files:
         path = folder.joinpath(*parts)
-        if path.suffix.lower() in SUFFIXES and not any(map(hidden, parts)) and apart not in path.resolve().parents:
+        if (
+            path.suffix.lower() in SUFFIXES
+            and not any(map(hidden, parts))
+            and without.isdisjoint(path.resolve().parents)
+        ):
             found.append(path)
     return found
 

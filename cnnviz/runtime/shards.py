@@ -28,6 +28,7 @@ from cnnviz.printable import printable
 
 Row = Mapping[str, Any]
 QUESTION, BATCHES, RESULTS = "question.json", "batches", "results.parquet"
+IMAGES, ARRAYS = "images", "arrays"
 HELD = b"cnnviz"  # the entry of a file's metadata that has its items
 
 
@@ -135,6 +136,23 @@ class Results:
         place = {item.title: i for i, item in enumerate(items)}
         order = [place[name] for name in table["file"].to_pylist()]
         return table.take(pa.array(sorted(range(len(order)), key=order.__getitem__), pa.int64()))
+
+
+def written_into(folder: Path) -> tuple[Path, Path]:
+    """Where the images and arrays of single rows lie, links followed: each may be a link to another disk."""
+    return (folder / IMAGES).resolve(), (folder / ARRAYS).resolve()
+
+
+def placed(folder: Path, kind: str, name: str) -> Path:
+    """Where what belongs to the row of this name is written, its folders made.
+
+    Raises `RequestError` for a name, or a link, that leads out of the folder of that `kind`.
+    """
+    asked, path = Path(name), folder / kind / name
+    if not asked.anchor and os.pardir not in asked.parts and path.resolve().is_relative_to((folder / kind).resolve()):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+    raise RequestError(f"{printable(name)} does not lie in {folder / kind}, so nothing is written there.")
 
 
 def _plain(question: Mapping[str, object]) -> Any:

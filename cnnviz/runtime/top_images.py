@@ -16,9 +16,9 @@ from cnnviz.feature_vis import sheet
 from cnnviz.options import RequestError
 from cnnviz.photo import Crop, Photo
 from cnnviz.runtime.backend import Backend
+from cnnviz.runtime.shards import IMAGES, placed
 
 SIDE = 96  # px of a place in a sheet
-FOLDER = "images"
 
 
 def write(
@@ -33,7 +33,6 @@ def write(
     layers: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     for row in rows:
         layers[row["layer"]].append(row)
-    (out / FOLDER).mkdir(parents=True, exist_ok=True)
     for layer, some in layers.items():
         places: dict[int, dict[int, np.ndarray]] = defaultdict(dict)
         by_file: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
@@ -48,7 +47,7 @@ def write(
                 places[row["channel"]][row["rank"]] = _cut(seen, row)
         for channel, found in sorted(places.items()):
             pictures = [found[rank] for rank in sorted(found)]
-            path = out / FOLDER / f"{sheet.file_name(layer, channel)}.png"
+            path = placed(out, IMAGES, f"{sheet.file_name(layer, channel)}.png")
             path.write_bytes(
                 picture.encode(sheet.contact_sheet(pictures, math.ceil(len(pictures) ** 0.5), side=SIDE), "png")
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -57,6 +58,46 @@ def test_other_options_a_file_and_a_folder_of_other_things_are_refused(told, ref
     assert "no class 'elephant'" in refused(
         "heatmap", photos, "--model", KEY, "--class", "elephant", "--out", tmp_path / "o"
     )
+
+
+@pytest.fixture
+def beside(tmp_path, photos, monkeypatch):
+    """The bytes of all photos in w/photos/cats/young and w/dogs; the current folder is w/photos/cats."""
+    for place in ("photos/cats/young", "dogs"):
+        shutil.copytree(photos, tmp_path / "w" / place)
+    monkeypatch.chdir(tmp_path / "w" / "photos" / "cats")
+    return {path: path.read_bytes() for path in (tmp_path / "w").rglob("*.*")}
+
+
+@pytest.mark.parametrize(
+    "command", ["heatmap --npy", "predict", "statistics", "top-images --images", "heatmap --format png"]
+)
+@pytest.mark.parametrize(
+    "named", [("../../dogs", "young"), ("../../dogs/a.jpg", "young", "young/../../../dogs"), ("..",)]
+)
+def test_own_photos_stay_as_they_are_however_their_folders_are_named(told, beside, tmp_path, command, named):
+    layer = ("--layer", "conv2") if command.startswith(("stat", "top")) else ()
+    code, _, err = told(*command.split(), *named, "--model", KEY, *layer, "--out", "../../out")
+    assert (code, err) == (0, "")
+    out = tmp_path / "w" / "out"
+    assert {path: path.read_bytes() for path in (tmp_path / "w").rglob("*.*") if out not in path.parents} == beside
+    if command.startswith("heatmap"):
+        (first, *_) = (row["image"] for row in parquet.read_table(out / "results.parquet").to_pylist())
+        assert first.startswith("images/cats/young/a.jpg" if len(named) == 1 else "images/dogs/a.jpg")
+        assert (out / first).is_file()
+
+
+def test_photos_among_the_images_that_are_written_are_refused(told, refused, photos, tmp_path):
+    out = tmp_path / "out"
+    assert told("heatmap", photos, "--model", KEY, "--out", out)[0] == 0
+    before = (out / "images" / "a.jpg").read_bytes()
+    for named in ((out / "images",), (out / "images" / "a.jpg", photos)):
+        assert "could be lost" in refused("heatmap", *named, "--model", KEY, "--out", out)
+    shutil.rmtree(out / "images")
+    (out / "images").symlink_to(photos)
+    for command in ("heatmap", "top-images"):
+        assert "could be lost" in refused(command, photos, "--model", KEY, "--out", out)
+    assert (out / "images" / "a.jpg").read_bytes() != before
 
 
 def test_predictions_of_a_folder_are_printed_or_kept(told, photos, tmp_path):

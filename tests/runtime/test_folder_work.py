@@ -123,6 +123,21 @@ def test_files_and_folders_are_named_by_what_they_lie_in(photos, tmp_path):
         items([tmp_path / "empty"], out)
 
 
+def test_a_step_up_behind_a_link_is_above_what_the_link_leads_to(photos, tmp_path):
+    (tmp_path / "link").symlink_to(photos / "a")
+    (tmp_path / "b").mkdir()
+    shutil.copy(photos / "a" / "00.png", tmp_path / "b" / "other.png")
+    up = tmp_path / "link" / ".." / "b"
+    for paths, before in (([up], ""), ([up, photos / "b" / "01.png"], "b/")):
+        found = items(paths, tmp_path / "out")
+        assert [item.name for item in found] == [f"{before}{i}.png" for i in ("01", "04", "07", "10")]
+        assert [item.path for item in found] == [str(photos / "b" / f"{i}.png") for i in ("01", "04", "07", "10")]
+    names = [item.name for item in items([tmp_path / "link", photos / "b" / ".." / "c"], tmp_path / "out")]
+    assert names == [f"link/{i}.png" for i in ("00", "03", "06", "09")] + [
+        f"photos/c/{i}.png" for i in ("02", "05", "08", "11")
+    ]
+
+
 def test_what_progress_raises_stops_the_work_and_keeps_what_is_done(engine, photos, tmp_path):
     out = tmp_path / "out"
 

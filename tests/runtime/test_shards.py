@@ -6,7 +6,7 @@ import pytest
 from pyarrow import parquet
 
 from cnnviz.options import RequestError
-from cnnviz.runtime.shards import Item, Results
+from cnnviz.runtime.shards import Item, Results, placed
 
 COLUMNS = {"file": "string", "value": "float32", "many": "list int32"}
 ASKED = {"command": "measure", "model": "net", "options": ("a", 1)}
@@ -97,3 +97,23 @@ def test_a_folder_of_other_things_is_refused_and_left_alone(tmp_path):
     (tmp_path / "question.json").write_text("{")
     with pytest.raises(RequestError, match="damaged"):
         Results(tmp_path, COLUMNS).open(ASKED)
+
+
+@pytest.mark.parametrize("name", ["../x.jpg", "a/../../x.jpg", "a/..", "/x.jpg", "away/x.jpg", "link.jpg"])
+def test_nothing_is_placed_outside_of_its_folder(tmp_path, name):
+    images, other = tmp_path / "out" / "images", tmp_path / "other"
+    images.mkdir(parents=True)
+    other.mkdir()
+    (images / "away").symlink_to(other)
+    (images / "link.jpg").symlink_to(other / "x.jpg")
+    with pytest.raises(RequestError, match="nothing is written there"):
+        placed(tmp_path / "out", "images", name)
+    assert not any(other.iterdir())
+
+
+def test_images_may_lie_on_another_disk_by_a_link(tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "out" / "images").symlink_to(tmp_path / "disk")
+    placed(tmp_path / "out", "images", "a/b.jpg").write_bytes(b"1")
+    assert (tmp_path / "disk" / "a" / "b.jpg").read_bytes() == b"1"
