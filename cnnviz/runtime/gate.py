@@ -31,7 +31,7 @@ class Gate:
         self.width, self.asker = width, asker
         self._inside: dict[int, int] = {}  # thread id -> how often it entered
         self._queue: dict[int, Hashable] = {}  # thread id -> its visit, who came first before others
-        self._served: OrderedDict[Hashable, int] = OrderedDict()  # visit -> number of its last turn, the oldest first
+        self._served: OrderedDict[Hashable, float] = OrderedDict()  # visit -> number of its last turn, the oldest first
         self._turn = threading.Condition()
         self._waited = (0, 0.0)  # turns that were given, and seconds that were waited for them
 
@@ -56,6 +56,8 @@ class Gate:
         visit = next((name for name in (VISIT.get(), self.asker()) if name is not None), me)
         with self._turn:
             self._queue[me] = visit
+            # a new one goes before who had the last turn, behind all others that wait: they do not wait for its like
+            self._served.setdefault(visit, self._waited[0] - 0.5)
         try:
             while True:
                 with self._turn:
@@ -76,7 +78,7 @@ class Gate:
         """Those who wait, the next one first: of each visit one, whose last turn is longest ago first, then again."""
         behind: dict[Hashable, int] = {}  # visit -> how many of its threads have come before
 
-        def place(thread: int) -> tuple[int, int]:
+        def place(thread: int) -> tuple[int, float]:
             visit = self._queue[thread]
             behind[visit] = round_ = behind.get(visit, -1) + 1
             return round_, self._served.get(visit, -1)
@@ -87,7 +89,7 @@ class Gate:
     def _serve(self, visit: Hashable) -> None:
         self._served[visit] = self._waited[0]
         self._served.move_to_end(visit)
-        if len(self._served) > KNOWN:
+        while len(self._served) > KNOWN:
             self._served.popitem(last=False)
 
     def waited(self) -> tuple[int, float]:

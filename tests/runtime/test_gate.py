@@ -186,6 +186,28 @@ def test_no_visit_waits_for_more_than_one_turn_of_each_other(width):
         assert turns[0] <= 1.2 * turns[1] + 5  # four threads have no more than one
 
 
+def test_a_stream_of_new_visits_does_not_keep_one_waiting_that_came_before_them():
+    gate, order = Gate(1), []
+
+    def work(name):
+        with gate.entered():
+            order.append(name)
+            time.sleep(0.002)
+
+    def visits(names):
+        return [of(name, partial(work, name)) for name in names]
+
+    work("old")  # has had its turn: all others are new
+    with gate.entered():
+        waiting = visits(["old"])
+        in_queue(gate, waiting, 1)
+        later = visits(range(20))
+        in_queue(gate, later, 21)
+    for thread in [*waiting, *later]:
+        thread.join()
+    assert order == ["old", "old", *range(20)]
+
+
 def test_steps_of_long_work_let_short_questions_between_them():
     gate, order, going = Gate(1), [], threading.Event()
 

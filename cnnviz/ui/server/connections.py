@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import ipaddress
 from typing import Any
 
 from cnnviz import settings
@@ -50,7 +51,7 @@ def _watch(protocol: type, files: int) -> None:
         made(self, transport)
         if not _public():
             return
-        host = str((transport.get_extra_info("peername") or ("",))[0])
+        host = network(str((transport.get_extra_info("peername") or ("",))[0]))
         own = held.setdefault(host, [])
         if len(own) >= _most(files) or len(own) % LOOK == 0:
             own[:] = [other for other in own if not other.is_closing()]
@@ -64,6 +65,19 @@ def _watch(protocol: type, files: int) -> None:
         self.loop.call_later(PATIENCE, _check, self, transport, None)
 
     protocol.connection_made = connection_made  # type: ignore[attr-defined]
+
+
+def network(host: str) -> str:
+    """What counts as one address: of IPv6 the first 64 bits, as whoever has one of such a network has all of it."""
+    try:
+        known = ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return host
+    if not isinstance(known, ipaddress.IPv6Address):
+        return host
+    if known.ipv4_mapped:
+        return str(known.ipv4_mapped)
+    return str(ipaddress.ip_network((int(known) >> 64 << 64, 64)))
 
 
 def _most(files: int) -> int:

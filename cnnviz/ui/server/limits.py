@@ -18,6 +18,7 @@ from starlette.responses import PlainTextResponse
 
 from cnnviz import settings
 from cnnviz.ui.server import metrics, startup
+from cnnviz.ui.server.connections import network
 from cnnviz.ui.server.guard import Message, Receive, Scope, Send
 
 UPLOAD = "/_stcore/upload_file/"
@@ -49,14 +50,23 @@ class Pace:
     def taken(self, visitor: str, now: float | None = None) -> bool:
         """Whether this visitor may go on, which takes one token."""
         now = time.monotonic() if now is None else now
-        most = self.burst()
         with self._lock:
-            left, since = self._left.pop(visitor, (most, now))
-            left = min(most, left + (now - since) * self.minute() / 60)
+            left = self._now(visitor, now)
+            self._left.pop(visitor, None)
             self._left[visitor] = (left - 1 if left >= 1 else left), now
             if len(self._left) > KNOWN:
                 self._left.popitem(last=False)
         return left >= 1
+
+    def has(self, visitor: str) -> bool:
+        """Whether this visitor may go on, which takes nothing."""
+        with self._lock:
+            return self._now(visitor, time.monotonic()) >= 1
+
+    def _now(self, visitor: str, now: float) -> float:
+        most = self.burst()
+        left, since = self._left.get(visitor, (most, now))
+        return min(most, left + (now - since) * self.minute() / 60)
 
 
 class Uploads:
@@ -132,11 +142,9 @@ def address(scope: Scope) -> str:
     """Where a request is from: the other end of its connection, or what a proxy says where CNNVIZ_PROXY is set."""
     with contextlib.suppress(settings.SettingError):
         said = Headers(scope=scope).getlist("x-forwarded-for")
-        if settings.proxy() and said:
-            return (
-                said[-1].rpartition(",")[2].strip()[:60]
-            )  # the last is the proxy's own word, the others are anybody's
-    return str((scope.get("client") or ("",))[0])
+        if settings.proxy() and said:  # the last is the proxy's own word, the others are anybody's
+            return network(said[-1].rpartition(",")[2].strip()[:60])
+    return network(str((scope.get("client") or ("",))[0]))
 
 
 def _impatient(receive: Receive, size: int) -> Receive:
@@ -157,7 +165,8 @@ def _size(scope: Scope) -> int:
     from streamlit import config
 
     most = int(config.get_option("server.maxUploadSize")) << 20
-    said = Headers(scope=scope).get("content-length", "")
+    headers = Headers(scope=scope)
+    said = "" if "transfer-encoding" in headers else headers.get("content-length", "")  # a body in chunks has no length
     return min(most, int(said)) if said.isascii() and said.isdecimal() and len(said) < 16 else most
 
 

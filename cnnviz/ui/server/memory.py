@@ -12,6 +12,7 @@ from typing import Any
 
 ARENA_MAX, PLACES = -8, 2  # glibc's name for how many places there are, and how many there shall be
 PAUSE = 20.0  # seconds
+GIVER = "cnnviz-memory"  # the thread that gives back
 
 
 def set_up() -> bool:
@@ -20,7 +21,9 @@ def set_up() -> bool:
     if library is None:
         return False
     library.mallopt(ARENA_MAX, PLACES)
-    threading.Thread(target=_give_back, args=(library, threading.Event()), name="cnnviz-memory", daemon=True).start()
+    if any(thread.name == GIVER for thread in threading.enumerate()):  # of a server of this process before
+        return True
+    threading.Thread(target=_give_back, args=(library, threading.Event()), name=GIVER, daemon=True).start()
     return True
 
 

@@ -41,12 +41,14 @@ class Locked:
         said = _said(headers.get("authorization", ""))
         status, words = 401, "This server asks for a password; any name will do.\n"
         if said is not None:
-            if not TRIES.taken(address(scope)):
-                status, words = 429, "Too many passwords from this address; try again in a minute.\n"
+            if not TRIES.has(address(scope)):
+                status, words = 429, "Too many wrong passwords from this address; try again in a minute.\n"
             elif _same(said, wanted):
                 return await self.app(
                     scope, receive, _with_cookie(send, _token(wanted), scope.get("scheme") == "https")
                 )
+            else:
+                TRIES.taken(address(scope))
         ask = {"www-authenticate": 'Basic realm="cnnviz", charset="UTF-8"', "cache-control": "no-store"}
         return await PlainTextResponse(words, status, headers=ask if status == 401 else None)(scope, receive, send)
 

@@ -121,17 +121,18 @@ def sweep(since: dict[str, float], now: float) -> None:
         if connected(session):
             since.pop(session, None)
         elif now - since.setdefault(session, now) >= GRACE:
-            cleanup.clear()
             since.pop(session, None)
             with _lock:
                 _cleanups.pop(session, None)
+            with contextlib.suppress(Exception):  # of one visit must not keep the photos of all others
+                cleanup.clear()
 
 
 def _sweeping() -> None:
     since: dict[str, float] = {}
     while True:
         time.sleep(min(5.0, GRACE / 4))
-        with contextlib.suppress(Exception):  # of one visit must not keep the photos of all others
+        with contextlib.suppress(Exception):
             sweep(since, time.monotonic())
 
 

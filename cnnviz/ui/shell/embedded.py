@@ -19,7 +19,7 @@ from cnnviz import places, settings
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo, samples
 from cnnviz.runtime.engine import shared
-from cnnviz.ui.server import guard, health, startup
+from cnnviz.ui.server import guard, health, limits, password, startup
 
 HOST = "127.0.0.1"
 PATIENCE = 30.0  # seconds until the server answers
@@ -193,7 +193,10 @@ def _app(port: int) -> Any:
         main.__file__,
         lifespan=startup.lifespan,
         routes=health.ROUTES,
-        middleware=[Middleware(guard.Guarded), Middleware(document.Styled), Middleware(health.Fenced)],
+        middleware=[
+            *(Middleware(guard.Guarded), Middleware(password.Locked), Middleware(limits.Limited)),
+            *(Middleware(document.Styled), Middleware(health.Fenced)),
+        ],
     )
 
 

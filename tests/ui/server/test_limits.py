@@ -15,6 +15,7 @@ import pytest
 
 from benchmarks.visitor import Visitor
 from cnnviz.ui.server import limits
+from cnnviz.ui.server.connections import network
 from cnnviz.ui.server.limits import Limited, Pace, Uploads
 from tests.dashboard import Dashboard
 
@@ -62,6 +63,22 @@ def test_files_under_way_are_bounded_in_number_and_bytes_of_a_visit_and_of_all(m
 def scope(kind: str, path: str = "/", **headers: str) -> dict[str, Any]:
     listed = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
     return {"type": kind, "path": path, "method": "PUT", "headers": listed, "client": ("192.0.2.7", 5)}
+
+
+def test_a_body_in_chunks_counts_as_the_most_there_may_be_whatever_length_is_said_beside_it():
+    most = limits._size(scope("http"))
+    assert most > 1 << 20
+    assert limits._size(scope("http", content_length="7")) == 7
+    for said in ("1", "", "-1", "1" * 20):
+        assert limits._size(scope("http", content_length=said, transfer_encoding="chunked")) == most
+
+
+def test_all_addresses_of_one_network_of_ipv6_count_as_one():
+    assert network("2001:db8::1") == network("2001:db8::ffff:1") == network("2001:db8::5%eth0")
+    assert network("2001:db8::1") != network("2001:db8:0:1::1")
+    assert network("::ffff:192.0.2.7") == network("192.0.2.7") == "192.0.2.7"
+    assert network("198.51.100.7") != network("198.51.100.8")
+    assert network("unknown") == "unknown"
 
 
 def answered(app: Any, asked: dict[str, Any], *parts: Any) -> list[Any]:

@@ -56,6 +56,11 @@ def test_guessing_is_slow_also_for_the_right_one():
     assert status(authorization=basic(SECRET)) == 429
 
 
+def test_the_right_one_is_answered_as_often_as_it_is_said():
+    assert [status(authorization=basic(SECRET)) for _ in range(20)] == [200] * 20
+    assert [status(authorization=basic("wrong")) for _ in range(4)] == [401, 401, 401, 429]
+
+
 @pytest.fixture
 def server(tmp_path) -> Iterator[Dashboard]:
     running = Dashboard(tmp_path)

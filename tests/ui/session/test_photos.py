@@ -104,3 +104,25 @@ def test_files_of_a_visit_that_is_over_go_and_downloads_that_others_may_be_fetch
     assert not {*of_gone} & {*files._file_metadata}
     files.remove_orphaned_files()
     assert asked not in files._file_metadata
+
+
+def test_a_visit_that_cannot_be_cleared_up_keeps_no_other_visit_s_photos(monkeypatch):
+    cleared = []
+
+    class Cleanup:
+        def __init__(self, name):
+            self.name = name
+
+        def clear(self):
+            cleared.append(self.name)
+            if self.name == "bad":
+                raise ValueError(self.name)
+
+    cleanups = {name: Cleanup(name) for name in ("bad", "good")}
+    monkeypatch.setattr(photos, "_cleanups", cleanups)
+    monkeypatch.setattr(photos, "connected", lambda session: False)
+    since = {}
+    for now in (0.0, photos.GRACE, photos.GRACE + 5):
+        photos.sweep(since, now)
+    assert cleared == ["bad", "good"]
+    assert not cleanups

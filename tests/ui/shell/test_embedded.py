@@ -20,7 +20,7 @@ from cnnviz.ui.shell import embedded
 
 ROOT = Path(__file__).resolve().parents[3]
 PROGRAM = """
-import gc, json, sys, threading, urllib.request
+import gc, json, os, sys, threading, urllib.error, urllib.request
 frozen = gc.get_freeze_count()  # Python 3.12 begins with some
 import torch
 from torch import nn
@@ -44,6 +44,12 @@ found["addresses"] = [first.url, second.url]
 found["first photos"] = startup.photos()[:2]
 found["opens with"] = startup.first(startup.START.engine().models())
 found["up"] = answers(first.url)
+os.environ["CNNVIZ_PASSWORD"] = "mine"
+try:
+    urllib.request.urlopen(first.url, timeout=5)
+except urllib.error.HTTPError as refused:
+    found["locked"] = refused.code
+del os.environ["CNNVIZ_PASSWORD"]
 first.stop()
 found["with the other"] = answers(second.url)
 second.stop()
@@ -54,6 +60,7 @@ again = cnnviz.show(one, name="one")
 found["again"] = [again.url, answers(again.url)]
 found["frame"] = again.url in again._repr_html_()
 again.stop()
+found["giving memory back"] = sum(thread.name == "cnnviz-memory" for thread in threading.enumerate())
 found["same random numbers"] = torch.equal(drawn, torch.get_rng_state())
 found["frozen objects"] = gc.get_freeze_count() - frozen
 found["threads"] = [thread.name for thread in threading.enumerate() if thread.name == "cnnviz-show"]
@@ -76,6 +83,8 @@ def test_it_opens_on_several_networks_ends_with_the_last_and_opens_again(tmp_pat
     assert found["opens with"] == "live/two"
     assert (found["up"], found["with the other"], found["ended"], found["again"][1]) == ("ok", "ok", "nothing", "ok")
     assert found["photos left"] == []
+    assert found["locked"] == 401
+    assert found["giving memory back"] <= 1
     assert found["frame"]
     assert found["same random numbers"]
     assert (found["frozen objects"], found["threads"]) == (0, [])
