@@ -88,7 +88,10 @@ class Results:
             )
 
     def known(self, items: Sequence[Item]) -> list[Known]:
-        """The finished batches that still count: all of their files, or some of them, are as they were."""
+        """The finished batches that still count: all of their files, or some of them, are as they were.
+
+        Where rows belong to no file alone, no two of them share one: the largest are taken, the rest left out.
+        """
         now = {item.name: item.mark for item in items}
         found = []
         for path in sorted((self.folder / BATCHES).glob("*.parquet")):
@@ -98,7 +101,7 @@ class Results:
                 if same and (self.apart or len(same) == len(said["items"])):
                     errors = {name: why for name, why in said["errors"].items() if name in same}
                     found.append(Known(path, same, errors))
-        return found
+        return found if self.apart else _disjoint(found)
 
     def add(self, items: Sequence[Item], rows: Sequence[Row], errors: Mapping[str, str]) -> None:
         """Keeps a finished batch, whole or not at all."""
@@ -113,14 +116,11 @@ class Results:
         seen: set[str] = set()
         for one in known:
             table = parquet.read_table(one.path, schema=self.schema)
-            fresh = {name for name in one.items if name not in seen}
-            seen.update(fresh)
             if self.apart:
-                names = {printable(name) for name in fresh}
+                names = {printable(name) for name in one.items if name not in seen}
+                seen.update(one.items)
                 table = table.filter(pa.array([name in names for name in table["file"].to_pylist()], pa.bool_()))
-                yield table
-            elif len(fresh) == len(one.items):
-                yield table
+            yield table
 
     def finish(self, table: pa.Table) -> Path:
         """The path of the one Parquet file with all results, written whole or not at all."""
@@ -136,6 +136,20 @@ class Results:
         place = {item.title: i for i, item in enumerate(items)}
         order = [place[name] for name in table["file"].to_pylist()]
         return table.take(pa.array(sorted(range(len(order)), key=order.__getitem__), pa.int64()))
+
+
+def _disjoint(known: Sequence[Known]) -> list[Known]:
+    """Batches of which no two share a file, larger ones first.
+
+    What is computed for the files that are missing then shares none with these, so that all of them are taken again.
+    """
+    seen: set[str] = set()
+    found = []
+    for one in sorted(known, key=lambda one: (-len(one.items), one.path.name)):
+        if seen.isdisjoint(one.items):
+            seen.update(one.items)
+            found.append(one)
+    return found
 
 
 def written_into(folder: Path) -> tuple[Path, Path]:

@@ -99,3 +99,24 @@ def test_where_one_photo_changed_its_batch_is_measured_anew(photos, answered, en
 def test_without_names_all_layers_with_maps_are_measured(engine, answered):
     rows = answered(Statistics(KEY), 64).rows.to_pylist()
     assert list(dict.fromkeys(row["layer"] for row in rows)) == list(engine.map_layers(KEY))
+
+
+@pytest.mark.parametrize("question", [Statistics(KEY, LAYERS), TopImages(KEY, LAYERS, top=9)])
+def test_photos_that_come_back_count_once_whatever_batches_they_were_in(photos, answered, tmp_path, question):
+    whole = answered(question, out="whole").rows
+    aside = tmp_path / "aside"
+    aside.mkdir()
+    answered(question, 3)
+    for away in (("08",), ("00", "04"), ("00", "01", "02", "03"), ("07", "05")):
+        for name in away:
+            (photos / f"{name}.png").rename(aside / f"{name}.png")
+        assert answered(question, 2).files == 9 - len(away)
+        for name in away:
+            (aside / f"{name}.png").rename(photos / f"{name}.png")
+        found = answered(question, 2)
+        if isinstance(question, Statistics):
+            assert set(found.rows["photos"].to_pylist()) == {9}
+            assert found.rows["photos_active"].equals(whole["photos_active"])
+        else:
+            assert [row["file"] for row in found.rows.to_pylist()] == [row["file"] for row in whole.to_pylist()]
+        assert answered(question, 2).computed == 0

@@ -57,6 +57,20 @@ def test_a_batch_that_was_added_up_counts_as_a_whole(tmp_path):
     assert results.joined(results.known(files), files).to_pylist() == [{"sum": 2.0}]
 
 
+@pytest.mark.parametrize("marks", range(8))  # the order in which the files of batches are listed
+def test_of_batches_added_up_that_share_files_some_are_left_out_whole_and_said_to_be(tmp_path, marks):
+    results = Results(tmp_path, {"sum": "float64"}, apart=False)
+    results.open(ASKED)
+    for names in ("abc", "ab", "cd", "de"):
+        results.add(_items(*names, mark=str(marks)), [{"sum": float(len(names))}], {})
+    for asked, wanted in (("abc", 3), ("ab", 2), ("abcd", 3), ("abcde", 5), ("bc", 0), ("cde", 2)):
+        files = _items(*asked, mark=str(marks))
+        known = results.known(files)
+        names = [name for one in known for name in one.items]
+        assert (len(names), len(set(names))) == (wanted, wanted)
+        assert sum(results.joined(known, files)["sum"].to_pylist()) == wanted
+
+
 def test_batches_done_twice_count_once(results):
     files = _items("a", "b", "c")
     results.add(files[:2], _rows("a", "b"), {})
