@@ -249,6 +249,18 @@ def test_presenter_mode_in_an_address_opens_the_same_network_as_without(monkeypa
     first = startup.first(startup.rows())
     assert first != NET
     assert (opened(), opened(present="true"), opened(photo="cat")) == (NET, NET, first)
+    assert (opened(set="circles"), opened(run="none", present="true")) == (NET, NET)
+
+
+def test_the_way_back_to_a_bare_address_shows_the_same_network_and_leads_out(monkeypatch, way_back):
+    monkeypatch.setattr(startup, "opening", lambda _rows: NET)
+    assert startup.first(startup.rows()) != NET
+    at = AppTest.from_file(main.__file__, default_timeout=120).run()
+    assert at.query_params == {"model": NET}
+    at.query_params = {}
+    assert way_back(at).session_state["model"] == NET
+    assert at.query_params == {}  # else each way back would begin a new entry of the browser's history
+    assert at.run().query_params == {"model": NET}
 
 
 def test_presenting_hides_the_prose_and_keeps_net_and_photo_in_the_sidebar(visit, words):

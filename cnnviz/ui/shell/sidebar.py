@@ -17,7 +17,7 @@ from cnnviz.options import RequestError
 from cnnviz.photo import Photo, samples
 from cnnviz.picture import data_url
 from cnnviz.ui.server import startup
-from cnnviz.ui.session import link, networks, uploads, visit
+from cnnviz.ui.session import address, link, networks, uploads, visit
 from cnnviz.ui.session.photos import MOST, add_photo, own_photos, photo_store
 from cnnviz.ui.session.visit import OWN
 from cnnviz.ui.shell import checkpoint_upload, network_list, network_upload
@@ -26,6 +26,7 @@ from cnnviz.ui.widgets.controls import pick, tick
 
 THUMB = 96  # px
 GONE = "_net_gone"  # which net went while it was shown, which one is shown instead, and on which page
+NETLESS = {"present", "set", "run"}  # what an address says that has nothing to do with a network
 ELSEWHERE = "The link names a network that was uploaded in another visit and is gone; load its file here again."
 
 
@@ -55,13 +56,16 @@ def _net() -> None:
     _back()
     named = network_list.complete(named)
     first, opening = startup.first(listed), startup.opening(listed)
-    if link.noted("model") is None and not {*st.query_params} - {"present"}:
+    alone = not {*st.query_params} - NETLESS
+    if link.noted("model") is None and alone:
         st.session_state["model"] = opening
     before = link.noted("model")
-    # a link says which one it is wherever an address without a query would mean another
+    # a link says which one it is wherever an address without a query would mean another; but who goes back to such an
+    # address is left there, or the way back would never lead out
+    named_in_links = opening != first and not (alone and address.went_back())
     chosen = pick(
-        "Network", "model", list(named), first, words=lambda key: named.get(key, key), always=opening != first,
-        accept_new_options=True,
+        "Network", "model", list(named), opening if alone else first, words=lambda key: named.get(key, key),
+        always=named_in_links, accept_new_options=True,
     )  # fmt: skip
     if before is not None and before not in named and before != chosen and not why:
         st.session_state[GONE] = before, chosen, visit.page()
