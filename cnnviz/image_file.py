@@ -41,6 +41,10 @@ class PhotoError(RequestError):
     """These bytes are no photo that can be used; the message says why and what to do next."""
 
 
+class ReadError(PhotoError):
+    """The reason lies outside of the file (permissions, a disk, memory, a package), so another time it may be read."""
+
+
 @dataclass(frozen=True)
 class Picture:
     """What a file shows: an upright image, mode RGB; the file's name; and how its values were scaled, "" if not."""
@@ -108,12 +112,12 @@ def _file_bytes(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise PhotoError(f"There is no file {path}; check its name and folder.") from None
+        raise ReadError(f"There is no file {path}; check its name and folder.") from None
     except (OSError, ValueError) as error:
         if isinstance(error, PhotoError):
             raise
         reason = getattr(error, "strerror", None) or str(error)
-        raise PhotoError(f"{path} cannot be opened ({reason}); check its name and permissions.") from None
+        raise ReadError(f"{path} cannot be opened ({reason}); check its name and permissions.") from None
 
 
 def _check_bytes(data: bytes, name: str) -> None:
@@ -122,7 +126,7 @@ def _check_bytes(data: bytes, name: str) -> None:
     if len(data) > MAX_BYTES:
         raise PhotoError(f"{name} is larger than {MAX_BYTES >> 20} MiB; save a smaller copy and open that.")
     if _is_heic(data) and not heic():
-        raise PhotoError(f"{name} is a HEIC photo; export it as JPEG, or add pillow-heif (pip install cnnviz[heic]).")
+        raise ReadError(f"{name} is a HEIC photo; export it as JPEG, or add pillow-heif (pip install cnnviz[heic]).")
 
 
 def _is_heic(data: bytes) -> bool:
@@ -174,6 +178,8 @@ def _reading(name: str, read: Callable[[], tuple[Image.Image, str]]) -> tuple[Im
         raise PhotoError(
             f"{name} has far more than {limit} megapixels, which cannot be opened; save a smaller copy."
         ) from None
+    except MemoryError:
+        raise ReadError(f"There is too little free memory to read {name}; close something and try again.") from None
     except UnidentifiedImageError:
         raise PhotoError(
             f"{name} is not an image that can be read, whatever its ending; use JPEG, PNG, WebP, GIF, BMP or TIFF."

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, features
 
 from cnnviz import image_file
-from cnnviz.image_file import FORMATS, SUFFIXES, PhotoError
+from cnnviz.image_file import FORMATS, SUFFIXES, PhotoError, ReadError
 from cnnviz.photo import Photo
 
 
@@ -106,11 +106,25 @@ def test_a_large_image_is_refused_from_its_header_in_every_format():
             Photo.open(data)
 
 
+def test_a_file_that_is_gone_or_too_large_for_free_memory_is_not_said_to_be_damaged(tmp_path, monkeypatch):
+    with pytest.raises(ReadError, match="no file"):
+        Photo.open(tmp_path / "gone.jpg")
+    scene().save(tmp_path / "a.png")
+    monkeypatch.setattr(Image.Image, "load", lambda image: bytearray(2**62))
+    with pytest.raises(ReadError, match=r"too little free memory to read a\.png"):
+        Photo.open(tmp_path / "a.png")
+    monkeypatch.undo()
+    (tmp_path / "b.png").write_bytes(b"no photo")
+    with pytest.raises(PhotoError) as refused:
+        Photo.open(tmp_path / "b.png")
+    assert not isinstance(refused.value, ReadError)
+
+
 def test_a_heic_photo_without_its_package_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     image_file.heic.cache_clear()
     try:
-        with pytest.raises(PhotoError, match=r"HEIC photo; .*pip install cnnviz\[heic\]"):
+        with pytest.raises(ReadError, match=r"HEIC photo; .*pip install cnnviz\[heic\]"):
             Photo.open(b"\0\0\0\x18ftypheic" + bytes(90), name="iphone.heic")
         assert "HEIC" not in image_file.in_words()
     finally:

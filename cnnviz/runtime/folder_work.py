@@ -115,11 +115,11 @@ def run(
         if progress:
             progress(so_far, len(files))
     known = results.known(files)
-    if lost := {item.name for item in files} - {name for one in known for name in one.items}:
+    errors = results.reasons(known)
+    if lost := {item.name for item in files} - {name for one in known for name in one.items} - errors.keys():
         raise RequestError(
             f"Results of {len(lost)} files are not in {out}; the workers need the same folders under the same paths."
         )
-    errors = {name: why for one in known for name, why in one.errors.items()}
     rows = results.joined(known, files)
     if not question.apart:
         rows = pa.Table.from_pylist(cast(Summed, question).together(rows.to_pylist()), results.schema)

@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from cnnviz.photo import PhotoError
+from cnnviz.image_file import PhotoError, ReadError
 from cnnviz.printable import printable
-from cnnviz.runtime.shards import Item
+from cnnviz.runtime.shards import Item, Passing
 
 AHEAD = 2  # pieces that are decoded before they are asked for
 
@@ -27,8 +27,8 @@ def through(
 ) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """A row for each photo that can be read, in order, and for the others the reason by name.
 
-    `load` decodes, or raises `PhotoError`; `compute` is asked about at most `many` inputs at once; `finish` makes the
-    rows. The first and the last are done by `pool`.
+    A reason is `Passing` where it is no fault of the file. `load` decodes, or raises `PhotoError`; `compute` is asked
+    about at most `many` inputs at once; `finish` makes the rows. The first and the last are done by `pool`.
     """
     errors: dict[str, str] = {}
     rows: list[Future[dict[str, Any]]] = []
@@ -38,7 +38,8 @@ def through(
         inputs: list[tuple[Item, In]] = []
         for item, future in coming.popleft():
             if isinstance(found := future.result(), PhotoError):
-                errors[item.name] = printable(str(found))
+                why = printable(str(found))
+                errors[item.name] = Passing(why) if isinstance(found, ReadError) else why
             else:
                 inputs.append((item, found))
         if inputs:

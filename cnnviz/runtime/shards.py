@@ -5,12 +5,14 @@
     results.parquet     the rows of all batches, in the order of the files
     images/ arrays/     what belongs to single rows
 
-A batch is known by its files with size and time of change, so that whatever changed is computed anew.
+A batch is known by its files with size and time of change, so that whatever changed is computed anew. A file that could
+not be opened is none of these.
 """
 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import json
 import os
@@ -46,13 +48,18 @@ class Item:
         return printable(self.name)
 
 
+class Passing(str):
+    """Why a file could not be read this time; it is no part of its batch, and tried again."""
+
+
 @dataclass(frozen=True)
 class Known:
-    """A finished batch: its file, what it was asked about, and why some of it could not be read."""
+    """A finished batch: its file, what it was asked about, why some of it cannot be read, and why some was not."""
 
     path: Path
     items: dict[str, str]  # mark by name
     errors: dict[str, str]  # reason by name
+    passing: dict[str, str]  # reason by name, of files that are none of its items
 
 
 class Results:
@@ -98,14 +105,29 @@ class Results:
             with contextlib.suppress(Exception):  # damaged: its photos are computed anew
                 said = json.loads(parquet.read_schema(path).metadata[HELD])
                 same = {name: mark for name, mark in said["items"].items() if now.get(name) == mark}
-                if same and (self.apart or len(same) == len(said["items"])):
-                    errors = {name: why for name, why in said["errors"].items() if name in same}
-                    found.append(Known(path, same, errors))
+                if not self.apart and len(same) < len(said["items"]):
+                    same = {}
+                errors = {name: why for name, why in said["errors"].items() if name in same}
+                passing = {name: why for name, why in said.get("passing", {}).items() if name in now}
+                if same or passing:
+                    found.append(Known(path, same, errors, passing))
         return found if self.apart else _disjoint(found)
+
+    def reasons(self, known: Sequence[Known]) -> dict[str, str]:
+        """Why files are in no row, by name: they cannot be read, or could not be when it was last tried."""
+        last = sorted((one for one in known if one.passing), key=lambda one: one.path.stat().st_mtime_ns)
+        found = {name: why for one in last for name, why in one.passing.items()}
+        for one in known:
+            for name in one.items:
+                found.pop(name, None)
+        return found | {name: why for one in known for name, why in one.errors.items()}
 
     def add(self, items: Sequence[Item], rows: Sequence[Row], errors: Mapping[str, str]) -> None:
         """Keeps a finished batch, whole or not at all."""
-        said = {"items": {item.name: item.mark for item in items}, "errors": dict(errors)}
+        passing: dict[str, str] = {name: why for name, why in errors.items() if isinstance(why, Passing)}
+        done = {item.name: item.mark for item in items if item.name not in passing}
+        said = {"items": done, "errors": {name: why for name, why in errors.items() if name in done}}
+        said |= {"passing": passing} if passing else {}
         held = json.dumps(said)
         name = hashlib.blake2b(held.encode(), digest_size=8).hexdigest()
         table = pa.Table.from_pylist([*map(dict, rows)], self.schema).replace_schema_metadata({HELD: held})
@@ -115,6 +137,8 @@ class Results:
         """The rows of finished batches, of each file once."""
         seen: set[str] = set()
         for one in known:
+            if not one.items:
+                continue
             table = parquet.read_table(one.path, schema=self.schema)
             if self.apart:
                 names = {printable(name) for name in one.items if name not in seen}
@@ -146,10 +170,11 @@ def _disjoint(known: Sequence[Known]) -> list[Known]:
     seen: set[str] = set()
     found = []
     for one in sorted(known, key=lambda one: (-len(one.items), one.path.name)):
-        if seen.isdisjoint(one.items):
-            seen.update(one.items)
-            found.append(one)
-    return found
+        if not seen.isdisjoint(one.items):
+            one = dataclasses.replace(one, items={}, errors={})
+        seen.update(one.items)
+        found.append(one)
+    return [one for one in found if one.items or one.passing]
 
 
 def written_into(folder: Path) -> tuple[Path, Path]:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +18,8 @@ from pyarrow import parquet
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo
 from cnnviz.runtime import folder_work
+from cnnviz.runtime.folder_layers import Statistics
+from cnnviz.runtime.folder_numbers import Logits
 from cnnviz.runtime.folder_questions import HeatMaps, Predictions
 from cnnviz.runtime.folder_work import Here, Worker, items, run, spread
 
@@ -95,6 +98,69 @@ def test_broken_images_are_named_and_counted_and_not_tried_again(engine, photos,
     assert (found.files, found.rows.num_rows, counted()) == (13, 11, 13)
     again = run(engine, Predictions(KEY), items([photos], out), out)
     assert (again.unreadable, again.computed) == (found.unreadable, 0)
+
+
+@pytest.fixture
+def closed(monkeypatch):
+    """Names of files that this process may not open, until they are taken out of it."""
+    names, plain = set(), Path.open
+
+    def opened(path, *how, **more):
+        if path.name in names:
+            raise PermissionError(13, "Permission denied", str(path))
+        return plain(path, *how, **more)
+
+    monkeypatch.setattr(Path, "open", opened)
+    return names
+
+
+@pytest.mark.parametrize("question", [Predictions(KEY), Logits(KEY), Statistics(KEY, ("conv2",))])
+def test_images_that_could_not_be_opened_are_named_and_tried_again(engine, photos, tmp_path, closed, question):
+    out = tmp_path / "out"
+    (photos / "b" / "broken.png").write_bytes(b"no photo")
+
+    def again(**more):
+        return run(engine, question, items([photos], out), out, together=5, **more)
+
+    closed.update(("00.png", "01.png"))
+    for computed in (13, 2, 2):
+        found = again()
+        assert (found.files, found.computed) == (13, computed)
+        assert [name for name, _ in found.unreadable] == ["a/00.png", "b/01.png", "b/broken.png"]
+        assert "Permission denied" in found.unreadable[0][1]
+    closed.discard("01.png")
+    assert [name for name, _ in again().unreadable] == ["a/00.png", "b/broken.png"]
+    closed.clear()
+    found = again()
+    assert (found.computed, [name for name, _ in found.unreadable]) == (1, ["b/broken.png"])
+    assert again().computed == 0
+    whole = run(engine, question, items([photos], tmp_path / "whole"), tmp_path / "whole")
+    name = "photos_active" if isinstance(question, Statistics) else "file"
+    assert found.rows[name].equals(whole.rows[name])
+    if isinstance(question, Statistics):
+        assert set(found.rows["photos"].to_pylist()) == {12}
+
+
+def test_the_last_reason_is_told_of_an_image_that_could_not_be_opened(engine, photos, tmp_path, monkeypatch):
+    out, plain = tmp_path / "out", Path.open
+    for number in (24, 13, 24, 5):
+
+        def opened(path, *how, number=number, **more):
+            if path.name == "00.png":
+                raise OSError(number, os.strerror(number))
+            return plain(path, *how, **more)
+
+        monkeypatch.setattr(Path, "open", opened)
+        ((_, why),) = run(engine, Predictions(KEY), items([photos], out), out).unreadable
+        assert os.strerror(number) in why
+
+
+def test_what_another_machine_does_not_find_is_no_image_that_could_not_be_opened(engine, photos, tmp_path):
+    def elsewhere(question, out, batches):
+        yield from map(len, batches)
+
+    with pytest.raises(RequestError, match="12 files are not in"):
+        run(engine, Predictions(KEY), items([photos], tmp_path / "o"), tmp_path / "o", elsewhere)
 
 
 def test_results_of_other_options_are_refused(engine, photos, tmp_path):
