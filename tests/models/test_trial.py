@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import itertools
+import subprocess
 import time
 from pathlib import Path
 
@@ -107,8 +110,8 @@ def public(tmp_path, monkeypatch):
 
 def test_a_public_server_loads_no_file_that_no_other_process_has_read(public, tmp_path, monkeypatch):
     asked: list[str] = []
-    reads = trial.refused
-    monkeypatch.setattr(trial, "refused", lambda key, *rest: asked.append(key) or reads(key, *rest))
+    reads = trial.tried
+    monkeypatch.setattr(trial, "tried", lambda key, *rest: asked.append(key) or reads(key, *rest))
     for _ in range(2):
         assert public.model("file/mine").labels
         with pytest.raises(CheckpointError, match="nested"):
@@ -127,7 +130,94 @@ def test_a_public_server_loads_no_file_that_no_other_process_has_read(public, tm
     assert asked[2:] == ["file/mine"]
 
 
+@pytest.fixture
+def clock(monkeypatch):
+    """The seconds of the clock that verdicts expire by, as a list of one number."""
+    seconds = [1000.0]
+    monkeypatch.setattr(trial, "monotonic", lambda: seconds[0])
+    return seconds
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+        subprocess.TimeoutExpired("python", 60),
+        subprocess.CompletedProcess("python", -9, b""),
+        subprocess.CompletedProcess("python", 0, b'{"refusal": "It cannot be read.", "final": false}'),
+    ],
+    ids=["no memory for a process", "a busy machine", "a process that was killed", "a file that failed to open"],
+)
+def test_a_momentary_failure_refuses_no_network_for_good(public, clock, monkeypatch, fault):
+    runs, times = subprocess.run, []
+
+    def fails(*arguments, **options):
+        times.append(clock[0])
+        if isinstance(fault, Exception):
+            raise fault
+        return fault
+
+    monkeypatch.setattr(subprocess, "run", fails)
+    for _ in range(300):  # a link that is asked for every second
+        with pytest.raises(CheckpointError):
+            public.model("file/mine")
+        clock[0] += 1
+    waits = [later - sooner for sooner, later in itertools.pairwise(times)]
+    assert waits == [10, 20, 40, 80]  # and no link can have the machine try all the time
+    monkeypatch.setattr(subprocess, "run", runs)
+    clock[0] += 160
+    assert public.model("file/mine").labels
+
+
+def test_what_a_process_reports_of_a_file_itself_is_remembered(public, clock, monkeypatch):
+    with pytest.raises(CheckpointError, match="nested"):
+        public.model("file/hostile")
+    monkeypatch.setattr(trial, "tried", None)
+    clock[0] += 1e6
+    with pytest.raises(CheckpointError, match="nested"):
+        public.model("file/hostile")
+
+
+@pytest.mark.parametrize(
+    ("lines", "final"),
+    [
+        ("raise RequestError('No.')", True),
+        ("open(place + '/none')", False),
+        (
+            "try:\n            open(place)\n        except OSError:\n            raise RequestError('No.') from None",
+            False,
+        ),
+        (
+            "try:\n            raise MemoryError\n        except Exception:\n            raise RequestError('No.')",
+            False,
+        ),
+        ("try:\n            int('x')\n        except ValueError:\n            raise RequestError('No.')", True),
+    ],
+)
+def test_a_refusal_that_is_made_of_a_failed_read_is_not_final(tmp_path, monkeypatch, lines, final):
+    """As a network drive that is away for a moment, which the readers of files take for a damaged one."""
+    weights = tmp_path / "weights"
+    weights.mkdir()
+    (weights / "mine.pth").write_bytes(saved(net().state_dict()))
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\n"
+        "if 'cnnviz.models.trial' in ' '.join(sys.orig_argv):\n"
+        "    import cnnviz.models.load as at\n"
+        "    from cnnviz.options import RequestError\n"
+        f"    place = {str(weights)!r}\n"
+        "    def load(*_):\n"
+        f"        {lines}\n"
+        "    at.load = load\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    verdict = trial.tried("file/mine", weights)
+    assert verdict.refusal
+    assert len(verdict.refusal) < SHORT
+    assert "\n" not in verdict.refusal
+    assert verdict.final is final
+
+
 def test_on_ones_own_machine_files_are_read_at_once(public, monkeypatch):
     monkeypatch.setenv("CNNVIZ_PUBLIC", "")
-    monkeypatch.setattr(trial, "refused", None)
+    monkeypatch.setattr(trial, "tried", None)
     assert public.model("file/mine").labels
