@@ -25,12 +25,14 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import parquet
 
+from cnnviz import drafts
 from cnnviz.options import RequestError
 from cnnviz.printable import printable
 
 Row = Mapping[str, Any]
 QUESTION, BATCHES, RESULTS = "question.json", "batches", "results.parquet"
 IMAGES, ARRAYS = "images", "arrays"
+DRAFTS = f"{'[0-9a-f]' * 16}.draft"  # what is not whole yet
 HELD = b"cnnviz"  # the entry of a file's metadata that has its items
 
 
@@ -74,25 +76,38 @@ class Results:
 
     def open(self, question: Mapping[str, object]) -> None:
         """Makes the folder, or goes on in it. Raises `RequestError` where it holds anything but this question's."""
-        path = self.folder / QUESTION
         asked = _plain(question)
-        try:
-            known = json.loads(path.read_text("utf-8"))
-        except FileNotFoundError:
-            known = None
-        except (OSError, ValueError, RecursionError):
-            raise RequestError(f"{path} is damaged; remove that folder, or name another with --out.") from None
+        known = self._asked()
+        if known is None and self._foreign() and (known := self._asked()) is None:  # nobody has begun it meanwhile
+            raise RequestError(f"{self.folder} is not empty, and holds no results; name another with --out.")
         if known is None:
-            with contextlib.suppress(FileNotFoundError):
-                if any(self.folder.iterdir()):
-                    raise RequestError(f"{self.folder} is not empty, and holds no results; name another with --out.")
             (self.folder / BATCHES).mkdir(parents=True, exist_ok=True)
-            _replace(path, json.dumps(asked, indent=1).encode())
-        elif known != asked:
+            known = asked if _first(self.folder / QUESTION, json.dumps(asked, indent=1).encode()) else self._asked()
+        if known != asked:
             raise RequestError(
                 f"{self.folder} holds results of another question ({_difference(known, asked)}); "
                 "name another folder with --out."
             )
+        for place in (self.folder, self.folder / BATCHES):
+            drafts.sweep(place, DRAFTS)
+
+    def _asked(self) -> Any:
+        """The question of this folder, None where it has none yet. Raises `RequestError` where it cannot be read."""
+        path = self.folder / QUESTION
+        try:
+            return json.loads(path.read_text("utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, RecursionError):
+            raise RequestError(f"{path} is damaged; remove that folder, or name another with --out.") from None
+
+    def _foreign(self) -> bool:
+        """Whether there is more in the folder than what a killed command leaves of its beginning."""
+        batches = self.folder / BATCHES
+        with contextlib.suppress(FileNotFoundError):
+            inside = [*self.folder.iterdir(), *(batches.iterdir() if batches.is_dir() else ())]
+            return any(not path.match(DRAFTS) and (path != batches or not path.is_dir()) for path in inside)
+        return False
 
     def known(self, items: Sequence[Item]) -> list[Known]:
         """The finished batches that still count: all of their files, or some of them, are as they were.
@@ -222,10 +237,19 @@ def _parquet(path: Path, table: pa.Table) -> None:
         draft.unlink(missing_ok=True)
 
 
-def _replace(path: Path, content: bytes) -> None:
+def _first(path: Path, content: bytes) -> bool:
+    """Whether this content is what became the file, written whole; False where somebody else was first."""
     draft = path.with_name(f"{secrets.token_hex(8)}.draft")
     try:
         draft.write_bytes(content)
-        os.replace(draft, path)
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            return False
+        except OSError:  # a disk without links
+            if path.exists():
+                return False
+            os.replace(draft, path)
+        return True
     finally:
         draft.unlink(missing_ok=True)

@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import json
+import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from pyarrow import parquet
 
@@ -131,3 +138,69 @@ def test_images_may_lie_on_another_disk_by_a_link(tmp_path):
     (tmp_path / "out" / "images").symlink_to(tmp_path / "disk")
     placed(tmp_path / "out", "images", "a/b.jpg").write_bytes(b"1")
     assert (tmp_path / "disk" / "a" / "b.jpg").read_bytes() == b"1"
+
+
+@pytest.mark.parametrize(
+    "left", [(), ("batches/",), ("batches/", "0123456789abcdef.draft", "batches/0123456789abcdef.draft")]
+)
+def test_a_command_killed_while_it_made_the_folder_stands_in_nobodys_way(tmp_path, left):
+    out = tmp_path / "out"
+    out.mkdir()
+    for name in left:
+        (out / name).mkdir() if name.endswith("/") else (out / name).write_bytes(b"{")
+        os.utime(out / name, (1, 1))
+    results = Results(out, COLUMNS)
+    results.open(ASKED)
+    assert sorted(path.name for path in out.rglob("*")) == ["batches", "question.json"]
+    results.add(_items("a"), _rows("a"), {})
+    with pytest.raises(RequestError, match="model net, not other"):
+        Results(out, COLUMNS).open(ASKED | {"model": "other"})
+
+
+@pytest.mark.parametrize("left", ["batches/a.parquet", "batches/a.txt", "notes.draft", "batches"])
+def test_batches_of_an_unknown_question_are_refused_and_left_alone(tmp_path, left):
+    (tmp_path / left).parent.mkdir(exist_ok=True)
+    (tmp_path / left).write_bytes(b"mine")
+    os.utime(tmp_path / left, (1, 1))
+    with pytest.raises(RequestError, match="not empty"):
+        Results(tmp_path, COLUMNS).open(ASKED)
+    assert (tmp_path / left).read_bytes() == b"mine"
+    assert not (tmp_path / "question.json").exists()
+
+
+def test_drafts_of_killed_commands_are_removed_an_hour_later(results):
+    for place in (results.folder, results.folder / "batches"):
+        for name, when in (("0123456789abcdef.draft", 1), ("fedcba9876543210.draft", time.time()), ("my.draft", 1)):
+            (place / name).write_bytes(b"half")
+            os.utime(place / name, (when, when))
+    Results(results.folder, COLUMNS).open(ASKED)
+    for place in (results.folder, results.folder / "batches"):
+        assert sorted(path.name for path in place.glob("*.draft")) == ["fedcba9876543210.draft", "my.draft"]
+
+
+@pytest.mark.parametrize("linked", [True, False])
+def test_of_commands_that_begin_a_folder_together_those_of_one_question_go_on(tmp_path, monkeypatch, linked):
+    def none(*_):
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    if not linked:
+        monkeypatch.setattr(os, "link", none)
+    for i in range(40):
+        out, begin = tmp_path / str(i), threading.Barrier(6)
+
+        def begun(model, out=out, begin=begin):
+            begin.wait()
+            try:
+                Results(out, COLUMNS).open(ASKED | {"model": model})
+            except RequestError as error:
+                return f"{model}: {error}"
+            return model
+
+        asked = ["net"] * 6 if i % 2 or not linked else ["net", "other"] * 3
+        with ThreadPoolExecutor(6) as pool:
+            found = [*pool.map(begun, asked)]
+        (kept,) = {one for one in found if ":" not in one}
+        assert json.loads((out / "question.json").read_text())["model"] == kept
+        assert found.count(kept) == asked.count(kept)
+        assert all("another question" in one for one in found if one != kept)
+        assert sorted(path.name for path in out.iterdir()) == ["batches", "question.json"]
