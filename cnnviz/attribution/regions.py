@@ -129,8 +129,8 @@ def caption(heat: Heatmap) -> str:
     place = _WORDS[3 * y // values.shape[0]][3 * x // values.shape[1]]
     hot = float((values >= 0.5).mean())
     whole = "photo" if any(heat.padding) else "network's input"  # the map without a border is of all of it
-    told = f"strongest {place}, {_times(above)} the mean; {hot:.0%} of the {whole} has heat above 0.5"
-    told += f" on one scale (up to {heat.top:.3g})" if heat.top > 0 else ""
+    told = f"strongest {place}, {_times(above)} the mean; {hot:.0%} of the {whole} is above half of "
+    told += f"{heat.top:.3g}, the maximum of one scale" if heat.top > 0 else "the maximum"
     return f"Heat map of {about}: {told}."
 
 

@@ -92,9 +92,11 @@ def test_captions_say_where_and_how_strong():
     values = np.full((30, 30), 0.6)
     values[14, 27] = 1
     assert "strongest on the right, two times the mean" in caption(heat_of(values))
-    assert caption(heat_of(values)).endswith("100% of the network's input has heat above 0.5.")  # the crop, no photo
+    assert caption(heat_of(values)).endswith(
+        "100% of the network's input is above half of the maximum."
+    )  # the crop, no photo
     padded = replace(heat_of(values), padding=(0, 3, 0, 3))
-    assert caption(padded).endswith("100% of the photo has heat above 0.5.")
+    assert caption(padded).endswith("100% of the photo is above half of the maximum.")
     assert "warm" not in caption(heat_of(values))  # which is what lies in a box, and its level is another one
     assert "nothing above 0" in caption(heat_of(np.zeros((9, 9))))
     assert "NaN" in caption(heat_of(np.zeros((9, 9)), raw=np.full((3, 3), np.nan)))

@@ -44,9 +44,10 @@ def test_a_class_that_is_improbable_glows_less_on_one_scale_for_all_and_the_scal
     page.get_by_role("checkbox", name="One scale for all classes").check()
     at_rest(page)
     assert "one scale for all classes" in scale_of(page)
-    alike = caption(low.scaled(high.reach)).removesuffix(".").replace("one scale", "one scale for all classes")
+    alike = caption(low.scaled(high.reach))
     alt = page.locator(".cam canvas").get_attribute("aria-label") or ""
-    assert alt.removesuffix(".").split("(up to")[0] == alike.split("(up to")[0]
+    assert alt.split("above half of")[0] == alike.split("above half of")[0]
+    assert alt.endswith(", the maximum of one scale for all classes.")
     assert page.locator(".cam .say").inner_text() == alt
     assert f"0 to {high.reach:.3g}".rstrip("0") in scale_of(page)
     dimmed = pixels(page.locator(".cam canvas"))[..., :3].max()

@@ -65,7 +65,7 @@ export function read(cam) {
 /** The numbers of a map at a place. */
 function under({ data, heat, raw }, [u, v]) {
   const [down, across] = data.shape, [rows, columns] = data.rawShape;
-  const value = (heat[Math.floor(v * down) * across + Math.floor(u * across)] / 255).toFixed(2);
+  const value = `${Math.round((heat[Math.floor(v * down) * across + Math.floor(u * across)] / 255) * 100)}% of the maximum`;
   if (!raw) return `Heat ${value}`;
   const y = Math.floor(v * rows), x = Math.floor(u * columns);
   return signed(`Heat ${value}, raw map at (${y}, ${x}): ${raw[y * columns + x].toPrecision(4)}`);
@@ -75,7 +75,7 @@ function listed({ data, found }) {
   const [down, across] = data.shape, [left, top, w, h] = data.box, [width, height] = data.size;
   const words = found.slice(0, 3).map((b, i) => {
     const x = Math.round((left + (b.left / across) * w) * width), y = Math.round((top + (b.top / down) * h) * height);
-    return `region ${i + 1} at (${x}, ${y}), ${Math.round(((b.right - b.left) / across) * w * width)} × ${Math.round(((b.low - b.top) / down) * h * height)} px, mean heat ${(b.sum / b.area / 255).toFixed(2)}`;
+    return `region ${i + 1} at (${x}, ${y}), ${Math.round(((b.right - b.left) / across) * w * width)} × ${Math.round(((b.low - b.top) / down) * h * height)} px, mean heat ${Math.round((b.sum / b.area / 255) * 100)}% of the maximum`;
   });
   return words.length ? words.join("; ") : "No region is above the threshold";
 }

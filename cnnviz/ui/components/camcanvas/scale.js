@@ -29,14 +29,13 @@ export function scaled(cam) {
   }
 }
 
-const HOT = /\d+%(?= of the [^;%]* has heat above 0\.5)/;
+const HOT = /\d+%( of the [^;%]* is above half of )the maximum\.$/;
 
 /** What a map shows, in words, on the scale that it is drawn on; of two, Python's words are on theirs. */
 export function told(cam, one) {
   if (!cam.common || cam.panels.length > 1) return one.caption;
   if (one.hotOf !== one.heat) Object.assign(one, { hotOf: one.heat, hot: onScale(one.heat, one.data.shape, one.data.padding) });
-  const words = one.caption.replace(HOT, `${one.hot}%`).replace(/\.$/, "");
-  return `${words} on one scale for all classes (up to ${cam.common.toPrecision(3)}).`;
+  return one.caption.replace(HOT, `${one.hot}%$1${cam.common.toPrecision(3)}, the maximum of one scale for all classes.`);
 }
 
 /** How many of a hundred pixels of the photo, without its border, have heat (0..255) above the half. */

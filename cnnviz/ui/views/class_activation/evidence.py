@@ -183,7 +183,7 @@ def pieces(photo: Photo, heat: Heatmap, look: Look) -> None:
     level = look.threshold if look.threshold > 0 else None
     found = regions.regions(heat, regions.Threshold(level=level))
     how = "auto threshold (Otsu)" if level is None else "the threshold above"
-    show.section(f"Regions above {found.level:.2f}", how)
+    show.section(f"Regions above {found.level:.0%} of the maximum", how)
     if not found.boxes:
         show.say("No region is above the threshold; lower it.")
         return
