@@ -129,7 +129,7 @@ def caption(heat: Heatmap) -> str:
     place = _WORDS[3 * y // values.shape[0]][3 * x // values.shape[1]]
     hot = float((values >= 0.5).mean())
     whole = "photo" if any(heat.padding) else "network's input"  # the map without a border is of all of it
-    told = f"strongest {place}, {_times(above)} the mean; {hot:.0%} of the {whole} is above half of "
+    told = f"strongest {place} of the {whole}, {_times(above)} the mean; {hot:.0%} of it is above half of "
     told += f"{heat.top:.3g}, the maximum of one scale" if heat.top > 0 else "the maximum"
     return f"Heat map of {about}: {told}."
 
@@ -141,7 +141,7 @@ def _times(ratio: float) -> str:
 
 _NUMBERS: Sequence[str] = ("", "", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 _WORDS = (
-    ("upper left", "at the top", "upper right"),
+    ("at the upper left", "at the top", "at the upper right"),
     ("on the left", "in the middle", "on the right"),
-    ("lower left", "at the bottom", "lower right"),
+    ("at the lower left", "at the bottom", "at the lower right"),
 )

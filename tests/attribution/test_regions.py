@@ -87,16 +87,14 @@ def test_the_card_is_json(two_spots):
 def test_captions_say_where_and_how_strong():
     values = np.full((30, 30), 0.2)
     values[2:5, 2:5] = 1
-    assert "strongest upper left, five times the mean" in caption(heat_of(values))
+    assert "strongest at the upper left of the network's input, five times the mean" in caption(heat_of(values))
     assert "five times the mean" in caption(heat_of(values).scaled(2 * heat_of(values).reach))  # on any scale
     values = np.full((30, 30), 0.6)
     values[14, 27] = 1
-    assert "strongest on the right, two times the mean" in caption(heat_of(values))
-    assert caption(heat_of(values)).endswith(
-        "100% of the network's input is above half of the maximum."
-    )  # the crop, no photo
+    assert "strongest on the right of the network's input, two times the mean" in caption(heat_of(values))
+    assert caption(heat_of(values)).endswith("100% of it is above half of the maximum.")
     padded = replace(heat_of(values), padding=(0, 3, 0, 3))
-    assert caption(padded).endswith("100% of the photo is above half of the maximum.")
+    assert "on the right of the photo, " in caption(padded)  # not the crop, as above
     assert "warm" not in caption(heat_of(values))  # which is what lies in a box, and its level is another one
     assert "nothing above 0" in caption(heat_of(np.zeros((9, 9))))
     assert "NaN" in caption(heat_of(np.zeros((9, 9)), raw=np.full((3, 3), np.nan)))

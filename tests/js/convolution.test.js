@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { gathered, resized, spread } from "../../cnnviz/ui/components/convlab/kernel.js";
+import { compute, numbers as numbersAt } from "../../cnnviz/ui/components/convlab/model.js";
 import { border, correlate, extent, mostPadding, outSize, padded, pooled, rectified } from "../../cnnviz/ui/components/convlab/signal.js";
 import { engine, near } from "./engine.js";
 
@@ -49,4 +50,26 @@ test("a kernel that grows is framed with zeros, and cut back it is what it was",
   assert.deepEqual(resized(plane, 5), [[0, 0, 0, 0, 0], [0, 1, 2, 3, 0], [0, 4, 5, 6, 0], [0, 7, 8, 9, 0], [0, 0, 0, 0, 0]]);
   for (const k of [3, 5, 7]) assert.deepEqual(resized(resized(plane, k), 3), plane, String(k));
   assert.deepEqual(resized(plane, 1), [[5]]);
+});
+
+test("at another stage the window stays where it was on the input", () => {
+  const box = Uint8Array.from({ length: 28 * 28 }, (_, i) => (i % 28 > 6 && i % 28 < 21 && i >= 28 * 7 && i < 28 * 21 ? 255 : 0));
+  const edge = { name: "edge", weights: [[[-1, -1, -1], [0, 0, 0], [1, 1, 1]]], bias: 0 };
+  const s = {
+    filters: [edge], selected: 0, stride: 1, padding: 1, mode: "zero", dilation: 1, stage: "conv", look: "signed", gain: 0, colour: false,
+    poolKind: "max", poolSize: 2, poolStride: 0, unit: 255, flip: false,
+  };
+  const lab = { s, input: { stamp: 1, name: "box", width: 28, height: 28, planes: [box] }, position: 28 * 7 + 11 };
+  const now = (change = {}) => (Object.assign(s, change), compute(lab), numbersAt(lab, lab.position));
+  assert.equal(now().total, 765);
+  assert.equal(now({ stage: "relu" }).total, 765);
+  assert.deepEqual([now({ stage: "pool" }).total, lab.position], [765, 14 * 3 + 5]); // 7 rows down and 11 across, by twos
+  now({ stage: "conv" });
+  assert.equal(lab.position, 28 * 6 + 10);
+  const { row, column } = now({ stride: 2, padding: 0 });
+  assert.deepEqual([row, column], [2, 4]); // 5 and 9 pixels into the image, by twos
+  now({ stride: 1, padding: 3 });
+  lab.position = lab.out.map.length - 1;
+  now({ stage: "pool", poolSize: 5 });
+  assert.equal(lab.position, lab.out.map.length - 1); // no further than there are windows
 });

@@ -73,7 +73,7 @@ test("how much of the photo is hot is counted without its border", () => {
   assert.equal(onScale(heat, [3, 3], [0, 0, 0, 0]), 78);
   assert.equal(onScale(heat, [3, 3], [1, 1, 0, 0]), 50);
   for (const whole of ["photo", "network's input"]) {
-    const one = { caption: `Heat map of cat: strongest upper left, 2.5 times the mean; 9% of the ${whole} is above half of the maximum.`, heat, data: { shape: [3, 3], padding: [0, 0, 0, 0] } };
-    assert.match(told({ common: 2, panels: [one] }, one), new RegExp(`mean; 78% of the ${whole} is above half of 2.00, the maximum of one scale for all classes\\.$`));
+    const one = { caption: `Heat map of cat: strongest at the upper left of the ${whole}, 2.5 times the mean; 9% of it is above half of the maximum.`, heat, data: { shape: [3, 3], padding: [0, 0, 0, 0] } };
+    assert.match(told({ common: 2, panels: [one] }, one), new RegExp(`${whole}, 2.5 times the mean; 78% of it is above half of 2.00, the maximum of one scale for all classes\\.$`));
   }
 });

@@ -29,7 +29,7 @@ export function scaled(cam) {
   }
 }
 
-const HOT = /\d+%( of the [^;%]* is above half of )the maximum\.$/;
+const HOT = /\d+%( of it is above half of )the maximum\.$/;
 
 /** What a map shows, in words, on the scale that it is drawn on; of two, Python's words are on theirs. */
 export function told(cam, one) {

@@ -48,7 +48,7 @@ function update(lab, data) {
     const planes = Array.from({ length: all.length / n }, (_, c) => all.subarray(c * n, (c + 1) * n));
     lab.input = { stamp: data.stamp, name: data.name, width: data.width, height: data.height, planes };
     lab.padKey = null;
-    if (!fresh) stop(lab), (lab.position = 0), (lab.retell = true);
+    if (!fresh) stop(lab), (lab.position = 0), (lab.grid = null), (lab.retell = true);
   }
   if (fresh) {
     lab.stamp = data.start.stamp;
@@ -71,5 +71,6 @@ function adopt(lab, start) {
     flip: start.flip ?? false,
   };
   lab.position = start.position ?? 0;
+  lab.grid = null; // which is of this state, and not of the last one
   lab.filling = false;
 }

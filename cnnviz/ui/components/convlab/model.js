@@ -60,7 +60,20 @@ export function compute(lab, everything = true) {
   lab.pool = s.stage === "pool" ? pooled(lab.relu, s.poolSize, s.poolStride || s.poolSize, s.poolKind) : null;
   lab.out = { conv: map, relu: lab.relu, pool: lab.pool }[s.stage];
   lab.peak = peakOf(map.map) / 2 ** (s.look === "picture" ? 0 : s.gain);
-  lab.position = Math.min(lab.position ?? 0, lab.out.map.length - 1);
+  lab.position = Math.min(lab.grid ? moved(lab) : lab.position ?? 0, lab.out.map.length - 1);
+  lab.grid = grid(lab);
+}
+
+/** How output positions lie on the input: a row's length, the input's pixels from one to the next, and before the first. */
+function grid({ s, out }) {
+  return { width: out.width, step: s.stride * (s.stage === "pool" ? s.poolStride || s.poolSize : 1), before: s.padding };
+}
+
+/** The output position whose window begins where that of the last one did, or covers that place: another stage has others. */
+function moved(lab) {
+  const old = lab.grid, now = grid(lab), { width, height } = lab.out;
+  const along = (i, most) => Math.max(0, Math.min(most - 1, Math.floor((i * old.step - old.before + now.before) / now.step)));
+  return along(Math.floor(lab.position / old.width), height) * width + along(lab.position % old.width, width);
 }
 
 /** What the left picture is at this stage and how the window walks over it. */
