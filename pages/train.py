@@ -4,7 +4,7 @@ import streamlit as st
 
 from cnnviz import places
 from cnnviz.ui.server import data_sets, runs
-from cnnviz.ui.views.train import layer_table, plan_files, plan_form, rate_finder, run_view
+from cnnviz.ui.views.train import layer_table, plan_files, plan_form, rate_finder, run_list, run_view
 from cnnviz.ui.widgets import controls, show
 
 # say
@@ -60,8 +60,8 @@ else:
 
 # show
 if listed and not stage:
-    run_view.table(listed, len(names))
-    run_view.compare(listed)
+    run_list.table(listed, len(names))
+    run_list.compare(listed)
     with show.refusals():
         controls.pick("Run", "run", names, listed[0].id, always=True)
         if not above:

@@ -405,7 +405,7 @@ ODD = [None, True, "x", [], {"a": 1}, -1, 1e308, float("inf"), float("nan"), 10*
 
 def test_a_run_of_odd_lines_breaks_no_list_and_hides_no_other_run(tmp_path: Path, monkeypatch):
     from cnnviz.ui.shell import activity
-    from cnnviz.ui.views.train import run_view
+    from cnnviz.ui.views.train import run_list, run_view
 
     monkeypatch.setenv("CNNVIZ_RUNS", str(tmp_path))
     folder_of_run(tmp_path, "right")
@@ -418,7 +418,7 @@ def test_a_run_of_odd_lines_breaks_no_list_and_hides_no_other_run(tmp_path: Path
             line[str(generator.choice([*line, "val", "epochs", "step"]))] = ODD[int(generator.integers(len(ODD)))]
         text = "".join(json.dumps(line) + "\n" for line in lines)
         (odd / run.EVENTS).write_text(f"{text}{(turn % 3) * '{'}{turn * ' '}")  # of another size each time
-        rows = {one.id: run_view._row(one) for one in runs.listing()}
+        rows = {one.id: run_list._row(one) for one in runs.listing()}
         assert {*rows} == {"odd", "right"}
         assert rows["right"]["accuracy"] == "90.0%"
         now = runs.look("odd")

@@ -120,7 +120,9 @@ def test_a_finished_run_shows_curves_table_confusion_and_losses(visit, trained, 
     fine(at.selectbox(key="model").set_value("run/first@best").run())
 
 
-def test_the_head_of_features_is_solved_without_a_rate_and_its_curve_is_shown(visit, circles, engine, monkeypatch):
+def test_the_head_of_features_is_solved_without_a_rate_and_its_curve_is_shown(
+    visit, circles, engine, words, monkeypatch
+):
     monkeypatch.setattr(engine, "runs", Path(os.environ["CNNVIZ_RUNS"]))
     plan = Plan(str(circles), net="lecture/mnist_gap", size=32, epochs=1, batch=8, threads=1)
     fit(run.create(plan, os.environ["CNNVIZ_RUNS"], "first"))
@@ -137,7 +139,12 @@ def test_the_head_of_features_is_solved_without_a_rate_and_its_curve_is_shown(vi
         assert curve["data"] == [[e["l2"], e[key]] for e in done.of("l2")]
         assert {x for x, _ in mark["data"]} == {done.last("head")["l2"]}
         assert spec["xAxis"]["type"] == "log"
-    assert drawn_table(at, "The newest runs")[1][0][5] == "1 of 1"
+    assert drawn_table(at, "The newest runs")[1][0][5] == "solved"
+    head, rows = drawn_table(at, "Loss and accuracy of the solved head")
+    assert (head[0], len(rows)) == ("train loss", 1)
+    assert "<dd>solved head, loss " in words(at)
+    assert "solved, not trained, so there are no epochs" in words(at)
+    assert "smoothing" not in {slider.key for slider in at.slider}
     assert drawn_matrix(at)["counts"] == run.verdict(folder)["val"]["confusion"]
     at = fine(visit("train", recipe="features", **fine_tuned))
     assert "plan-rate" not in {box.key for box in at.number_input}
@@ -299,6 +306,55 @@ def test_a_run_stopped_before_its_first_epoch_ended_says_so(visit, circles, word
     at = fine(visit("train", run="short"))
     assert "no epoch has ended" in words(at)
     assert not [b for b in at.button if b.label == "Evaluate the best weights"]
+    assert not at.get("echarts_chart")
+    assert "smoothing" not in {slider.key for slider in at.slider}
+
+
+def told(folder, *events):
+    """Makes a run one that has told these events so far."""
+    (folder / run.EVENTS).write_text("".join(json.dumps({"time": n, **e}) + "\n" for n, e in enumerate(events)))
+
+
+BEGUN = {"event": "start", "step": 0, "steps": 8, "epochs": 2, "trainable": 1, "parameters": 1, "device": "CPU"}
+
+
+@pytest.mark.parametrize("busy", [False, True])
+def test_a_run_in_its_first_epoch_has_the_curve_of_its_training_loss_and_no_empty_chart(visit, circles, words, busy):
+    folder = run.create(Plan(str(circles), net="lecture/mnist_gap"), os.environ["CNNVIZ_RUNS"], "first")
+    steps = [{"event": "step", "step": n, "epoch": n / 4, "loss": 1.0} for n in (1, 2)]
+    told(folder, BEGUN, *steps, *([] if busy else [{"event": "stopped"}]))
+    with run.holding(folder) if busy else contextlib.nullcontext():
+        at = fine(visit("train", run="first"))
+    (chart,) = at.get("echarts_chart")
+    assert [line["name"] for line in json.loads(chart.proto.spec)["series"]] == ["train", "train, smoothed"]
+    assert "No epoch has ended yet" in words(at)
+    assert drawn_table(at, "The newest runs")[1][0][5] == "0 of 2"
+
+
+@pytest.mark.parametrize(
+    ("recipe", "said"), [("features", "The head is solved as soon as"), ("full", "The curves begin")]
+)
+def test_a_run_that_prepares_its_images_has_a_sentence_where_its_curves_will_be(visit, circles, words, recipe, said):
+    plan = Plan(str(circles), net="squeezenet1_1", recipe=recipe)
+    folder = run.create(plan, os.environ["CNNVIZ_RUNS"], "first")
+    told(folder, {"event": "prepare", "stage": "features of train", "done": 1, "of": 9})
+    with run.holding(folder):
+        at = fine(visit("train", run="first"))
+    assert said in words(at)
+    assert not at.get("echarts_chart")
+    assert "smoothing" not in {slider.key for slider in at.slider}
+    assert drawn_table(at, "The newest runs")[1][0][5] == ("–" if recipe == "features" else "0 of 10")
+
+
+def test_the_accuracy_of_a_run_that_ended_before_its_first_epoch_is_said_to_be_that_before_training(
+    visit, circles, words
+):
+    folder = run.create(Plan(str(circles), net="lecture/mnist_gap"), os.environ["CNNVIZ_RUNS"], "first")
+    told(folder, {"event": "best", "step": 0, "valid_loss": 0.14, "accuracy": 0.95}, BEGUN, {"event": "stopped"})
+    at = fine(visit("train", run="first"))
+    row = dict(zip(*drawn_table(at, "The newest runs")[:1], drawn_table(at, "The newest runs")[1][0], strict=True))
+    assert (row["epochs"], row["accuracy"]) == ("0 of 2", "95.0% before training")
+    assert "<dd>before training, loss 0.1400, 95.00% accuracy" in words(at)
 
 
 def test_a_cell_of_the_confusion_tells_how_many_it_has_and_how_many_are_shown(visit, trained, words):

@@ -11,6 +11,7 @@ import streamlit as st
 
 from cnnviz.train import interval
 from cnnviz.train.run import Run
+from cnnviz.ui.views.train import solved_plan
 from cnnviz.ui.widgets import show, tables
 
 POINTS = 400  # of a curve on the screen
@@ -38,12 +39,18 @@ def smooth(values: Sequence[float], weight: float = 0.9) -> list[float]:
     return out
 
 
+def height() -> int:
+    """Of a chart, px."""
+    return TALL if show.presenting() else HEIGHT
+
+
 def losses(run: Run, weight: float) -> None:
     """Loss on train over steps and on val over epochs, each raw, and smoothed by `weight` in 0..1."""
     steps, epochs = run.of("step"), run.of("epoch")
     train = _pair("train", [(e["epoch"], e["loss"]) for e in steps], COLOURS[0], weight)
     val = _pair("validation", [(e["epoch"], e["valid_loss"]) for e in epochs], COLOURS[1], weight, dots=True)
-    _chart([*train, *val], "loss", f"loss-{run.id}", f"Loss of run {run.id} over {len(epochs)} epochs")
+    lines = [*train, *val] if epochs else train
+    _chart(lines, "loss", f"loss-{run.id}", f"Loss of run {run.id} over {len(epochs)} epochs")
 
 
 def accuracies(run: Run, weight: float) -> None:
@@ -55,19 +62,24 @@ def accuracies(run: Run, weight: float) -> None:
 
 
 def epochs(run: Run) -> None:
-    """The numbers of each epoch, the last one first, and as a file; on a stage, of the last alone."""
+    """The numbers of each epoch, the last one first, and as a file; on a stage, of the last alone.
+
+    A solved head has one row and is of no epoch.
+    """
     done = run.of("epoch")
     if not done:
         return
     few = LAST if show.presenting() else LATEST
     count = (run.last("start") or run.last("resume")).get("val", 0)
+    columns = COLUMNS[1:] if solved_plan.solves(run) else COLUMNS
     rows = [
-        [*(form.format(e[key]) for key, _, form in COLUMNS), interval.words(e["accuracy"], count)]
+        [*(form.format(e[key]) for key, _, form in columns), interval.words(e["accuracy"], count)]
         for e in done[: -few - 1 : -1]
     ]
-    tables.table([*(words for _, words, _ in COLUMNS), "95% interval"], rows, "Epochs, the last one first")
-    keys = [key for key, _, _ in COLUMNS]
-    tables.take_csv("Epochs as CSV", f"{run.id}-epochs", keys, [[e[key] for key in keys] for e in done])
+    alt = "Loss and accuracy of the solved head" if solved_plan.solves(run) else "Epochs, the last one first"
+    tables.table([*(words for _, words, _ in columns), "95% interval"], rows, alt)
+    keys, what = [key for key, _, _ in columns], "head" if solved_plan.solves(run) else "epochs"
+    tables.take_csv(f"{what.title()} as CSV", f"{run.id}-{what}", keys, [[e[key] for key in keys] for e in done])
 
 
 def compared(runs: Sequence[Run], key: str, what: str) -> None:
@@ -178,7 +190,7 @@ def _chart(
         "series": lines,
         "animation": False,
     }
-    st.echarts_chart(spec, height=TALL if show.presenting() else HEIGHT, key=key, alt=alt)
+    st.echarts_chart(spec, height=height(), key=key, alt=alt)
 
 
 def _legends(lines: Sequence[dict[str, Any]], size: int) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from cnnviz.train.run import Run
 from cnnviz.ui.server import data_sets, runs
 from cnnviz.ui.session import current
 from cnnviz.ui.views.data import image_map
-from cnnviz.ui.views.train import calibration, confusion
+from cnnviz.ui.views.train import calibration, confusion, solved_plan
 from cnnviz.ui.widgets import controls, show
 
 MOST = 8  # pictures of a cell that are shown
@@ -32,7 +32,8 @@ def draw(one: Run) -> None:
         judged(f"run/{one.id}@best", said, split)
         map_of(one)
     elif not one.of("best"):
-        show.say("There are no results yet, for no epoch has ended: resume the run to get some.")
+        why = "the head is not solved" if solved_plan.solves(one) else "no epoch has ended"
+        show.say(f"There are no curves or results yet, for {why}: resume the run to get some.")
     else:
         show.section("Results", "confusion matrix, each class, top losses")
         show.say("They come at the end of training, which this run has not reached: resume it, or evaluate it now.")

@@ -7,25 +7,19 @@ from typing import Any
 import streamlit as st
 
 from cnnviz.options import RequestError
-from cnnviz.train import events, extend, interval
+from cnnviz.train import extend, interval
 from cnnviz.train import run as runfolder
 from cnnviz.train.run import Run
-from cnnviz.ui.server import data_sets, jobs, runs
+from cnnviz.ui.server import jobs, runs
 from cnnviz.ui.session import address, link
-from cnnviz.ui.views.train import curves, plan_form, results, stages, trained_network
-from cnnviz.ui.widgets import controls, show, tables
+from cnnviz.ui.views.train import learning, plan_form, results, solved_plan, stages, trained_network
+from cnnviz.ui.widgets import show
 
 WORDS = {
     "waiting": "not started", "starting": "starting", "queued": "waits for the device", "running": "training",
     "finished": "finished", "stopped": "stopped", "failed": "failed", "interrupted": "interrupted",
 }  # fmt: skip
-RUN_HELPS = (  # of the columns of the runs
-    *("",) * 6, "The lowest on the validation images",
-    "On the validation images, with the weights of the lowest loss",
-    "In 95 of 100 data sets like this the true accuracy lies in such an interval (Wilson)",
-)  # fmt: skip
 POLL = 1.0  # seconds
-SMOOTHING = 0.6  # of the curves at first
 
 
 def chosen(names: list[str]) -> str:
@@ -43,33 +37,7 @@ def on_top(name: str) -> bool:
     return bool(st.session_state.get("_watched") == name)
 
 
-def table(listed: list[Run], count: int) -> None:
-    """The newest runs, to choose one; it keeps up with those that train."""
-    busy = any(one.state in ("starting", "queued", "running") for one in listed)
-    show.section("Runs", f"the newest {len(listed)} of {count:,}" if len(listed) < count else "the newest first")
-
-    @st.fragment(run_every=2 * POLL if busy else None)
-    def draw() -> None:
-        rows = [_row(one) for one in (runs.listing() if busy else listed)]
-        with st.container(key="runs-table"):
-            tables.table([*rows[0]], [[*row.values()] for row in rows], "The newest runs", RUN_HELPS, words=5)
-
-    draw()
-
-
-def _row(one: Run) -> dict[str, str]:
-    kept, last = one.last("best"), one.last("epoch")
-    return {
-        "run": one.id, "state": WORDS[one.state], "network": one.plan.net,
-        "recipe": plan_form.RECIPES[one.plan.recipe][0], "data": data_sets.name_of(one.plan.data),
-        "epochs": f"{last.get('epoch', 0)} of {_first(one).get('epochs', one.plan.epochs)}",
-        "lowest loss": f"{kept['valid_loss']:.4f}" if kept else "–",
-        "accuracy": f"{kept['accuracy']:.1%}" if kept else "–",
-        "95% interval": interval.words(kept["accuracy"], _first(one).get("val", 0)) if kept else "–",
-    }  # fmt: skip
-
-
-def _first(one: Run) -> dict[str, Any]:
+def first_of(one: Run) -> dict[str, Any]:
     """What it said of itself when it began."""
     return one.last("start") or one.last("resume")
 
@@ -87,47 +55,15 @@ def live(name: str) -> None:
         if busy and not runs.busy(name):
             st.rerun()  # the last full look, without polling
         status(now)
-        if now.of("l2"):
-            _head(now)
-        if now.of("step") or not now.of("l2"):
-            _learning(now)
-        curves.epochs(now)
+        learning.draw(now, runs.busy(name))
 
     draw()
-
-
-def _head(now: Run) -> None:
-    """How the linear head was solved."""
-    chosen = now.last("head")
-    note = f"solved on {chosen['images']:,} images, L2 weight {chosen['l2']:g}" if chosen else "being solved"
-    show.section("Linear head", note)
-    curves.over_l2(now)
-    note = "Cross-validation on the training images: mean over images that were left out; the lowest loss decides."
-    show.say(f"{note} {events.weighed(chosen)}".rstrip())
-
-
-def _learning(now: Run) -> None:
-    """The curves over epochs."""
-    weight = _smoothing()
-    left, right = st.columns(2, gap="large")
-    with left:
-        curves.losses(now, weight)
-    with right:
-        curves.accuracies(now, weight)
-
-
-def _smoothing() -> float:
-    """How much the curves are smoothed, by a slider that a stage does not need."""
-    if show.presenting():
-        return SMOOTHING
-    with st.container(width=280):
-        return controls.slide("Smoothing", "smoothing", 0.0, 0.95, SMOOTHING, 0.05, help="0 shows the raw curves alone")
 
 
 def status(now: Run) -> None:
     """State, progress, time left, and the buttons that go with them."""
     over = now.state == "finished"
-    first = _first(now)
+    first = first_of(now)
     step, of = now.last("step").get("step", 0), max(1, first.get("steps", 1))
     with st.container(horizontal=True, vertical_alignment="center"):
         st.badge(WORDS[now.state], color="red" if now.state == "failed" else "green" if over else "blue")
@@ -208,8 +144,8 @@ def best(now: Run) -> str:
     if not (kept := now.last("best")):
         return "–"
     epoch = next((e["epoch"] for e in now.of("epoch") if e["step"] == kept["step"]), "?")
-    sure = interval.words(kept["accuracy"], _first(now).get("val", 0))
-    where = f"epoch {epoch}" if kept["step"] else "solved head"
+    sure = interval.words(kept["accuracy"], first_of(now).get("val", 0))
+    where = "solved head" if solved_plan.solves(now) else f"epoch {epoch}" if kept["step"] else "before training"
     return f"{where}, loss {kept['valid_loss']:.4f}, {kept['accuracy']:.2%} accuracy{sure and f' ({sure})'}"
 
 
@@ -284,17 +220,3 @@ def _deleting(one: Run) -> None:
                 address.write("run", None)
                 st.session_state.pop("run", None)
                 st.rerun()
-
-
-def compare(listed: list[Run]) -> None:
-    """Several runs' validation loss and accuracy, one chart each."""
-    done = [one.id for one in listed if one.of("epoch")]
-    if len(done) > 1:
-        with st.expander("Compare runs", icon=":material/stacked_line_chart:"):
-            picked = st.multiselect("Runs", done, done[:3], key="compare")
-            if some := [one for one in listed if one.id in picked]:
-                left, right = st.columns(2, gap="large")
-                with left:
-                    curves.compared(some, "valid_loss", "validation loss")
-                with right:
-                    curves.compared(some, "accuracy", "validation accuracy")

@@ -1,4 +1,4 @@
-"""What the plan of a solved head asks for: nothing, as there are no steps of training."""
+"""Plans and runs whose head is solved: they have no steps of training, and so no epochs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import streamlit as st
 from cnnviz.data.augment import PRESETS
 from cnnviz.options import RequestError
 from cnnviz.train.plan import Plan
+from cnnviz.train.run import Run
 
 
 def ask(data: str, net: str, recipe: str) -> dict[str, Any]:
@@ -28,3 +29,9 @@ def ask(data: str, net: str, recipe: str) -> dict[str, Any]:
     )
     kept = {field: st.session_state[f"plan-{field}"] for field in ("epochs", "batch", "rate")}
     return kept | {"augment": PRESETS["none"]}
+
+
+def solves(run: Run) -> bool:
+    """Whether a run is nothing but a head that is solved."""
+    first = run.last("start") or run.last("resume")
+    return bool(first.get("solves")) if first else run.plan.solves
