@@ -56,7 +56,7 @@ def grow(
         raise RequestError(f"{out.name} is a file; name a folder for the images.")
     if photo is None and photo_crop != "centre":
         raise RequestError("--crop is what the network gets of --photo; name one, or use --random-crop for the steps.")
-    rank, world, device = _place(devices) if devices > 1 else (0, 1, device)
+    rank, world, device = _place(devices, device) if devices > 1 else (0, 1, device)
     engine = Engine(device=device, cache_dir=settings.cache(), weights=weights)
     engine.model(key, progress)
     given = {name: value for name, value in knobs.items() if value is not None}
@@ -154,10 +154,13 @@ def _answers(engine: Engine, key: str, layer: str, photo: Photo | None) -> Calla
     return lambda: np.argsort(-engine.activations(key, photo, layer).mean, kind="stable").tolist()
 
 
-def _place(devices: int) -> tuple[int, int, str]:
+def _place(devices: int, device: str) -> tuple[int, int, str]:
     """Rank of the process, number of processes and the device, as Lightning Fabric gives them."""
+    kind, _, number = device.partition(":")
+    if number:
+        raise RequestError(f"{device} is one device; leave --devices out, or give --device {kind}.")
     from lightning.fabric import Fabric
 
-    fabric = Fabric(accelerator=resolve("auto"), devices=devices)
+    fabric = Fabric(accelerator=resolve(kind), devices=devices)
     fabric.launch()
     return fabric.global_rank, fabric.world_size, str(fabric.device)

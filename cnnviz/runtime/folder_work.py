@@ -131,11 +131,15 @@ def run(
 
 
 class Here:
-    """The devices of this machine: its processor, or each of its GPUs with a worker of its own."""
+    """The devices of this machine: its processor, each of its GPUs with a worker of its own, or the GPU of that number.
+
+    Without `every_gpu` it is the backend's device alone.
+    """
 
     def __init__(self, backend: Backend, every_gpu: bool = False) -> None:
         self.backend = backend
-        self.count = torch.cuda.device_count() if every_gpu and backend.torch_device.type == "cuda" else 1
+        device = backend.torch_device
+        self.count = torch.cuda.device_count() if every_gpu and device.type == "cuda" and device.index is None else 1
 
     def __call__(self, question: Question, out: Path, batches: Sequence[Batch]) -> Iterator[int]:
         """How many files each batch has, as it is done."""

@@ -71,6 +71,11 @@ class OnRay:
             raise RequestError("Ray is not installed; add it with: pip install cnnviz[ray]")
         if address not in (HERE, "auto") and ":" not in address:
             raise RequestError(f"{address!r} is no address of a Ray cluster; give HOST:PORT, auto, or --ray alone.")
+        if (device := backend.torch_device).type == "cuda" and device.index is not None:
+            raise RequestError(
+                f"{device} is one GPU of this machine, and Ray shares out GPUs itself; give --device {device.type}, "
+                "and name the GPUs it may use by CUDA_VISIBLE_DEVICES."
+            )
         self.backend, self.address, self.workers, self.started = backend, address, workers, started
         self.threads = 0  # of each worker; 0 stands for all cores shared among them
 

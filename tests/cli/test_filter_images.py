@@ -77,3 +77,8 @@ def test_a_crop_without_a_photo_is_refused_and_names_the_other_crop(refused, tol
         assert told(*given, *more, "--out", out)[0] == 0
         pictures.append((out / "conv2_0.png").read_bytes())
     assert pictures[0] != pictures[1]
+
+
+def test_one_gpu_is_not_shared_among_devices(refused, tmp_path):
+    given = ("filters", "--model", KEY, "--layer", "all", "--devices", 2, "--device", "cuda:1", "--out", tmp_path)
+    assert "cuda:1 is one device" in refused(*given)

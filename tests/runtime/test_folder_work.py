@@ -9,9 +9,11 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from pyarrow import parquet
 
@@ -239,6 +241,14 @@ def test_each_of_several_workers_has_one_batch_at_a_time():
 
 def test_one_device_works_in_this_thread(engine, photos, tmp_path):
     assert Here(engine, every_gpu=True).count == (1 if engine.torch_device.type == "cpu" else Here(engine, True).count)
+
+
+@pytest.mark.parametrize(("device", "count"), [("cuda", 4), ("cuda:2", 1), ("cuda:0", 1), ("cpu", 1), ("mps", 1)])
+def test_a_gpu_that_is_named_works_alone(monkeypatch, device, count):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    backend = SimpleNamespace(torch_device=torch.device(device))
+    assert Here(backend, every_gpu=True).count == count
+    assert Here(backend).count == 1
 
 
 KILLED = """

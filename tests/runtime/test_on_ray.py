@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from cnnviz.options import RequestError
@@ -132,10 +133,12 @@ def test_where_ray_is_absent_the_cure_is_named(engine, monkeypatch):
         OnRay(engine)
 
 
-def test_an_address_that_is_none_and_a_network_of_this_process_alone_are_refused(engine, photos, monkeypatch):
+def test_an_address_that_is_none_one_gpu_and_a_network_of_this_process_alone_are_refused(engine, photos, monkeypatch):
     monkeypatch.setattr(on_ray.importlib.util, "find_spec", lambda name: True)
     with pytest.raises(RequestError, match="'photos' is no address"):
         OnRay(engine, "photos")
+    with pytest.raises(RequestError, match="one GPU of this machine"):
+        OnRay(SimpleNamespace(torch_device=torch.device("cuda:2")))
     files = items([photos], photos / "out")
     with pytest.raises(RequestError, match="live/mine is in this process alone"):
         next(OnRay(engine)(Predictions("live/mine"), photos / "out", [files]))
