@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +15,7 @@ from cnnviz.photo import Photo
 from tests.journeys.steps import at_rest, pixels, until
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Locator, Page
 
 NET = "bundled/cats_dogs"
 
@@ -58,6 +59,34 @@ def test_a_class_that_is_improbable_glows_less_on_one_scale_for_all_and_the_scal
     shown = taken[: taken.shape[1]]  # the network's part is a square; below it stand the scale and what is shown
     assert int(shown.max()) == pytest.approx(int(dimmed), abs=4)
     assert (taken[-1] == 255).all()
+
+
+def chip(page: Page, row: str, name: str) -> Locator:
+    return page.get_by_role("group", name=row).get_by_role("button", name=name, exact=True)
+
+
+def test_a_chip_of_a_method_changes_the_method_alone_and_one_of_a_class_the_class(page: Page):
+    """The class is whatever is most probable until somebody chooses one, so another photo is explained by its own."""
+    opened(page, "/class_activation?photo=cat&model=lecture/mnist_gap")
+    classes = page.get_by_role("combobox", name="Class")
+    before = classes.input_value()
+    assert before.startswith("Most probable")
+    chip(page, "Other methods", "Grad-CAM++").click()
+    page.wait_for_url(re.compile("method=gradcam%2B%2B"))
+    page.get_by_role("heading", name=re.compile("Overlay.*Grad-CAM\\+\\+")).wait_for()
+    assert classes.input_value() == before
+    assert "class=" not in page.url.partition("?")[2]
+    other = page.get_by_role("group", name="Other classes").locator("button[aria-pressed=false]").first
+    name = other.inner_text()
+    other.click()
+    chip(page, "Other methods", "HiResCAM").click()  # before Python has heard of the class
+    page.get_by_role("heading", name=re.compile(f"Overlay.*{name}, HiResCAM")).wait_for()
+    for row, pressed in (("Other classes", name), ("Other methods", "HiResCAM")):
+        on = page.get_by_role("group", name=row).locator("button[aria-pressed=true]")
+        assert on.all_inner_texts() == [pressed]
+    chip(page, "Other methods", "Grad-CAM").click()
+    chip(page, "Other classes", name).click()  # it is the class already; the method stays as chosen
+    page.get_by_role("heading", name=re.compile(f"Overlay.*{name}, Grad-CAM,")).wait_for()
 
 
 def dragged(page: Page, share: float) -> None:

@@ -127,6 +127,26 @@ def test_the_maps_at_hand_are_the_engines_own(visit, engine):
         np.testing.assert_allclose(raw, engine.heatmap(net, photo, target).raw, atol=sizes[target])
 
 
+def test_a_button_of_the_canvas_changes_what_it_says_and_nothing_else(visit):
+    at = chosen(visit("class_activation"), "camcanvas", {"method": "layercam"})
+    assert (at.session_state["method"], at.session_state["class"]) == ("layercam", -1)
+    assert "class" not in at.query_params
+    at = chosen(at, "camcanvas", {"target": 1})
+    assert (at.session_state["method"], at.session_state["class"]) == ("layercam", 1)
+    at = chosen(at, "camcanvas", {"target": 0, "method": "gradcam"})  # one after the other, at once
+    assert (at.session_state["method"], at.session_state["class"]) == ("gradcam", 0)
+
+
+@pytest.mark.parametrize(
+    "told", [{}, [], "layercam", {"target": 99}, {"target": True}, {"target": 0.5}, {"method": "nope"}, {"method": []},
+             {"target": 1, "method": "nope"}, {"target": {}, "method": "layercam"}],
+)  # fmt: skip
+def test_what_no_button_of_the_canvas_says_changes_nothing(visit, told):
+    at = chosen(visit("class_activation"), "camcanvas", told)
+    assert not at.exception
+    assert (at.session_state["method"], at.session_state["class"]) == ("gradcam", -1)
+
+
 def test_a_net_whose_classes_cost_one_map_each_has_only_some_at_hand(visit, engine):
     assert engine.every_class("lecture/mnist_flatten", Photo.sample("cat")) is None
     at = visit("class_activation", model="lecture/mnist_flatten")

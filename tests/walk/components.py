@@ -54,7 +54,7 @@ def _canvas(data: dict[str, Any], tab: Tab, rng: Random) -> dict[str, Any] | Non
     ways = [*data["classes"], *data["methods"]]
     if ways and rng.random() < 0.5:
         one = rng.choice(ways)
-        return {"once": {"choice": {"target": one["target"], "method": one["method"]}}}
+        return {"once": {"choice": {name: value for name, value in one.items() if name != "title"}}}
     (width, height), box = data["size"], data["box"]
     if box[2 if width >= height else 3] < 1 and rng.random() < 0.1:
         return {"once": {"crop": rng.randint(0, 20) / 20}}

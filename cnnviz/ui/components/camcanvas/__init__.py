@@ -148,7 +148,7 @@ def camcanvas(
     classes: Mapping[int, str],
     methods: Mapping[str, str],
     subject: str = "",
-    on_choose: Callable[[int, str], None] = lambda target, method: None,
+    on_choose: Callable[[int | None, str | None], None] = lambda target, method: None,
     on_crop: Callable[[float], None] = lambda at: None,
     beside: Beside | None = None,
     methods_list: str = "",
@@ -159,13 +159,13 @@ def camcanvas(
 
     A new photo takes the strokes away; another `begin` sets the look anew. There is a button for each of the `classes`
     (index -> label) and `methods` (name -> title): where its map is `at_hand` of the same `subject` the browser shows
-    it by itself; then `on_choose` hears which class, and which method's name. So it does where a method is picked in
-    the page's own select box of the key `methods_list`. What is `beside` it has a canvas of its own, with the same
-    look; `pictures` lays its photo on the shelf under "KEY second". Where a hand moved the crop, `on_crop` hears how
-    far along the photo it lies now, 0 to 1.
+    it by itself; then `on_choose` hears which class or which method's name, None for what was not chosen. So it does
+    where a method is picked in the page's own select box of the key `methods_list`. What is `beside` it has a canvas of
+    its own, with the same look; `pictures` lays its photo on the shelf under "KEY second". Where a hand moved the crop,
+    `on_crop` hears how far along the photo it lies now, 0 to 1.
     """
-    chips = [{"target": target, "method": heat.method, "title": label} for target, label in classes.items()]
-    ways = [{"target": heat.target, "method": name, "title": title} for name, title in methods.items()]
+    chips = [{"target": target, "title": label} for target, label in classes.items()]
+    ways = [{"method": name, "title": title} for name, title in methods.items()]
     data: dict[str, Any] = {
         "name": key,
         **_map(photo, heat, caption),
@@ -183,10 +183,12 @@ def camcanvas(
 
     def chosen() -> None:
         said = st.session_state[key].get("choice")
-        if isinstance(said, dict) and any(
-            (said.get("target"), said.get("method")) == (one["target"], one["method"]) for one in (*chips, *ways)
-        ):
-            on_choose(said["target"], said["method"])
+        if not isinstance(said, dict):
+            return
+        target, method = whole(said.get("target"), 0, CLASSES), said.get("method")
+        known = target in classes or said.get("target") is None
+        if known and (method is None or (isinstance(method, str) and method in methods)):
+            on_choose(target, method)
 
     def cropped() -> None:
         at = st.session_state[key].get("crop")

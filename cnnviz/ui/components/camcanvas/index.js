@@ -37,7 +37,7 @@ function build(root) {
     seen(cam);
     soon(cam);
   };
-  const picked = ({ detail }) => { if (cam.data && detail.canvas === cam.data.name) show(cam, { ...detail, method: cam.data.method }); };
+  const picked = ({ detail }) => { if (cam.data && detail.canvas === cam.data.name) show(cam, { target: detail.target }, detail.title); };
   const heard = [["resize", resized], ["cnnviz-shelf", laid], ["cnnviz-class", picked]];
   for (const [event, hear] of heard) addEventListener(event, hear);
   cam.watch = { disconnect: () => { watch.disconnect(); cam.deaf?.(); for (const [event, hear] of heard) removeEventListener(event, hear); } };
@@ -176,12 +176,12 @@ function seen(cam) {
 /** A button for each class and method: where its map is here already, the picture changes now, and Python follows. */
 function chips(cam) {
   const { data } = cam;
-  const rowOf = (name, list) => {
-    const buttons = list.map((one) => make("button", { type: "button", class: "chip", "data-target": one.target, "data-method": one.method, onclick: () => choose(cam, one) }, one.title));
+  const rowOf = (name, kind, list) => {
+    const buttons = list.map((one) => make("button", { type: "button", class: "chip", "data-of": one.target ?? one.method, onclick: () => choose(cam, one) }, one.title));
     if (!list.length) return null;
-    const row = make("div", { role: "group", "aria-label": name }, ...buttons);
+    const row = make("div", { role: "group", "aria-label": name, "data-kind": kind }, ...buttons);
     if (list.length === 1) row.style.visibility = "hidden"; // nothing to choose, and yet the picture stays where it is
     return row;
   };
-  cam.chips.replaceChildren(...[rowOf("Other classes", data.classes), ...(data.big ? [] : [rowOf("Other methods", data.methods)])].filter(Boolean));
+  cam.chips.replaceChildren(...[rowOf("Other classes", "target", data.classes), ...(data.big ? [] : [rowOf("Other methods", "method", data.methods)])].filter(Boolean));
 }

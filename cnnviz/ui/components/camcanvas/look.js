@@ -26,7 +26,7 @@ export function controls(cam) {
   cam.modes[look.mode].checked = cam.views[look.view].checked = true;
   cam.colours.value = look.colours;
   for (const chip of cam.chips.querySelectorAll("button")) {
-    chip.setAttribute("aria-pressed", String(same(cam.shown, { target: Number(chip.dataset.target), method: chip.dataset.method })));
+    chip.setAttribute("aria-pressed", String(String(cam.shown[chip.parentElement.dataset.kind]) === chip.dataset.of));
   }
   const two = cam.panels.length > 1;
   cam.sharedCheck.disabled = two || (!cam.all && !look.shared);

@@ -4,22 +4,28 @@ import { spread } from "./model.js";
 import { shelf } from "./scale.js";
 import { bytes, floats } from "../shared/bytes.js";
 
-export function choose(cam, one) {
-  const there = show(cam, one);
+/** A button's `target` or `method` is chosen, and what it does not name stays; Python hears what was chosen alone. */
+export function choose(cam, { title, ...part }) {
+  const there = show(cam, part, title);
+  cam.chosen = { ...cam.chosen, ...part };
   clearTimeout(cam.late);
-  cam.late = setTimeout(() => cam.trigger("choice", cam.shown), there ? 120 : 0);
+  cam.late = setTimeout(() => {
+    cam.trigger("choice", cam.chosen);
+    cam.chosen = null;
+  }, there ? 120 : 0);
 }
 
-/** Draw the map of a class and method if it is at hand; whether it is. */
-export function show(cam, one) {
-  const raw = found(cam, one);
-  cam.shown = { target: one.target, method: one.method };
+/** Draw the map of a class and method, of which `part` is another one, if it is at hand; whether it is. */
+export function show(cam, part, title) {
+  const one = { ...cam.shown, ...part }, raw = found(cam, one);
+  const label = cam.data.classes.find(({ target }) => target === one.target)?.title ?? title;
+  cam.shown = one;
   if (raw) {
-    cam.pending = cam.shown;
+    cam.pending = one;
     cam.drawn = `${one.target} ${one.method}`;
     Object.assign(cam.panels[0], {
       raw, lines: null, own: spread(raw, ...cam.data.rawShape, ...cam.data.shape),
-      reach: raw.reduce((top, value) => Math.max(top, value), 0), caption: `Heat map of ${cam.data.against ? "against " : ""}${one.title}`,
+      reach: raw.reduce((top, value) => Math.max(top, value), 0), caption: `Heat map of ${cam.data.against ? "against " : ""}${label}`,
     });
     clearTimeout(cam.patience);
     cam.patience = setTimeout(() => (cam.pending = null), 5000); // Python did not follow: believe it again
@@ -47,7 +53,8 @@ export function heardFrom(list, cam) {
   const act = (event) => { if (event.key === "Enter" || event.target.closest?.("[role=option]")) acted = performance.now(); };
   const changed = new MutationObserver(() => {
     const said = list.querySelector("input")?.value, one = cam.data.methods.find(({ title }) => title === said);
-    if (one && one.method !== cam.shown.method && performance.now() - acted < HAND && found(cam, one)) show(cam, one);
+    if (!one || one.method === cam.shown.method || performance.now() - acted >= HAND) return;
+    if (found(cam, { ...cam.shown, method: one.method })) show(cam, { method: one.method });
   });
   for (const event of ["click", "keydown"]) addEventListener(event, act, true);
   changed.observe(list, { subtree: true, attributeFilter: ["value", "aria-expanded"] });

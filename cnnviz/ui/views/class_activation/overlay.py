@@ -62,12 +62,17 @@ def overlay(case: Case, sides: Sequence[Side], offer: Offer) -> tuple[Look, str]
         case.photo, heat, captions[0], begin, classes=offer.classes, methods=offer.methods, subject=offer.subject,
         beside=second(case, sides, captions) if len(sides) > 1 else None, methods_list="method", big=show.presenting(),
         key=CANVAS,
-        on_choose=lambda target, name: st.session_state.update({"class": target, "method": name}),
-        on_crop=crop.move,
+        on_choose=_choose, on_crop=crop.move,
     )  # fmt: skip
     with told:
         tell(case, heat, look)
     return look, evidence.looked(CANVAS, look)
+
+
+def _choose(target: int | None, method: str | None) -> None:
+    """Ask for another class, another method, or both; in a callback."""
+    said = {"class": target, "method": method}
+    st.session_state.update({name: value for name, value in said.items() if value is not None})
 
 
 def headed(heat: Heatmap) -> None:
