@@ -57,6 +57,7 @@ def test_randomising_the_whole_bundled_net_changes_what_its_map_shows(photo):
 RISE = np.arange(12.0, dtype=np.float32).reshape(3, 4)
 VERDICTS = {
     "changed": (RISE, np.float32([[1, 9, 3, 8], [9, 0, 8, 1], [2, 9, 1, 8]])),
+    "partly": (RISE, np.float32([[4, 1, 0, 8], [11, 10, 5, 2], [3, 6, 9, 7]])),
     "kept": (RISE, RISE**3),
     "turned": (RISE, -2 * RISE),
     "constant": (RISE * 0 + 3, RISE),
@@ -79,7 +80,7 @@ def test_a_rank_correlation_with_a_constant_map_is_undefined_and_said_to_be():
 def test_neither_the_same_map_nor_its_negative_nor_a_constant_one_passes(verdict, maps):
     correlations = np.float32([1, rank_correlation(maps[1], maps[0])])
     found = Sanity(("fc",), (0, 1), correlations, np.stack(maps))
-    assert (found.verdict, found.passed) == (verdict, verdict == "changed")
+    assert (found.verdict, found.passed) == (verdict, verdict in ("changed", "partly"))
     assert found.constant == (verdict == "constant", False)
     assert set(trust.VERDICTS) == set(VERDICTS)
 
@@ -114,3 +115,16 @@ def test_all_weights_are_noise_in_the_end_also_those_of_the_network_itself_and_t
     last, first = dict(noisy[-1].named_parameters()), dict(noisy[0].named_parameters())
     assert [name for name, value in last.items() if torch.equal(value, first[name])] == []
     assert all(torch.equal(value, before[name]) for name, value in net.state_dict().items())
+
+
+def test_what_is_left_when_half_of_the_layers_are_random_counts_too():
+    layers, maps = ("fc", "c", "b", "a"), np.stack([RISE] * 5)
+
+    def verdict(*left: float) -> str:
+        return Sanity(layers, (0, 1, 2, 3, 4), np.float32([1, *left]), maps).verdict
+
+    assert verdict(0.9, 0.1, 0.1, 0.1) == "changed"  # one random layer of four
+    assert verdict(0.9, 0.6, 0.1, 0.1) == "partly"
+    assert verdict(0.9, 0.1, -0.61, -0.17) == "partly"
+    assert verdict(0.9, np.nan, np.nan, np.nan) == "changed"
+    assert verdict(0.1, 0.1, 0.1, 0.6) == "kept"

@@ -477,11 +477,20 @@ def test_every_proof_and_every_word_is_of_the_question_of_the_map(visit, engine,
     curves = words(visit("class_activation", **link | {"proof": "Faithfulness"}))
     found = engine.faithfulness(MNIST, photo, heat)
     assert show.minus(f"{found.gain:+.3f}") in curves
-    assert show.minus(f"{engine.chance(MNIST, photo, 7, **asked).gain:+.3f}") in curves
+    chance = engine.chance(MNIST, photo, 7, **asked)
+    assert show.minus(f"{chance.gain:+.3f}") in curves
+    assert trust.compared(found.gain, chance.gain) in curves
     assert ("any class but" in curves) == (question == {"against": "true"})
     for name, done in (("Deletion", "deleted"), ("Insertion", "inserted")):  # each with its own title and axes
         assert curves.count(f"<figcaption>{name}</figcaption>") == 1
         assert curves.count(f"<small>% of the network’s input {done}, the highest pixels first</small>") == 1
+
+
+def test_a_map_that_does_no_better_than_the_baseline_is_no_evidence():
+    assert "about as well" in trust.compared(0.074, 0.079)
+    assert "no evidence" in trust.compared(0.079, 0.074)
+    assert "worse than the baseline" in trust.compared(0.252, 0.346)
+    assert "better than the baseline" in trust.compared(0.346, 0.252)
 
 
 def test_a_proof_that_a_method_has_not_says_so(visit, words):

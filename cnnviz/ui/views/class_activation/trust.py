@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from cnnviz.photo import Photo
     from cnnviz.runtime.engine import Engine
 
+CLOSE = 0.02  # of insertion minus deletion: what is no difference
 DONE = {"deletion": "deleted", "insertion": "inserted"}
 INKS = ("#e0642f", "#3f8fd0", "#8a8a86")
 
@@ -82,10 +83,19 @@ def faithful(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
     with st.container(horizontal=True, gap="small"):
         save("PNG of the curves", f"{file}.png", "image/png", lambda: _charted(heat, own, chance))
         save("CSV of the curves", f"{file}.csv", "text/csv", lambda: written)
+    show.say(compared(own.gain, chance.gain))
     show.say(
         "With a faithful map the probability falls early as its highest pixels are deleted, and rises early as they "
         "are inserted into a blurred photo."
     )
+
+
+def compared(own: float, chance: float) -> str:
+    """What insertion minus deletion says of a map beside a Gaussian in the middle, which never saw the photo."""
+    if abs(own - chance) <= CLOSE:
+        return "This map does about as well as the baseline, which knows nothing of the photo: no evidence for the map."
+    how = "better" if own > chance else "worse"
+    return f"This map does {how} than the baseline, which knows nothing of the photo."
 
 
 def _charted(heat: Heatmap, own: Faithfulness, chance: Faithfulness) -> bytes:
@@ -146,6 +156,8 @@ def correlated(found: Sanity) -> list[str]:
 
 VERDICTS = {
     "changed": "The map changes with the weights, as an explanation must.",
+    "partly": "The map keeps part of its pattern while weights are random: some of it shows edges of the photo and not "
+    "what was learned.",
     "kept": "The map hardly changes with random weights: it shows edges of the photo more than what was learned.",
     "turned": "With random weights the map is its own negative (rank correlation near −1): it shows edges of the photo "
     "more than what was learned.",
