@@ -179,7 +179,8 @@ def _on_ray() -> dict[str, Any]:
         def __call__(self, question: Any, out: Path, parts: Any) -> Iterator[int]:
             done, moments = 0, []
             for count in super().__call__(question, out, parts):
-                moments.append((time.perf_counter(), done))
+                if len(there) == self.workers:
+                    moments.append((time.perf_counter(), done))
                 done += count
                 yield count
             first, last = moments[WARM], moments[-1]
@@ -187,12 +188,15 @@ def _on_ray() -> dict[str, Any]:
 
     def bound(pids: list[int]) -> None:
         """Each worker on cores of its own: the threads that decode and draw would take the other half, too."""
+        there[:] = pids
         for i, pid in enumerate(pids):
             os.sched_setaffinity(pid, range(i * half, (i + 1) * half))
 
     rates: dict[int, list[float]] = {1: [], 2: []}
+    there: list[int] = []
     paths = _folder(480)[1]
     for _, count in itertools.product(range(2), (1, 2)):
+        there.clear()
         executor = Timed(engine, workers=count, started=bound)
         executor.threads = half
         _run(engine, paths, executor, 16)

@@ -29,6 +29,7 @@ HERE = "local"  # the address of a cluster that is started on this machine, and 
 RETRIES = 3  # how often a batch is tried anew whose worker was killed
 WAITING = 2  # batches that an actor has at once: one at work, one that waits
 CORES = 4  # of an actor without a GPU, on a machine with many
+PATIENCE = 300.0  # seconds until the first actor has begun: a machine is found, torch imported, a network loaded
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,8 @@ class OnRay:
     """Batches worked on by the actors of a Ray cluster: one at an address, or one that is started here.
 
     `workers` is the number of actors; 0 stands for one for each GPU, else for one for a few cores each. `started` hears
-    their process ids. Raises `RequestError` where Ray is not there, or has no room for so many.
+    the process ids of those that have begun, each time another has. Raises `RequestError` where Ray is not there, or
+    has no room for so many.
     """
 
     def __init__(
@@ -86,27 +88,40 @@ class OnRay:
         if question.key.startswith(PASSING):
             raise RequestError(f"The network {question.key} is in this process alone; save it as a file for Ray.")
         with _cluster(self.address) as ray:
-            actors = self._actors(ray, question, out.absolute(), len(batches))
-            if self.started:
-                self.started(ray.get([actor.__ray_call__.remote(lambda _: os.getpid()) for actor in actors]))
-            yield from _worked(ray, actors, batches)
+            yield from _worked(ray, self._actors(ray, question, out.absolute(), len(batches)), batches, self.started)
 
     def _actors(self, ray: Any, question: Question, out: Path, most: int) -> list[Any]:
         """The actors, no more than there are batches."""
-        held = ray.cluster_resources()
-        cores, gpus = int(held.get("CPU", 1)), int(held.get("GPU", 0))
-        on_gpu = gpus > 0 and self.backend.torch_device.type != "cpu"
-        room = gpus if on_gpu else cores
-        count = self.workers or (gpus if on_gpu else max(min(cores, 2), cores // CORES))
-        if count > room:
-            what = "GPUs" if on_gpu else "cores"
-            raise RequestError(f"This Ray cluster has {room} {what}, too few for {count} workers; ask for fewer.")
-        threads = self.threads or max(1, cores // count)
+        held = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        nodes = [(int(one.get("CPU", 0)), int(one.get("GPU", 0))) for one in held]
+        on_gpu = any(gpus for _, gpus in nodes) and self.backend.torch_device.type != "cpu"
+        count, cores = shares(nodes, on_gpu, self.workers, most, self.threads)
         place = Place("cuda" if on_gpu else "cpu", self.backend.weights, self.backend.runs)
         kind = ray.remote(Actor).options(
-            num_cpus=threads, num_gpus=1 if on_gpu else 0, max_restarts=-1, max_task_retries=RETRIES
+            num_cpus=cores, num_gpus=1 if on_gpu else 0, max_restarts=-1, max_task_retries=RETRIES
         )
-        return [kind.remote(place, question, out, threads) for _ in range(min(count, most))]
+        return [kind.remote(place, question, out, cores) for _ in range(count)]
+
+
+def shares(nodes: Sequence[tuple[int, int]], on_gpu: bool, workers: int, most: int, cores: int = 0) -> tuple[int, int]:
+    """The number of workers, at most `most`, and the cores of each, as many as let each worker fit one node.
+
+    `nodes` are their cores and GPUs; `workers` and `cores` of each are as asked for, 0 as many as there is room for.
+    Raises `RequestError` where there is too little room.
+    """
+
+    def room(each: int) -> int:
+        return sum(min(has // each, gpus) if on_gpu else has // each for has, gpus in nodes)
+
+    count = workers or (room(1) if on_gpu else sum(max(min(has, 2), has // CORES) for has, _ in nodes))
+    if not 0 < count <= room(cores or 1):
+        what = "GPUs with a core each" if on_gpu else "cores"
+        each = f" of {cores} cores" if cores else ""
+        raise RequestError(
+            f"This Ray cluster has {room(1)} {what}, too few for {count or 1} workers{each}; ask for fewer."
+        )
+    count = min(count, most)
+    return count, cores or next(n for n in range(max(nodes)[0], 0, -1) if room(n) >= count)
 
 
 @contextlib.contextmanager
@@ -129,23 +144,41 @@ def _cluster(address: str) -> Iterator[Any]:
             ray.shutdown()
 
 
-def _worked(ray: Any, actors: Sequence[Any], batches: Sequence[Batch]) -> Iterator[int]:
-    """How many files each batch has, as it is done by one of the actors."""
+def _worked(
+    ray: Any,
+    actors: Sequence[Any],
+    batches: Sequence[Batch],
+    started: Callable[[list[int]], None] | None = None,
+    patience: float = PATIENCE,
+) -> Iterator[int]:
+    """How many files each batch has, as it is done by one of the actors that have begun; others may still begin."""
+    starting = {actor.__ray_call__.remote(lambda _: os.getpid()): actor for actor in actors}
     running: dict[Any, tuple[Any, Batch]] = {}
+    begun: list[int] = []
     coming = iter(batches)
 
     def hand(actor: Any) -> None:
         if (batch := next(coming, None)) is not None:
             running[actor.work.remote(batch)] = actor, batch
 
-    for _ in range(WAITING):
-        for actor in actors:
-            hand(actor)
-    while running:
-        (done,), _ = ray.wait([*running])
-        actor, batch = running.pop(done)
+    left = len(batches)
+    while left:
+        done, _ = ray.wait([*starting, *running], timeout=None if running else patience)
+        if not done:
+            raise RequestError(
+                f"No worker has begun on this Ray cluster within {patience:.0f} s; perhaps its cores or GPUs are taken "
+                "by other work: wait for that, or ask for more workers, which are smaller, with --workers."
+            )
+        if (actor := starting.pop(done[0], None)) is not None:
+            begun.append(_begun(ray, done[0]))
+            if started:
+                started([*begun])
+            for _ in range(WAITING):
+                hand(actor)
+            continue
+        actor, batch = running.pop(done[0])
         try:
-            yield ray.get(done)
+            count = ray.get(done[0])
         except ray.exceptions.RayTaskError as error:
             raise error.cause from None  # what went wrong there, as if it had been here
         except ray.exceptions.RayActorError as error:
@@ -153,4 +186,16 @@ def _worked(ray: Any, actors: Sequence[Any], batches: Sequence[Batch]) -> Iterat
             raise RequestError(
                 f"A worker was killed {RETRIES + 1} times, last at the batch {names}; perhaps it has too little memory."
             ) from error
+        left -= 1
+        yield count
         hand(actor)
+
+
+def _begun(ray: Any, pid: Any) -> int:
+    """The process id of a worker that has begun. Raises `RequestError` where it ended before."""
+    try:
+        found: int = ray.get(pid)
+    except ray.exceptions.RayActorError as error:
+        why = str(error).strip().rpartition("\n")[2]
+        raise RequestError(f"A worker could not begin on this Ray cluster: {why}") from error
+    return found

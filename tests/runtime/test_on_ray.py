@@ -90,9 +90,19 @@ class Counting:
         class RayActorError(Exception):
             pass
 
-    def __init__(self, actors, result=len):
-        self.most, self.begun, self.result = 0, [], result
-        self.actors = [SimpleNamespace(work=SimpleNamespace(remote=self._begin)) for _ in range(actors)]
+    def __init__(self, actors, result=len, without_room=0):
+        self.most, self.begun, self.result, self.ready, self.pids = 0, [], result, [], {}
+        self.actors = [self._actor(i, i >= without_room) for i in range(actors)]
+
+    def _actor(self, i, fits):
+        def ask(function):
+            place = object()
+            if fits:
+                self.ready.append(place)
+                self.pids[place] = 1000 + i
+            return place
+
+        return SimpleNamespace(__ray_call__=SimpleNamespace(remote=ask), work=SimpleNamespace(remote=self._begin))
 
     def _begin(self, batch):
         self.begun.append(place := object())
@@ -100,10 +110,15 @@ class Counting:
         self._of = getattr(self, "_of", {}) | {place: batch}
         return place
 
-    def wait(self, running):
-        return [self.begun.pop()], []
+    def wait(self, running, timeout):
+        found = self.ready or self.begun
+        if not found:
+            assert timeout is not None, "would wait for ever"
+        return [found.pop()] if found else [], []
 
     def get(self, place):
+        if place in self.pids:
+            return self.pids[place]
         return self.result(self._of[place])
 
 
@@ -111,6 +126,46 @@ def test_no_more_than_two_batches_of_each_actor_are_handed_out_and_none_is_lost(
     ray, batches = Counting(3), [[None] * n for n in range(1, 30)]
     assert sorted(on_ray._worked(ray, ray.actors, batches)) == list(range(1, 30))
     assert ray.most == 6
+
+
+def test_workers_that_fit_no_node_get_no_batches():
+    ray, batches, pids = Counting(3, without_room=2), [[None] * n for n in range(1, 30)], []
+    assert sorted(on_ray._worked(ray, ray.actors, batches, pids.append)) == list(range(1, 30))
+    assert (ray.most, pids) == (2, [[1002]])
+    ray = Counting(2, without_room=2)
+    with pytest.raises(RequestError, match=r"No worker has begun .* within 7 s"):
+        list(on_ray._worked(ray, ray.actors, batches, patience=7))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "workers", "count", "cores"),
+    [
+        ([(4, 0)], 1, 1, 4),
+        ([(4, 0), (4, 0)], 1, 1, 4),
+        ([(6, 0), (6, 0)], 0, 4, 3),
+        ([(6, 0), (6, 0)], 3, 3, 3),
+        ([(16, 0)], 0, 4, 4),
+        ([(2, 0)], 0, 2, 1),
+        ([(8, 0), (2, 0), (0, 0)], 3, 3, 2),
+        ([(8, 0), (2, 0)], 2, 2, 4),
+        ([(8, 4), (64, 0)], 0, 4, 2),
+        ([(8, 1), (2, 2)], 3, 3, 1),
+        ([(8, 1), (2, 2)], 1, 1, 8),
+    ],
+)
+def test_each_worker_fits_one_node(nodes, workers, count, cores):
+    on_gpu = any(gpus for _, gpus in nodes)
+    assert on_ray.shares(nodes, on_gpu, workers, 99) == (count, cores)
+    one, other = on_ray.shares(nodes, on_gpu, workers, 1)
+    assert (one, other) == (1, max(has for has, gpus in nodes if gpus or not on_gpu))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "workers", "cores"), [([(4, 0)], 5, 0), ([(0, 0)], 0, 0), ([], 0, 0), ([(4, 0), (4, 0)], 1, 5)]
+)
+def test_too_little_room_is_refused(nodes, workers, cores):
+    with pytest.raises(RequestError, match=r"has \d cores, too few for \d workers"):
+        on_ray.shares(nodes, False, workers, 99, cores)
 
 
 def test_what_goes_wrong_in_a_worker_is_told_as_if_it_had_been_here():
@@ -125,6 +180,19 @@ def test_what_goes_wrong_in_a_worker_is_told_as_if_it_had_been_here():
         ray = Counting(1, result)
         with pytest.raises(RequestError, match=words):
             list(on_ray._worked(ray, ray.actors, [batch]))
+
+
+def test_why_a_worker_could_not_begin_is_told():
+    ray = Counting(1)
+
+    def ended(_):
+        raise Counting.exceptions.RayActorError(
+            "The actor died\n  at its start\nDeviceError: There is no device 'cuda'"
+        )
+
+    ray.get = ended
+    with pytest.raises(RequestError, match=r"could not begin .*: DeviceError: There is no device"):
+        list(on_ray._worked(ray, ray.actors, [[None]]))
 
 
 def test_where_ray_is_absent_the_cure_is_named(engine, monkeypatch):
