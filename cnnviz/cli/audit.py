@@ -25,7 +25,7 @@ SOME = 50  # suspects that are listed for people; JSON and the list of fixes hav
 @command
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option("--labels", metavar="FILE.csv|names", default="", help=LABELS)
-@click.option("--suspects", "sought", is_flag=True, help="Also look for labels that are probably wrong, with --model.")
+@click.option("--suspects", "sought", is_flag=True, help="Also look for labels that may be wrong, with --model.")
 @click.option("--model", "key", metavar="KEY", help="The network whose features --suspects takes.")
 @click.option(
     "--fixes", "out", metavar="FILE.csv", type=click.Path(path_type=Path),
@@ -37,7 +37,7 @@ SOME = 50  # suspects that are listed for people; JSON and the list of fixes hav
 def audit(
     context: click.Context, data: Path, labels: str, sought: bool, key: str | None, out: Path | None, as_json: bool
 ) -> None:
-    """Check a data set: unreadable files, images per class, near-duplicates in and across splits, label errors.
+    """Check a data set: unreadable files, images per class, near-duplicates in and across splits, labels to check.
 
     Nothing in the folder is changed.
     """
@@ -206,8 +206,9 @@ def _print_suspects(found: Suspects) -> None:
         for one in found.suspects[:SOME]
     ]
     if rows:
-        table(("probably mislabelled", "class", "probability", "suggested", "probability"), rows, (2, 4))
+        table(("label to check", "class", "probability", "suggested", "probability"), rows, (2, 4))
     for path in found.single:
         click.echo(f"{shown(path.relative_to(found.data.root))}: not judged, for no other image is of its class")
     more = f"; the first {SOME} are listed" if len(found.suspects) > SOME else ""
-    click.echo(f"{count(len(found.suspects))} of {count(found.images)} labels are suspect by {found.model}{more}")
+    number = f"{count(len(found.suspects))} of {count(found.images)}"
+    click.echo(f"{number} labels to check, an estimate by the features of {found.model}{more}")

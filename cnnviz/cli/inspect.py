@@ -164,7 +164,7 @@ def evaluate(
         more = {"left_out": [left.document() for left in found.left_out], "interval": list(found.interval)}
         return document(dataclasses.asdict(found) | more | confusion.report(found.confusion) | _crop(crop))
     sure = interval.words(found.accuracy, found.images)
-    right = f"{found.accuracy:.2%} of {found.images} photos correct (95 % interval {sure})"
+    right = f"{found.accuracy:.2%} of {found.images} photos correct (95% interval {sure})"
     click.echo(f"{key}: {right}, loss {found.loss:.4f}{cropped(crop)}")
     if len(found.classes) > WIDEST:
         return _confused(found)

@@ -135,7 +135,7 @@ def train(
         )
         return code
     if best:
-        sure = f" (95 % interval {interval.words(best['accuracy'], count)})" if count else ""
+        sure = f" (95% interval {interval.words(best['accuracy'], count)})" if count else ""
         click.echo(f"best at step {best['step']}: {best['accuracy']:.2%} on val{sure}, loss {best['valid_loss']:.4f}")
     net = f"; the model key is run/{done.id}@best" if best else ""
     click.echo(f"{state} after {time.monotonic() - began:.0f} s{net}")

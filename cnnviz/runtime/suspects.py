@@ -1,4 +1,4 @@
-"""Images of a data set whose labels are probably wrong, by a head on features that was fitted without them."""
+"""Images of a data set whose labels may be wrong, by a head on features that was fitted without them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Suspect:
-    """An image whose label is probably wrong: its class, the suggested one, and the probability of each.
+    """An image whose label may be wrong: its class, the suggested one, and the probability of each.
 
     `margin` is the probability of its class minus that of the suggested one, −1 for the clearest.
     """
@@ -102,7 +102,7 @@ def suspects(
     labels: str = "",
     seed: int = 0,
 ) -> Suspects:
-    """Images of a data set whose labels are probably wrong, by the features of a network: confident learning.
+    """Images of a data set whose labels may be wrong, by the features of a network: confident learning.
 
     Each image is judged by a linear head on the features of all images but those of its fold, of five. `groups` are
     images that show the same (`data.audit.Audit.groups`), which are in one fold; `seed` draws the folds; `labels` is

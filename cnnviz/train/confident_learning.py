@@ -1,4 +1,4 @@
-"""Which labels are probably wrong, by probabilities of images that a model was not fitted to.
+"""Which labels may be wrong, by probabilities of images that a model was not fitted to.
 
 Confident learning: Northcutt, Jiang, Chuang, 2021. An image counts as confidently of a class where its probability of
 it reaches the mean that images labelled so have; the pairs (label, class) so counted are the confident joint, and what

@@ -121,7 +121,7 @@ def test_suspects_in_words_name_both_classes_and_probabilities(mixed, told):
     line = next(line for line in words.splitlines() if line.startswith("train/warm/cold3.png"))
     assert line.split()[1] == "warm"
     assert line.split()[3] == "cold"
-    assert "4 of 40 labels are suspect by lecture/cats_gap" in words
+    assert "4 of 40 labels to check, an estimate by the features of lecture/cats_gap" in words
 
 
 def test_what_does_not_fit_together_is_refused_before_the_audit(mixed, tmp_path, refused):

@@ -6,6 +6,7 @@ import base64
 import io
 import json
 import os
+import re
 import zipfile
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
@@ -124,6 +125,8 @@ def test_a_set_is_shown_checked_and_deleted(visit, shelf, circles, pictures, wor
     assert "broken.png" in words(at)
     assert "turned.png" in words(at)
     assert "one image flipped horizontally, under two classes" in words(at)
+    for where in ("across splits", "under two classes", "inside a split"):
+        assert f"<dt>Near-duplicates {where}</dt>" in words(at)
     at.button(key="delete-data").click()
     fine(at.run())
     assert "was changed after cnnviz made it" in words(at)
@@ -172,8 +175,15 @@ def test_label_errors_are_found_and_those_ticked_make_a_corrected_data_set(visit
     suggested = {alt.partition(":")[0]: alt for alt in pictures(at) if ", suggested " in alt}
     assert set(suggested) == WRONG
     assert suggested["train/warm/cold3.png"] == "train/warm/cold3.png: labelled warm, suggested cold"
-    assert "4 of 48 labels are probably wrong" in words(at)
-    assert "95 % interval" in words(at)
+    headings = re.findall(r'<h2 class="cv-section">(.*?) <small>', words(at))
+    assert ("Possible label errors" in headings, "Labels to check" in headings) == (True, True)
+    assert len(headings) == len(set(headings))
+    assert "4 of 48, an estimate" in words(at)
+    assert "look at each image before you tick it" in words(at)
+    assert "each has been looked at" in at.button(key="suspects-all").help
+    assert "95% interval" in words(at)
+    assert re.search(r"suggested (warm|cold): (&gt;\u00a0)?\d", words(at))
+    assert not re.search(r": &[gl]t; ", words(at))  # a sign does not part from its number
     assert not any(box.value for box in at.checkbox)  # a suggestion is taken by a person
     save = next(b for b in at.button if b.label == "Save as a corrected data set")
     assert save.disabled

@@ -38,8 +38,8 @@ def _show(found: Audit) -> None:
             "Width, px": f"{low[0]} to {high[0]}",
             "Height, px": f"{low[1]} to {high[1]}",
             "Near-duplicates across splits": len(found.duplicates),
-            "Under two classes": len(found.conflicts),
-            "Inside a split": len(found.inside),
+            "Near-duplicates under two classes": len(found.conflicts),
+            "Near-duplicates inside a split": len(found.inside),
         }
     )
     if found.unsearched:

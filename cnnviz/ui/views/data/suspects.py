@@ -1,4 +1,4 @@
-"""Label errors of a data set on the page: images whose label is probably wrong, and a corrected copy of the set."""
+"""Possible label errors of a data set on the page: images whose label is to be checked, and a corrected copy."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 SIDE = 132  # px of an image
 SHOWN = 24  # suspects at first, and more at each click
+NBSP = "\u00a0"  # a sign does not part from its number
 AUDIT, FEATURES = 0.2, 0.9  # the share that is done after each of these
 
 
@@ -35,7 +36,7 @@ AUDIT, FEATURES = 0.2, 0.9  # the share that is done after each of these
 def draw(name: str) -> None:
     """The search for label errors, once it is asked for, and what becomes of its suggestions."""
     networks = {row.key: row for row in rows() if row.where in AT_HAND}
-    show.section("Label errors", "labels that are probably wrong, by predictions for images left out of training")
+    show.section("Possible label errors", "labels that predictions for images left out of training disagree with")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         key = st.selectbox(
             "Features of", list(networks), list(networks).index(_usual(name)),
@@ -81,10 +82,11 @@ def _show(name: str, title: str, found: Suspects) -> None:
     """The suspects as pictures, each with a tick; the list, and the copy."""
     count, right = len(found.suspects), round(found.accuracy * found.images)
     sure = interval.words(found.accuracy, found.images)
-    show.section("Label errors", f"{count:,} of {found.images:,} labels are probably wrong")
+    show.section("Labels to check", f"{count:,} of {found.images:,}, an estimate by confident learning")
     show.say(
         f"By the features of {title}: a linear head predicts the label of {right:,} of {found.images:,} images that it "
-        f"was not fitted to ({found.accuracy:.1%}, 95 % interval {sure})."
+        f"was not fitted to ({found.accuracy:.1%}, 95% interval {sure}). "
+        "A suggestion may be wrong and the label right: look at each image before you tick it."
     )
     for path in found.single[:SHOWN]:
         show.say(f"{path_in(found.data.root, path)}: not judged, for no other image is of its class.")
@@ -96,7 +98,10 @@ def _show(name: str, title: str, found: Suspects) -> None:
     if listed:
         with st.container(horizontal=True, gap="small"):
             keys = [_key(name, found, one) for one in listed]
-            st.button("Tick all shown", key="suspects-all", on_click=_tick, args=(keys, True))
+            st.button(
+                "Tick all shown", key="suspects-all", on_click=_tick, args=(keys, True),
+                help="For when each has been looked at: a suggestion may be wrong and the label right",
+            )  # fmt: skip
             st.button("Untick all", key="suspects-none", on_click=_tick, args=(keys, False))
             if count > most:
                 st.button(f"Show {min(SHOWN, count - most)} more", key="suspects-more", on_click=_more, args=(most,))
@@ -111,7 +116,8 @@ def _tile(name: str, found: Suspects, one: Suspect) -> None:
         with contextlib.suppress(RequestError):  # it may be gone since
             alt = f"{file}: labelled {label}, suggested {to}"
             show.image(data_sets.square(one.path, 2 * SIDE), alt, width=SIDE)
-        odds = (f"{label}: {percent(one.given_probability)}", f"suggested {to}: {percent(one.suggested_probability)}")
+        given, other = (percent(p).replace(" ", NBSP) for p in (one.given_probability, one.suggested_probability))
+        odds = f"{label}: {given}", f"suggested {to}: {other}"
         lines = "<br>".join(map(html.escape, odds))
         st.html(f'<p class="cv-note" style="overflow-wrap:anywhere" title="{html.escape(file)}">{lines}</p>')
         st.checkbox(f"Move to {show.plain(to)}", key=_key(name, found, one), persist_state="session")

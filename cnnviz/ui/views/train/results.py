@@ -95,6 +95,6 @@ def gallery(key: str, said: dict[str, Any], shown: list[dict[str, Any]]) -> None
             tiles.append(
                 f'<figure style="margin:0"><img style="{WHOLE}" alt="Heat map: {words}" '
                 f'src="{picture.address(small, 90)}">'
-                f'<figcaption class="cv-note">{words}</figcaption></figure>'
+                f'<figcaption class="cv-note">{words.replace("&gt; ", "&gt;&nbsp;")}</figcaption></figure>'
             )
             place.html(f'<div class="cv-strip" style="{TILES}">{"".join(tiles)}</div>')
