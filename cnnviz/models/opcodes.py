@@ -23,9 +23,11 @@ DEEP = 60  # tuples within tuples
 WIDE = 100_000  # values of a tuple and of all within it, which hashing it visits
 PART = 1 << 20  # bytes that are read at once
 NAME = 1000  # characters of a name
-TUPLES = 1000  # names that are tuples, which may all have one hash
+ALIKE = 1000  # names that may all have one hash: tuples, complex and large numbers
+SPARE = 100_000  # values that are copied beyond one for each step: what is shared is copied, too
+BYTES = 1 << 20  # bytes that are copied beyond those of the file, or numbers beyond those of its storages
 DIGITS = 40  # bytes of a whole number
-LARGEST_KEY = 2**61 - 2  # of the names that are numbers: no two have the same hash
+LARGEST_KEY = 2**61 - 2  # of the names that are numbers: no two up to there have the same hash
 SIZES = {
     **dict.fromkeys(("Double", "Long", "ComplexFloat"), 8),
     **dict.fromkeys(("Float", "Int", "QInt32"), 4),
@@ -41,16 +43,18 @@ class File(Protocol):
 
     def readline(self, size: int, /) -> bytes: ...
 
+    def tell(self) -> int: ...
+
 
 def survey(file: File, steps: int = STEPS) -> dict[str, int]:
     """The storages that the pickle beginning here has numbers in, by name: bytes; the file is read to the pickle's end.
 
     Raises `OpcodeError` for what no checkpoint does, and for what PyTorch does not read.
     """
-    machine = Machine(file)
-    for _ in range(steps):
+    machine, read = Machine(file), file.read
+    for machine.steps in range(steps):
         try:
-            act = ACTS[machine.read(1)]
+            act = ACTS[read(1)]
             act(machine)
         except (IndexError, KeyError, TypeError, AttributeError, UnicodeDecodeError):
             raise OpcodeError("") from None
@@ -68,13 +72,18 @@ class Machine:
         self.marks: list[list[Any]] = []
         self.memory: dict[int, Any] = {}
         self.storages: dict[str, int] = {}
-        self.tuples = 0
+        self.begin = file.tell()
+        self.steps = self.alike = self.wide = self.copied = self.bytes = self.numbers = self.stored = 0
 
     def read(self, size: int) -> bytes:
         """So many bytes, however many are claimed: a file makes room for all that it is asked for."""
         data = self.file.read(min(size, PART))
-        while len(data) < size and (part := self.file.read(min(size - len(data), PART))):
-            data += part
+        if len(data) < size and data:
+            parts, left = [data], size - len(data)
+            while left and (part := self.file.read(min(left, PART))):
+                parts.append(part)
+                left -= len(part)
+            data = b"".join(parts)
         if len(data) != size:
             raise OpcodeError("")
         return data
@@ -98,13 +107,31 @@ class Machine:
 
     def named(self, name: Any) -> None:
         """Lets pass what is short and quick to hash."""
-        if isinstance(name, (str, bytes)) and len(name) > NAME:
-            raise OpcodeError(f"has a name of {len(name):,} characters")
-        if isinstance(name, (int, float)) and not -LARGEST_KEY <= name <= LARGEST_KEY:
-            raise OpcodeError("has a number too large for a name")
-        self.tuples += isinstance(name, Tuple)
-        if self.tuples > TUPLES:
-            raise OpcodeError(f"has more than {TUPLES:,} names that are tuples")
+        if isinstance(name, (str, bytes)):
+            if len(name) > NAME:
+                raise OpcodeError(f"has a name of {len(name):,} characters")
+            return
+        tuples = isinstance(name, Tuple)
+        large = isinstance(name, (int, float)) and not -LARGEST_KEY <= name <= LARGEST_KEY
+        if tuples or large or (isinstance(name, Made) and name.by == pickle_calls.COMPLEX):
+            self.alike += 1
+            self.wide += name.wide if tuples else 0
+        if self.alike > ALIKE:
+            raise OpcodeError(f"has more than {ALIKE:,} names that are tuples or large numbers")
+        if self.wide > WIDE:
+            raise OpcodeError(f"has names that are tuples of more than {WIDE:,} values")
+
+    def copies(self, values: int = 0, size: int = 0, numbers: int = 0) -> None:
+        """Counts what is copied. Lets pass no more than the pickle so far has itself, and some that is shared."""
+        self.copied += values
+        self.bytes += size
+        self.numbers += numbers
+        if self.copied > self.steps + SPARE:
+            raise OpcodeError("copies the same values many times over")
+        if self.bytes > BYTES and self.bytes > BYTES + self.file.tell() - self.begin:
+            raise OpcodeError("copies the same bytes many times over")
+        if self.numbers > BYTES + self.stored:
+            raise OpcodeError("has more indices of sparse tensors than numbers")
 
 
 def stop(machine: Machine) -> None:
@@ -155,9 +182,11 @@ def _long(machine: Machine) -> None:
 def _into(machine: Machine, marked: bool, mapping: bool) -> None:
     """Values for the list or mapping on top of the stack."""
     items = machine.marked() if marked else [machine.stack.pop() for _ in range(1 + mapping)][::-1]
-    for name in items[::2] if mapping else ():
-        machine.named(name)
-    machine.stack[-1]
+    if mapping:
+        items = items[::2]
+        for name in items:
+            machine.named(name)
+    machine.stack[-1].held.extend(items)
 
 
 def _remember(machine: Machine, size: int) -> None:
@@ -172,6 +201,10 @@ def _build(machine: Machine) -> None:
     """Attributes of an object; of a tensor they would say how much room it takes."""
     state, by = machine.stack.pop(), getattr(machine.stack[-1], "by", "")
     plain = isinstance(state, Tuple) and len(state.items) < 4
+    machine.copies(pickle_calls.copied([state]))
+    if by == pickle_calls.ORDERED and isinstance(state, (Made, Tuple)):  # whose attributes may come as pairs
+        for name in pickle_calls.keys(state):
+            machine.named(name)
     if pickle_calls.tensors(by) or (by == pickle_calls.PARAMETER and not plain):
         raise OpcodeError("changes a tensor after it was made")
 
@@ -180,8 +213,25 @@ def _call(machine: Machine) -> None:
     given, function = machine.stack.pop(), machine.stack.pop()
     if not isinstance(function, Name) or not isinstance(given, Tuple):
         raise OpcodeError("calls what is no function")
+    tensor, filled = pickle_calls.tensors(function), function in pickle_calls.FILLED
+    follows = tensor or filled or function == pickle_calls.SIZE
+    machine.copies(pickle_calls.copied(given.items) if follows else len(given.items))
     pickle_calls.refuse(function, given.items)
-    machine.push(Made(str(function)))
+    if function == pickle_calls.SIZE:
+        _tuple(machine, [one for part in given.items for one in pickle_calls.values(part)])
+        return
+    held: Any = () if tensor else []
+    if filled:
+        inside = pickle_calls.keys if function == pickle_calls.ORDERED else pickle_calls.values
+        held = [name for part in given.items for name in inside(part)]
+        for name in held:
+            machine.named(name)
+    size = pickle_calls.size(function, given.items)
+    if function in (pickle_calls.ENCODE, pickle_calls.BYTES):
+        machine.copies(size=size)
+    elif size and pickle_calls.SPARSE in (function, given.items[0]):
+        machine.copies(numbers=size)
+    machine.push(Made(str(function), held, size))
 
 
 def _storage(machine: Machine) -> None:
@@ -193,7 +243,9 @@ def _storage(machine: Machine) -> None:
     machine.named(name)
     size = count * SIZES.get(kind.rpartition(".")[2].removesuffix("Storage"), 1)
     name = name if isinstance(name, str) else name.decode("latin-1")
-    machine.storages[name] = max(size, machine.storages.get(name, 0))
+    known = machine.storages.get(name, 0)
+    machine.storages[name] = max(size, known)
+    machine.stored += max(size - known, 0)
     machine.push(Storage(count))
 
 
@@ -220,9 +272,9 @@ ACTS: Mapping[bytes, Callable[[Machine], None]] = {
     pickle.BINFLOAT: _value(lambda machine: struct.unpack(">d", machine.read(8))[0]),
     pickle.BINUNICODE: _value(lambda machine: machine.read(machine.number(4)).decode("utf-8", "surrogatepass")),
     pickle.SHORT_BINSTRING: _value(lambda machine: machine.read(machine.number(1))),
-    pickle.EMPTY_LIST: _value(lambda _: Made("list")),
-    pickle.EMPTY_DICT: _value(lambda _: Made("dict")),
-    pickle.EMPTY_SET: _value(lambda _: Made("set")),
+    pickle.EMPTY_LIST: _value(lambda _: Made("list", [])),
+    pickle.EMPTY_DICT: _value(lambda _: Made("dict", [])),
+    pickle.EMPTY_SET: _value(lambda _: Made("set", [])),
     pickle.EMPTY_TUPLE: lambda machine: _tuple(machine, []),
     pickle.TUPLE: lambda machine: _tuple(machine, machine.marked()),
     pickle.TUPLE1: functools.partial(_last, count=1),

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 ENCODINGS = ("latin1", "latin-1", "utf-8", "utf8", "ascii")
-SMALL = ("collections.OrderedDict", "collections.Counter", "builtins.set", "builtins.complex", "torch.Size",
-         "torch.device", "torch.serialization._get_layout")  # fmt: skip
+ORDERED, SET, COMPLEX, SIZE = "collections.OrderedDict", "builtins.set", "builtins.complex", "torch.Size"
+ENCODE, BYTES = "_codecs.encode", "builtins.bytearray"
+FILLED = (ORDERED, "collections.Counter", SET)  # with the values of what they are called with
+SHORT = (COMPLEX, "torch.device", "torch.serialization._get_layout")  # called with numbers and words
+MOST = 1 << 63  # numbers of a tensor
+LETTERS = 1000  # of such a word
+MAPPINGS = ("dict", *FILLED[:2])
 VIEWS = tuple(f"torch._utils._rebuild_{name}" for name in ("tensor", "tensor_v2", "tensor_v3", "qtensor"))
 OTHERS = ("parameter", "parameter_with_state", "sparse_tensor", "meta_tensor_no_storage")
 REBUILT = (*VIEWS, *(f"torch._utils._rebuild_{name}" for name in OTHERS))  # tensors of storages or tensors of the file
+SPARSE = "torch._utils._rebuild_sparse_tensor"
 SUBCLASS = "torch._tensor._rebuild_from_type_v2"
+WRITES = ("real", "imag")  # attributes of a tensor that copy numbers when they are set
 PARAMETER = "torch.nn.parameter.Parameter"
 
 
@@ -23,9 +31,14 @@ class Name(str):
 
 
 class Made(NamedTuple):
-    """Something that was made by what has that name; what it holds is not followed."""
+    """Something that was made by what has that name, with its values so far, of a mapping its keys.
+
+    `size` is how many bytes or numbers it has.
+    """
 
     by: str
+    held: Any = ()  # a list where it can be filled
+    size: int = 0
 
 
 class Storage(NamedTuple):
@@ -45,17 +58,24 @@ class Tuple(NamedTuple):
 def refuse(function: Name, given: tuple[Any, ...]) -> None:
     """Lets pass what gives tensors on the file's own storages, small things, and what PyTorch would not call at all."""
     if function in REBUILT:
-        fine = function not in VIEWS or _within(*given[:4])
-    elif function in SMALL:
-        fine = all(not isinstance(one, Made) or one.by in ("list", "dict", "set", *SMALL[:3]) for one in given)
+        fine = _within(*given[:4]) if function in VIEWS else not any(map(_writes, given))
+        if fine and function.endswith("qtensor"):
+            fine = numbers(given[2]) <= given[0].numbers  # so many are made beforehand
+    elif function in FILLED:
+        fine = len(given) < 2 and all(_plain(one, ("list", "set", *MAPPINGS, SET)) for one in given)
+    elif function == SIZE:
+        fine = len(given) < 2 and all(_plain(one, ("list",)) for one in given)
+    elif function in SHORT:
+        fine = not any(isinstance(one, (Made, Tuple)) or len(text(one)) > LETTERS for one in given)
     elif function == SUBCLASS:
-        fine = len(given) == 4 and isinstance(given[2], Tuple) and given[0] in REBUILT
+        fine = len(given) == 4 and isinstance(given[2], Tuple) and given[0] in REBUILT and not _writes(given[3])
         if fine:
             refuse(given[0], given[2].items)
-    elif function == "_codecs.encode":
-        fine = len(given) < 2 or given[1] in ENCODINGS
-    elif function == "builtins.bytearray":
-        fine = all(isinstance(one, (str, bytes)) or one == Made("_codecs.encode") for one in given)
+    elif function == ENCODE:
+        fine = len(given) < 2 or (len(given) == 2 and given[1] in ENCODINGS)
+    elif function == BYTES:
+        fine = len(given) < 2 or (len(given) == 2 and given[1] in ENCODINGS)
+        fine = fine and all(isinstance(one, (str, bytes)) or _plain(one, (ENCODE,)) for one in given)
     elif function == PARAMETER:
         fine = not given or isinstance(given[0], Made)
     elif roomy(function):
@@ -75,6 +95,67 @@ def _within(storage: Any, offset: Any, size: Any, stride: Any) -> bool:
         return False
     last = offset + sum((side - 1) * step for side, step in zip(size.items, stride.items, strict=True))
     return last < storage.numbers or 0 in size.items
+
+
+def _plain(one: Any, by: Sequence[str]) -> bool:
+    return isinstance(one, Tuple) or (isinstance(one, Made) and one.by in by)
+
+
+def _writes(state: Any) -> bool:
+    """Whether attributes that are set on a tensor copy numbers."""
+    parts = state.items if isinstance(state, Tuple) else (state,)
+    return any(name in WRITES for part in parts if isinstance(part, Made) for name in part.held if type(name) is str)
+
+
+def numbers(size: Tuple) -> int:
+    """How many numbers a tensor of that size has, as far as PyTorch can count."""
+    count = 0 if 0 in size.items else 1
+    for side in size.items:
+        count = min(count * side, MOST)
+    return count
+
+
+def text(one: Any) -> str | bytes:
+    """The value itself where it is a text or bytes, else none."""
+    return one if isinstance(one, (str, bytes)) else ""
+
+
+def values(one: Any) -> Sequence[Any]:
+    """What a tuple, list, set or mapping has; of a mapping its keys."""
+    return one.items if isinstance(one, Tuple) else one.held if isinstance(one, Made) else ()
+
+
+def copied(given: Sequence[Any]) -> int:
+    """How many values are visited where these are copied, and what is in them as well."""
+    count = len(given)
+    for one in given:
+        inside = values(one)
+        count += len(inside)
+        for value in inside:
+            if isinstance(value, (Tuple, Made)):
+                count += len(value[0] if isinstance(value, Tuple) else value.held)
+    return count
+
+
+def keys(one: Any) -> list[Any]:
+    """What is hashed where a mapping is made of it: its own keys, the first of each pair, or maybe both."""
+    inside = values(one)
+    first = [values(pair)[0] for pair in inside if values(pair)]
+    if isinstance(one, Tuple) or one.by in ("list", SET):
+        return first
+    return list(inside) if one.by in MAPPINGS else [*inside, *first]
+
+
+def size(function: str, given: Sequence[Any]) -> int:
+    """How many bytes a call makes, of a tensor how many numbers it has."""
+    if function in (ENCODE, BYTES):
+        return sum(one.size if isinstance(one, Made) else len(text(one)) for one in given[:1])
+    if function == SUBCLASS:
+        return size(given[0], given[2].items)
+    if function in VIEWS:
+        return numbers(given[2])
+    parts = values(given[1]) if function == SPARSE else given[:1] if function in (*REBUILT, PARAMETER) else ()
+    return sum(one.size for one in parts if isinstance(one, Made))
 
 
 def tensors(by: str) -> bool:
