@@ -154,15 +154,15 @@ def heic() -> bool:
 def check_size(name: str, width: int, height: int) -> None:
     """Raises `PhotoError` for an image that has no pixels, too many, or is a ribbon."""
     if not width or not height:
-        raise PhotoError(f"{name} has no pixels ({width} x {height}); choose another image.")
+        raise PhotoError(f"{name} has no pixels ({width} × {height}); choose another image.")
     if width * height > MAX_PIXELS:
         raise PhotoError(
-            f"{name} has {width:,} x {height:,} pixels; at most {MAX_PIXELS // 10**6} megapixels can be opened, "
+            f"{name} has {width:,} × {height:,} pixels; at most {MAX_PIXELS // 10**6} megapixels can be opened, "
             "so save a smaller copy."
         )
     if max(width, height) > MAX_ASPECT * min(width, height):
         raise PhotoError(
-            f"{name} is {width:,} x {height:,} pixels, too long and thin; crop it to at most {MAX_ASPECT} to 1."
+            f"{name} is {width:,} × {height:,} pixels, too long and thin; crop it to at most {MAX_ASPECT} to 1."
         )
 
 

@@ -65,6 +65,27 @@ def test_the_first_screen_names_the_product_and_takes_a_photo(page: Page):
     page.get_by_alt_text("The photo my coffee.png", exact=True).wait_for()
 
 
+@pytest.mark.parametrize("width", [1400, 390])
+def test_a_refused_photo_is_said_under_the_first_screens_uploader_until_the_next_is_refused(page: Page, width):
+    page.set_viewport_size({"width": width, "height": 844})
+    page.goto("/")
+    page.get_by_role("list", name="Predictions").wait_for()
+    at_rest(page)
+    uploader = page.locator("[class*=st-key-invite-]")
+    uploader.locator("input").set_input_files({"name": "broken.jpg", "mimeType": "image/jpeg", "buffer": b"none"})
+    refusal = page.get_by_test_id("stMain").get_by_text("broken.jpg")
+    refusal.wait_for()
+    at_rest(page)  # with the fresh uploader that follows
+    above, below = uploader.bounding_box(), refusal.bounding_box()
+    assert 0 <= below["y"] - above["y"] - above["height"] < 60
+    assert page.get_by_text("broken.jpg").count() == 1
+    uploader.locator("input").set_input_files(
+        {"name": "large.png", "mimeType": "image/png", "buffer": bytes((32 << 20) + 1)}
+    )
+    page.get_by_text("must be 32").wait_for()
+    refusal.wait_for(state="hidden")
+
+
 def test_imagenet_is_found_in_the_list_of_networks(page: Page):
     page.goto("/")
     page.get_by_role("list", name="Predictions").wait_for()

@@ -197,6 +197,18 @@ def test_a_bad_upload_is_one_sentence_and_the_picture_stays(visit, bad, pictures
     assert pictures(at) == before
 
 
+def test_a_refused_photo_is_said_beside_the_uploader_that_brought_it_and_the_next_photo_ends_it(visit, jpeg):
+    at = visit("home")
+    at.file_uploader("invite-0").upload("broken.jpg", b"no photo", "image/jpeg").run()
+    assert [len(part.error) for part in (at.main, at.sidebar)] == [1, 0]  # on a phone the sidebar is shut
+    at.file_uploader("upload-1").upload("torn.jpg", b"no photo", "image/jpeg").run()
+    assert [len(part.error) for part in (at.main, at.sidebar)] == [0, 1]
+    at.file_uploader("invite-2").upload("broken.jpg", b"no photo", "image/jpeg").run()
+    assert "broken" in at.main.error[0].value
+    at.file_uploader("upload-3").upload("good.jpg", jpeg, "image/jpeg").run()
+    assert not at.error
+
+
 def test_forgetting_photos_forgets_them_in_the_engine_too(visit, jpeg, engine):
     at = visit()
     at.file_uploader("upload-0").upload("holiday.jpg", jpeg, "image/jpeg").run()

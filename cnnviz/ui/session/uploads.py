@@ -57,11 +57,14 @@ def take(place: str, kind: str, key: str, keep: Callable[[Any], None]) -> None:
             metrics.REFUSED.add(kind)
         finally:
             let_go(file)
-    st.session_state[f"_refused-{place}"] = visit.page(), tuple(told)
+    st.session_state[f"_refused-{place}"] = visit.page(), key.partition("-")[0], tuple(told)
     st.session_state[f"_turn-{place}"] = turn(place) + 1
 
 
-def refused(place: str) -> tuple[str, ...]:
-    """The refusals of that place's last upload; they end with the next one, and with the page."""
-    at, told = st.session_state.get(f"_refused-{place}", ("", ()))
-    return told if at == visit.page() else ()
+def refused(place: str, *by: str) -> tuple[str, ...]:
+    """The refusals of that place's last upload; they end with the next one, and with the page.
+
+    Where a place has several uploaders: if it came `by` one whose key begins so.
+    """
+    at, which, told = st.session_state.get(f"_refused-{place}", ("", "", ()))
+    return told if at == visit.page() and (not by or which in by) else ()

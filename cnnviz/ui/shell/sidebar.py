@@ -148,8 +148,9 @@ def _photos() -> None:
         photo_store("_mine").lost = False
         st.info("Some of your photos were removed to make room for newer ones; add them again.")
     turn = uploads.turn("photos")  # a fresh uploader after each upload: the strip shows the photos
-    show.refused(uploads.refused("photos"))
-    _uploader("Add photos", f"upload-{turn}")
+    with st.container(key="adding-here", gap=None):
+        show.refused(uploads.refused("photos", "upload", "camera"))
+        _uploader("Add photos", f"upload-{turn}")
     if st.toggle("Camera", key="camera-on", persist_state="session"):
         key = f"camera-{turn}"
         st.camera_input("Take a photo", key=key, on_change=_bring, args=(key,), resolution="480p")
@@ -162,7 +163,9 @@ def _bring(key: str) -> None:
 
 def invite() -> None:
     """The sidebar's "Add photos" once more, for the first screen: on a phone the sidebar is shut."""
-    _uploader("Add your photo", f"invite-{uploads.turn('photos')}")
+    with st.container(key="adding-home", gap=None):
+        _uploader("Add your photo", f"invite-{uploads.turn('photos')}")
+        show.refused(uploads.refused("photos", "invite"))
 
 
 def _uploader(label: str, key: str) -> None:

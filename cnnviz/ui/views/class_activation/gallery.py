@@ -89,11 +89,12 @@ def _cases(
 
 def _drop() -> None:
     key = f"many-{uploads.turn('many')}"
-    st.file_uploader(
-        f"Up to {MOST} photos", accept_multiple_files=True, key=key, on_change=uploads.take,
-        args=("many", "photo", key, _keep), max_upload_size=uploads.limit("photo"), help=in_words(),
-    )  # fmt: skip
-    show.refused(uploads.refused("many"))
+    with st.container(key="adding-many", gap=None):
+        st.file_uploader(
+            f"Up to {MOST} photos", accept_multiple_files=True, key=key, on_change=uploads.take,
+            args=("many", "photo", key, _keep), max_upload_size=uploads.limit("photo"), help=in_words(),
+        )  # fmt: skip
+        show.refused(uploads.refused("many"))
     brought = _brought()
     forgetting.draw("many", {photo.digest: photo.name for photo in brought})
     if not brought:
