@@ -69,6 +69,12 @@ def evidence(key: str, photo: Photo) -> Heatmap | str:
         return str(error)
 
 
+def explained(heat: Heatmap) -> dict[str, str]:
+    """What a link to Class activation names so that it opens with this map of the most probable class."""
+    asked = {"class": "-1", "method": heat.method, "at": heat.layer, "versus": "-1", "against": "false"}
+    return asked | {"how-many": "This photo", "with": ""}
+
+
 def stages(key: str, photo: Photo) -> tuple[Model, Photo, tuple[Activations, ...]]:
     """The maps of the net's stages, with the net and the photo that they are of."""
     return engine.model(key), photo, engine.all_activations(key, photo, engine.stages(key))
@@ -140,7 +146,7 @@ if answered:
         st.page_link(
             places.page("class_activation"),
             label="Explain this prediction",
-            query_params=current.view(),
+            query_params=current.view() | ({} if isinstance(heat, str) else explained(heat)),
             icon=":material/local_fire_department:",
         )
 if staged:

@@ -532,6 +532,24 @@ def test_a_class_kept_from_another_photo_says_so(visit, engine, words):
     assert "was chosen for another photo" not in words(at)
 
 
+def test_the_link_of_home_explains_what_home_shows_whatever_was_asked_here_before(visit, engine):
+    """A class, a method, a layer and a contrast of another photo stay on the page; the link names its own."""
+    best = engine.predict(NET, Photo.sample("cat"), top=1)[0].index
+    at = chosen(visit("class_activation", at="relu1", against="true"), "camcanvas", {"target": 1 - best})
+    at = chosen(at, "camcanvas", {"method": "layercam"})
+    assert (canvas(at)["target"], canvas(at)["method"]) == (1 - best, "layercam")
+    at = at.switch_page("pages/home.py").run()
+    link = next(one.proto for one in at.get("page_link") if one.proto.label == "Explain this prediction")
+    at.query_params.clear()
+    for name, (value,) in parse_qs(link.query_string, keep_blank_values=True).items():
+        at.query_params[name] = value
+    at = at.switch_page("pages/class_activation.py").run()
+    heat, shown = engine.heatmap(NET, Photo.sample("cat")), canvas(at)
+    assert (shown["target"], shown["method"], shown["against"]) == (heat.target, heat.method, False)
+    np.testing.assert_array_equal(floats(shown["raw"]), heat.raw.ravel())
+    assert at.session_state["class"] == -1  # so that the next photo is explained by its own
+
+
 def test_a_map_with_other_options_is_not_taken_for_the_answer(visit, engine, monkeypatch):
     """As after a stopped occlusion: what stands is of the options before, and so are Python and link beside it."""
     at = visit("class_activation", method="occlusion", **{"occlusion-stride": "32"})
