@@ -31,7 +31,10 @@ RECIPES = {  # name, and what it does
         "The pretrained network is run once on each image; a new head is fitted to that.",
     ),
     "frozen": ("Frozen", "Images are augmented, the pretrained part is frozen, a new head is trained."),
-    "partial": ("Partial", "The last block is trained, too, at a lower rate than the head."),
+    "partial": (
+        "Partial",
+        "The last block (0), or as many trainable layers as given, is trained, too, at a lower rate than the head.",
+    ),
     "full": ("Full", "Everything is trained, the pretrained part at a lower rate than the head."),
 }
 GOING_ON = ("All weights", "Every weight of the run is trained further.")  # what scratch means for weights of a run
@@ -212,7 +215,8 @@ def numbers(recipe: str) -> dict[str, Any]:
         "batch": int(next(columns).number_input("Batch size", key="plan-batch", step=1)),
         "rate": next(columns).number_input(
             "Learning rate", value=None, step=1e-4, key="plan-rate", format="%.2e",
-            placeholder="found by a range test" if gentle else f"{RATE:g}",
+            placeholder="auto" if gentle else f"{RATE:g}",
+            help="Without one it is found by a range test" if gentle else None,
         ),
     }  # fmt: skip
     if gentle:
