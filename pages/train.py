@@ -14,7 +14,7 @@ if runs.public():
     st.stop()
 
 
-# a run that trains stands on top; on a stage any run does, with its results
+# a run that trains, or is open, stands on top, with its results once it has some; on a stage any run does
 stage = show.presenting()
 names, above, listed = runs.names(), False, runs.listing()
 if listed:
@@ -26,7 +26,7 @@ if listed:
             else:
                 show.section("Run", chosen)
             run_view.live(chosen)
-        if stage and not runs.busy(chosen):
+        if above and not runs.busy(chosen):
             run_view.afterwards(chosen)
 
 # ask
@@ -66,7 +66,7 @@ if listed and not stage:
         controls.pick("Run", "run", names, listed[0].id, always=True)
         if not above:
             run_view.live(chosen)
-        if not runs.busy(chosen):
-            run_view.afterwards(chosen)
+            if not runs.busy(chosen):
+                run_view.afterwards(chosen)
 elif sets and not listed:
     show.say("No runs yet: choose a data set and a network, then train.")

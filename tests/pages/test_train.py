@@ -205,6 +205,26 @@ def test_on_a_stage_the_results_follow_the_curves_and_the_plan_comes_last(visit,
     assert not any(one.key == "judged" for one in at.button_group)  # there is one split
 
 
+def order(at):
+    """What stands on the page from top to bottom: the curves, the results and the plan."""
+    keys = {"smoothing": "curves", "confusion-val": "results", "net": "plan"}
+    return [keys[key] for one in at.main if (key := getattr(one, "key", None)) in keys]
+
+
+def test_the_results_of_an_open_run_follow_its_curves_and_the_plan_stands_on_top_once_it_is_filled(visit, trained):
+    at = fine(visit("train", run="first"))
+    assert order(at) == ["curves", "results", "plan"]
+    assert order(press(at, "Use its plan")) == ["plan", "curves", "results"]
+    assert order(fine(visit("train"))) == ["plan", "curves", "results"]
+
+
+def test_the_form_of_partial_says_what_no_layers_and_no_rate_are(visit, circles, words):
+    at = fine(visit("train", net="squeezenet1_1", recipe="partial"))
+    assert "The last block (0), or as many trainable layers as given, is trained" in words(at)
+    rate = at.number_input(key="plan-rate")
+    assert (rate.proto.placeholder, rate.help) == ("auto", "Without one it is found by a range test")
+
+
 def stopped(folder):
     """Makes a run that came to its end one that was stopped before."""
     lines = (folder / run.EVENTS).read_text().splitlines()

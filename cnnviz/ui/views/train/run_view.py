@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
@@ -35,6 +36,12 @@ def on_top(name: str) -> bool:
     if runs.busy(name) or name == opened_by:
         st.session_state["_watched"] = name
     return bool(st.session_state.get("_watched") == name)
+
+
+def _aside(fill: Callable[[Any], None], given: Any) -> None:
+    """Fills the plan, and lets it stand on top, before the run and its results."""
+    fill(given)
+    st.session_state["_watched"], st.session_state["_run-linked"] = None, ""
 
 
 def first_of(one: Run) -> dict[str, Any]:
@@ -104,7 +111,7 @@ def status(now: Run) -> None:
     count = offer.get("batch") if isinstance(offer, dict) else None
     if isinstance(count, int) and st.button(
         f"Use batch size {count}", icon=":material/compress:", key="take-batch",
-        on_click=plan_form.fill, args=(now.plan.but(batch=count),),
+        on_click=_aside, args=(plan_form.fill, now.plan.but(batch=count)),
     ):  # fmt: skip
         st.rerun()
     for message in dict.fromkeys(warning["message"] for warning in now.of("warning") + now.of("unreadable")[:5]):
@@ -153,11 +160,11 @@ def _filling(now: Run) -> None:
     """Buttons that fill the plan at the top of the page, which is outside of what is drawn here."""
     filled = bool(now.of("best")) and st.button(
         stages.NEXT[now.plan.recipe][0], icon=stages.icon(now.plan.recipe), key=f"next-{now.id}",
-        type="primary" if now.state == "finished" else "secondary", on_click=plan_form.next_stage, args=(now,),
+        type="primary" if now.state == "finished" else "secondary", on_click=_aside, args=(plan_form.next_stage, now),
         help="Fills the plan: a new run from these weights, unfrozen, at a lower rate",
     )  # fmt: skip
     filled |= st.button(
-        "Use its plan", icon=":material/tune:", key=f"same-{now.id}", on_click=plan_form.fill, args=(now.plan,),
+        "Use its plan", icon=":material/tune:", key=f"same-{now.id}", on_click=_aside, args=(plan_form.fill, now.plan),
         help="Fills the plan with that of this run",
     )  # fmt: skip
     if filled:
