@@ -30,7 +30,7 @@ title, how_many = st.columns(
     [1, 2] if stage else [2.4, 1], vertical_alignment="top" if stage else "bottom", gap="medium"
 )
 with title:
-    show.head("Class activation", "Which parts of the photo support a class, from one layer of the network.")
+    show.head("Class activation", "Which parts of the photo support a class.")
 engine, photo = current.engine(), current.photo()
 key = show.required_net()
 

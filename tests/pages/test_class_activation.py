@@ -4,6 +4,7 @@ import base64
 import html
 import io
 import json
+from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
@@ -20,6 +21,7 @@ from cnnviz.photo import Photo
 from cnnviz.probability import percent
 from cnnviz.ui.components.camcanvas.look import Look, to_link
 from cnnviz.ui.views.class_activation import beside, evidence, trust
+from cnnviz.ui.views.class_activation.raw import signs
 from cnnviz.ui.widgets import show
 from cnnviz.ui.widgets.take_away import encoded
 
@@ -203,6 +205,20 @@ def test_every_method_and_layer_draws(visit, engine):
             at.selectbox(key).select_index(place).run()
             assert not at.exception
             assert [error.value for error in at.error] == []
+
+
+@pytest.mark.parametrize("asked", [{}, {"against": True}, {"versus": 1}, {"versus": 1, "against": True}])
+def test_what_cold_places_mean_is_said_of_maps_that_have_some(engine, asked):
+    """As ReLU leaves it, a map has no negative value, and nothing counts against the class."""
+    heat = engine.heatmap(NET, Photo.sample("cat"), 0, **asked)
+    assert "cold" in signs(replace(heat, raw=np.array([[-1.0, 2.0]], np.float32)))
+    unsigned = signs(replace(heat, raw=np.array([[0.0, 2.0]], np.float32)))
+    assert "cold" not in unsigned
+    assert unsigned == f"Warm {'counts' if 'against' in asked else 'supports'} {heat.subject}; no value is negative."
+
+
+def test_the_subtitle_fits_methods_without_a_layer(visit, words):
+    assert "layer of the network" not in words(visit("class_activation", method="occlusion"))
 
 
 def test_every_view_of_the_proof_is_reached_by_its_link(visit, words):

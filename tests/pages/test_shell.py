@@ -209,6 +209,18 @@ def test_a_refused_photo_is_said_beside_the_uploader_that_brought_it_and_the_nex
     assert not at.error
 
 
+@pytest.mark.parametrize("page", ["home", "activations", "convolution"])
+def test_photos_of_many_are_forgotten_from_every_page(visit, jpeg, page):
+    at = visit("class_activation", **{"how-many": "Many photos"})
+    assert "Forget my photos" not in [button.label for button in at.sidebar.button]
+    at.file_uploader("many-0").upload("holiday.jpg", jpeg, "image/jpeg").run()
+    at = at.switch_page(f"pages/{page}.py").run()
+    next(button for button in at.sidebar.button if button.label == "Forget my photos").click().run()
+    assert not at.exception
+    assert not at.session_state["_many"]
+    assert "Forget my photos" not in [button.label for button in at.sidebar.button]
+
+
 def test_forgetting_photos_forgets_them_in_the_engine_too(visit, jpeg, engine):
     at = visit()
     at.file_uploader("upload-0").upload("holiday.jpg", jpeg, "image/jpeg").run()

@@ -7,17 +7,20 @@ from collections.abc import Mapping
 import streamlit as st
 
 from cnnviz.photo import samples
-from cnnviz.ui.session.photos import forget_photo, forget_photos, own_photos
+from cnnviz.ui.session.photos import STORES, forget_photo, forget_photos, own_photos, photo_store
 from cnnviz.ui.widgets.feedback import plain
 
 FORGOTTEN = "_forgotten"  # where photos were forgotten, which photo was shown then, and the sentence that says so
 
 
 def draw(place: str, named: Mapping[str, str]) -> None:
-    """A list with a button for each photo, by digest, and a button for all of this visit; then what was forgotten."""
+    """A list with a button for each photo, by digest, and a button for all of this visit; then what was forgotten.
+
+    The button is there wherever the visit has photos, also those that another page took and this place does not name.
+    """
     if len(named) > 1:
         _one(place, named)
-    if named:
+    if named or any(map(photo_store, STORES)):
         st.button(
             "Forget my photos", key=f"forget-all-{place}", on_click=_forget, args=(place,),
             icon=":material/delete_sweep:", width="stretch",

@@ -42,7 +42,7 @@ def bars(predictions: Sequence[Prediction], marked: int | None = None, model: Mo
     if model is not None and model.known is not None and model.known.unsure:
         say(f"Assumed of this network, since its file does not say it: {'; '.join(model.known.unsure)}.")
     if model is not None and 0 < len(model.labels) <= FEW:
-        say(f"{few(model)} Every photo is given one of them.")
+        say(f"{few(model)} Every photo is assigned to one of them, whatever it shows.")
         if (other := startup.everyday(startup.rows())) and other.key != model.key:
             _offer(other)
 

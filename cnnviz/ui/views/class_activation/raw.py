@@ -26,11 +26,12 @@ def signs(heat: Heatmap) -> str:
         return "Warm is along the maps' first principal component, cold against it; no class is used."
     if not row.whole:
         return f"How much each pixel changes the score of {heat.label}, up or down: this method is unsigned."
+    warm = f"Warm {'counts' if goal.against else 'supports'} {heat.subject}"
+    if heat.raw.min() >= 0:
+        return f"{warm}; no value is negative."
     if goal.versus is not None:
-        return f"Warm {'counts' if goal.against else 'supports'} {heat.subject}, cold the reverse."
-    if goal.against:
-        return f"Warm counts against {heat.label}, cold supports it."
-    return f"Warm supports {heat.label}, cold counts against it."
+        return f"{warm}, cold the reverse."
+    return f"{warm}, cold {'supports' if goal.against else 'counts against'} it."
 
 
 def _drawn(heat: Heatmap) -> np.ndarray:
