@@ -9,6 +9,7 @@ from PIL import Image
 from cnnviz import picture
 from cnnviz.attribution import methods
 from cnnviz.attribution.heatmap import Heatmap
+from cnnviz.attribution.masking import Erasure
 from cnnviz.attribution.regions import caption
 from cnnviz.caption import GROUND as GROUND
 from cnnviz.caption import Bar, beside, captioned
@@ -19,17 +20,20 @@ def figure(
     heats: Sequence[Heatmap],
     colour_map: str = picture.HEAT,
     titles: Sequence[str] = (),
+    erased: Erasure | None = None,
 ) -> Image.Image:
     """Pictures side by side at the height of the lowest, under each its title, colour bar and caption.
 
     `heats` are the maps that `drawn` show in the colours of `colour_map`; a title left out names class, method, layer.
+    What is `erased` in the first picture, whose map is of the whole photo, is said in its caption.
     """
     height = min(one.height for one in drawn)
     parts = []
     for i, (one, heat) in enumerate(zip(drawn, heats, strict=True)):
         sized = one.resize((max(1, round(one.width * height / one.height)), height), Image.Resampling.LANCZOS)
         named = (titles[i] if titles else "") or title(heat)
-        parts.append(captioned(sized if len(drawn) > 1 else one, named, _bar(heat, colour_map), caption(heat)))
+        told = caption(heat) if erased is None or i else f"{caption(heat)} The map is of the whole photo. {erased.told}"
+        parts.append(captioned(sized if len(drawn) > 1 else one, named, _bar(heat, colour_map), told))
     return beside(parts)
 
 

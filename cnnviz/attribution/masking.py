@@ -14,6 +14,7 @@ from cnnviz.arrays import read_only
 from cnnviz.attribution.faithfulness import blur
 from cnnviz.inference.predict import Prediction, probabilities
 from cnnviz.options import RequestError
+from cnnviz.probability import percent
 
 BATCH = 8
 MOST = 400  # strokes
@@ -38,6 +39,12 @@ class Erasure:
     probabilities: np.ndarray
     predictions: tuple[Prediction, ...]
     mask: np.ndarray
+
+    @property
+    def told(self) -> str:
+        """How much is erased, and the probability before and after, in a sentence."""
+        before, now = (percent(float(self.probabilities[i])) for i in (0, -1))
+        return f"{self.shares[-1]:.1%} of the network’s input is erased: {self.label} {before} before, {now} now."
 
 
 def checked(strokes: Sequence[Sequence[Sequence[float]]]) -> tuple[Stroke, ...]:

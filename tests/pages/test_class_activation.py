@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 from streamlit.proto.WidgetStates_pb2 import WidgetState
 
+from cnnviz.attribution import figure
 from cnnviz.attribution.overlay import overlay
 from cnnviz.attribution.regions import Threshold, caption, regions
 from cnnviz.options import RequestError
@@ -260,6 +261,29 @@ def test_the_prediction_without_what_is_erased_stands_under_the_canvas_and_in_it
     assert "without what is erased" in text
     assert f"<span>{best.label}</span><b>{html.escape(now)}</b>" in text
     assert text.count('class="cv-bars"') == 1  # and not those of the whole photo beside them
+
+
+def test_the_picture_taken_after_the_brush_says_what_is_erased_and_what_became_of_the_class(
+    visit, engine, monkeypatch, tmp_path
+):
+    given, strokes = {}, (((0.4, 0.5, 0.15), (0.5, 0.5, 0.15)),)
+    monkeypatch.setattr(show, "take_away", lambda name, **what: given.update(what))
+    assert not visit("class_activation", look=to_link(Look(strokes=strokes))).exception
+    best = engine.predict(NET, Photo.sample("cat"), top=1)[0]
+    found, said = engine.erase(NET, Photo.sample("cat"), strokes, best.index), []
+    monkeypatch.setattr(figure, "captioned", lambda made, title, bar, words: said.append(words) or made)
+    given["picture"]()
+    before, now = (percent(float(found.probabilities[i])) for i in (0, -1))
+    assert (
+        f"{found.mask.mean():.1%} of the network’s input is erased: {best.label} {before} before, {now} now" in said[0]
+    )
+    assert "map is of the whole photo" in said[0]
+    assert given["file"].endswith("_erased")
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    exec(given["python"], {})
+    drawn = np.asarray(Image.open(io.BytesIO(encoded(given["picture"]()))))
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "heat.png")), drawn)
 
 
 def test_more_strokes_than_a_link_holds_are_said_to_stay_behind(visit, words, monkeypatch):

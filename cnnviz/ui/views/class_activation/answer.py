@@ -89,7 +89,7 @@ def mapped(case: Case, places: Places, sides: Sequence[Side], waits: bool) -> No
         proof = checks.choose()
         checks.quick(proof, case, sides[0].shown, look)
     with taken:
-        export.take_away(sides, look, stands, found is not None, in_link(case))
+        export.take_away(sides, look, stands, found, in_link(case))
     with places.checks:  # the last of all: what stands above stays when it is stopped
         checks.slow(proof, case, sides[0].shown, waits)
 

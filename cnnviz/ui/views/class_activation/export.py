@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     import numpy as np
     from PIL import Image
 
+    from cnnviz.attribution.masking import Erasure
+
 
 SIDE = 1600  # px: the longer side of a picture
 
 
-def take_away(sides: Sequence[Side], look: Look, stands: str, erased: bool, view: Mapping[str, Any]) -> None:
+def take_away(sides: Sequence[Side], look: Look, stands: str, erased: Erasure | None, view: Mapping[str, Any]) -> None:
     """The row under the map, or under two; `view` is what else stands in the link."""
     first = sides[0]
     how, titles = drawing(look), titles_of(sides)
@@ -35,7 +37,7 @@ def take_away(sides: Sequence[Side], look: Look, stands: str, erased: bool, view
         made = [
             overlay.overlay(one.photo, one.shown, look.opacity, look.colours, **_of(how, one, first)) for one in sides
         ]
-        return figure.figure(made, [one.shown for one in sides], look.colours, titles)
+        return figure.figure(made, [one.shown for one in sides], look.colours, titles, erased)
 
     heat = first.shown
     arrays: dict[str, Callable[[], np.ndarray]] = {"signed": lambda: heat.raw, "scaled 0 to 1": lambda: heat.values}
@@ -45,7 +47,7 @@ def take_away(sides: Sequence[Side], look: Look, stands: str, erased: bool, view
     link = current.link("class_activation", **_in_link(first.chosen, stands), **view)
     show.take_away(
         "heatmap", picture=drawn, array=arrays, python=python(sides, look, erased),
-        link=link, file=file_name(first.photo, heat),
+        link=link, file=file_name(first.photo, heat, "erased" if erased is not None else ""),
     )  # fmt: skip
 
 
@@ -61,7 +63,7 @@ def drawing(look: Look) -> dict[str, Any]:
     return {name: value for name, value in how.items() if value}
 
 
-def python(sides: Sequence[Side], look: Look, erased: bool) -> str:
+def python(sides: Sequence[Side], look: Look, erased: Erasure | None) -> str:
     """The lines that compute and draw the same again."""
     first, how, lines, named, made = sides[0], drawing(look), [], [], []
     for one, ending in zip(sides, ("", "_2"), strict=False):
@@ -76,11 +78,11 @@ def python(sides: Sequence[Side], look: Look, erased: bool) -> str:
         made.append(call("overlay.overlay", photo, heat, look.opacity, look.colours, **_of(how, one, first)))
     lines += [f"{'drawn'}{'' if i == 0 else '_2'} = {one}" for i, one in enumerate(made)]
     drawn = [Name(f"drawn{'' if i == 0 else '_2'}") for i in range(len(made))]
-    words = {"titles": titles} if (titles := titles_of(sides)) else {}
+    words: dict[str, object] = {"titles": titles} if (titles := titles_of(sides)) else {}
+    if erased is not None:
+        strokes, words["erased"] = [[list(dab) for dab in stroke] for stroke in look.strokes], Name("erased")
+        lines.append(f"erased = {call('engine.erase', first.key, PHOTO, strokes, first.shown.target)}")
     lines.append(f"{call('figure.figure', drawn, named, look.colours, **words)}.save('heat.png')")
-    if erased:
-        strokes = [[list(dab) for dab in stroke] for stroke in look.strokes]
-        lines.append(call("engine.erase", first.key, PHOTO, strokes, first.shown.target))
     imports = ["import cnnviz", "from cnnviz.attribution import figure, overlay"]
     return script(*lines, imports=imports, engine=True, opening=show.opening(first.photo))
 

@@ -34,13 +34,8 @@ INKS = ("#e0642f", "#3f8fd0", "#8a8a86")
 def erased(engine: Engine, key: str, photo: Photo, heat: Heatmap, strokes: Sequence[Any]) -> Erasure | None:
     """The prediction with the strokes wiped away; in a sentence under the canvas, which shows the strokes."""
     found = show.asked("cam-erased", partial(engine.erase, key, photo, strokes, heat.target))
-    camcanvas.answered(strokes, "" if found is None else _erased_words(found), CANVAS)
+    camcanvas.answered(strokes, "" if found is None else found.told, CANVAS)
     return found
-
-
-def _erased_words(found: Erasure) -> str:
-    before, now = (show.percent(float(found.probabilities[i])) for i in (0, -1))
-    return f"{found.shares[-1]:.1%} of the network’s input is erased: {found.label} {before} before, {now} now."
 
 
 def erasing(found: Erasure) -> None:
