@@ -24,6 +24,7 @@ WIDE = 100_000  # values of a tuple and of all within it, which hashing it visit
 PART = 1 << 20  # bytes that are read at once
 NAME = 1000  # characters of a name
 ALIKE = 1000  # names that may all have one hash: tuples, complex and large numbers
+TWICE = 2  # a bytearray is made of bytes that were made of a text
 SPARE = 100_000  # values that are copied beyond one for each step: what is shared is copied, too
 BYTES = 1 << 20  # bytes that are copied beyond those of the file, or numbers beyond those of its storages
 DIGITS = 40  # bytes of a whole number
@@ -128,7 +129,7 @@ class Machine:
         self.numbers += numbers
         if self.copied > self.steps + SPARE:
             raise OpcodeError("copies the same values many times over")
-        if self.bytes > BYTES and self.bytes > BYTES + self.file.tell() - self.begin:
+        if self.bytes > BYTES and self.bytes > BYTES + TWICE * (self.file.tell() - self.begin):
             raise OpcodeError("copies the same bytes many times over")
         if self.numbers > BYTES + self.stored:
             raise OpcodeError("has more indices of sparse tensors than numbers")

@@ -169,6 +169,7 @@ def test_what_is_made_of_as_much_is_let_through():
     value = [{str(i) for i in range(200_000)}, [{i, str(i), (i,)} for i in range(900)], bytes(range(256)) * 20_000]
     value += [bytearray(b"x" * 3_000_000), Counter(map(str, range(50_000))), {-1.5, float("inf"), 2**63}]
     assert surveyed(pickle.dumps(value, protocol=2)) == {}
+    assert surveyed(pickle.dumps(bytearray(b"x" * 3_000_000), protocol=2)) == {}
 
 
 def test_numbers_of_sparse_tensors_are_not_more_than_the_file_has():
