@@ -134,6 +134,11 @@ def a_cell_is_chosen_and_the_results_can_be_read_on_a_stage(page: Page) -> None:
     sizes = results.evaluate_all("all => all.map((e) => parseFloat(getComputedStyle(e).fontSize))")
     assert len(sizes) > 20
     assert min(sizes) >= 24
+    page.set_viewport_size({"width": 1920, "height": 1080})
+    at_rest(page)
+    main.evaluate("e => e.scrollTo(0, 0)")
+    for part in (main.locator("canvas").nth(0), main.locator("canvas").nth(1), page.locator(".confusion")):
+        until(lambda part=part: inside(page, part), True)  # curves and matrix in one view
 
 
 def test_a_field_with_a_number_that_cannot_be_turns_train_off(page: Page, shelf):

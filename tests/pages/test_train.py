@@ -202,6 +202,8 @@ def test_on_a_stage_the_results_follow_the_curves_and_the_plan_comes_last(visit,
     at = fine(visit("train", run="first", present="true"))
     keys = [key for one in at.main if (key := getattr(one, "key", None)) in ("confusion-val", "net")]
     assert keys == ["confusion-val", "net"]
+    assert len([chart for chart in at.get("echarts_chart") if "of run" in chart.proto.alt]) == 2
+    assert not [part for part in at.get("html") if "Epochs, the last one first" in part.body]
     assert not any(one.key == "judged" for one in at.button_group)  # there is one split
 
 

@@ -16,6 +16,7 @@ from cnnviz.ui.widgets import show, tables
 
 POINTS = 400  # of a curve on the screen
 HEIGHT, TALL = 300, 440  # px, on a desk and on a stage
+STACKED = 330  # px, of two charts on a stage, one above the other
 LAST, LATEST = 3, 100  # epochs in the table, on a stage and on a desk
 COLUMNS = (  # of that table: what the events call it, in words, and its form
     ("epoch", "epoch", "{}"),
@@ -44,21 +45,27 @@ def height() -> int:
     return TALL if show.presenting() else HEIGHT
 
 
-def losses(run: Run, weight: float) -> None:
+def losses(run: Run, weight: float, tall: int | None = None) -> None:
     """Loss on train over steps and on val over epochs, each raw, and smoothed by `weight` in 0..1."""
     steps, epochs = run.of("step"), run.of("epoch")
     train = _pair("train", [(e["epoch"], e["loss"]) for e in steps], COLOURS[0], weight)
     val = _pair("validation", [(e["epoch"], e["valid_loss"]) for e in epochs], COLOURS[1], weight, dots=True)
     lines = [*train, *val] if epochs else train
-    _chart(lines, "loss", f"loss-{run.id}", f"Loss of run {run.id} over {len(epochs)} epochs")
+    _chart(lines, "loss", f"loss-{run.id}", f"Loss of run {run.id} over {len(epochs)} epochs", tall=tall)
 
 
-def accuracies(run: Run, weight: float) -> None:
+def accuracies(run: Run, weight: float, tall: int | None = None) -> None:
     """Accuracy on train and val over epochs, each raw, and smoothed by `weight` in 0..1."""
     epochs = run.of("epoch")
     train = _pair("train", [(e["epoch"], e["train_accuracy"]) for e in epochs], COLOURS[0], weight, dots=True)
     val = _pair("validation", [(e["epoch"], e["accuracy"]) for e in epochs], COLOURS[1], weight, dots=True)
-    _chart([*train, *val], "accuracy", f"accuracy-{run.id}", f"Accuracy of run {run.id} over {len(epochs)} epochs")
+    _chart(
+        [*train, *val],
+        "accuracy",
+        f"accuracy-{run.id}",
+        f"Accuracy of run {run.id} over {len(epochs)} epochs",
+        tall=tall,
+    )
 
 
 def epochs(run: Run) -> None:
@@ -114,17 +121,18 @@ def rates(points: Sequence[tuple[float, float]], chosen: float | None) -> None:
     _chart(lines, "loss", "rate-chart", f"Loss over the learning rate; suggested {chosen}", "log", "learning rate")
 
 
-def over_l2(run: Run) -> None:
+def over_l2(run: Run, stacked: bool = False) -> None:
     """Loss and accuracy of the images left out over the L2 weight of the linear head, the chosen weight marked."""
     points, chosen = {e["l2"]: e for e in run.of("l2")}, run.last("head").get("l2")
-    for column, key in zip(st.columns(2, gap="large"), ("loss", "accuracy"), strict=True):
+    places = [st.container(), st.container()] if stacked else st.columns(2, gap="large")
+    for column, key in zip(places, ("loss", "accuracy"), strict=True):
         lines = [_line("cross-validation", [(l2, e[key]) for l2, e in points.items()], COLOURS[0], 2.5, dots=True)]
         if chosen is not None and chosen in points:
             ends = [pick(e[key] for e in points.values()) for pick in (min, max)]
             lines.append(_line(f"chosen {chosen:g}", [(chosen, end) for end in ends], COLOURS[1], 2))
         words = f"Cross-validated {key} of run {run.id} over the L2 weight; chosen {chosen}"
         with column:
-            _chart(lines, key, f"l2-{key}-{run.id}", words, "log", "L2 weight")
+            _chart(lines, key, f"l2-{key}-{run.id}", words, "log", "L2 weight", STACKED if stacked else None)
 
 
 def reliability(name: str, found: dict[str, Any]) -> None:
@@ -169,7 +177,13 @@ def _line(
 
 
 def _chart(
-    lines: list[dict[str, Any]], what: str, key: str, alt: str, axis: str = "value", under: str = "epoch"
+    lines: list[dict[str, Any]],
+    what: str,
+    key: str,
+    alt: str,
+    axis: str = "value",
+    under: str = "epoch",
+    tall: int | None = None,
 ) -> None:
     size = HALL if show.presenting() else TYPE
     words = {"nameTextStyle": {"fontSize": size}, "axisLabel": {"fontSize": size, "hideOverlap": True}}
@@ -190,7 +204,7 @@ def _chart(
         "series": lines,
         "animation": False,
     }
-    st.echarts_chart(spec, height=height(), key=key, alt=alt)
+    st.echarts_chart(spec, height=tall or height(), key=key, alt=alt)
 
 
 def _legends(lines: Sequence[dict[str, Any]], size: int) -> list[dict[str, Any]]:

@@ -13,14 +13,18 @@ SMOOTHING = 0.6  # of the curves at first
 SLIDER = 100  # px, with the gap beneath it
 
 
-def draw(now: Run, busy: bool) -> None:
-    """What there is to see of a run; of one that is at work and has nothing yet, the place where it will stand."""
+def draw(now: Run, busy: bool, stacked: bool = False) -> None:
+    """What there is to see of a run; of one that is at work and has nothing yet, the place where it will stand.
+
+    `stacked` for the half of a stage: charts one above the other, and no table of epochs.
+    """
     if now.of("l2") or (solved_plan.solves(now) and busy):
-        _head(now, busy)
+        _head(now, busy, stacked)
     if now.of("step") or now.of("epoch"):
         if not solved_plan.solves(now):
-            _curves(now)
-        curves.epochs(now)
+            _curves(now, stacked)
+        if not stacked:
+            curves.epochs(now)
     elif busy and not now.of("l2") and not solved_plan.solves(now):
         _place("The curves begin with the first step.", 0 if show.presenting() else SLIDER)
 
@@ -31,7 +35,7 @@ def _place(words: str, more: int = 0) -> None:
         show.say(words)
 
 
-def _head(now: Run, busy: bool) -> None:
+def _head(now: Run, busy: bool, stacked: bool) -> None:
     """How the linear head was solved."""
     chosen = now.last("head")
     note = "being solved" if busy else "not solved"
@@ -39,7 +43,7 @@ def _head(now: Run, busy: bool) -> None:
         note = f"solved on {chosen['images']:,} images, L2 weight {chosen['l2']:g}"
     show.section("Linear head", note)
     if now.of("l2"):
-        curves.over_l2(now)
+        curves.over_l2(now, stacked)
     else:
         _place("The head is solved as soon as the features of all images are computed; there are no epochs.")
         return
@@ -49,15 +53,16 @@ def _head(now: Run, busy: bool) -> None:
     show.say(f"{words} {events.weighed(chosen)}".rstrip())
 
 
-def _curves(now: Run) -> None:
+def _curves(now: Run, stacked: bool) -> None:
     """The curves over epochs; of a run in its first epoch, the training loss alone."""
     weight = _smoothing()
-    left, right = st.columns(2, gap="large")
+    left, right = (st.container(), st.container()) if stacked else st.columns(2, gap="large")
+    tall = curves.STACKED if stacked else None
     with left:
-        curves.losses(now, weight)
+        curves.losses(now, weight, tall)
     with right:
         if now.of("epoch"):
-            curves.accuracies(now, weight)
+            curves.accuracies(now, weight, tall)
         else:
             show.say("No epoch has ended yet: validation loss and accuracy come at the end of each.")
 

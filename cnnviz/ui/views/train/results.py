@@ -14,7 +14,7 @@ from cnnviz.train.run import Run
 from cnnviz.ui.server import data_sets, runs
 from cnnviz.ui.session import current
 from cnnviz.ui.views.data import image_map
-from cnnviz.ui.views.train import calibration, confusion, solved_plan
+from cnnviz.ui.views.train import calibration, confusion, learning, solved_plan
 from cnnviz.ui.widgets import controls, show
 
 MOST = 8  # pictures of a cell that are shown
@@ -29,7 +29,7 @@ def draw(one: Run) -> None:
         split = controls.switch("Evaluated on", "judged", splits, "val") if len(splits) > 1 else splits[0]
         if told := said.get("changed"):
             st.warning(show.plain(told), icon=":material/warning:")
-        judged(f"run/{one.id}@best", said, split)
+        judged(f"run/{one.id}@best", said, split, one)
         map_of(one)
     elif not one.of("best"):
         why = "the head is not solved" if solved_plan.solves(one) else "no epoch has ended"
@@ -51,14 +51,20 @@ def map_of(one: Run) -> None:
 
 
 @st.fragment
-def judged(key: str, said: dict[str, Any], split: str) -> None:
-    """Confusion matrix, report per class, and the pictures with the greatest loss."""
+def judged(key: str, said: dict[str, Any], split: str, one: Run) -> None:
+    """Confusion matrix, report per class, and the pictures with the greatest loss; on a stage beside the curves."""
     found, classes, name = said[split], said["classes"], f"{key[4:].removesuffix('@best')}-{split}"
-    left, right = st.columns([1.2, 1], gap="large")
-    with left:
+    stage = show.presenting()
+    left, right = st.columns([1, 1.2] if stage else [1.2, 1], gap="large")
+    with right if stage else left:
         cell = confusion.draw(name, classes, found, f"confusion-{split}")
-    with right:
+    if stage:
+        with left:
+            learning.draw(one, False, stacked=True)
+        left, right = st.columns(2, gap="large")
+    with left if stage else right:
         confusion.report(name, classes, found)
+    with right:
         confusion.confused(name, classes, found)
     calibration.draw(name, classes, found)
     shown, title, count = found["pictures"], "Top losses", found["images"]

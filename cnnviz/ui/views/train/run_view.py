@@ -62,7 +62,8 @@ def live(name: str) -> None:
         if busy and not runs.busy(name):
             st.rerun()  # the last full look, without polling
         status(now)
-        learning.draw(now, runs.busy(name))
+        if not (show.presenting() and not busy and runs.verdict(now)):  # beside the confusion matrix then
+            learning.draw(now, runs.busy(name))
 
     draw()
 
