@@ -10,6 +10,7 @@ from cnnviz.data.augment import PRESETS
 from cnnviz.options import RequestError
 from cnnviz.train.plan import Plan
 from cnnviz.train.run import Run
+from cnnviz.ui.widgets import show
 
 
 def ask(data: str, net: str, recipe: str) -> dict[str, Any]:
@@ -23,7 +24,7 @@ def ask(data: str, net: str, recipe: str) -> dict[str, Any]:
         return {}
     if not solves:
         return {}
-    st.caption(
+    show.say(
         "One linear layer is solved by L-BFGS, its L2 weight chosen by cross-validation: no learning rate, batch size "
         "or epochs. With hidden units or dropout, under More, the head is trained."
     )
