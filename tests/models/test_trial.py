@@ -60,6 +60,25 @@ def test_so_it_reads_a_network_of_torchvision(tmp_path, monkeypatch):
     assert trial.refused("squeezenet1_1", tmp_path) == ""
 
 
+def read_by(place, monkeypatch, lines):
+    """A weights folder with one network, for which processes of their own have these lines in the place of a reader."""
+    weights = place / "weights"
+    weights.mkdir()
+    (weights / "mine.pth").write_bytes(saved(net().state_dict()))
+    (place / "sitecustomize.py").write_text(
+        "import sys\n"
+        "if 'cnnviz.models.trial' in ' '.join(sys.orig_argv):\n"
+        "    import cnnviz.models.load as at\n"
+        "    from cnnviz.options import RequestError\n"
+        f"    place = {str(weights)!r}\n"
+        "    def load(*_):\n"
+        f"        {lines}\n"
+        "    at.load = load\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(place))
+    return weights
+
+
 @pytest.mark.parametrize(
     ("fault", "bound"),
     [
@@ -72,20 +91,7 @@ def test_so_it_reads_a_network_of_torchvision(tmp_path, monkeypatch):
 )
 def test_a_process_that_crashes_fills_or_stalls_is_a_refusal(tmp_path, monkeypatch, fault, bound):
     """A reader at fault is put in the place of the one that has none known."""
-    weights = tmp_path / "weights"
-    weights.mkdir()
-    (weights / "mine.pth").write_bytes(saved(net().state_dict()))
-    (tmp_path / "sitecustomize.py").write_text(
-        "import sys, threading\n"
-        "def put():\n"
-        "    import cnnviz.models.load as at\n"
-        f"    place = {str(weights)!r}\n"
-        "    def load(*_):\n"
-        f"        {fault}\n"
-        "    at.load = load\n"
-        "if 'cnnviz.models.trial' in ' '.join(sys.orig_argv): put()\n"
-    )
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    weights = read_by(tmp_path, monkeypatch, fault)
     for name, value in bound.items():
         monkeypatch.setattr(trial, name, value)
     sentence = trial.refused("file/mine", weights)
@@ -196,20 +202,7 @@ def test_what_a_process_reports_of_a_file_itself_is_remembered(public, clock, mo
 )
 def test_a_refusal_that_is_made_of_a_failed_read_is_not_final(tmp_path, monkeypatch, lines, final):
     """As a network drive that is away for a moment, which the readers of files take for a damaged one."""
-    weights = tmp_path / "weights"
-    weights.mkdir()
-    (weights / "mine.pth").write_bytes(saved(net().state_dict()))
-    (tmp_path / "sitecustomize.py").write_text(
-        "import sys\n"
-        "if 'cnnviz.models.trial' in ' '.join(sys.orig_argv):\n"
-        "    import cnnviz.models.load as at\n"
-        "    from cnnviz.options import RequestError\n"
-        f"    place = {str(weights)!r}\n"
-        "    def load(*_):\n"
-        f"        {lines}\n"
-        "    at.load = load\n"
-    )
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    weights = read_by(tmp_path, monkeypatch, lines)
     verdict = trial.tried("file/mine", weights)
     assert verdict.refusal
     assert len(verdict.refusal) < SHORT
