@@ -130,10 +130,13 @@ def sweep(since: dict[str, float], now: float) -> None:
 
 def _sweeping() -> None:
     since: dict[str, float] = {}
+    unused: dict[str, tuple[Any, float]] = {}
     while True:
         time.sleep(min(5.0, GRACE / 4))
         with contextlib.suppress(Exception):
             sweep(since, time.monotonic())
+        with contextlib.suppress(Exception):
+            remove_unused(runtime.get_instance().media_file_mgr, unused, time.monotonic())
 
 
 class PhotoCleanup:
@@ -158,13 +161,32 @@ class PhotoCleanup:
 
 
 def _remove_files(files: Any, session: str) -> None:
-    """Remove the pictures and downloads of a visit alone: those of others keep the turn of grace they have."""
-    of_all = {whose: set(named.values()) for whose, named in list(files._files_by_session_and_coord.items())}
-    own = of_all.pop(session, set()).difference(*of_all.values())
-    for ident in own & set(files._file_metadata):
-        files._file_metadata[ident].mark_for_delete()  # a download goes only at the second turn
+    """Remove the pictures and downloads of a visit alone: what others make and fetch meanwhile stays."""
+    with files._lock:
+        of_all = {whose: set(named.values()) for whose, named in files._files_by_session_and_coord.items()}
+        own = of_all.pop(session, set()).difference(*of_all.values())
+        for ident in own & set(files._file_metadata):
+            files._delete_file(ident)
+        for ident in list(files._deferred_ids_by_session.get(session, ())):
+            files._drop_deferred_id(ident)
     files.clear_session_refs(session)
-    files.remove_orphaned_files()
+
+
+def remove_unused(files: Any, unused: dict[str, tuple[Any, float]], now: float) -> None:
+    """Remove the files that no page has shown for `GRACE` seconds; `unused` has since when none does.
+
+    No page shows a download that is made when it is asked for, so that it belongs to no visit. Streamlit removes such
+    a file at the end of the next page run but one, of whomever, which may be never.
+    """
+    with files._lock:
+        idle = {ident: files._file_metadata[ident] for ident in files._get_inactive_file_ids()}
+        for ident, (made, _) in list(unused.items()):
+            if idle.get(ident) is not made:  # gone, shown again or made again
+                del unused[ident]
+        for ident, made in idle.items():
+            if now - unused.setdefault(ident, (made, now))[1] >= GRACE:
+                files._delete_file(ident)
+                del unused[ident]
 
 
 def own_photos() -> dict[str, Photo]:

@@ -85,25 +85,66 @@ def test_a_photo_of_any_shape_is_the_same_in_the_page_and_on_the_command_line(
         assert (taken.width, taken.height) == (width, height)  # nothing is lost of a panorama that takes no room
 
 
-def test_files_of_a_visit_that_is_over_go_and_downloads_that_others_may_be_fetching_stay(monkeypatch):
-    files = MediaFileManager(MemoryMediaFileStorage("/media"))
+@pytest.fixture
+def files():
+    return MediaFileManager(MemoryMediaFileStorage("/media"))
 
-    def add(session, data, download=True):
+
+@pytest.fixture
+def add(monkeypatch, files):
+    """Puts a file in a page of a session; gives the name the file has."""
+
+    def added(session, data, download=True):
         monkeypatch.setattr(media_file_manager, "_get_session_id", lambda: session)
         url = files.add(data, "image/png", f"{session}{data}", is_for_static_download=download)
-        return url.rpartition("/")[2].partition(".")[0]
+        return _file_id(url)
 
+    return added
+
+
+def _file_id(url):
+    return url.rpartition("/")[2].partition(".")[0]
+
+
+def test_files_of_a_visit_that_is_over_go_and_downloads_that_others_may_be_fetching_stay(files, add):
     shared = add("gone", b"shared")
     of_gone = add("gone", b"photo"), add("gone", b"zip", download=False)
+    files.add_deferred(lambda: b"map", "image/png", "1.2")
     of_other = add("other", b"shared"), add("other", b"shown")
     asked = add("fetching", b"asked")
     files.clear_session_refs("fetching")  # the page was drawn anew; its browser is about to fetch what was asked for
     photos._remove_files(files, "gone")
     assert {*files._file_metadata} == {shared, *of_other, asked}
-    assert not any(files._file_metadata[name].is_marked_for_delete for name in of_other)
+    assert not any(file.is_marked_for_delete for file in files._file_metadata.values())
     assert not {*of_gone} & {*files._file_metadata}
-    files.remove_orphaned_files()
-    assert asked not in files._file_metadata
+
+
+def test_two_visits_that_are_over_leave_a_download_that_a_third_is_about_to_fetch(monkeypatch, files, add):
+    for session in ("gone", "gone too"):
+        add(session, session.encode())
+        files.add_deferred(lambda: b"photo", "image/png", "1.2")
+    monkeypatch.setattr(media_file_manager, "_get_session_id", lambda: "here")
+    url = files.execute_deferred(files.add_deferred(lambda: b"activations", "application/octet-stream", "1.2"))
+    for session in ("gone", "gone too"):
+        photos._remove_files(files, session)
+    assert files._storage.get_file(_file_id(url)).content == b"activations"
+    assert len(files._deferred_callables) == 1, "what the others could have asked for holds their photos"
+
+
+def test_a_download_that_nobody_shows_goes_after_a_while_but_not_one_that_is_made_again(monkeypatch, files, add):
+    monkeypatch.setattr(media_file_manager, "_get_session_id", lambda: "here")
+    shown, unused = add("here", b"shown"), {}
+    asked = files.add_deferred(lambda: b"map", "image/png", "1.2")
+    made = _file_id(files.execute_deferred(asked))
+    photos.remove_unused(files, unused, 0.0)
+    files.execute_deferred(asked)
+    photos.remove_unused(files, unused, photos.GRACE)
+    assert {*files._file_metadata} == {shown, made}
+    photos.remove_unused(files, unused, 2 * photos.GRACE - 1)
+    assert made in files._file_metadata
+    photos.remove_unused(files, unused, 2 * photos.GRACE)
+    assert {*files._file_metadata} == {shown}
+    assert not unused
 
 
 def test_a_visit_that_cannot_be_cleared_up_keeps_no_other_visit_s_photos(monkeypatch):
