@@ -10,7 +10,7 @@ import hashlib
 import importlib.util
 import math
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -28,7 +28,21 @@ CROPS = ("centre", "pad", "squash")
 Crop = str | float  # one of CROPS, or where a crop lies along the longer side, 0..1
 
 
-@dataclass(frozen=True)
+class Mark:
+    """The digest of pixels uint8 (H, W, 3), made when it is first asked for: nothing asks for those of a folder."""
+
+    def __init__(self, pixels: np.ndarray) -> None:
+        self.pixels = pixels
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """32 hexadecimal digits (BLAKE2b)."""
+        made = hashlib.blake2b(repr(self.pixels.shape).encode(), digest_size=16)
+        made.update(self.pixels.data)
+        return made.hexdigest()
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Photo:
     """An upright RGB photo: read-only pixels uint8 (H, W, 3), their digest, a name, and whether it is personal.
 
@@ -37,12 +51,29 @@ class Photo:
     nothing had to be decided.
     """
 
-    pixels: np.ndarray = field(repr=False, compare=False)
-    digest: str
+    pixels: np.ndarray
+    mark: Mark
     name: str = ""
     personal: bool = True
-    crop: Crop = field(default="centre", repr=False)
-    note: str = field(default="", repr=False, compare=False)
+    crop: Crop = "centre"
+    note: str = ""
+
+    @property
+    def digest(self) -> str:
+        """What every answer about the photo is remembered by: of its pixels and its crop."""
+        return self.mark.digest if self.crop == "centre" else f"{self.mark.digest} {self.crop}"
+
+    def __repr__(self) -> str:
+        return f"Photo(digest={self.digest!r}, name={self.name!r}, personal={self.personal!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Photo) and self._all() == other._all()
+
+    def __hash__(self) -> int:
+        return hash(self._all())
+
+    def _all(self) -> tuple[object, ...]:
+        return self.digest, self.name, self.personal, self.crop
 
     @classmethod
     def open(
@@ -68,9 +99,7 @@ class Photo:
         if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or 0 in pixels.shape:
             raise PhotoError(f"Pixels are {pixels.dtype} {pixels.shape}; a photo takes uint8 of shape (H, W, 3).")
         frozen = np.frombuffer(pixels.tobytes(), np.uint8).reshape(pixels.shape)  # bytes under it: nobody can thaw it
-        mark = hashlib.blake2b(repr(frozen.shape).encode(), digest_size=16)
-        mark.update(frozen.data)
-        return cls(frozen, mark.hexdigest(), name, personal)
+        return cls(frozen, Mark(frozen), name, personal)
 
     @classmethod
     def sample(cls, name: str = "cat") -> Photo:
@@ -96,10 +125,8 @@ class Photo:
         where the crop lies along the longer side; "pad" is the whole photo with a border in the mean colour; "squash"
         is the whole photo without its proportions. Raises `PhotoError` for anything else.
         """
-        way, pixels = parsed_crop(crop), self.digest.partition(" ")[0]
-        if way == self.crop:
-            return self
-        return replace(self, crop=way, digest=pixels if way == "centre" else f"{pixels} {way}")
+        way = parsed_crop(crop)
+        return self if way == self.crop else replace(self, crop=way)
 
     def image(self) -> Image.Image:
         """The pixels as a new PIL image, mode RGB."""

@@ -86,7 +86,8 @@ def test_nothing_of_the_file_but_its_pixels_is_kept():
     kept = Photo.open(saved(image, "JPEG", exif=exif))
     assert b"at home" not in saved(kept.image(), "JPEG")
     assert not kept.image().getexif()
-    assert set(vars(kept)) == {"pixels", "digest", "name", "personal", "crop", "note"}
+    assert set(vars(kept)) == {"pixels", "mark", "name", "personal", "crop", "note"}
+    assert set(vars(kept.mark)) == {"pixels"}
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])

@@ -19,7 +19,7 @@ from cnnviz.train.confusion import report
 from cnnviz.train.interval import wilson
 
 TOGETHER = 32  # images in a batch of a verdict and of `runtime.evaluate`, at most
-PIECE = 4 * 224**2  # pixels at once on a processor: more do not stay in its caches
+PIECE = 8 * 224**2  # pixels at once on a processor: the activations of more do not stay in its caches
 TOP = 300  # pictures listed one by one in a verdict: all that are wrong come first
 
 
