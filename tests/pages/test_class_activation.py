@@ -723,6 +723,31 @@ def test_a_tile_of_many_opens_its_photo(visit, jpeg, engine):
     assert opened_tile(visit("class_activation", **{"how-many": "Many photos"}), "nobody's").query_params["how-many"]
 
 
+def test_a_tile_of_many_opens_the_map_it_showed_whatever_was_asked_of_another_photo(visit, engine):
+    """Its class and its method: none of those left behind on the page, also for another network or on another page."""
+    best = {key: engine.predict(key, Photo.sample("cat"), top=1)[0].index for key in (NET, MNIST)}
+    asked = {"at": "relu1", "against": "true", "with": "method", "class": str(best[MNIST] ^ 1)}
+    at = visit("class_activation", model=MNIST, **asked)
+    at = chosen(at, "camcanvas", {"method": "hirescam"})
+    assert (canvas(at)["target"], canvas(at)["method"]) == (best[MNIST] ^ 1, "hirescam")
+    at.selectbox("model").set_value(NET).run()
+    at = chosen(at, "camcanvas", {"target": 1 - best[NET]})
+    at.segmented_control("how-many").set_value("Many photos").run()
+    at = at.switch_page("pages/activations.py").run()  # has a list "Compare with" of its own
+    at = at.switch_page("pages/class_activation.py").run()
+    at.selectbox("model").set_value(MNIST).run()
+    at.selectbox("many-method").set_value("layercam").run()
+    tile = next(tile for tile in canvas(at, "many-grid")["tiles"] if tile["name"] == "rocket")
+    at = opened_tile(at, tile["ident"])
+    assert not at.exception
+    heat, shown = engine.heatmap(MNIST, Photo.sample("rocket"), method="layercam"), canvas(at)
+    assert (shown["stamp"], heat.label) == (tile["ident"], tile["label"])
+    assert (shown["target"], shown["method"], shown["against"]) == (heat.target, "layercam", False)
+    np.testing.assert_array_equal(floats(shown["raw"]), heat.raw.ravel())
+    assert "second" not in shown
+    assert at.session_state["class"] == -1  # so that the next photo is explained by its own
+
+
 def test_a_tile_of_many_opens_its_photo_once_whatever_the_crop(visit, jpeg):
     at = visit("class_activation", crop="pad")
     at.file_uploader(key="upload-0").upload("me.jpg", jpeg, "image/jpeg").run()

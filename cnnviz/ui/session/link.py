@@ -94,6 +94,13 @@ def called(key: str, words: str) -> None:
     marks[key] = mark
 
 
+def settle(key: str, value: Any) -> None:
+    """In a callback: give the widget `key` of the page a value, whatever was chosen there before, or of anything."""
+    mine = this_visit()
+    st.session_state[key] = mine.kept[mine.page, key] = value
+    mine.choices.pop(key, None)
+
+
 def strange_of(key: str) -> Strange | None:
     """What the link names for the widget `key` and it cannot have; None where there is nothing, or it was replaced."""
     said = this_visit().strange.get(key)

@@ -14,7 +14,7 @@ from cnnviz.image_file import in_words
 from cnnviz.photo import Photo, PhotoError
 from cnnviz.ui.components.photogrid import Tile, photogrid
 from cnnviz.ui.server import startup
-from cnnviz.ui.session import current, uploads
+from cnnviz.ui.session import current, link, uploads
 from cnnviz.ui.session.photos import decoded, own_photos, photo_store, put
 from cnnviz.ui.widgets import controls, forgetting, show
 from cnnviz.ui.widgets.background import patiently
@@ -63,7 +63,8 @@ def gallery(engine: Engine, key: str) -> None:
             show.say("No photo is left; lower the minimum, or show all classes.")
             return
         show.say("Click a photo to open it.")
-        photogrid("many-grid", [_tile(case) for case in kept], partial(_open, {p.digest: p for p in photos}))
+        asked = asked_of_each(method, engine.default_layer(key))
+        photogrid("many-grid", [_tile(case) for case in kept], partial(_open, {p.digest: p for p in photos}, asked))
         view = {"how-many": MODE, "many-method": method, "many-sure": sure, "many-class": chosen}
         with st.container(horizontal=True, gap="small"):
             st.download_button(
@@ -125,10 +126,16 @@ def _tile(case: PhotoReport) -> Tile:
     )
 
 
-def _open(photos: Mapping[str, Photo], digest: str) -> None:
-    """Make one of the photos the current one, and show it alone."""
+def asked_of_each(method: str, layer: str) -> dict[str, Any]:
+    """What the page asks of one photo so that it shows what a tile does: the map of the most probable class, alone."""
+    return {"class": -1, "method": method, "at": layer, "versus": -1, "against": False, "with": ""}
+
+
+def _open(photos: Mapping[str, Photo], asked: Mapping[str, Any], digest: str) -> None:
+    """Make one of the photos the current one, and show it alone with what is `asked` of each."""
     current.choose(photos[digest])
-    st.session_state["how-many"] = ONE
+    for name, value in {**asked, "how-many": ONE}.items():
+        link.settle(name, value)
 
 
 def _zip(engine: Engine, key: str, cases: list[PhotoReport]) -> bytes:
