@@ -249,6 +249,37 @@ def test_a_look_with_strokes_travels_in_the_link(visit, words):
     assert f"look={look.replace(',', '%2C')}" in at.code[1].value
 
 
+@pytest.mark.parametrize("way", ["a tile of many", "another page"])
+def test_what_is_erased_of_one_photo_is_not_erased_of_another_wherever_it_is_chosen(visit, way):
+    """Opacity and colours stay as they are."""
+    look = to_link(Look(0.4, colours="viridis", strokes=(((0.5, 0.5, 0.2),),)))
+    at = visit("class_activation", photo="cat", look=look)
+    assert canvas(at)["begin"]["strokes"]
+    if way == "another page":
+        at = at.switch_page("pages/home.py").run()
+        at.button_group("photo").set_value("coffee").run()
+        at = at.switch_page("pages/class_activation.py").run()
+    else:
+        at.segmented_control("how-many").set_value("Many photos").run()
+        tiles = {tile["name"]: tile["ident"] for tile in canvas(at, "many-grid")["tiles"]}
+        at = opened_tile(at, tiles["coffee"])
+    begin = canvas(at)["begin"]
+    assert canvas(at)["stamp"] == Photo.sample("coffee").digest
+    assert (begin["strokes"], begin["opacity"], begin["colours"]) == ([], 0.4, "viridis")
+
+
+@pytest.mark.parametrize("way", ["the gallery", "another page"])
+def test_what_is_erased_stays_erased_of_the_same_photo_after_a_look_elsewhere(visit, way):
+    strokes = (((0.5, 0.5, 0.2),),)
+    at = visit("class_activation", photo="cat", look=to_link(Look(strokes=strokes)))
+    if way == "another page":
+        at = at.switch_page("pages/home.py").run().switch_page("pages/class_activation.py").run()
+    else:
+        at.segmented_control("how-many").set_value("Many photos").run()
+        at.segmented_control("how-many").set_value("This photo").run()
+    assert canvas(at)["begin"]["strokes"] == [[[0.5, 0.5, 0.2]]]
+
+
 def test_the_prediction_without_what_is_erased_stands_under_the_canvas_and_in_its_column(visit, engine, words):
     strokes, best = (((0.5, 0.5, 0.2), (0.6, 0.5, 0.2)),), engine.predict(NET, Photo.sample("cat"), top=1)[0]
     at = visit("class_activation", look=to_link(Look(strokes=strokes)))

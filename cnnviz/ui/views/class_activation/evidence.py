@@ -117,13 +117,14 @@ def tiles(pictures: Sequence[np.ndarray], columns: int) -> bytes:
 
 def looking(place: str, photo: Photo) -> Look:
     """How the canvas begins: as the link says, as it was left on this visit, or plain; another photo has no strokes."""
-    canvas = visit.this_visit().state(CanvasState, place)
-    begin = canvas.begin
-    if place not in st.session_state or begin is None:
-        link = st.query_params.get("look")
-        begin = from_link(link) if link else canvas.last
-    elif canvas.photo != photo.digest:
+    canvas, link = visit.this_visit().state(CanvasState, place), st.query_params.get("look")
+    begin = canvas.begin if place in st.session_state else None
+    if begin is None and link and link != to_link(canvas.last):
+        begin = from_link(link)
+    elif canvas.photo != photo.digest:  # also where it was chosen on another page, or under an address of ours
         begin = replace(canvas.last, strokes=())
+    elif begin is None:
+        begin = canvas.last
     canvas.begin, canvas.photo = begin, photo.digest
     return begin
 
