@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw
 
 from cnnviz import picture
 from cnnviz.lettering import legible, length, noted, wrapped, write
+from cnnviz.measured import measured
 
 GROUND = (255, 255, 255)
 GAP = 0.02  # of the width of a picture: around what is written, and between pictures
@@ -36,7 +37,7 @@ def bar(low: float, high: float, colour_map: str = picture.ACTIVATION, note: str
     """The bar of values from low to high; a diverging map keeps 0 in its middle."""
     reach = max(abs(low), abs(high)) or 1.0
     ends = (low / reach / 2 + 0.5, high / reach / 2 + 0.5) if picture.is_diverging(colour_map) else (0.0, 1.0)
-    least, most = (f"{end:.3g}".replace("-", "−") for end in (low, high))  # as on the page
+    least, most = map(measured, (low, high))  # as on the page
     return Bar(least, f"{most}{note}", colour_map, ends)
 
 

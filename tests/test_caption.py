@@ -20,7 +20,7 @@ def test_a_bar_of_a_diverging_map_keeps_zero_in_its_middle():
     assert caption.bar(-2, 2).ends == (0, 1)
     assert caption.bar(0, 6).ends == (0.5, 1)
     assert caption.bar(-6, 0).ends == (0, 0.5)
-    assert (caption.bar(-6, 2e-5).low, caption.bar(-6, 2e-5, note=" a-b").high) == ("−6", "2e−05 a-b")
+    assert (caption.bar(-6, 2e-5).low, caption.bar(-6, 2e-5, note=" a-b").high) == ("−6", "2e−5 a-b")
     assert caption.bar(0, 6, picture.HEAT).ends == (0, 1)
     made = np.asarray(caption.captioned(BLUE, "", caption.bar(0, 6)))[80:].reshape(-1, 3)
     assert (made == picture.colourise(np.ones((1, 1)), picture.ACTIVATION)[0, 0]).all(-1).any()

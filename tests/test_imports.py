@@ -14,6 +14,7 @@ LEAVES = {
     "picture",
     "caption",
     "lettering",
+    "measured",
     "options",
     "arrays",
     "places",

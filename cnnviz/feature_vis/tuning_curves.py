@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from cnnviz.arrays import read_only
+from cnnviz.measured import measured
 
 ORIENTATIONS = tuple(15.0 * i for i in range(12))  # degrees of the stripes, 0 is horizontal, counted anticlockwise
 PERIODS = (3.0, 4.0, 6.0, 9.0, 14.0, 22.0)  # px per cycle
@@ -71,7 +72,7 @@ class Tuning:
         if most <= 0:
             return "below its mean for every image"
         if most < WEAK * reached:
-            return f"none of these images: at most {most:.3g}, the filter image reaches {reached:.3g}"
+            return f"none of these images: at most {measured(most)}, the filter image reaches {measured(reached)}"
         if stripes > 0.5 * most:
             angle = ORIENTATIONS[int(self.orientation[channel].argmax())]
             sharp = selectivity(self.orientation[channel], ORIENTATIONS, 2)

@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image
 
 from cnnviz import picture
+from cnnviz.measured import measured
 from cnnviz.photo import Photo
 from cnnviz.runtime.engine import Engine
 from tests.journeys.steps import at_rest, frames, pixels
@@ -90,7 +91,7 @@ def assert_grid(page: Page, engine: Engine, key: str, layer: str, *photos: Photo
             near = values[max(0, row - 1) : row + 2, max(0, column - 1) : column + 2]
             slack = float(reach[channel]) / 100 + 1e-6
             assert near.min() - slack <= float(found[2]) <= near.max() + slack
-            assert f"maximum {one.max[channel]:.3g}"[:12] in said or one.alive[channel] == 0
+            assert f"maximum {measured(one.max[channel])}".replace("−", "-") in said or one.alive[channel] == 0
             page.mouse.move(box["x"] + left + wide / len(photos) * 0.4, box["y"] + high * 0.6)
             aria = grid.locator("canvas.photo").get_attribute("aria-label")
             assert aria.endswith(photos[part].name), aria

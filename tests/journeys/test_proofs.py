@@ -14,6 +14,7 @@ import pytest
 from cnnviz import picture
 from cnnviz.attribution.methods import contributions
 from cnnviz.attribution.regions import caption
+from cnnviz.measured import measured
 from cnnviz.photo import Photo
 from cnnviz.runtime.engine import Engine
 from cnnviz.ui.views.class_activation import trust
@@ -69,7 +70,7 @@ def test_every_proof_is_of_the_question_of_the_map(page: Page, engine: Engine, l
     assert any(name.endswith(", ".join(map(str, order))) for name in names(page)), names(page)
 
     found = engine.drill(NET, cat, 1, heat.layer, **question)
-    assert minus(f"{found.score:.4g} ({heat.subject})") in view(page, "Contributions|numbers")
+    assert f"{measured(found.score, 4)} ({heat.subject})" in view(page, "Contributions|numbers")
 
     view(page, "All")
     rows = engine.ladder(NET, cat, (1,), **question).rows

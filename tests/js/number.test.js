@@ -4,8 +4,10 @@ import { Buffer } from "node:buffer";
 import { test } from "node:test";
 
 import { level, palette, peakOf } from "../../cnnviz/ui/components/shared/colour.js";
-import { brief, shown, signed, typed } from "../../cnnviz/ui/components/shared/number.js";
+import { brief, measured, shown, signed, typed } from "../../cnnviz/ui/components/shared/number.js";
+import { engine } from "./engine.js";
 
+const printed = engine("number");
 const VALUES = [0, 1, -1, 3.14159, -0.125, 0.0004, -0.0004, 255, 254.96, 1e6, -2549.75, 9999 * 255, 123456789.5, 1 / 9];
 const read = (text) => Number(text.replaceAll("−", "-"));
 
@@ -20,6 +22,12 @@ test("a printed number is the number, to the last place printed", () => {
     const places = (shown(value).split(".")[1] ?? "").length;
     assert.ok(Math.abs(read(shown(value)) - value) <= 0.5 * 10 ** -places + 1e-6, `${value} as ${shown(value)}`);
   }
+});
+
+test("a measured value is written as the page writes it", () => {
+  assert.ok(printed.length > 500);
+  for (const [value, text] of printed) assert.equal(measured(value), text, `${value}`);
+  for (const [value, text] of [[NaN, "NaN"], [-Infinity, "−∞"], [-0, "0"]]) assert.equal(measured(value), text);
 });
 
 test("a short number fits where any way of writing it does, and says at least one figure of the number", () => {

@@ -17,6 +17,7 @@ import pytest
 from cnnviz.attribution.heatmap import Heatmap, spread
 from cnnviz.attribution.regions import Threshold, otsu, regions
 from cnnviz.inference.predict import Target
+from cnnviz.measured import measured
 from cnnviz.models.preprocess import Preprocess
 from cnnviz.photo import Photo
 from cnnviz.signal import gabor, gaborfit, receptive
@@ -37,7 +38,8 @@ def numbers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A JSON file of what the engine computes, by the name of the test file that reads it."""
     rng = np.random.default_rng(0)
     parts = {
-        f.__name__.removeprefix("_"): f(rng) for f in (_convolution, _crop, _fft, _gabor, _heat, _imagemap, _receptive)
+        f.__name__.removeprefix("_"): f(rng)
+        for f in (_convolution, _crop, _fft, _gabor, _heat, _imagemap, _number, _receptive)
     }
     path = tmp_path_factory.mktemp("engine") / "numbers.json"
     path.write_text(json.dumps(parts))
@@ -220,6 +222,12 @@ def _odd(place: np.ndarray, loop: np.ndarray) -> bool:
 
 
 _HILLS = ((1.0, 12, 15, 40.0), (0.8, 28, 45, 60.0), (0.6, 8, 50, 12.0))
+
+
+def _number(rng: np.random.Generator) -> list[tuple[float, str]]:
+    spread = rng.normal(0, 1, 600) * 10.0 ** rng.integers(-9, 12, 600)
+    values = [*spread.astype(np.float32).tolist(), 0.0, 0.03125, 2.5, 1000.5, 999.6, 1081.18, 0.00009996, 999999.7]
+    return [(value, measured(value)) for value in values]
 
 
 def _receptive(rng: np.random.Generator) -> dict[str, Any]:

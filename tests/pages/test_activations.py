@@ -16,6 +16,7 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 from cnnviz import picture
 from cnnviz.inference.skip_connections import SkipConnection
 from cnnviz.inference.translation import MEAN, Shift
+from cnnviz.measured import measured
 from cnnviz.models import catalog
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo, samples
@@ -46,8 +47,23 @@ def test_the_numbers_shown_are_the_tensors_own(visit, engine, words):
     at = visit("activations", layer=layer, channel="3")
     values = engine.activations(NET, Photo.sample("cat"), layer).maps[3]
     text = words(at)
-    for number in (f"{values.min():.4g}", f"{values.mean():.4g}", f"{values.max():.4g}", f"{(values > 0).mean():.0%}"):
-        assert f"<dd>{show.minus(number)}</dd>" in text
+    for number in (*map(measured, (values.min(), values.mean(), values.max())), f"{(values > 0).mean():.0%}"):
+        assert f"<dd>{number}</dd>" in text
+
+
+def test_one_value_is_written_in_one_way_all_over_the_page(visit, engine, words, monkeypatch):
+    found = engine.activations(NET, Photo.sample("cat"), "relu2")
+    channel = int(found.max.argmax())
+    by = np.float32(1081.18 / found.max[channel])
+    large = dataclasses.replace(found, maps=found.maps * by, mean=found.mean * by, max=found.max * by)
+    monkeypatch.setattr(type(engine), "activations", lambda *_args, **_more: large)
+    at = visit("activations", layer="relu2", channel=str(channel))
+    text = re.sub(r"<style>.*?</style>", "", words(at), flags=re.DOTALL)
+    assert "<dt>Maximum</dt><dd>1081</dd>" in text
+    assert len(re.findall(r"<span>1081</span>", text)) == 2  # the colour scale and the histogram
+    close = json.loads(at.get_by_key("number-relu2").proto.json)
+    assert close["names"][close["chosen"]].endswith(": 1081")
+    assert not re.search(r"\de[+−-]?\d|1081\.\d", text)
 
 
 def test_the_grid_has_the_tensors_own_statistics_and_maps(visit, engine):
@@ -127,7 +143,7 @@ def test_the_channel_chosen_in_the_list_is_chosen_in_the_grid(visit, words):
 def test_a_number_of_a_channel_is_spelled_out_down_to_its_products(visit, engine, words):
     at = visit("activations", layer="relu2", channel="5", unit="5.2.3")
     shown = float(engine.activations(NET, Photo.sample("cat"), "relu2").maps[5, 2, 3])
-    assert f"How {shown:.6g} is computed" in words(at)
+    assert f"How {measured(shown)} is computed" in words(at)
     (table,) = [part for part in at.get("html") if '<div class="cv-eq' in str(part.body)]
     text = re.sub(r"<style>.*?</style>", "", str(table.body)).replace("−", "-").replace(",", "")
     values = [float(value) for value in re.findall(r'<b class="[^"]*">([-+.0-9]+)</b>', text)]
@@ -144,7 +160,7 @@ def test_a_number_of_a_channel_is_spelled_out_down_to_its_products(visit, engine
 def test_one_scale_for_the_layer_says_its_range(visit, engine, words):
     layer = engine.map_layers(NET)[0]
     maps = engine.activations(NET, Photo.sample("cat"), layer).maps
-    assert show.minus(f"Activation from {maps.min():.3g} to {maps.max():.3g}") in words(
+    assert f"Activation from {measured(maps.min())} to {measured(maps.max())}" in words(
         visit("activations", layer=layer, scale="layer")
     )
 

@@ -17,6 +17,7 @@ from streamlit.proto.WidgetStates_pb2 import WidgetState
 from cnnviz.attribution import figure
 from cnnviz.attribution.overlay import overlay
 from cnnviz.attribution.regions import Threshold, caption, regions
+from cnnviz.measured import measured
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo
 from cnnviz.probability import percent
@@ -348,7 +349,7 @@ def test_nothing_in_a_link_is_believed(visit, wild):
 def test_a_number_of_a_map_is_reached_by_its_link_and_ends_in_itself(visit, engine, words):
     at = visit("class_activation", proof="Down to the numbers", unit="5.2.3", at="relu2")
     shown = float(engine.activations(NET, Photo.sample("cat"), "relu2").maps[5, 2, 3])
-    assert f"How {shown:.6g} is computed" in words(at)
+    assert f"How {measured(shown)} is computed" in words(at)
     assert not visit("class_activation", proof="Down to the numbers", unit="5000.2.3").exception
 
 
@@ -536,7 +537,7 @@ def test_every_proof_and_every_word_is_of_the_question_of_the_map(visit, engine,
     assert f"<small>{about}, Grad-CAM" in text
     assert canvas(at)["caption"].startswith(f"Heat map of {about}: ")
     assert ("Warm counts against" in text) == asked["against"]
-    assert show.minus(f"The score {heat.score:.4g} ({about})") in words(
+    assert f"The score {measured(heat.score, 4)} ({about})" in words(
         visit("class_activation", **link | {"proof": "Down to the numbers"})
     )
     stairs = words(visit("class_activation", **link | {"proof": "All stages"}))
@@ -730,7 +731,7 @@ def test_the_drill_is_there_in_presenter_mode_and_ends_in_the_number_shown(visit
     assert not at.exception
     shown = float(engine.activations(NET, Photo.sample("cat"), "relu2").maps[5, 2, 3])
     text = words(at)
-    assert f"How {shown:.6g} is computed" in text
+    assert f"How {measured(shown)} is computed" in text
     assert "cv-chain" in text
     assert text.split("cv-chain")[-1].count("<b>") >= 2  # the sum, and what ReLU makes of it
     assert canvas(at, "drill-channels")

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 import numpy as np
 import pytest
 
+from cnnviz.measured import measured
 from cnnviz.photo import Photo
 from cnnviz.signal import backward, examples, pictures, receptive
 from cnnviz.signal.convolve import Sliding, convolve
@@ -225,8 +226,8 @@ def test_the_backward_pass_shows_the_engines_numbers_and_steps_on(visit):
         }.items():  # fmt: skip
             cells = [float(cell.replace("−", "-")) for cell in re.findall(r">([^<>]+)</td>", grids[name])]
             assert np.abs(np.array(cells) - values.ravel()).max() <= 0.051 if name == "Input" else 0.00051
-        assert f"{one.loss:.4g}" in shown
-        assert f"{one.after_loss:.4g}" in shown
+        assert measured(one.loss, 4) in shown
+        assert measured(one.after_loss, 4) in shown
         scope: dict = {}
         exec(next(block.value for block in at.code if "autograd" in block.value), scope)
         assert np.allclose(scope["gradient"], one.d_kernel)

@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from cnnviz.feature_vis.maximize import FilterEvent
+from cnnviz.measured import measured
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo, samples
 from cnnviz.runtime.feature_vis import Effort
@@ -252,7 +253,7 @@ def test_tuning_and_patches_stand_beside_the_picture(visit, words, engine, tmp_p
     assert "Tuned to" in words(at)
     found = engine.patches(NET, "conv2", [Photo.sample(name) for name in samples()])
     best = zip(found.photo[1], found.value[1], strict=True)
-    answers = [f"{found.photos[i]}: channel 1, activation {value:.3g}" for i, value in best if value > 0]
+    answers = [f"{found.photos[i]}: channel 1, activation {measured(value)}" for i, value in best if value > 0]
     assert re.findall(r'<img alt="([^"]+)"', words(at)) == answers
     assert [float(v) for v in re.findall(r'cv-note">([^<]+)</figcaption>', words(at))] == [
         float(one.rpartition(" ")[2]) for one in answers

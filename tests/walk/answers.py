@@ -11,6 +11,7 @@ import numpy as np
 from cnnviz import picture
 from cnnviz.inference.activations import Activations
 from cnnviz.inference.predict import Prediction
+from cnnviz.measured import measured
 from cnnviz.photo import Photo
 from cnnviz.runtime.engine import Engine
 from cnnviz.ui.components.mapgrid import BUDGET, reduced
@@ -163,18 +164,15 @@ def close_up(shown: Shown, both: list[Activations], channel: int, scope: str, mo
         if (alike or scope != "channel") and distance(at(grid["src"]), show.pixelated(drawn, 420)) > 5:
             raise Fault(f"the close-up is not the map of channel {channel} of {layer}")
         row, column = divmod(grid["chosen"], values.shape[1])
-        if (
-            len(grid["names"]) != values.size
-            or show.minus(f"{values[row, column]:.5g}") not in grid["names"][grid["chosen"]]
-        ):
+        if len(grid["names"]) != values.size or measured(values[row, column]) not in grid["names"][grid["chosen"]]:
             raise Fault(f"the number at {row}, {column} of channel {channel} is {grid['names'][grid['chosen']]!r}")
     said = shown.text()
-    for number in (f"{values.min():.4g}", f"{one.mean[channel]:.4g}", f"{one.max[channel]:.4g}"):
-        if show.minus(number) not in said:
+    for number in map(measured, (values.min(), one.mean[channel], one.max[channel])):
+        if number not in said:
             raise Fault(f"the numbers of channel {channel} of {layer} do not say {number}")
     if (
         not shown.presenting
         and "cv-steps" in " ".join(shown.markup())
-        and show.minus(f"{values[row, column]:.6g}") not in said
+        and f"How {measured(values[row, column])} is computed" not in said
     ):
-        raise Fault(f"how {values[row, column]:.6g} of channel {channel} is computed is not said")
+        raise Fault(f"how {measured(values[row, column])} of channel {channel} is computed is not said")

@@ -11,6 +11,7 @@ from cnnviz import picture
 from cnnviz.attribution import regions
 from cnnviz.attribution.heatmap import Heatmap
 from cnnviz.attribution.methods import METHODS
+from cnnviz.measured import measured
 from cnnviz.options import knobs
 from cnnviz.photo import Photo
 from cnnviz.runtime.engine import Engine
@@ -123,5 +124,5 @@ def proofs(shown: Shown, engine: Engine, net: str, photo: Photo, heat: Heatmap) 
         called = [int(name.split()[1]) for name in tiles["names"]]
         if wanted != called:
             raise Fault(f"channels by contribution: {called} are shown, the engine says {wanted}")
-        if show.minus(f"{found.score:.4g}") not in shown.text():
+        if measured(found.score, 4) not in shown.text():
             raise Fault(f"the score {found.score:.4g} of {heat.subject} is not said")

@@ -11,6 +11,7 @@ import numpy as np
 import streamlit as st
 
 from cnnviz import picture
+from cnnviz.measured import measured
 from cnnviz.signal import backward
 from cnnviz.signal.backward import Step
 from cnnviz.signal.kernels import KERNELS
@@ -174,4 +175,4 @@ def _grid(title: str, values: np.ndarray, colours: str, most: float | None = Non
 
 
 def _loss(title: str, value: float) -> str:
-    return f"<figure><figcaption>{html.escape(title)}</figcaption><b>{value:.4g}</b></figure>"
+    return f"<figure><figcaption>{html.escape(title)}</figcaption><b>{measured(value, 4)}</b></figure>"

@@ -12,6 +12,7 @@ import numpy as np
 import streamlit as st
 
 from cnnviz import picture
+from cnnviz.measured import measured
 from cnnviz.ui.widgets import show
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def equation(now: Arithmetic) -> None:
     some, rest = order[: 1 if stage else SHOWN], order[1 if stage else SHOWN :]
     size = " × ".join(map(str, now.patch.shape[1:]))
     show.section(
-        f"How {now.shown:.6g} is computed", f"{now.source}: {now.patch.shape[0]} input channels × {size} weights"
+        f"How {measured(now.shown)} is computed", f"{now.source}: {now.patch.shape[0]} input channels × {size} weights"
     )
     sums = [
         *products[some],
@@ -135,7 +136,7 @@ def ink(ground: np.ndarray) -> str:
 
 def _figures(value: float, room: int) -> str:
     """Three figures of a number, or as many as leave it no more than `room` letters."""
-    ways = [show.minus(f"{value + 0.0:.{figures}g}") for figures in (3, 2, 1)]  # no "-0"
+    ways = [measured(value, figures) for figures in (3, 2, 1)]
     return next((text for text in ways if len(text) <= room), ways[-1])
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import streamlit as st
 
 from cnnviz import picture
+from cnnviz.measured import measured
 from cnnviz.options import RequestError
 from cnnviz.ui.components.mosaic import mosaic
 from cnnviz.ui.session import link
@@ -42,14 +43,13 @@ def down(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
     spoken = sum(w.contribution for w in found.witnesses)
     stage = show.presenting()
     count = len(found.witnesses)
+    score, rest = f"{measured(found.score, 4)} ({heat.subject})", measured(found.rest, 4, sign=True)
     if stage:
-        words = (
-            f"Score {found.score:.4g} ({heat.subject}) = {spoken:.4g} ({count} channels) {found.rest:+.4g} (the rest)"
-        )
+        words = f"Score {score} = {measured(spoken, 4)} ({count} channels) {rest} (the rest)"
     else:
         words = (
-            f"The score {found.score:.4g} ({heat.subject}) is {spoken:.4g} from the {count} channels of {heat.layer} "
-            f"and {found.rest:+.4g} from biases and later layers. Choose a channel, then a value of its map."
+            f"The score {score} is {measured(spoken, 4)} from the {count} channels of {heat.layer} "
+            f"and {rest} from biases and later layers. Choose a channel, then a value of its map."
         )
     show.say(words)
     with st.container(key="drill"):
@@ -62,12 +62,12 @@ def down(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
         listed = [w.channel for w in top]
         mosaic(
             "drill-channels", tiles, columns=4, gap=3, alt="Channels by their share of the score",
-            names=[show.minus(f"Channel {w.channel} · {w.contribution:+.4g}") for w in top],
+            names=[f"Channel {w.channel} · {measured(w.contribution, 4, sign=True)}" for w in top],
             chosen=listed.index(now.channel) if now.channel in listed else None,
             on_choose=lambda: choose(top[st.session_state["drill-channels"]["place"]].channel),
         )  # fmt: skip
     with two:
-        where = f"at {now.place[0]}, {now.place[1]}" if stage else f"its value at {now.place} is {now.shown:.6g}"
+        where = f"at {now.place[0]}, {now.place[1]}" if stage else f"its value at {now.place} is {measured(now.shown)}"
         show.section(f"Channel {now.channel}", where)
         pixels("drill-pixels", maps.maps[now.channel], now.place, lambda at: choose(now.channel, at))
     with three:
@@ -110,7 +110,7 @@ def pixels(
 
     mosaic(
         key, show.pixelated(picture.diverging(values, limit), 420), columns=width, gap=0, alt="One channel's map",
-        names=[show.minus(f"({y}, {x}): {values[y, x]:.5g}") for y in range(height) for x in range(width)],
+        names=[f"({y}, {x}): {measured(values[y, x])}" for y in range(height) for x in range(width)],
         chosen=chosen[0] * width + chosen[1], on_choose=chose, link=together,
     )  # fmt: skip
 

@@ -20,6 +20,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import StopException
 
 from cnnviz import picture
+from cnnviz.measured import measured
 from cnnviz.probability import percent as percent
 from cnnviz.ui.server import startup
 from cnnviz.ui.session.current import presenting as presenting
@@ -165,7 +166,7 @@ def histogram(values: np.ndarray, bins: int = 48, label: str = "Histogram") -> N
     low, high = float(finite.min()), float(finite.max())
     counts, edges = np.histogram(finite, bins, (low, high if high > low else low + 1))
     tall = np.log1p(counts) / max(np.log1p(counts.max()), 1e-9)
-    least, most = minus(f"{low:.3g}"), minus(f"{high:.3g}")
+    least, most = measured(low), measured(high)
     columns = "".join(
         f'<i class="{"cv-above" if edge >= 0 else "cv-below"}" style="height:{max(t, 0.02) if n else 0:.1%}"></i>'
         for t, n, edge in zip(tall, counts, edges, strict=False)
@@ -182,7 +183,7 @@ def scale(low: float, high: float, colour_map: str, label: str) -> None:
     reach = max(abs(low), abs(high)) or 1.0
     ends = (low / reach / 2 + 0.5, high / reach / 2 + 0.5) if picture.is_diverging(colour_map) else (0.0, 1.0)
     colours = picture.colourise(np.linspace(*ends, 24)[None], colour_map)[0]
-    least, most = minus(f"{low:.3g}"), minus(f"{high:.3g}")
+    least, most = measured(low), measured(high)
     stops = ",".join(f"rgb({r},{g},{b})" for r, g, b in colours)
     st.html(
         f'<figure class="cv-scale" role="img" aria-label="{html.escape(label)} from {least} to {most}">'

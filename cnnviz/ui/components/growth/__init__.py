@@ -28,7 +28,7 @@ def growth(key: str, frames: Sequence[bytes], steps: Sequence[int], values: Sequ
             "subject": subject(frames, steps, values, alt),
             "frames": [*map(data_url, frames)],
             "steps": list(steps),
-            "values": [float(f"{v:.5g}") for v in values],
+            "values": [float(f"{v:.9g}") for v in values],
             "alt": alt,
         },
     )

@@ -1,5 +1,5 @@
 // A canvas, a Play, a range and the curve of the objective, all at the same step. Nothing goes back to the server.
-import { signed } from "../shared/number.js";
+import { measured } from "../shared/number.js";
 
 const INSTANCES = new WeakMap();
 const SECONDS = 3;
@@ -39,7 +39,6 @@ function build(root) {
     const low = Math.min(0, ...self.data.values), top = Math.max(0, ...self.data.values);
     return 28 - (26 * (value - low)) / (top - low || 1);
   };
-  const number = (value) => (Math.abs(value) >= 1000 || (value && Math.abs(value) < 0.01) ? value.toExponential(2) : value.toPrecision(3));
   const show = (at) => {
     const { values, alt } = self.data;
     self.at = at;
@@ -48,7 +47,7 @@ function build(root) {
     if (image.complete && image.naturalWidth) canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
     const steps = values.length - 1, step = Math.min(steps, self.data.steps[at]);
     const words = step === 0 ? "Before" : step === steps ? `After ${steps} steps` : `Step ${step} of ${steps}`;
-    const text = signed(`${words}: objective ${number(values[step])}`);
+    const text = `${words}: objective ${measured(values[step])}`;
     said.textContent = text;
     range.setAttribute("aria-valuetext", text);
     canvas.setAttribute("aria-label", `${alt}. ${text}`);

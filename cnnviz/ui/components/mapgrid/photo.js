@@ -1,6 +1,6 @@
 // The photo under the tiles, with what the number under the pointer depends on, and that number in words.
 import { sharp } from "../shared/canvas.js";
-import { signed } from "../shared/number.js";
+import { measured, signed } from "../shared/number.js";
 
 const PHOTO = 112; // px, the photo under the tiles
 
@@ -34,8 +34,8 @@ export function beside(grid) {
   }
   const c = hover?.channel ?? grid.chosen, part = parts[which];
   const words = [`Channel ${c}${parts.length > 1 ? ` of ${part.name}` : ""}`];
-  if (hover) words.push(`${hover.exact ? "value" : "about"} ${hover.value.toPrecision(3)} at row ${hover.y}, column ${hover.x}`);
-  words.push(part.alive[c] === 0 ? "dead on this photo" : `mean ${part.mean[c].toPrecision(3)}, maximum ${part.max[c].toPrecision(3)}, above 0 at ${Math.round(part.alive[c] * 100)}%`);
+  if (hover) words.push(`${hover.exact ? "value" : "about"} ${measured(hover.value)} at row ${hover.y}, column ${hover.x}`);
+  words.push(part.alive[c] === 0 ? "dead on this photo" : `mean ${measured(part.mean[c])}, maximum ${measured(part.max[c])}, above 0 at ${Math.round(part.alive[c] * 100)}%`);
   if (grid.by && data.sort === "similarity") words.push(`similarity ${grid.by[c].toFixed(2)}`);
   grid.say.textContent = signed(words.join(" · "));
   grid.photo.setAttribute("aria-label", hover ? `Receptive field on ${part.name}` : `The photo ${part.name}`);

@@ -9,6 +9,16 @@ export function shown(value) {
   return (value < 0 && Number(text) !== 0 ? "−" : "") + text;
 }
 
+/** A measured value at three figures, its whole part never rounded: 16.1, 1081, 8.88e−5; as `cnnviz/measured.py` has it. */
+export function measured(value) {
+  if (Number.isNaN(value)) return "NaN";
+  const minus = value < 0 ? "−" : "", size = Math.abs(value);
+  if (size === Infinity) return `${minus}∞`;
+  const power = Number(size.toExponential(2).split("e")[1]);
+  if (size === 0 || (size < 1e6 && power >= -4)) return minus + Number(size.toFixed(Math.max(0, 2 - power)));
+  return minus + String(Number(size.toExponential(2).split("e")[0])) + `e${power}`.replace("-", "−");
+}
+
 /** A number as short as it has to be to fit: fewer places, then a power of ten; the shortest there is where none fits. */
 export function brief(value, fits) {
   const whole = shown(value), size = Math.abs(value);

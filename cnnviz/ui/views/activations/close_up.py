@@ -9,6 +9,7 @@ import numpy as np
 import streamlit as st
 
 from cnnviz import caption, picture
+from cnnviz.measured import measured
 from cnnviz.script import PHOTO, call, script
 from cnnviz.ui.components.mosaic import mosaic
 from cnnviz.ui.session import current, link
@@ -41,7 +42,7 @@ def close_up(sides: list[Side], scope: str, most: float, unit: Wanted, asked: bo
             show.say(f"{current.photo().name}, {first.shown.layer}, channel {channel}")
         place = numbers.number(f"number-{first.shown.layer}", channel, values, limit, unit, together=LINK)
         if len(sides) > 1:
-            show.say(f"({place[0]}, {place[1]}): {values[place]:.5g}")
+            show.say(f"({place[0]}, {place[1]}): {measured(values[place])}")
     with two:
         if len(sides) > 1:
             _second(sides[1], channels[1], maps[1], limit, place, values.shape)
@@ -110,10 +111,10 @@ def _second(
     mosaic(
         "number-second", show.pixelated(picture.diverging(values, limit), 420), columns=wide, gap=0,
         alt=f"Channel {channel} of {side.title}",
-        names=[show.minus(f"({y}, {x}): {values[y, x]:.5g}") for y in range(high) for x in range(wide)],
+        names=[f"({y}, {x}): {measured(values[y, x])}" for y in range(high) for x in range(wide)],
         chosen=at[0] * wide + at[1], on_choose=chose, link=LINK,
     )  # fmt: skip
-    show.say(f"({at[0]}, {at[1]}): {values[at]:.5g}")
+    show.say(f"({at[0]}, {at[1]}): {measured(values[at])}")
 
 
 def _photo(first: Side, channel: int, values: np.ndarray, limit: float, place: tuple[int, int]) -> None:
@@ -140,9 +141,9 @@ def _facts(side: Side, channel: int, title: str) -> None:
     show.facts(
         named
         | {
-            "Minimum": f"{values.min():.4g}",
-            "Mean": f"{side.shown.mean[channel]:.4g}",
-            "Maximum": f"{side.shown.max[channel]:.4g}",
+            "Minimum": measured(values.min()),
+            "Mean": measured(side.shown.mean[channel]),
+            "Maximum": measured(side.shown.max[channel]),
             "Above 0": f"{side.shown.alive[channel]:.0%}",
         }
     )
@@ -172,8 +173,9 @@ def _figure(sides: list[Side], channels: list[int], limit: float, place: Place, 
     parts = []
     for side, c, values in zip(sides, channels, maps, strict=True):
         title = f"Channel {c} of {side.shown.layer}, {side.model.title}"
-        words = f"{side.photo.name}. Minimum {values.min():.4g}, mean {values.mean():.4g}, maximum {values.max():.4g}."
-        parts.append(caption.captioned(_large(picture.diverging(values, limit)), title, scale, show.minus(words)))
+        least, mean, most = map(measured, (values.min(), values.mean(), values.max()))
+        words = f"{side.photo.name}. Minimum {least}, mean {mean}, maximum {most}."
+        parts.append(caption.captioned(_large(picture.diverging(values, limit)), title, scale, words))
     if len(sides) > 1:
         return caption.beside(parts)
     first, values = sides[0], maps[0]
@@ -181,7 +183,7 @@ def _figure(sides: list[Side], channels: list[int], limit: float, place: Place, 
         return caption.beside([*parts, caption.captioned(_overlay(first, values, limit), "Activations above 0")])
     box = numbers.sees(current.engine(), first.key, first.shown, place)
     title = f"Receptive field: {box[2] - box[0]} × {box[3] - box[1]} px"
-    words = show.minus(f"Of row {place[0]}, column {place[1]}: {values[place]:.5g}.")
+    words = f"Of row {place[0]}, column {place[1]}: {measured(values[place])}."
     return caption.beside(
         [*parts, caption.captioned(_large(numbers.framed(first.shown.seen, box)), title, None, words)]
     )

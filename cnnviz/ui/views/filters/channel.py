@@ -12,6 +12,7 @@ import streamlit as st
 from cnnviz import picture
 from cnnviz.feature_vis import animation, sheet
 from cnnviz.feature_vis.recipes import SMALLEST, Ascent
+from cnnviz.measured import measured
 from cnnviz.ui.components.growth import growth
 from cnnviz.ui.session import link
 from cnnviz.ui.views.filters import gallery
@@ -33,7 +34,7 @@ def close_up(track: gallery.Track, layer: str, channel: int, title: str, ascent:
         return
     values = [track.image.before, *track.values[:-1], track.image.value]  # at the ends that of the picture as it lies
     growth("growth", track.whole(), [0, *track.steps], values, alt=f"Filter image of {title} of {layer}")
-    before, after = (show.minus(f"{value:.3g}") for value in (track.image.before, track.image.value))
+    before, after = (measured(value) for value in (track.image.before, track.image.value))
     show.facts({"Objective, start → end": f"{before} → {after}", "Size": f"{len(track.picture)} px"})
     if (enlarged := drops(track.image.curve, ascent, len(track.picture))) and not show.presenting():
         steps = " and ".join(map(str, enlarged))

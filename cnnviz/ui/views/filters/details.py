@@ -17,6 +17,7 @@ import streamlit as st
 from cnnviz import picture
 from cnnviz.feature_vis import sheet
 from cnnviz.feature_vis.recipes import RECIPES, in_words
+from cnnviz.measured import measured
 from cnnviz.photo import Photo
 from cnnviz.ui.components.growth import growth
 from cnnviz.ui.views.filters import gallery
@@ -59,7 +60,8 @@ def tuning(engine: Engine, key: str, layer: str, channel: int, reached: float = 
         silent = max(-low, high) <= least or not moved
         show.say("Discs by position: no response" if silent else "Discs by position")
         if not silent:
-            words = f"Response of channel {channel} to a disc at each of 7 by 7 places, from {low:.3g} to {high:.3g}"
+            ends = f"from {measured(low)} to {measured(high)}"
+            words = f"Response of channel {channel} to a disc at each of 7 by 7 places, {ends}"
             heat = picture.colourise((spot - low) / max(high - low, 1e-12))
             show.image(show.pixelated(heat, 140), words, width=110)
             show.scale(low, high, picture.HEAT, "Response to discs by position")
@@ -192,13 +194,13 @@ def bars(curve: Curve) -> str:
         look = f"bottom:{foot:.2%};height:{max(tall, 0.01):.2%}" + (
             f";background:{curve.paint[i]}" if curve.paint else ""
         )
-        columns.append(f'<i title="{html.escape(name)}: {show.minus(f"{value:.3g}")}"><u style="{look}"></u></i>')
-    most = f"maximum at {names[best]}, {values[best]:.3g}"
+        columns.append(f'<i title="{html.escape(name)}: {measured(value)}"><u style="{look}"></u></i>')
+    most = f"maximum at {names[best]}, {measured(values[best])}"
     if silent:
-        most = f"no response (at most {largest:.3g})" if largest else "no response"
+        most = f"no response (at most {measured(largest)})" if largest else "no response"
     label = html.escape(f"{curve.title} by {curve.unit}, {most}")
     ticks = [names[0], names[len(names) // 2], names[-1]]
-    upright = "".join(f"<span>{show.minus(f'{value:.3g}')}</span>" for value in dict.fromkeys((high, low)))
+    upright = "".join(f"<span>{measured(value)}</span>" for value in dict.fromkeys((high, low)))
     zero = f'<s style="bottom:{-low / reach:.2%}"></s>'
     across = "".join(f"<span>{html.escape(tick)}</span>" for tick in ticks)
     return (

@@ -12,6 +12,7 @@ import streamlit as st
 
 from cnnviz import picture
 from cnnviz.feature_vis import sheet
+from cnnviz.measured import measured
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo, samples
 from cnnviz.ui.server import startup
@@ -60,17 +61,17 @@ def silent(found: Patches, channel: int) -> str:
     if left < many:
         return f"The channel is not activated (maximum not above 0) by {left} of the {many} photos." if left else ""
     highest = float(found.value[channel].max())
-    return f"None of the {many} photos activates channel {channel}: its highest value in them is {highest:.3g}."
+    return f"None of the {many} photos activates channel {channel}: its highest value in them is {measured(highest)}."
 
 
 def _figure(engine: Engine, key: str, found: Patches, channel: int, n: int) -> str:
     """One photo with its activation beneath it, as HTML."""
     name, value = Path(found.photos[found.photo[channel, n]]).name, found.value[channel, n]
-    words = html.escape(f"{name}: channel {channel}, activation {value:.3g}")
+    words = html.escape(f"{name}: channel {channel}, activation {measured(value)}")
     shown = picture.address(_tile(engine, key, found, channel, n), 90)
     return (
         f'<figure style="margin:0"><img alt="{words}" title="{words}" src="{shown}">'
-        f'<figcaption class="cv-note">{value:.3g}</figcaption></figure>'
+        f'<figcaption class="cv-note">{measured(value)}</figcaption></figure>'
     )
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import streamlit as st
 
 from cnnviz import picture
+from cnnviz.measured import measured
 from cnnviz.ui.session import current
 from cnnviz.ui.widgets import show
 from cnnviz.ui.widgets.file_name import KEYS, file_name
@@ -38,7 +39,7 @@ def row(titles: Sequence[str], drawn: Sequence[np.ndarray], notes: Sequence[str]
 
 def extremes(values: np.ndarray) -> str:
     """Lowest, mean and highest of a map."""
-    return show.minus(f"lowest {values.min():.4g}, mean {values.mean():.4g}, highest {values.max():.4g}")
+    return f"lowest {measured(values.min())}, mean {measured(values.mean())}, highest {measured(values.max())}"
 
 
 def signed(value: float, digits: int) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 import streamlit as st
 
 from cnnviz import picture, places
+from cnnviz.measured import measured
 from cnnviz.models.families import FAMILIES, family
 from cnnviz.script import PHOTO, call, script
 from cnnviz.ui.server import startup
@@ -54,7 +55,7 @@ def skip_connection(engine: Engine, key: str, photo: Photo, layer: str, channel:
     added = f"{values[0]:.{digits}f} {side_by_side.signed(values[1], digits)} = {values[2]:.{digits}f}{after}"
     show.say(
         f"Channel {channel} at row {place[0]}, column {place[1]}: {added}. "
-        f"One colour scale for all three, ±{limit:.4g}."
+        f"One colour scale for all three, ±{measured(limit)}."
     )
     side_by_side.take(
         "skip", photo, key, [at, f"channel-{channel}"], drawn,

@@ -9,6 +9,7 @@ import numpy as np
 import streamlit as st
 
 from cnnviz import picture
+from cnnviz.measured import measured
 from cnnviz.script import PHOTO, Name, call, script
 from cnnviz.ui.views import numbers
 from cnnviz.ui.views.activations.experiments import side_by_side
@@ -79,6 +80,6 @@ def _shift_numbers(found: Translation, channel: int, shift: Shift, jump: int) ->
             "Shift of the photo (down, right)": f"{shift.dy}, {shift.dx} px",
             "Shift of the map's maximum (down, right)": f"{down}, {right}{stride}",
             "Cosine similarity of the pooled vectors": f"{found.cosine:.6f}",
-            "Largest change of a mean": f"{found.largest:.3g} ({found.share:.1%} of the largest mean)",
+            "Largest change of a mean": f"{measured(found.largest)} ({found.share:.1%} of the largest mean)",
         }
     )
