@@ -54,6 +54,10 @@ def grow(
     """
     if out.is_file():
         raise RequestError(f"{out.name} is a file; name a folder for the images.")
+    if photo is not None and photo.suffix.lower() == ".png" and photo.resolve().parent == out.resolve():
+        raise RequestError(
+            f"{photo.name} lies in --out, where PNG files are written; name another folder for the images."
+        )
     if photo is None and photo_crop != "centre":
         raise RequestError("--crop is what the network gets of --photo; name one, or use --random-crop for the steps.")
     rank, world, device = _place(devices, device) if devices > 1 else (0, 1, device)

@@ -79,6 +79,18 @@ def test_a_crop_without_a_photo_is_refused_and_names_the_other_crop(refused, tol
     assert pictures[0] != pictures[1]
 
 
+def test_no_image_is_written_over_the_photo_it_is_asked_with(refused, tmp_path):
+    from cnnviz.cli.main import main
+
+    mine = tmp_path / "conv2_0.png"
+    Image.new("RGB", (28, 28), "red").save(mine)
+    before = mine.read_bytes()
+    wanted = ["filters", "--model", "lecture/mnist_gap", "--layer", "conv2", "--channels", "0", "--steps", "1"]
+    assert "another folder" in refused(*wanted, "--photo", mine, "--out", tmp_path)
+    assert mine.read_bytes() == before
+    assert main([*wanted, "--photo", str(mine), "--out", str(tmp_path / "images")]) == 0
+
+
 def test_one_gpu_is_not_shared_among_devices(refused, tmp_path):
     given = ("filters", "--model", KEY, "--layer", "all", "--devices", 2, "--device", "cuda:1", "--out", tmp_path)
     assert "cuda:1 is one device" in refused(*given)
