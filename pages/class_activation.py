@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from cnnviz.ui.components import camcanvas
+from cnnviz.ui.components.camcanvas.look import Look
 from cnnviz.ui.server import startup
 from cnnviz.ui.session import current
 from cnnviz.ui.views.class_activation import beside, evidence, gallery, question
 from cnnviz.ui.views.class_activation.answer import Places, answer
+from cnnviz.ui.views.class_activation.overlay import CANVAS
 from cnnviz.ui.views.class_activation.question import Case, Question
 from cnnviz.ui.widgets import controls, show
 from cnnviz.ui.widgets.background import patiently
@@ -53,8 +56,12 @@ def one_photo() -> None:
     places.map.html("<i></i>")  # an empty place would have no height
 
     # ask
+    begin, erased = Look(), False
+    if not drilled:
+        begin = evidence.looking(CANVAS, photo)
+        erased = bool(camcanvas.left(begin, photo, CANVAS).strokes)
     with right:
-        asked = question.ask(engine, key, said)
+        asked = question.ask(engine, key, said, erased)
         with st.container(key="offstage-compare"):
             found = beside.ask(engine, key, {p.index: p.label for p in said}, asked)
             pair = found is not None and beside.one_scale(found)
@@ -62,7 +69,7 @@ def one_photo() -> None:
         waits = st.container()  # the last of its column: the bar may come and go without moving anything
 
     # compute
-    draw = partial(answer, Case(engine, key, photo, said, asked, found, pair, drilled), places)
+    draw = partial(answer, Case(engine, key, photo, said, asked, begin, found, pair, drilled), places)
     with waits:
         heat = mapped(asked, lambda before: draw(before, None, waits=True))
         other = None

@@ -89,6 +89,35 @@ def test_a_chip_of_a_method_changes_the_method_alone_and_one_of_a_class_the_clas
     page.get_by_role("heading", name=re.compile(f"Overlay.*{name}, Grad-CAM,")).wait_for()
 
 
+def test_while_something_is_erased_the_buttons_follow_the_list_beside_them(page: Page, engine):
+    """Another list of classes has other buttons; what is cleared has those of before, before Python has answered."""
+    opened(page, "/class_activation?photo=astronaut&model=lecture/mnist_flatten")
+    buttons = page.get_by_role("group", name="Other classes").get_by_role("button")
+    pressed = page.get_by_role("group", name="Other classes").locator("button[aria-pressed=true]")
+    field, before = page.get_by_role("combobox", name="Class"), buttons.all_inner_texts()
+    (best,) = pressed.all_inner_texts()
+    assert field.input_value() == f"Most probable ({best})"
+    page.get_by_role("checkbox", name="Brush: erase and predict").check()
+    page.get_by_role("slider", name="Brush size").fill("0.3")
+    dragged(page, 0.08)
+    page.get_by_text("of the network’s input is erased").wait_for()
+    at_rest(page)
+    listed = page.locator(".cv-bars span").all_inner_texts()
+    assert [name for name in buttons.all_inner_texts() if name in listed] == listed
+    assert buttons.all_inner_texts() != before
+    assert pressed.all_inner_texts() == [best]
+    assert field.input_value() == f"{best} (most probable before erasing)"
+    new = next(name for name in listed if name not in before)
+    buttons.get_by_text(new, exact=True).click()
+    page.get_by_role("heading", name=re.compile(f"Overlay.*{new}, Grad-CAM")).wait_for()
+    at_rest(page)
+    assert pressed.all_inner_texts() == [new]
+    page.get_by_role("button", name="Clear").click()
+    assert buttons.all_inner_texts()[: len(before)] == before
+    at_rest(page)
+    assert new in buttons.all_inner_texts()  # the class of the map has a button in any case
+
+
 def dragged(page: Page, share: float) -> None:
     """Drags across the picture, by a share of its width."""
     page.locator(".cam canvas").scroll_into_view_if_needed()

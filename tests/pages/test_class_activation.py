@@ -295,6 +295,37 @@ def test_the_prediction_without_what_is_erased_stands_under_the_canvas_and_in_it
     assert text.count('class="cv-bars"') == 1  # and not those of the whole photo beside them
 
 
+def test_while_something_is_erased_the_buttons_are_of_what_is_predicted_then_and_the_class_is_of_before(visit, engine):
+    """The most probable class of the whole photo keeps its map, and is no more called the most probable one."""
+    photo, strokes = Photo.sample("cat"), (((0.3, 0.5, 0.4), (0.7, 0.5, 0.4)),)
+    before = engine.predict(MNIST, photo, top=10)
+    found = engine.erase(MNIST, photo, strokes, before[0].index)
+    listed = [p.index for p in found.predictions]
+    assert listed != [p.index for p in before[:5]]
+    at = visit("class_activation", model=MNIST, look=to_link(Look(strokes=strokes)))
+    buttons = canvas(at, "shelf-camcanvas-erased")["classes"]
+    assert [one["target"] for one in buttons] == [*dict.fromkeys([*listed, before[0].index])]
+    assert all(one["title"] == engine.model(MNIST).labels[one["target"]] for one in buttons)
+    assert canvas(at)["target"] == before[0].index
+    assert canvas(at, "pick-class")["none"] == f"{before[0].label} (most probable before erasing)"
+    plain = [one["target"] for one in canvas(at)["classes"]]
+    new = next(index for index in listed if index not in plain)
+    at = chosen(at, "camcanvas", {"target": new})
+    assert (canvas(at)["target"], at.session_state["class"]) == (new, new)
+    assert canvas(visit("class_activation", model=MNIST), "pick-class")["none"] == f"Most probable ({before[0].label})"
+
+
+def test_the_class_contrasted_with_has_no_button_while_something_is_erased(visit, engine):
+    strokes = (((0.3, 0.5, 0.4), (0.7, 0.5, 0.4)),)
+    best = engine.predict(MNIST, Photo.sample("cat"), top=1)[0].index
+    listed = [p.index for p in engine.erase(MNIST, Photo.sample("cat"), strokes, best).predictions]
+    other = next(index for index in listed if index != best)
+    at = visit("class_activation", model=MNIST, versus=str(other), look=to_link(Look(strokes=strokes)))
+    assert other not in [one["target"] for one in canvas(at, "shelf-camcanvas-erased")["classes"]]
+    at = chosen(at, "camcanvas", {"target": other})
+    assert at.session_state["class"] == -1
+
+
 def test_the_picture_taken_after_the_brush_says_what_is_erased_and_what_became_of_the_class(
     visit, engine, monkeypatch, tmp_path
 ):

@@ -6,7 +6,7 @@ pictures under it and the maps at hand lie on a shelf in the browser, filled by 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Container, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -100,10 +100,13 @@ def all_at_hand(maps: np.ndarray | None, method: str, subject: str, key: str) ->
     shelf.lay(f"{key} all", data)
 
 
-def answered(strokes: Sequence[Sequence[Sequence[float]]], words: str, key: str) -> None:
-    """The prediction without what `strokes` erase, in `words`, laid on the shelf: it stands under the canvas `key`."""
+def answered(strokes: Sequence[Sequence[Sequence[float]]], words: str, classes: Mapping[int, str], key: str) -> None:
+    """The prediction without what `strokes` erase, laid on the shelf: its `words` stand under the canvas `key`.
+
+    Its `classes` (index -> label) have the buttons then, unless there are none.
+    """
     last = [share for dab in strokes[-1][-1:] for share in dab]
-    shelf.lay(f"{key} erased", {"of": [len(strokes), *last], "words": words})
+    shelf.lay(f"{key} erased", {"of": [len(strokes), *last], "words": words, "classes": _chips(classes)})
 
 
 def classes(listed: Mapping[int, str]) -> None:
@@ -147,6 +150,7 @@ def camcanvas(
     *,
     classes: Mapping[int, str],
     methods: Mapping[str, str],
+    others: Container[int] = (),
     subject: str = "",
     on_choose: Callable[[int | None, str | None], None] = lambda target, method: None,
     on_crop: Callable[[float], None] = lambda at: None,
@@ -158,18 +162,18 @@ def camcanvas(
     """The canvas; returns how it was left. `caption` is its sentence for those who cannot see it.
 
     A new photo takes the strokes away; another `begin` sets the look anew. There is a button for each of the `classes`
-    (index -> label) and `methods` (name -> title): where its map is `at_hand` of the same `subject` the browser shows
+    (index -> label) and `methods` (name -> title), and while something is erased for what is `answered`, which is of
+    these or of `others`: where its map is `at_hand` of the same `subject` the browser shows
     it by itself; then `on_choose` hears which class or which method's name, None for what was not chosen. So it does
     where a method is picked in the page's own select box of the key `methods_list`. What is `beside` it has a canvas of
     its own, with the same look; `pictures` lays its photo on the shelf under "KEY second". Where a hand moved the crop,
     `on_crop` hears how far along the photo it lies now, 0 to 1.
     """
-    chips = [{"target": target, "title": label} for target, label in classes.items()]
     ways = [{"method": name, "title": title} for name, title in methods.items()]
     data: dict[str, Any] = {
         "name": key,
         **_map(photo, heat, caption),
-        "classes": chips,
+        "classes": _chips(classes),
         "methods": ways,
         "list": methods_list,
         "subject": subject,
@@ -186,7 +190,7 @@ def camcanvas(
         if not isinstance(said, dict):
             return
         target, method = whole(said.get("target"), 0, CLASSES), said.get("method")
-        known = target in classes or said.get("target") is None
+        known = target in classes or target in others or said.get("target") is None
         if known and (method is None or (isinstance(method, str) and method in methods)):
             on_choose(target, method)
 
@@ -196,9 +200,22 @@ def camcanvas(
             on_crop(round(float(at), 2))
 
     result = _canvas(key=key, data=data, on_look_change=lambda: None, on_choice_change=chosen, on_crop_change=cropped)
-    said = getattr(result, "look", None)
+    return _left(getattr(result, "look", None), begin, photo)
+
+
+def left(begin: Look, photo: Photo, key: str) -> Look:
+    """How the canvas `key` was left, before it is drawn again; `begin` where it was not touched since."""
+    canvas = st.session_state.get(key)
+    return _left(None if canvas is None else canvas.get("look"), begin, photo)
+
+
+def _left(said: Any, begin: Look, photo: Photo) -> Look:
     fresh = isinstance(said, dict) and said.get("stamp") == str(begin)
     return read(said, photo.digest) if fresh else begin
+
+
+def _chips(classes: Mapping[int, str]) -> list[dict[str, Any]]:
+    return [{"target": target, "title": label} for target, label in classes.items()]
 
 
 def _map(photo: Photo, heat: Heatmap, caption: str) -> dict[str, Any]:

@@ -25,6 +25,7 @@ function build(root) {
   const say = make("p", { class: "say", "aria-live": "polite" });
   const cam = { element, say, panels: [], look: null, strokes: [], hover: null, blinkOn: true, cursor: [0.5, 0.5], ring: false, zoom: { times: 1, at: [0.5, 0.5] } };
   cam.chips = make("div", { class: "camchips" });
+  cam.offer = (classes) => chips(cam, classes);
   cam.pair = make("div", { class: "campair" });
   cam.erased = make("p", { class: "camerased", role: "status", hidden: true });
   element.append(cam.chips, cam.pair, cam.erased, say, toolbar(cam));
@@ -111,7 +112,6 @@ function update(cam, data) {
   if (same(cam.pending, data)) cam.pending = null;
   cam.theme = theme(cam.element);
   cam.element.classList.toggle("big", Boolean(data.big));
-  chips(cam);
   panels(cam, data.second ? 2 : 1);
   if (cam.pending == null) {
     cam.shown = { target: data.target, method: data.method };
@@ -174,8 +174,10 @@ function seen(cam) {
 }
 
 /** A button for each class and method: where its map is here already, the picture changes now, and Python follows. */
-function chips(cam) {
-  const { data } = cam;
+function chips(cam, classes) {
+  const { data } = cam, methods = data.big ? [] : data.methods, listed = JSON.stringify([classes, methods]);
+  if (cam.listed === listed) return; // one that has the focus keeps it
+  cam.listed = listed;
   const rowOf = (name, kind, list) => {
     const buttons = list.map((one) => make("button", { type: "button", class: "chip", "data-of": one.target ?? one.method, onclick: () => choose(cam, one) }, one.title));
     if (!list.length) return null;
@@ -183,5 +185,5 @@ function chips(cam) {
     if (list.length === 1) row.style.visibility = "hidden"; // nothing to choose, and yet the picture stays where it is
     return row;
   };
-  cam.chips.replaceChildren(...[rowOf("Other classes", "target", data.classes), ...(data.big ? [] : [rowOf("Other methods", "method", data.methods)])].filter(Boolean));
+  cam.chips.replaceChildren(...[rowOf("Other classes", "target", classes), rowOf("Other methods", "method", methods)].filter(Boolean));
 }

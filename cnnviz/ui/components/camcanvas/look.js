@@ -25,6 +25,8 @@ export function controls(cam) {
   for (const name of ["contours", "boxes", "shared", "uniform"]) cam[`${name}Check`].checked = look[name];
   cam.modes[look.mode].checked = cam.views[look.view].checked = true;
   cam.colours.value = look.colours;
+  const answer = shelf(cam, "erased"), words = erased(cam.strokes, answer);
+  cam.offer(offered(cam, answer));
   for (const chip of cam.chips.querySelectorAll("button")) {
     chip.setAttribute("aria-pressed", String(String(cam.shown[chip.parentElement.dataset.kind]) === chip.dataset.of));
   }
@@ -39,17 +41,25 @@ export function controls(cam) {
   cam.undo.disabled = cam.clear.disabled = !cam.strokes.length;
   cam.brushing.hidden = !cam.brush.checked && !cam.strokes.length;
   cam.smaller.disabled = cam.zoom.times === 1;
-  const words = erased(cam.strokes, shelf(cam, "erased"));
   cam.erased.hidden = !words;
   if (cam.erased.textContent !== words) cam.erased.textContent = words;
   read(cam);
 }
 
+/** Whether Python's answer is the one without what these strokes erase. */
+const answers = (given, strokes) => String(given?.of) === String([strokes.length, ...strokes.at(-1).at(-1)]);
+
 /** The prediction without what is erased, in words, once Python has given it for these strokes. */
 export function erased(strokes, given) {
   if (!strokes.length) return "";
-  const same = String(given?.of) === String([strokes.length, ...strokes.at(-1).at(-1)]);
-  return same ? given.words : "Predicting without what is erased …";
+  return answers(given, strokes) ? given.words : "Predicting without what is erased …";
+}
+
+/** The classes that have a button: of the last prediction, which is that of the whole photo until another is given. */
+export function offered(cam, given) {
+  if (!cam.strokes.length) cam.predicted = null;
+  else if (answers(given, cam.strokes)) cam.predicted = given.classes;
+  return cam.predicted?.length ? cam.predicted : cam.data.classes;
 }
 
 /** What lies under the pointer, and the boxes in the photo's own pixels. */

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -29,11 +29,13 @@ CANVAS = "camcanvas"
 class Offer:
     """The buttons of the canvas: classes (index -> label), methods (name -> title), and the key of all their maps.
 
-    Without a key no map is at hand, and the browser waits for Python.
+    While something is erased, one of the `others` may be among the most probable classes. Without a key no map is at
+    hand, and the browser waits for Python.
     """
 
     classes: Mapping[int, str]
     methods: Mapping[str, str]
+    others: Container[int]
     subject: str
 
 
@@ -42,24 +44,25 @@ def offered(case: Case, heat: Heatmap) -> Offer:
     asked, methods = case.asked, startup.methods()
     likely = dict.fromkeys([*(p.index for p in case.said[:5]), heat.target])
     labels = {index: case.label[index] for index in likely if index != asked.versus}
+    others = {*case.label} - {*labels, asked.versus}
     quick = {name: row.title for name, row in methods.items() if row.reads == "maps"}
     if methods[asked.method].reads != "maps" or asked.versus is not None:
-        return Offer(labels, quick, "")
+        return Offer(labels, quick, others, "")
     subject = camcanvas.subject_of(case.model, case.photo, asked.layer, asked.versus, asked.against, asked.given)
-    return Offer(labels, quick, subject)
+    return Offer(labels, quick, others, subject)
 
 
 def overlay(case: Case, sides: Sequence[Side], offer: Offer) -> tuple[Look, str]:
     """The canvas under its title and what is to be said of it; how it was left, and that as it stands in a link."""
     heat = sides[0].shown
     headed(heat)
-    begin = evidence.looking(CANVAS, case.photo)
     told = st.container(key="offstage-told")
     for one, key in zip(sides, (CANVAS, f"{CANVAS} second"), strict=False):
         camcanvas.pictures(one.photo, one.shown, visit.this_visit().pictures, key)
     captions = [evidence.caption(one.shown) for one in (beside.scaled(sides) if case.pair else sides)]
     look = camcanvas.camcanvas(
-        case.photo, heat, captions[0], begin, classes=offer.classes, methods=offer.methods, subject=offer.subject,
+        case.photo, heat, captions[0], case.begin, classes=offer.classes, methods=offer.methods, others=offer.others,
+        subject=offer.subject,
         beside=second(case, sides, captions) if len(sides) > 1 else None, methods_list="method", big=show.presenting(),
         key=CANVAS,
         on_choose=_choose, on_crop=crop.move,

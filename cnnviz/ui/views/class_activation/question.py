@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cnnviz.models.load import Model
     from cnnviz.photo import Photo
     from cnnviz.runtime.engine import Engine
+    from cnnviz.ui.components.camcanvas.look import Look
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ class Question:
 class Case:
     """What the page shows: a network on a photo, its predictions, the question, and what the map is compared with.
 
-    `pair` is whether both maps are drawn on one scale, `drilled` whether only the contributions are shown, on stage.
+    The canvas begins with a look (`begin`). `pair` is whether both maps are drawn on one scale, `drilled` whether only
+    the contributions are shown, on stage.
     """
 
     engine: Engine
@@ -54,6 +56,7 @@ class Case:
     photo: Photo
     said: Sequence[Prediction]
     asked: Question
+    begin: Look
     found: compare.Second | None
     pair: bool
     drilled: bool
@@ -69,12 +72,13 @@ class Case:
         return {p.index: p.label for p in self.said}
 
 
-def ask(engine: Engine, key: str, said: Sequence[Prediction]) -> Question:
-    """Which class, method and layer, and what is asked rarely, behind a button."""
+def ask(engine: Engine, key: str, said: Sequence[Prediction], erased: bool = False) -> Question:
+    """Which class, method and layer, and what is asked rarely, behind a button; while something is `erased` or not."""
     label, best = {p.index: p.label for p in said}, said[0]
     camcanvas.classes({i: f"{name} · {i}" for i, name in label.items()})
     choose = partial(one_class, engine.model(key))
-    target = choose("Class", "class", label, f"Most probable ({best.label})", canvas="camcanvas", best=best.index)
+    most = f"{best.label} (most probable before erasing)" if erased else f"Most probable ({best.label})"
+    target = choose("Class", "class", label, most, canvas="camcanvas", best=best.index)
     methods = startup.methods()
     method = controls.pick(
         "Method", "method", list(methods), next(iter(methods)), words=lambda name: methods[name].title

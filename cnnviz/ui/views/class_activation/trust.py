@@ -32,9 +32,14 @@ INKS = ("#e0642f", "#3f8fd0", "#8a8a86")
 
 
 def erased(engine: Engine, key: str, photo: Photo, heat: Heatmap, strokes: Sequence[Any]) -> Erasure | None:
-    """The prediction with the strokes wiped away; in a sentence under the canvas, which shows the strokes."""
+    """The prediction with the strokes wiped away; in a sentence under the canvas, and in the buttons of classes."""
     found = show.asked("cam-erased", partial(engine.erase, key, photo, strokes, heat.target))
-    camcanvas.answered(strokes, "" if found is None else found.told, CANVAS)
+    words, classes = "", {}
+    if found is not None:
+        words = found.told
+        classes = {p.index: p.label for p in found.predictions if p.index != heat.goal.versus}
+        classes |= {found.target: found.label}
+    camcanvas.answered(strokes, words, classes, CANVAS)
     return found
 
 
