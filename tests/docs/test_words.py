@@ -21,10 +21,10 @@ TEXTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 # A string that nobody reads as words, or that is a contract -> why it stays.
 ALLOWED = {
-    "Down to the numbers": "what a link calls the view titled Contributions",
-    "All stages": "what a link calls the view titled All layers",
-    "Sanity dial": "what a link calls the view titled Sanity check",
-    "Boxes": "what a link calls the view titled Regions",
+    "Down to the numbers": "what links of before call the view Contributions",
+    "All stages": "what links of before call the view All layers",
+    "Sanity dial": "what links of before call the view Sanity check",
+    "Boxes": "what links of before call the view Regions",
     "– pictures": "the name under which a canvas finds its images",
 }
 CODE = {

@@ -59,11 +59,11 @@ CHANGES: dict[str, list[tuple[str, Deed]]] = {
         ("dark", dark),
         ("another network", network("GAP")),
     ],
-    "class_activation?proof=All+stages": [("another photo", photo("coffee")), CLASS],
-    "class_activation?proof=Down+to+the+numbers": [("another photo", photo("coffee")), CLASS],
+    "class_activation?proof=All+layers": [("another photo", photo("coffee")), CLASS],
+    "class_activation?proof=Contributions": [("another photo", photo("coffee")), CLASS],
     "class_activation?proof=Faithfulness": [("another photo", photo("coffee")), CLASS],
-    "class_activation?proof=Sanity+dial": [("another photo", photo("coffee")), CLASS],
-    "class_activation?proof=Boxes": [
+    "class_activation?proof=Sanity+check": [("another photo", photo("coffee")), CLASS],
+    "class_activation?proof=Regions": [
         ("another photo", photo("coffee")),
         ("another threshold", slide("camcanvas", "input[aria-label='Hide below']", 0.6)),
     ],

@@ -298,7 +298,7 @@ def test_a_number_of_one_layer_is_not_taken_to_another_layer_or_page(visit, word
     at.selectbox("layer").set_value("relu3").run()
     assert "unit" not in at.query_params
     at.switch_page("pages/class_activation.py")
-    at.query_params["proof"] = "Down to the numbers"
+    at.query_params["proof"] = "Contributions"
     at.run()
     assert "its number at (2, 3)" not in words(at)
     assert "unit" not in at.query_params

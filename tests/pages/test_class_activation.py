@@ -226,11 +226,11 @@ def test_the_subtitle_fits_methods_without_a_layer(visit, words):
 def test_every_view_of_the_proof_is_reached_by_its_link(visit, words):
     says = {
         "Raw map": "Warm supports",
-        "Down to the numbers": "is computed",
-        "All stages": 'class="cv-ladder"',
+        "Contributions": "is computed",
+        "All layers": 'class="cv-ladder"',
         "Faithfulness": "Insertion minus deletion",
-        "Sanity dial": "rank correlation",
-        "Boxes": "Regions above",
+        "Sanity check": "rank correlation",
+        "Regions": "Regions above",
     }
     for view, expected in says.items():
         at = visit("class_activation", proof=view)
@@ -378,10 +378,20 @@ def test_nothing_in_a_link_is_believed(visit, wild):
 
 
 def test_a_number_of_a_map_is_reached_by_its_link_and_ends_in_itself(visit, engine, words):
-    at = visit("class_activation", proof="Down to the numbers", unit="5.2.3", at="relu2")
+    at = visit("class_activation", proof="Contributions", unit="5.2.3", at="relu2")
     shown = float(engine.activations(NET, Photo.sample("cat"), "relu2").maps[5, 2, 3])
     assert f"How {measured(shown)} is computed" in words(at)
-    assert not visit("class_activation", proof="Down to the numbers", unit="5000.2.3").exception
+    assert not visit("class_activation", proof="Contributions", unit="5000.2.3").exception
+
+
+@pytest.mark.parametrize(("before", "now"), evidence.FORMERLY.items())
+def test_a_link_calls_a_check_what_its_tab_does_and_the_links_of_before_still_open_it(visit, before, now):
+    at = visit("class_activation", proof=before)
+    tabs = at.get_by_key("proof")
+    assert (tabs.value, at.query_params["proof"]) == (now, now)
+    assert not [one for one in at.warning if "not available" in one.value]
+    assert now in tabs.options
+    assert visit("class_activation", proof=now).get_by_key("proof").value == now
 
 
 def test_what_ails_a_map_is_said_on_the_page(visit):
@@ -469,7 +479,7 @@ def test_a_refused_method_leaves_the_map_before_with_its_own_python(visit, engin
 
 STATES = {
     "class": "1", "method": "occlusion", "at": "relu2", "against": "true", "versus": "0", "occlusion-window": "48",
-    "occlusion-stride": "32", "proof": "Boxes",
+    "occlusion-stride": "32", "proof": "Regions",
 }  # fmt: skip
 WIPED = Look(0.3, 0.2, "cividis", "blink", "seen", True, True, 0.4, (((0.3, 0.4, 0.1), (0.5, 0.42, 0.1)),))
 MANY = {
@@ -498,10 +508,10 @@ def shown_by(at) -> dict:
     "wanted",
     [
         STATES,
-        {"proof": "Down to the numbers", "unit": "5.2.3", "at": "relu2", "method": "hirescam"},
-        {"proof": "All stages", "look": to_link(WIPED)},
+        {"proof": "Contributions", "unit": "5.2.3", "at": "relu2", "method": "hirescam"},
+        {"proof": "All layers", "look": to_link(WIPED)},
         {"proof": "Faithfulness", "look": "0.3,0,gray,split,photo,10,0.25"},
-        {"proof": "Sanity dial", "class": "1"},
+        {"proof": "Sanity check", "class": "1"},
         MANY,
     ],
 )
@@ -540,9 +550,9 @@ def test_no_channel_is_framed_where_the_chosen_one_did_not_speak(visit, engine):
     found = engine.drill(NET, Photo.sample("cat"), heat.target, heat.layer)
     spoke = [w.channel for w in found.witnesses[:12]]
     silent = next(c for c in range(10_000) if c not in spoke)
-    at = visit("class_activation", proof="Down to the numbers", unit=f"{silent}.0.0")
+    at = visit("class_activation", proof="Contributions", unit=f"{silent}.0.0")
     assert canvas(at, "drill-channels")["chosen"] is None
-    at = visit("class_activation", proof="Down to the numbers", unit=f"{spoke[2]}.0.0")
+    at = visit("class_activation", proof="Contributions", unit=f"{spoke[2]}.0.0")
     assert canvas(at, "drill-channels")["chosen"] == 2
 
 
@@ -569,12 +579,12 @@ def test_every_proof_and_every_word_is_of_the_question_of_the_map(visit, engine,
     assert canvas(at)["caption"].startswith(f"Heat map of {about}: ")
     assert ("Warm counts against" in text) == asked["against"]
     assert f"The score {measured(heat.score, 4)} ({about})" in words(
-        visit("class_activation", **link | {"proof": "Down to the numbers"})
+        visit("class_activation", **link | {"proof": "Contributions"})
     )
-    stairs = words(visit("class_activation", **link | {"proof": "All stages"}))
+    stairs = words(visit("class_activation", **link | {"proof": "All layers"}))
     assert f"<b>{about}</b>" in stairs
     assert stairs.count(f"Heat map of {about}") >= 3
-    sane = words(visit("class_activation", **link | {"proof": "Sanity dial"}))
+    sane = words(visit("class_activation", **link | {"proof": "Sanity check"}))
     truth = engine.sanity(MNIST, photo, 7, **asked)
     assert all(f"rank correlation {close}" in sane for close in trust.correlated(truth))
     curves = words(visit("class_activation", **link | {"proof": "Faithfulness"}))
@@ -597,11 +607,9 @@ def test_a_map_that_does_no_better_than_the_baseline_is_no_evidence():
 
 
 def test_a_proof_that_a_method_has_not_says_so(visit, words):
-    assert "no contributions of channels" in words(
-        visit("class_activation", method="saliency", proof="Down to the numbers")
-    )
+    assert "no contributions of channels" in words(visit("class_activation", method="saliency", proof="Contributions"))
     for method in ("saliency", "scorecam"):
-        text = words(visit("class_activation", method=method, proof="All stages"))
+        text = words(visit("class_activation", method=method, proof="All layers"))
         assert "is not computed for all layers" in text
         assert 'class="cv-ladder"' not in text
 
@@ -831,9 +839,7 @@ def opened_tile(at, ident: str):
     return at._run(states)
 
 
-@pytest.mark.parametrize(
-    "proof", ["Raw map", "Down to the numbers", "All stages", "Sanity dial", "Boxes", "Faithfulness"]
-)
+@pytest.mark.parametrize("proof", ["Raw map", "Contributions", "All layers", "Sanity check", "Regions", "Faithfulness"])
 def test_every_check_can_be_taken_away_as_a_picture(visit, proof):
     at = visit("class_activation", proof=proof, model="bundled/cats_dogs")
     assert not at.exception
@@ -847,7 +853,7 @@ def test_the_regions_are_those_of_the_map_as_it_is_drawn(visit, engine, monkeypa
     first, other = sorted((engine.heatmap(NET, photo, target) for target in (0, 1)), key=lambda heat: heat.reach)
     look = "0.8,0.3,viridis,overlay,photo,0001,0.5"
     two = {"photo": "coffee", "with": "class", "second": str(other.target), "class": str(first.target)}
-    at = visit("class_activation", proof="Boxes", look=look, **two)
+    at = visit("class_activation", proof="Regions", look=look, **two)
     assert not at.exception
     drawn = first.scaled(other.reach)
     found = regions(drawn, Threshold(level=0.3)).boxes

@@ -74,7 +74,7 @@ def test_pages_go_on_where_the_arithmetic_of_a_network_is_refused(visit):
     reason = "The arithmetic of sort cannot be spelled out; choose the layer before it."
     try:
         for page, how in (
-            ("class_activation", {"proof": "Down to the numbers", "at": "last"}),
+            ("class_activation", {"proof": "Contributions", "at": "last"}),
             ("activations", {"layer": "last", "channel": "5", "unit": "5.2.3"}),
             ("filters", {"layer": "last"}),
         ):
@@ -82,7 +82,7 @@ def test_pages_go_on_where_the_arithmetic_of_a_network_is_refused(visit):
             assert not [one.message for one in at.exception], page
             shown = [one.value for kind in (at.error, at.warning, at.info) for one in kind]
             assert [one for one in shown if "arithmetic" in one] == ([] if page == "filters" else [reason]), page
-        at = visit("class_activation", model=key, proof="Down to the numbers", at="twice")
+        at = visit("class_activation", model=key, proof="Contributions", at="twice")
         assert [one.value for one in at.error] == []
     finally:
         engine.remove(key)
@@ -101,7 +101,7 @@ def diverged() -> nn.Module:
     return net
 
 
-PROOFS = ("All stages", "Down to the numbers", "Faithfulness", "Sanity dial", "Compare with another")
+PROOFS = ("All layers", "Contributions", "Faithfulness", "Sanity check", "Compare with another")
 
 
 @pytest.mark.parametrize("make", [Severed, diverged])

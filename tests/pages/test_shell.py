@@ -16,6 +16,7 @@ from cnnviz.ui.shell import main, navigation, sidebar
 
 ROOT = Path(__file__).resolve().parents[2]
 NET = "lecture/cats_gap"
+TITLE = "Cats and dogs, global average pooling"
 HEAVY = {"torch", "torchvision", "cv2", "pandas", "scipy", "skimage", "lightning"}
 THERE = [file for group in navigation.PAGES.values() for file, *_ in group if (ROOT / "pages" / f"{file}.py").is_file()]
 
@@ -143,9 +144,30 @@ def test_a_page_comes_back_as_it_was_left_and_a_link_sets_what_it_names(visit):
 def test_what_a_link_names_and_a_page_has_not_is_said_in_one_sentence(visit):
     at = visit("activations", layer="nope", sort="beauty")
     (told,) = [one.value.replace("\\", "") for one in at.warning]
-    assert "layer 'nope'" in told
+    assert f"There is no layer 'nope' in {TITLE}; relu1 is shown." in told
     assert "sort 'beauty'" in told
     assert not visit("activations", sort="max").warning
+
+
+@pytest.mark.parametrize(("page", "key"), [("activations", "layer"), ("class_activation", "at"), ("filters", "layer")])
+def test_a_link_with_an_unknown_photo_and_layer_names_both_in_one_notice_and_is_set_right(visit, page, key):
+    at = visit(page, photo="nobody", layer="nope")
+    shown = at.get_by_key(key).value
+    (told,) = [one.value.replace("\\", "") for one in at.warning if "There is no" in one.value]
+    assert (
+        told == f"There is no photo 'nobody' here; this is cat. There is no layer 'nope' in {TITLE}; {shown} is shown."
+    )
+    assert not {"photo", "layer", "at"} & {*at.query_params}
+    assert not [one for one in at.sidebar.warning if "nobody" in one.value]
+    at.get_by_key(key).select_index(len(at.get_by_key(key).options) - 1).run()
+    assert not [one for one in at.warning if "There is no layer" in one.value]
+
+
+def test_class_activation_takes_the_layer_of_a_link_by_either_name(visit):
+    at = visit("class_activation", layer="relu2")
+    assert at.selectbox("at").value == "relu2"
+    assert (at.query_params["at"], "layer" in at.query_params) == ("relu2", False)
+    assert visit("class_activation", layer="relu2", at="relu3").selectbox("at").value == "relu3"
 
 
 def test_links_leave_out_what_is_shown_without_being_told(visit, monkeypatch):
@@ -169,7 +191,7 @@ def test_a_link_to_what_is_not_here_says_what_is_shown_instead(visit):
     at = visit("activations", model="nonsense", photo="nope")
     assert not at.exception
     told = lambda: " ".join(one.value.replace("\\", "") for one in at.warning)  # noqa: E731
-    assert "There is no net 'nonsense' here; this is" in told()
+    assert "There is no network 'nonsense' here; this is" in told()
     assert "There is no photo 'nope' here; this is cat" in told()
     at.run()  # the link has been set right, the sentence stays
     assert "nonsense" in told()
@@ -582,7 +604,7 @@ def test_what_is_typed_and_is_no_network_leaves_the_one_before(visit, words):
     typed(at, "resnet<b>99")
     assert not at.exception
     assert at.sidebar.selectbox(key="model").value == NET
-    assert "There is no net 'resnet" in " ".join(warning.value for warning in at.warning)
+    assert "There is no network 'resnet" in " ".join(warning.value for warning in at.warning)
     at.sidebar.selectbox(key="model").set_value("lecture/cats_flatten").run()
     assert not at.warning
 

@@ -201,7 +201,7 @@ def a_link(tab: Tab, rng: Random) -> Action | None:
 ODD = (
     ("activations", "layer=nonsense&channel=4"),
     ("activations", "channel=99999&scale=layer&sort=max&beside=coffee"),
-    ("class_activation", "class=1&method=nonsense&proof=Boxes"),
+    ("class_activation", "class=1&method=nonsense&proof=Regions"),
     ("class_activation", "look=0.3,0.2,viridis,split,seen,11,0.4&class=77"),
     ("class_activation", "method=layercam&versus=0&against=true&at=relu2"),
     ("gabor", "gabor-view=Filter+bank&thetas=%5B15,30%5D"),

@@ -13,7 +13,7 @@ from cnnviz.ui.server import startup
 from cnnviz.ui.shell import main
 from tests.zoo.case import Case, Wrong
 
-PROOFS = ("All stages", "Down to the numbers", "Faithfulness", "Sanity dial", "Boxes")
+PROOFS = ("All layers", "Contributions", "Faithfulness", "Sanity check", "Regions")
 VIEWS: tuple[tuple[str, dict[str, str]], ...] = (
     ("home", {}),
     ("activations", {"channel": "0"}),

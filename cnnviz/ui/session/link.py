@@ -81,6 +81,16 @@ def linked(key: str, default: T, allowed: Callable[[T], bool], parse: Callable[[
         mine.strange[key] = Strange(url, value)
 
 
+def alias(name: str, key: str) -> None:
+    """Before the widget `key`: what a link says under another page's `name` for the same is said under its own."""
+    told = st.query_params.get(name)
+    if told is None or address.echo():
+        return
+    if key not in st.query_params:
+        address.write(key, told)
+    address.write(name, None)
+
+
 def called(key: str, words: str) -> None:
     """After `linked`, of a widget whose options have names: where the value is called otherwise than before, say so.
 

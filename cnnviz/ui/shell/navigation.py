@@ -40,6 +40,8 @@ PAGES: dict[str, tuple[tuple[str, str, str, str], ...]] = {
     ),
     "Teach": (("lecture", "Lecture", "school", "Scenes in an order"),),
 }
+LAYERS = ("layer", "at")  # what pages call their layer in a link
+APART = ("model", "photo", *LAYERS)  # what has sentences of its own where it is unknown
 
 
 def run() -> None:
@@ -73,8 +75,17 @@ def _run() -> None:
             checkpoint_card.draw()
         with foot:
             sidebar.foot()
-        if told := link.strange(apart=("model", "photo")):
-            unknown.warning(show.plain(told), icon=":material/link_off:")
+        if told := " ".join(filter(None, (sidebar.unknown_photo(), _unknown_layer(), link.strange(apart=APART)))):
+            unknown.container(key="unknown").warning(show.plain(told), icon=":material/link_off:")
+
+
+def _unknown_layer() -> str:
+    """A sentence where a link names a layer that the network does not have, until another one is picked; else ""."""
+    said = next(filter(None, map(link.strange_of, LAYERS)), None)
+    if said is None or not startup.START.ready():
+        return ""
+    title = current.engine().model(current.model()).title
+    return f"There is no layer {said.text[:60]!r} in {title}; {said.instead} is shown."
 
 
 def _pages() -> dict[str, list[StreamlitPage]]:

@@ -70,7 +70,7 @@ def _net() -> None:
     if before is not None and before not in named and before != chosen and not why:
         st.session_state[GONE] = before, chosen, visit.page()
     _gone(named)
-    _strange("net", "model", named)
+    _strange(named)
     _snapshot(chosen)
     _live(chosen)
     (network_upload if startup.public() else checkpoint_upload).draw()
@@ -114,21 +114,32 @@ def _live(key: str) -> None:
             st.caption(show.plain(startup.START.engine().model(key).source))
 
 
-def _strange(what: str, key: str, known: Mapping[str, str]) -> None:
-    """A sentence where a link names a net or photo that is not here, until another one is picked."""
-    said = link.strange_of(key)
-    if said is not None and said.text != OWN:
-        words = f"There is no {what} {said.text!r} here; this is {known[said.instead]}."
+def _strange(known: Mapping[str, str]) -> None:
+    """A sentence where a link or what was typed names a net that is not here, until another one is picked."""
+    said = link.strange_of("model")
+    if said is not None:
+        words = f"There is no network {said.text[:60]!r} here; this is {known[said.instead]}."
         if said.text.startswith(catalog.UPLOAD):
             words = f"{ELSEWHERE} This is {known[said.instead]}."
         st.warning(show.plain(words), icon=":material/link_off:")
 
 
+def unknown_photo() -> str:
+    """A sentence where a link names a photo that is not here, until another one is picked; else ""."""
+    said = link.strange_of("photo")
+    if said is None or said.text == OWN:
+        return ""
+    return f"There is no photo {said.text[:60]!r} here; this is {_named(_offered())[said.instead]}."
+
+
+def _offered() -> dict[str, Photo]:
+    """The photos to choose from by their keys: the samples, and the visit's own."""
+    return {**{name: startup.sample(name) for name in startup.photos()}, **own_photos()}
+
+
 def _photos() -> None:
-    mine = own_photos()
-    options = [*reversed(mine), *startup.photos()]
-    photos = {**{name: startup.sample(name) for name in startup.photos()}, **mine}
-    named = _named(photos)
+    mine, photos = own_photos(), _offered()
+    options, named = [*reversed(mine), *startup.photos()], _named(photos)
     st.html(f"<style>{''.join(_thumb(i, photos[name]) for i, name in enumerate(options, 1))}</style>")
     asked = st.query_params.get("photo")
     link.linked("photo", startup.photos()[0], lambda value: value in options, str)
@@ -136,7 +147,6 @@ def _photos() -> None:
     link.called("photo", written[st.session_state["photo"]])
     st.pills("Photo", options, key="photo", required=True, format_func=written.__getitem__)
     link.note("photo", startup.photos()[0], secret=st.session_state["photo"] in mine)
-    _strange("photo", "photo", named)
     crop.control()
     if told := photos[st.session_state["photo"]].note:
         st.caption(show.plain(told))

@@ -53,14 +53,18 @@ def switch(
     default: str,
     *,
     words: Callable[[str], str] = str,
+    parse: Callable[[str], str] = str,
     of: Hashable = None,
     **how: Any,
 ) -> str:
-    """A few alternatives side by side, called by their `words`, linked; returns the one chosen. `of`: see `pick`."""
+    """A few alternatives side by side, called by their `words`, linked; returns the one chosen. `of`: see `pick`.
+
+    `parse` gives the alternative that a word of a link means, where it had another name.
+    """
     if of is None:
-        link.linked(key, default, lambda value: value in options, str)
+        link.linked(key, default, lambda value: value in options, parse)
     else:
-        link.linked_of(key, of, default, lambda value: value in options, str)
+        link.linked_of(key, of, default, lambda value: value in options, parse)
     link.called(key, "")  # no name: the browser knows the place of its choice
     st.segmented_control(label, options, key=key, required=True, format_func=words, **how)
     link.note(key, default)

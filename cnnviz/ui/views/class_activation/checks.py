@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from cnnviz.photo import Photo
     from cnnviz.runtime.engine import Engine
 
-SLOW = {"Faithfulness": trust.faithful, "Sanity dial": trust.sane}
+SLOW = {"Faithfulness": trust.faithful, "Sanity check": trust.sane}
 
 
 def choose() -> str:
     """Which check is shown."""
-    views = evidence.VIEWS
     return controls.switch(
-        "Checks", "proof", [*views], "Raw map", words=views.__getitem__, label_visibility="collapsed"
-    )
+        "Checks", "proof", evidence.VIEWS, "Raw map", parse=lambda text: evidence.FORMERLY.get(text, text),
+        label_visibility="collapsed",
+    )  # fmt: skip
 
 
 def quick(view: str, case: Case, heat: Heatmap, look: Look) -> None:
@@ -33,14 +33,14 @@ def quick(view: str, case: Case, heat: Heatmap, look: Look) -> None:
     engine, key, photo, row = case.engine, case.key, case.photo, startup.methods()[heat.method]
     if view == "Raw map":
         raw(engine, key, photo, heat)
-    elif view == "Down to the numbers":
+    elif view == "Contributions":
         contributions(engine, key, photo, heat)
-    elif view == "All stages":
+    elif view == "All layers":
         if row.reads == "maps":
             evidence.ladder(engine, key, photo, [p.index for p in case.said[:3]], heat)
         else:
             show.say(f"{row.title} is not computed for all layers; choose a method based on a layer's feature maps.")
-    elif view == "Boxes":
+    elif view == "Regions":
         evidence.pieces(photo, heat, look)
 
 

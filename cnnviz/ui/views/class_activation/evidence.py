@@ -29,11 +29,10 @@ if TYPE_CHECKING:
     from cnnviz.runtime.engine import Engine
 
 STYLE = Path(__file__).with_name("evidence.css")
-VIEWS = {  # what a link calls each check, and how it is titled
-    "Raw map": "Raw map",
+VIEWS = ("Raw map", "Contributions", "All layers", "Faithfulness", "Sanity check", "Regions")
+FORMERLY = {  # what links of before call them
     "Down to the numbers": "Contributions",
     "All stages": "All layers",
-    "Faithfulness": "Faithfulness",
     "Sanity dial": "Sanity check",
     "Boxes": "Regions",
 }

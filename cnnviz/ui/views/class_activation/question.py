@@ -12,6 +12,7 @@ import streamlit as st
 from cnnviz.options import Options
 from cnnviz.ui.components import camcanvas
 from cnnviz.ui.server import startup
+from cnnviz.ui.session import link
 from cnnviz.ui.session.link import linked_of, note
 from cnnviz.ui.widgets import compare, controls, show
 
@@ -98,6 +99,7 @@ def ask(engine: Engine, key: str, said: Sequence[Prediction], erased: bool = Fal
 def _layer(engine: Engine, key: str, row: Method) -> str:
     """The layer the map is read from; a method that reads pixels has none."""
     pixels = row.reads == "pixels"
+    link.alias("layer", "at")
     return controls.pick(
         "Layer", "at", engine.map_layers(key), engine.default_layer(key), disabled=pixels,
         help="Pixel-based methods do not use a layer." if pixels else None,
