@@ -152,3 +152,23 @@ def test_on_a_projector_pictures_sliders_and_the_lock_fill_the_width(page: Page)
         assert all(box["y"] + box["height"] <= height for box in boxes.values()), boxes
         assert boxes["canvas.photo"]["height"] >= 0.5 * height
         assert width - 40 <= boxes["[data-knob=phase]"]["x"] + boxes["[data-knob=phase]"]["width"] <= width
+
+
+def test_on_a_projector_each_slider_s_value_stands_apart_from_its_name_in_one_line(page: Page):
+    page.goto("/gabor?present=true")
+    page.locator(".gabor[data-draws]").wait_for()
+    ends = """knob => {
+      const [name, value] = knob.children, [n, v] = [name, value.matches("output") ? value : knob.querySelector("output")];
+      const text = document.createRange();
+      text.selectNodeContents(n);
+      const a = text.getBoundingClientRect(), b = v.getBoundingClientRect();
+      return { apart: b.left - a.right, below: b.top - a.bottom, lines: Math.round(b.height / a.height), right: b.right };
+    }"""
+    for width, height in ((1920, 1080), (1280, 720), (800, 600), (390, 844)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_timeout(500)
+        for knob in page.locator(".gabor .knob").all():
+            found = knob.evaluate(ends)
+            assert found["apart"] >= 8 or found["below"] >= -2, (width, knob.inner_text(), found)
+            assert found["lines"] == 1, (width, knob.inner_text(), found)
+            assert found["right"] <= width, (width, knob.inner_text(), found)
