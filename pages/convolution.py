@@ -136,12 +136,21 @@ def fields() -> None:
     nets.of_current_net(photo)
 
 
+def choose_filter() -> None:
+    """The view in which a filter is chosen."""
+    st.session_state["lab-view"] = VIEWS[0]
+
+
 @st.fragment
 def full_size() -> None:
     """Today's layer on a photo of any size."""
     with st.container(horizontal=True, key="lab-head"):
         labs.heading("lab-view", VIEWS, view)
         file = full_size_photo.another()
+        st.button(
+            "Another filter", key="another-filter", icon=":material/tune:", on_click=choose_filter,
+            help="Filters are chosen in One layer; here the one selected there is shown on the whole photo.",
+        )  # fmt: skip
     now = lab.last or link.from_link(st.query_params.get("lab", "")) or convlab.begin(examples.EXAMPLES[0])
     word = link.to_link(now)
     stand("lab", word, FIRST)

@@ -116,6 +116,18 @@ def test_the_full_size_view_filters_the_whole_photo(visit, pictures, words):
     assert {"The whole photo coffee", "Horizontal edge over the whole photo coffee"} <= set(pictures(at))
 
 
+def test_the_full_size_view_says_where_its_filter_is_chosen_and_leads_there_and_back(visit, words):
+    lab = "f.sobel_y~f.sobel_x~p.1~n.1"
+    at = visit("convolution", **{"lab-view": "Full-size photo", "photo": "coffee", "lab": lab})
+    before = at.query_params["lab"]
+    assert "chosen in One layer" in words(at)
+    at.button("another-filter").click().run()
+    assert at.session_state["lab-view"] == "One layer"
+    assert sent(at, "convlab")["start"]["selected"] == 1
+    at.button_group("lab-view").set_value("Full-size photo").run()
+    assert at.query_params["lab"] == before
+
+
 def test_the_receptive_fields_of_the_current_net_are_told(visit, words):
     at = visit("convolution", **{"lab-view": "Receptive field"})
     assert not at.exception

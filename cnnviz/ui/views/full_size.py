@@ -57,7 +57,7 @@ def draw(photo: Photo, file: Any, now: Mapping[str, Any], link: str) -> None:
                 show.scale(0, end, picture.INPUT, f"Output of {name}, without sign")
             if one.sliding.padding and one.sliding.mode == "zero" and not show.presenting():
                 show.say("Along its edges the output includes the zeros around the photo (zero padding).")
-        show.facts({"Filter": name, "Read and filtered in": _time(taken)})
+        show.facts({"Filter, chosen in One layer": name, "Read and filtered in": _time(taken)})
 
         def painted() -> np.ndarray:
             values, ends = filtered(one, opened())
