@@ -158,11 +158,11 @@ def test_on_a_projector_each_slider_s_value_stands_apart_from_its_name_in_one_li
     page.goto("/gabor?present=true")
     page.locator(".gabor[data-draws]").wait_for()
     ends = """knob => {
-      const [name, value] = knob.children, [n, v] = [name, value.matches("output") ? value : knob.querySelector("output")];
       const text = document.createRange();
-      text.selectNodeContents(n);
-      const a = text.getBoundingClientRect(), b = v.getBoundingClientRect();
-      return { apart: b.left - a.right, below: b.top - a.bottom, lines: Math.round(b.height / a.height), right: b.right };
+      text.selectNodeContents(knob.querySelector("span"));
+      const a = text.getBoundingClientRect(), b = knob.querySelector("output").getBoundingClientRect();
+      const lines = Math.round(b.height / a.height);
+      return { apart: b.left - a.right, below: b.top - a.bottom, lines, right: b.right };
     }"""
     for width, height in ((1920, 1080), (1280, 720), (800, 600), (390, 844)):
         page.set_viewport_size({"width": width, "height": height})
