@@ -26,6 +26,7 @@ from cnnviz.train import plan as plans
 from cnnviz.train.plan import Plan
 
 CURVE = "L2 weight        loss  accuracy  (cross-validation on the training images)"
+SOLVED = "head   train loss  valid loss  accuracy  95% interval  error rate  seconds"
 EPOCHS = "epoch  train loss  valid loss  accuracy  95% interval  error rate  seconds"
 
 
@@ -112,7 +113,8 @@ def train(
         else:
             click.echo("stopped before a learning rate was found" if suggestion is None else f"rate {suggestion:g}")
         return code
-    best, count = done.last("best"), (done.last("start") or done.last("resume")).get("val", 0)
+    first = done.last("start") or done.last("resume")
+    best, count = done.last("best"), first.get("val", 0)
     if as_json:
         document(
             {
@@ -136,7 +138,8 @@ def train(
         return code
     if best:
         sure = f" (95% interval {interval.words(best['accuracy'], count)})" if count else ""
-        click.echo(f"best at step {best['step']}: {best['accuracy']:.2%} on val{sure}, loss {best['valid_loss']:.4f}")
+        where = "solved" if first.get("solves") else f"best at step {best['step']}"
+        click.echo(f"{where}: {best['accuracy']:.2%} on val{sure}, loss {best['valid_loss']:.4f}")
     net = f"; the model key is run/{done.id}@best" if best else ""
     click.echo(f"{state} after {time.monotonic() - began:.0f} s{net}")
     return code
@@ -183,7 +186,7 @@ def _quiet(kind: str, values: dict[str, Any]) -> None:
 
 def _speaker() -> Callable[[str, dict[str, Any]], None]:
     """What prints a line for each epoch, and what else a person wants to know, on standard output."""
-    images, head = 0, ""  # of val; of the table that goes on
+    images, head, solves = 0, "", False  # of val; of the table that goes on; whether there are no epochs
 
     def titled(titles: str) -> None:
         nonlocal head
@@ -192,10 +195,10 @@ def _speaker() -> Callable[[str, dict[str, Any]], None]:
         head = titles
 
     def speak(kind: str, values: dict[str, Any]) -> None:
-        nonlocal images
+        nonlocal images, solves
         _quiet(kind, values)
         if kind in ("start", "resume"):
-            images = values["val"]
+            images, solves = values["val"], bool(values.get("solves"))
             click.echo(
                 f"{values['train']:,} training images, {values['val']:,} validation images; {values['trainable']:,} of "
                 f"{values['parameters']:,} weights are trained; {values['device']}"
@@ -211,9 +214,10 @@ def _speaker() -> Callable[[str, dict[str, Any]], None]:
         elif kind == "found":
             click.echo(f"learning rate {values['rate']:g}, found by a range test")
         elif kind == "epoch":
-            titled(EPOCHS)
+            titled(SOLVED if solves else EPOCHS)
+            row = "solved" if solves else f"{values['epoch']:5d} "
             click.echo(
-                f"{values['epoch']:5d}  {values['train_loss']:10.4f}  {values['valid_loss']:10.4f}  "
+                f"{row} {values['train_loss']:10.4f}  {values['valid_loss']:10.4f}  "
                 f"{values['accuracy']:8.2%}  {interval.words(values['accuracy'], images):>12}  "
                 f"{values['error_rate']:10.4f}  {values['seconds']:7.1f}"
             )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -41,6 +43,23 @@ def test_a_signal_stops_the_run_which_saves_says_so_and_goes_on(circles, tmp_pat
     assert [signal.getsignal(number) for number in fitting.ENDING] == handlers
     assert main(["train", str(tmp_path / "ended"), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["step"] == 10
+
+
+def test_a_head_that_is_solved_is_said_to_be_and_has_no_epochs(circles, capsys):
+    runs = Path(os.environ["CNNVIZ_RUNS"])
+    first = Plan(str(circles), net="lecture/mnist_gap", recipe="scratch", size=32, epochs=1, batch=8, threads=1)
+    fitting.fit(run.create(first, runs, "first"))
+    folder = run.create(first.but(recipe="features", start="run/first@best"), runs, "solved")
+    assert main(["train", str(folder)]) == 0
+    said = capsys.readouterr().out
+    assert "epoch" not in said
+    assert "step" not in said
+    head, row = next(pair for pair in itertools.pairwise(said.splitlines()) if pair[1].startswith("solved "))
+    assert head.split()[:3] == ["head", "train", "loss"]
+    done = run.read(folder).last("epoch")
+    assert row.split()[1:3] == [f"{done['train_loss']:.4f}", f"{done['valid_loss']:.4f}"]
+    assert row.index(row.split()[1]) + len(row.split()[1]) == head.index("train loss") + len("train loss")
+    assert f"solved: {done['accuracy']:.2%} on val" in said
 
 
 @pytest.mark.usefixtures("listening")
