@@ -32,7 +32,7 @@ from cnnviz.train import plan as plans
 from cnnviz.train.loop import fit
 from cnnviz.train.plan import Plan
 from cnnviz.ui.server import runs, startup
-from cnnviz.ui.views.train import confusion, curves, plan_files, plan_form
+from cnnviz.ui.views.train import confusion, curves, plan_files, plan_form, trained_network
 from cnnviz.ui.widgets import feedback
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -218,6 +218,21 @@ def test_the_results_of_an_open_run_follow_its_curves_and_the_plan_stands_on_top
     assert order(at) == ["curves", "results", "plan"]
     assert order(press(at, "Use its plan")) == ["plan", "curves", "results"]
     assert order(fine(visit("train"))) == ["plan", "curves", "results"]
+
+
+def test_a_button_beside_an_open_run_brings_the_form_for_a_new_one_to_the_top_and_is_there_no_longer(
+    visit, trained, fragment, monkeypatch
+):
+    monkeypatch.setattr(trained_network, "doors", lambda now: None)  # links to pages, which a fragment alone lacks here
+    at = fine(visit("train", run="first"))
+    before = at.selectbox(key="net").value, at.session_state["recipe"]
+    next(button for button in at.button if button.label == "New run").click()
+    assert order(fine(fragment(at))) == ["plan", "curves", "results"]  # a click in a fragment runs that alone
+    assert (at.selectbox(key="net").value, at.session_state["recipe"]) == before
+    assert "New run" not in [button.label for button in at.button]
+    assert order(fine(at.run()))[0] == "plan"
+    at.selectbox(key="run").set_value("first")
+    assert order(fine(visit("train", run="first")))[0] == "curves"
 
 
 def test_the_form_of_partial_says_what_no_layers_and_no_rate_are(visit, circles, words):

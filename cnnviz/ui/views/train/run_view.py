@@ -42,6 +42,7 @@ def _aside(fill: Callable[[Any], None], given: Any) -> None:
     """Fills the plan, and lets it stand on top, before the run and its results."""
     fill(given)
     st.session_state["_watched"], st.session_state["_run-linked"] = None, ""
+    st.session_state["_plan-first"] = True
 
 
 def first_of(one: Run) -> dict[str, Any]:
@@ -164,11 +165,16 @@ def _filling(now: Run) -> None:
         type="primary" if now.state == "finished" else "secondary", on_click=_aside, args=(plan_form.next_stage, now),
         help="Fills the plan: a new run from these weights, unfrozen, at a lower rate",
     )  # fmt: skip
+    if st.session_state.get("_watched") == now.id:  # it stands above the form
+        st.button(
+            "New run", icon=":material/add:", key=f"new-{now.id}", on_click=_aside, args=(lambda plan: None, now.plan),
+            help="Closes this run, which stays in the table, and brings the form for a new one to the top",
+        )  # fmt: skip
     filled |= st.button(
         "Use its plan", icon=":material/tune:", key=f"same-{now.id}", on_click=_aside, args=(plan_form.fill, now.plan),
         help="Fills the plan with that of this run",
     )  # fmt: skip
-    if filled:
+    if st.session_state.pop("_plan-first", False) or filled:  # the first also where its button is gone by now
         st.rerun()
 
 
