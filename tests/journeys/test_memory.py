@@ -230,3 +230,38 @@ def test_a_presenter_s_keys(page: Page):
     at_rest(page)
     assert "/train" in page.url
     assert "present" not in page.url
+
+
+def test_the_presenter_s_drawer_leaves_room_for_the_page_and_shuts_by_a_click_beside_it(page: Page):
+    page.set_viewport_size({"width": 1280, "height": 720})
+    page.goto("/class_activation?photo=cat&model=bundled/cats_dogs&present=true")
+    canvas, sidebar = page.locator(".cam canvas"), page.get_by_test_id("stSidebar")
+    canvas.wait_for()
+    at_rest(page)
+    page.keyboard.press("m")
+    sidebar.wait_for()
+    drawer, picture = sidebar.bounding_box(), canvas.bounding_box()
+    assert drawer["width"] - picture["x"] < 0.6 * picture["width"]
+    content = page.get_by_test_id("stSidebarContent")
+    assert content.evaluate("(all) => all.scrollWidth <= all.clientWidth")  # and nothing in it is wider
+    ways = [way.bounding_box() for way in page.locator(".st-key-crop").get_by_role("radio").all()]
+    assert len(ways) == 4
+    assert len({way["y"] for way in ways}) == 1
+    network = page.locator(".st-key-model input")
+    assert network.evaluate("(name) => name.scrollWidth > name.clientWidth")
+    assert network.evaluate("(name) => getComputedStyle(name).textOverflow") == "ellipsis"
+    assert not network.evaluate("(name) => name.matches(':focus')")  # where a browser has no ellipsis
+    page.keyboard.press("Tab")
+    assert network.evaluate("(name) => name.matches(':focus')")
+    page.keyboard.press("ArrowDown")
+    page.get_by_role("option").first.wait_for()
+    page.get_by_role("option", name=re.compile("untrained")).first.click()  # the list is none of the drawer's own
+    at_rest(page)
+    assert sidebar.is_visible()
+    page.mouse.click(1270, 700)
+    sidebar.wait_for(state="hidden")
+    assert "present=true" in page.url
+    page.keyboard.press("m")
+    sidebar.wait_for()
+    page.keyboard.press("m")  # nothing to write in has the focus
+    sidebar.wait_for(state="hidden")

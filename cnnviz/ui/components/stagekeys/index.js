@@ -2,8 +2,9 @@ import { make } from "../shared/element.js";
 import { mounted } from "../shared/mount.js";
 
 // Presenter mode's bar, and its keys, which are heard in the whole window unless what has the focus uses them: M opens the
-// sidebar as a drawer, arrows, PageUp and PageDown (a remote's) change pages, Escape shuts the drawer or ends the mode. The mode's style hangs on a class of the document's
-// element; on the way to another page, the bar is built anew.
+// sidebar as a drawer, arrows, PageUp and PageDown (a remote's) change pages, Escape shuts the drawer or ends the mode. A
+// press beside the drawer shuts it, too. The mode's style hangs on a class of the document's element; on the way to another
+// page, the bar is built anew.
 
 const PRESSES = { ArrowLeft: "back", PageUp: "back", ArrowRight: "ahead", PageDown: "ahead", Escape: "out", m: "drawer" };
 const OPEN = "[data-baseweb=popover], [role=dialog], [role=listbox], [role=menu]";
@@ -11,7 +12,6 @@ const HANDS = "canvas, input, textarea, select, video, audio, [contenteditable=t
   + " [role=tablist], [role=listbox], [role=grid], [role=menu], [role=application]";
 const WRITES = "input:not([type=checkbox], [type=radio], [type=range]), textarea, select, [contenteditable=true]";
 const NAMES = { drawer: ["☰", "Network and photo (M)"], back: ["‹", "Previous page"], ahead: ["›", "Next page"], out: ["✕", "Leave presenter mode (Esc)"] };
-const REACHED = "input:not([type=hidden]), button, a[href]";
 
 const instances = new WeakMap();
 const classes = () => document.documentElement.classList;
@@ -41,7 +41,9 @@ function draw(lab, opens) {
     lab.had = lab.touched;
     document.querySelector("[data-testid=stSidebarContent]")?.scrollTo(0, 0); // it was scrolled to the switch that began the mode
   }
-  const next = opens ? sidebar()?.querySelector(`.st-key-model :is(${REACHED})`) : lab.had?.isConnected && lab.had;
+  const content = sidebar()?.querySelector("[data-testid=stSidebarUserContent]");
+  if (content) content.tabIndex = -1; // the network is the next by Tab: with the focus, its name would have no ellipsis
+  const next = opens ? content : lab.had?.isConnected && lab.had;
   if (next) next.focus({ preventScroll: true });
   else if (!opens) sidebar()?.contains(document.activeElement) && document.activeElement.blur();
 }
@@ -51,6 +53,13 @@ function press(lab, name) {
   if (name === "drawer") draw(lab, !open_);
   else if (name === "out" && open_) draw(lab, false);
   else document.querySelector(`.st-key-${lab.keys[name]}`)?.querySelector("button, input")?.click();
+}
+
+/** A press beside the drawer shuts it, unless it shuts a list first that is open. */
+function beside(lab, event) {
+  const [element] = event.composedPath();
+  if (!classes().contains("cv-drawer") || open(event) || within(event, OPEN)) return;
+  if (!lab.element.contains(element) && !sidebar()?.contains(element)) draw(lab, false);
 }
 
 function hear(lab, event) {
@@ -82,6 +91,7 @@ function build(root) {
   const ears = {
     keydown: (event) => hear(lab, event),
     focusin: (event) => touched(lab, event),
+    pointerdown: (event) => beside(lab, event),
     click: (event) => within(event, "[data-testid=stSidebarNavLink]") && draw(lab, false),
   };
   for (const [kind, ear] of Object.entries(ears)) addEventListener(kind, ear, true); // before a canvas that has the focus
