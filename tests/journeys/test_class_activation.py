@@ -118,6 +118,20 @@ def test_while_something_is_erased_the_buttons_follow_the_list_beside_them(page:
     assert new in buttons.all_inner_texts()  # the class of the map has a button in any case
 
 
+NEVER = """
+  Object.defineProperty(HTMLImageElement.prototype, "complete", { get: () => false });
+  HTMLImageElement.prototype.decode = () => new Promise(() => {});
+"""
+
+
+def test_the_buttons_are_there_before_the_pictures_so_that_these_come_without_moving_anything(page: Page):
+    with page.context.new_page() as apart:  # the script stays with its page
+        apart.add_init_script(NEVER)
+        apart.goto("/class_activation?photo=cat&model=lecture/mnist_gap&present=true")
+        apart.get_by_role("group", name="Other classes").get_by_role("button").first.wait_for()
+        assert apart.locator(".cam canvas").get_attribute("aria-label") is None  # nothing is drawn yet
+
+
 def dragged(page: Page, share: float) -> None:
     """Drags across the picture, by a share of its width."""
     page.locator(".cam canvas").scroll_into_view_if_needed()

@@ -2,7 +2,7 @@
 import { arrived } from "./crop.js";
 import { draw } from "./draw.js";
 import { hands, zoomed } from "./hands.js";
-import { same, tell } from "./look.js";
+import { offered, same, tell } from "./look.js";
 import { choose, heardFrom, show } from "./maps.js";
 import { otsu } from "./model.js";
 import { decoded, fill, panel, pictures } from "./panel.js";
@@ -131,6 +131,7 @@ function update(cam, data) {
     cam.photoStamp = data.stamp;
     cam.zoom = { times: 1, at: [0.5, 0.5] };
   }
+  cam.offer(offered(cam, shelf(cam, "erased"))); // also while the pictures are on their way, so that their place stays
   seen(cam);
   listen(cam);
   draw(cam);
