@@ -143,3 +143,16 @@ def test_an_address_alone_opens_with_imagenet_and_a_link_means_what_it_meant(pag
     page.locator(".st-key-layer").wait_for()
     at_rest(page)
     assert FIRST in picked(page)
+
+
+@pytest.mark.parametrize(("address", "size"), [("/?", (1280, 720)), ("/activations?", (1920, 1080))])
+def test_on_a_projector_the_frame_of_a_square_picture_is_square(page: Page, address: str, size: tuple[int, int]):
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.goto(f"{address}model=bundled/cats_dogs&present=true")
+    page.locator(".stImage img").last.wait_for()
+    at_rest(page)
+    sides = """all => all.filter(one => one.naturalWidth === one.naturalHeight)
+      .map(one => one.getBoundingClientRect()).map(box => [box.width, box.height])"""
+    squares = page.locator("[data-testid=stMain] .stImage img").evaluate_all(sides)
+    assert squares
+    assert all(abs(wide - high) < 1 for wide, high in squares), squares
