@@ -256,6 +256,15 @@ def test_runs_that_come_and_go_while_others_list_them_break_no_list(tmp_path: Pa
     assert len(seen) > 1
 
 
+def test_a_run_that_goes_while_it_is_looked_at_is_no_error(tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("CNNVIZ_RUNS", str(tmp_path))
+    folder = folder_of_run(tmp_path, "passes")
+    (folder / run.EVENTS).unlink()
+    monkeypatch.setattr(Path, "exists", lambda self: True)  # it was there when somebody asked
+    assert not runs.at_work(folder)
+    assert [one.id for one in runs.listing()] in ([], ["passes"])
+
+
 def run_keys() -> list[str]:
     """The runs whose weights are offered."""
     listed = [row.key for row in catalog.rows() if row.key.startswith("run/")]

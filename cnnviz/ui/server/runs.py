@@ -72,9 +72,11 @@ def look_at(folder: Path, outline: bool = False) -> Run:
 
 
 def _size(folder: Path) -> int:
-    """Bytes of a run's events."""
-    events = folder / run.EVENTS
-    return events.stat().st_size if events.exists() else 0
+    """Bytes of a run's events; 0 where there are none, or no longer."""
+    try:
+        return (folder / run.EVENTS).stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def busy(name: str) -> bool:
