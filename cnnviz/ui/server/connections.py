@@ -92,12 +92,12 @@ def _public() -> bool:
         return True
 
 
-def _check(protocol: Any, transport: Any, last: Any) -> None:
-    """Closes a connection on which no request has begun since the last look, or which has waited for its first."""
+def _check(protocol: Any, transport: Any, answered: Any) -> None:
+    """Closes a connection that has made no request, or none since the last look, when all were `answered` already."""
     if transport.is_closing() or transport.get_protocol() is not protocol:  # gone, or a websocket by now
         return
     cycle = protocol.cycle
-    if cycle is None or (cycle is last and cycle.response_complete):
+    if cycle is None or cycle is answered:
         transport.abort()
     else:
-        protocol.loop.call_later(PATIENCE, _check, protocol, transport, cycle)
+        protocol.loop.call_later(PATIENCE, _check, protocol, transport, cycle if cycle.response_complete else None)

@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 
 import pytest
 import uvicorn
@@ -80,6 +81,31 @@ def test_a_request_that_does_not_go_on_is_closed_and_a_slow_answer_is_not(connec
     assert closed(half)
     slow.sendall(HEAD)  # a second request that does not go on
     assert closed(slow)
+
+
+def test_who_was_answered_a_moment_ago_has_time_for_another_request():
+    class Link:
+        closed = False
+
+        def is_closing(self):
+            return self.closed
+
+        def abort(self):
+            self.closed = True
+
+        def get_protocol(self):
+            return protocol
+
+    next_look: list = []
+    loop = SimpleNamespace(call_later=lambda _, look, *about: next_look.append((look, about)))
+    link, protocol = Link(), SimpleNamespace(loop=loop, cycle=SimpleNamespace(response_complete=False))
+    connections._check(protocol, link, None)
+    protocol.cycle.response_complete = True  # just before the next look
+    for wanted in (False, True):
+        look, about = next_look.pop()
+        look(*about)
+        assert link.closed == wanted
+    assert not next_look
 
 
 def test_one_address_has_so_many_connections_and_another_is_answered(connected):
