@@ -86,6 +86,8 @@ def class_activation(page: Page) -> None:
 
 def filters(page: Page) -> None:
     choose(page, "How many", "4")
+    page.get_by_text("Tuning curves").first.wait_for(timeout=60_000)  # comes with the last image
+    at_rest(page)
 
 
 def convolution(page: Page) -> None:
