@@ -13,6 +13,7 @@ import streamlit as st
 from cnnviz import picture
 from cnnviz.ui.components.mapgrid import SIZES, TILE
 from cnnviz.ui.components.mosaic import mosaic
+from cnnviz.ui.server import startup
 from cnnviz.ui.session import current
 from cnnviz.ui.session.link import linked, linked_of, note
 from cnnviz.ui.views import numbers
@@ -43,6 +44,7 @@ def layers_of(key: str) -> tuple[tuple[str, ...], tuple[Layer, ...], tuple[str, 
 
 
 @st.fragment
+@startup.listing_once()
 @show.refusals()
 def layer_of_maps() -> None:
     """The stages of the network, all channels of one layer, and one channel of it."""

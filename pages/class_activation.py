@@ -39,6 +39,7 @@ key = show.required_net()
 
 
 @st.fragment
+@startup.listing_once()
 @show.refusals()
 def one_photo() -> None:
     """The map over the photo, beside it predictions and controls, beneath it the checks."""

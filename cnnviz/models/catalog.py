@@ -6,12 +6,14 @@ which are hundreds, the list has those whose weights are on disk; `asked` tells 
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import functools
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,7 @@ UPLOAD = "upload/"  # how the key of a network begins that lies in memory alone,
 SOME, LONGEST = 3, 40  # classes that are named, characters of them
 Stamp = tuple[str, int, int]  # of a file: its name, bytes, time in ns
 ASSETS = Path(__file__).parent / "assets"
+_SEEN: ContextVar[dict[tuple[object, ...], tuple[Stamp, ...]] | None] = ContextVar("seen", default=None)
 
 
 class UnknownNet(RequestError):
@@ -82,7 +85,23 @@ def spare(runs: Path | str | None = None) -> tuple[ModelInfo, ...]:
 
 def stamp(key: str, weights: Path | str | None = None, runs: Path | str | None = None) -> tuple[Stamp, ...]:
     """What changes with a network's own files, in a run or a weights folder."""
-    return tuple((path.name, *told) for path in files(key, weights, runs) if (told := _stamp(path)))
+    seen, asked = _SEEN.get(), (key, weights, runs)
+    found = None if seen is None else seen.get(asked)
+    if found is None:
+        found = tuple((path.name, *told) for path in files(key, weights, runs) if (told := _stamp(path)))
+        if seen is not None:
+            seen[asked] = found
+    return found
+
+
+@contextlib.contextmanager
+def stamped_once() -> Iterator[None]:
+    """Within the block the files of each network are looked at once: one answer asks for its network many times."""
+    token = _SEEN.set({})
+    try:
+        yield
+    finally:
+        _SEEN.reset(token)
 
 
 def files(key: str, weights: Path | str | None = None, runs: Path | str | None = None) -> tuple[Path, ...]:

@@ -140,14 +140,16 @@ class Backend:
     def predict(self, key: str, photo: Photo, top: int = 5) -> tuple[Prediction, ...]:
         """The `top` most probable classes of a photo, most probable first."""
         model = self.model(key)
-        return ranked(self.logits(model, photo), model.labels, top)
+        require_photo(photo)
+        of = (*ident_of(model), "predictions", photo.digest, top)
+        return self.cache.get(of, lambda: ranked(self.logits(model, photo), model.labels, top), personal=photo.personal)
 
     def target(self, key: str, photo: Photo, wanted: str | int | None = None) -> int:
         """The index of a class given by name or index; of the most probable one where none is given."""
+        if wanted is None:
+            return self.predict(key, photo, 1)[0].index
         model = self.model(key)
         logits = self.logits(model, photo)
-        if wanted is None:
-            return ranked(logits, model.labels, 1)[0].index
         return target(model.labels, max(2, len(logits)), wanted)
 
     def activations(self, key: str, photo: Photo, layer: str) -> Activations:

@@ -448,7 +448,7 @@ def test_the_class_of_the_head_follows_the_photo_and_the_network_until_somebody_
 
 def test_the_head_of_a_network_without_class_names_is_shown_by_number(visit, engine, words, tmp_path, monkeypatch):
     key = "lecture/mnist_gap"
-    nameless = dataclasses.replace(engine.model(key), labels=())
+    nameless = dataclasses.replace(engine.model(key), labels=(), fingerprint="nameless")
     monkeypatch.setattr(engine, "model", lambda asked, *told: nameless)
     at = visit("activations", experiment="pooling", model=key)
     assert not at.exception

@@ -6,6 +6,7 @@ import io
 import json
 from dataclasses import replace
 from functools import partial
+from threading import current_thread
 from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
 
@@ -18,6 +19,7 @@ from cnnviz.attribution import figure
 from cnnviz.attribution.overlay import overlay
 from cnnviz.attribution.regions import Threshold, caption, regions
 from cnnviz.measured import measured
+from cnnviz.models import catalog
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo
 from cnnviz.probability import percent
@@ -862,3 +864,14 @@ def test_the_regions_are_those_of_the_map_as_it_is_drawn(visit, engine, monkeypa
     picture = overlay(photo, drawn, 0.8, "viridis", side=1600, threshold=0.3, boxes=True, alpha="uniform")
     shown = Image.open(io.BytesIO(made["PNG of the regions"]()))
     assert np.array_equal(np.asarray(shown)[: picture.height], np.asarray(picture))
+
+
+@pytest.mark.parametrize("page", ["class_activation", "activations"])
+def test_a_click_looks_at_the_files_of_the_network_once(visit, fragment, monkeypatch, page):
+    at = visit(page)
+    looked, look = [], catalog.files
+    monkeypatch.setattr(catalog, "files", lambda *asked: looked.append(current_thread().name) or look(*asked))
+    fragment(at)
+    assert not at.exception
+    here = [name for name in looked if name != "cnnviz-task"]  # what is computed beside the page looks for itself
+    assert 0 < len(here) <= len(at._fragment_storage._fragments)  # a dozen in each before

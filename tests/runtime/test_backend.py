@@ -30,6 +30,16 @@ def test_predictions_are_the_nets_own(engine, photo):
     assert max(top, other, key=lambda p: p.index).logit == pytest.approx(logit, rel=1e-4)
 
 
+def test_predictions_are_ranked_once_for_each_photo(engine, photo, monkeypatch):
+    ranked, rank = [], backend.ranked
+    monkeypatch.setattr(backend, "ranked", lambda *asked: ranked.append(asked) or rank(*asked))
+    first = engine.predict(NET, photo, top=1_000)
+    assert engine.predict(NET, photo, top=1_000) is first
+    assert engine.predict(NET, photo, top=1) == first[:1]
+    assert engine.target(NET, photo) == first[0].index  # the same question as the one before
+    assert [asked[-1] for asked in ranked] == [1_000, 1]
+
+
 def test_numbers_shown_are_the_tensors_own(engine, photo):
     model = engine.model(NET)
     found = engine.activations(NET, photo, "conv2")

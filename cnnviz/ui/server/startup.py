@@ -205,10 +205,11 @@ def listing() -> tuple[tuple[catalog.ModelInfo, ...], str]:
 
 @contextlib.contextmanager
 def listing_once() -> Iterator[None]:
-    """Within the block the nets are listed once: a page asks for the list ten times, which looks at each file."""
+    """Within the block the nets are listed once, and the files of each looked at once: a page asks dozens of times."""
     token = _LISTED.set([])
     try:
-        yield
+        with catalog.stamped_once():
+            yield
     finally:
         _LISTED.reset(token)
 

@@ -11,6 +11,7 @@ import streamlit as st
 from cnnviz import picture
 from cnnviz.script import PHOTO, Name, call, opened, script
 from cnnviz.ui.components.mapgrid import SORTED, SORTS, mapgrid, order
+from cnnviz.ui.server import startup
 from cnnviz.ui.session import current, visit
 from cnnviz.ui.session.link import noted
 from cnnviz.ui.views import numbers
@@ -74,6 +75,7 @@ def sorted_as_before(sides: list[Side]) -> None:
 
 
 @st.fragment
+@startup.listing_once()
 @show.refusals()
 def ordered(sides: list[Side], scope: str, most: float, asked: bool, more: Mapping[str, object]) -> None:
     """The order of the tiles, and the tiles in that order to take away: alone, as nothing else changes with it."""
