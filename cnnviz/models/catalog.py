@@ -6,21 +6,20 @@ which are hundreds, the list has those whose weights are on disk; `asked` tells 
 
 from __future__ import annotations
 
-import contextlib
 import difflib
 import functools
 import json
 import os
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
-from contextvars import ContextVar
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cnnviz import settings
-from cnnviz.models import labels, lecture, shards, timm_nets
+from cnnviz.models import labels, lecture, shards, stamps, timm_nets
 from cnnviz.models import weights as shelf
+from cnnviz.models.stamps import Stamp
 from cnnviz.models.torchvision_nets import TORCHVISION as TORCHVISION
 from cnnviz.models.torchvision_nets import TorchvisionNet as TorchvisionNet
 from cnnviz.options import RequestError
@@ -28,9 +27,7 @@ from cnnviz.options import RequestError
 IMAGENET = f"ImageNet, {shelf.CLASSES:,} classes"
 UPLOAD = "upload/"  # how the key of a network begins that lies in memory alone, for the visits that uploaded it
 SOME, LONGEST = 3, 40  # classes that are named, characters of them
-Stamp = tuple[str, int, int]  # of a file: its name, bytes, time in ns
 ASSETS = Path(__file__).parent / "assets"
-_SEEN: ContextVar[dict[tuple[object, ...], tuple[Stamp, ...]] | None] = ContextVar("seen", default=None)
 
 
 class UnknownNet(RequestError):
@@ -58,8 +55,8 @@ def rows(weights: Path | str | None = None, runs: Path | str | None = None) -> t
     paths = shelf.checkpoints(shelf.folder(weights))
     cached = shelf.checkpoints(shelf.cache() if shelf.cache().is_dir() else None)
     hub = tuple(timm_nets.downloaded().items()) if timm_nets.installed() else ()
-    sizes = tuple((_stamp(path), _stamp(card_of(path))) for path in paths)
-    found = _on_disk(paths, cached, hub, sizes, tuple(map(_stamp, cached)))
+    sizes = tuple((stamps.of_file(path), stamps.of_file(card_of(path))) for path in paths)
+    found = _on_disk(paths, cached, hub, sizes, tuple(map(stamps.of_file, cached)))
     return (*_bundled(), *_runs(settings.runs(runs)), *found, *_lecture())
 
 
@@ -85,23 +82,11 @@ def spare(runs: Path | str | None = None) -> tuple[ModelInfo, ...]:
 
 def stamp(key: str, weights: Path | str | None = None, runs: Path | str | None = None) -> tuple[Stamp, ...]:
     """What changes with a network's own files, in a run or a weights folder."""
-    seen, asked = _SEEN.get(), (key, weights, runs)
-    found = None if seen is None else seen.get(asked)
-    if found is None:
-        found = tuple((path.name, *told) for path in files(key, weights, runs) if (told := _stamp(path)))
-        if seen is not None:
-            seen[asked] = found
-    return found
 
+    def look() -> tuple[Stamp, ...]:
+        return tuple((path.name, *told) for path in files(key, weights, runs) if (told := stamps.of_file(path)))
 
-@contextlib.contextmanager
-def stamped_once() -> Iterator[None]:
-    """Within the block the files of each network are looked at once: one answer asks for its network many times."""
-    token = _SEEN.set({})
-    try:
-        yield
-    finally:
-        _SEEN.reset(token)
+    return stamps.seen((key, weights, runs), look)
 
 
 def files(key: str, weights: Path | str | None = None, runs: Path | str | None = None) -> tuple[Path, ...]:
@@ -200,22 +185,13 @@ def _runs(runs: Path) -> list[ModelInfo]:
     listed = []
     for name, folder in run_folders(runs).items():
         card, best = folder / "card.json", folder / "best.safetensors"
-        if (found := _stamp(best)) is not None:
-            listed.append(_described(f"run/{name}@best", card, best, "run", _stamp(card), found))
+        if (found := stamps.of_file(best)) is not None:
+            listed.append(_described(f"run/{name}@best", card, best, "run", stamps.of_file(card), found))
     return listed
 
 
 def _carded(key: str, card: Path, tensors: Path, where: str) -> ModelInfo:
-    return _described(key, card, tensors, where, _stamp(card), _stamp(tensors))
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    """Size and time of a file; None where there is none."""
-    try:
-        found = os.stat(path)
-    except OSError:
-        return None
-    return found.st_size, found.st_mtime_ns
+    return _described(key, card, tensors, where, stamps.of_file(card), stamps.of_file(tensors))
 
 
 @functools.lru_cache(maxsize=4096)  # hundreds of runs are listed several times a page, and their files seldom change

@@ -21,7 +21,7 @@ from pathlib import Path
 from time import monotonic
 
 from cnnviz import places, settings
-from cnnviz.models import catalog
+from cnnviz.models import catalog, stamps
 from cnnviz.models import weights as shelf
 from cnnviz.models.checkpoint import CheckpointError
 
@@ -50,7 +50,7 @@ class _Known:
     until: float
 
 
-_verdicts: dict[tuple[str, tuple[catalog.Stamp, ...]], _Known] = {}  # by key and its files
+_verdicts: dict[tuple[str, tuple[stamps.Stamp, ...]], _Known] = {}  # by key and its files
 _lock = threading.Lock()  # one at a time, so that links cannot start many
 
 

@@ -9,7 +9,7 @@ import sys
 import pytest
 import torch
 
-from cnnviz.models import build, catalog, lecture, load, timm_nets, weights
+from cnnviz.models import build, catalog, lecture, load, stamps, timm_nets, weights
 from cnnviz.models.catalog import UnknownNet
 from tests.models.states import filled
 
@@ -114,11 +114,11 @@ def test_within_one_look_the_files_of_a_net_are_looked_at_once(tmp_path, monkeyp
     monkeypatch.setattr(catalog, "files", lambda *asked: looked.append(asked) or look(*asked))
     file = tmp_path / "mine.pt"
     file.write_bytes(b"x")
-    with catalog.stamped_once():
+    with stamps.once():
         first = [catalog.stamp("file/mine", tmp_path) for _ in range(9)]
         file.write_bytes(b"another")
         assert {*first, catalog.stamp("file/mine", tmp_path)} == {first[0]}
-        with catalog.stamped_once():  # a look of its own
+        with stamps.once():  # a look of its own
             assert catalog.stamp("file/mine", tmp_path) != first[0]
     assert len(looked) == 2
     assert catalog.stamp("file/mine", tmp_path) != first[0]  # outside of it each time

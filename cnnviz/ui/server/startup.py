@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from cnnviz import settings
-from cnnviz.models import catalog, timm_nets, weights  # list nets without torch
+from cnnviz.models import catalog, stamps, timm_nets, weights  # list nets without torch
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo, samples
 from cnnviz.ui.server import connections, event_loop, memory
@@ -208,7 +208,7 @@ def listing_once() -> Iterator[None]:
     """Within the block the nets are listed once, and the files of each looked at once: a page asks dozens of times."""
     token = _LISTED.set([])
     try:
-        with catalog.stamped_once():
+        with stamps.once():
             yield
     finally:
         _LISTED.reset(token)

@@ -20,6 +20,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import StopException
 
 from cnnviz import picture
+from cnnviz.caption import bar
 from cnnviz.measured import measured
 from cnnviz.probability import percent as percent
 from cnnviz.ui.server import startup
@@ -180,12 +181,11 @@ def histogram(values: np.ndarray, bins: int = 48, label: str = "Histogram") -> N
 
 def scale(low: float, high: float, colour_map: str, label: str) -> None:
     """The colours from lowest to highest value as a thin bar; a diverging map keeps 0 in its middle."""
-    reach = max(abs(low), abs(high)) or 1.0
-    ends = (low / reach / 2 + 0.5, high / reach / 2 + 0.5) if picture.is_diverging(colour_map) else (0.0, 1.0)
-    colours = picture.colourise(np.linspace(*ends, 24)[None], colour_map)[0]
-    least, most = measured(low), measured(high)
+    told = bar(low, high, colour_map)
+    colours = picture.colourise(np.linspace(*told.ends, 24)[None], colour_map)[0]
     stops = ",".join(f"rgb({r},{g},{b})" for r, g, b in colours)
     st.html(
-        f'<figure class="cv-scale" role="img" aria-label="{html.escape(label)} from {least} to {most}">'
-        f'<span>{least}</span><i style="background:linear-gradient(90deg,{stops})"></i><span>{most}</span></figure>'
+        f'<figure class="cv-scale" role="img" aria-label="{html.escape(label)} from {told.low} to {told.high}">'
+        f'<span>{told.low}</span><i style="background:linear-gradient(90deg,{stops})"></i><span>{told.high}</span>'
+        "</figure>"
     )
