@@ -9,7 +9,7 @@ import sys
 import pytest
 import torch
 
-from cnnviz.models import build, catalog, lecture, load, stamps, timm_nets, weights
+from cnnviz.models import build, catalog, lecture, load, timm_nets, weights
 from cnnviz.models.catalog import UnknownNet
 from tests.models.states import filled
 
@@ -107,21 +107,6 @@ def test_snapshots_of_a_run_that_trains_do_not_load_its_best_weights_anew(tmp_pa
     again = [catalog.stamp(f"run/one@{which}", runs=tmp_path / "runs") for which in ("best", "last")]
     assert stamps[0] == again[0]
     assert stamps[1] != again[1]
-
-
-def test_within_one_look_the_files_of_a_net_are_looked_at_once(tmp_path, monkeypatch):
-    looked, look = [], catalog.files
-    monkeypatch.setattr(catalog, "files", lambda *asked: looked.append(asked) or look(*asked))
-    file = tmp_path / "mine.pt"
-    file.write_bytes(b"x")
-    with stamps.once():
-        first = [catalog.stamp("file/mine", tmp_path) for _ in range(9)]
-        file.write_bytes(b"another")
-        assert {*first, catalog.stamp("file/mine", tmp_path)} == {first[0]}
-        with stamps.once():  # a look of its own
-            assert catalog.stamp("file/mine", tmp_path) != first[0]
-    assert len(looked) == 2
-    assert catalog.stamp("file/mine", tmp_path) != first[0]  # outside of it each time
 
 
 def test_a_list_of_nets_reads_only_the_cards_that_have_changed(run, monkeypatch):
