@@ -19,7 +19,6 @@ from typing import Any
 from cnnviz import settings
 from cnnviz.models import labels, lecture, shards, stamps, timm_nets
 from cnnviz.models import weights as shelf
-from cnnviz.models.stamps import Stamp
 from cnnviz.models.torchvision_nets import TORCHVISION as TORCHVISION
 from cnnviz.models.torchvision_nets import TorchvisionNet as TorchvisionNet
 from cnnviz.options import RequestError
@@ -80,10 +79,10 @@ def spare(runs: Path | str | None = None) -> tuple[ModelInfo, ...]:
     return (*_bundled(), *_runs(settings.runs(runs)), *_lecture())
 
 
-def stamp(key: str, weights: Path | str | None = None, runs: Path | str | None = None) -> tuple[Stamp, ...]:
+def stamp(key: str, weights: Path | str | None = None, runs: Path | str | None = None) -> tuple[stamps.Stamp, ...]:
     """What changes with a network's own files, in a run or a weights folder."""
 
-    def look() -> tuple[Stamp, ...]:
+    def look() -> tuple[stamps.Stamp, ...]:
         return tuple((path.name, *told) for path in files(key, weights, runs) if (told := stamps.of_file(path)))
 
     return stamps.seen((key, weights, runs), look)

@@ -874,4 +874,4 @@ def test_a_click_looks_at_the_files_of_the_network_once(visit, fragment, monkeyp
     fragment(at)
     assert not at.exception
     here = [name for name in looked if name != "cnnviz-task"]  # what is computed beside the page looks for itself
-    assert 0 < len(here) <= len(at._fragment_storage._fragments)  # a dozen in each before
+    assert 0 < len(here) <= len(at._fragment_storage._fragments)  # 32 in the one and 14 in the two before
