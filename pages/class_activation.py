@@ -51,9 +51,8 @@ def one_photo() -> None:
     with st.container(key="offstage-map" if drilled else "map"):
         left, right = st.columns([2.4, 1], gap="medium")
     below = st.container()
-    with right.container(gap="xxsmall"):
-        warnings, bars = st.container(), st.container()
-    places = Places(left.container(gap="xsmall", key="camplace"), below, bars, warnings)
+    bars = right.container()
+    places = Places(left.container(gap="xsmall", key="camplace"), below, bars, bars.container())
     places.map.html("<i></i>")  # an empty place would have no height
 
     # ask
@@ -63,15 +62,13 @@ def one_photo() -> None:
         erased = bool(camcanvas.left(begin, photo, CANVAS).strokes)
     with right:
         asked = question.ask(engine, key, said, erased)
-        with st.container(key="offstage-compare"):
+        with evidence.offstage("compare"):
             found = beside.ask(engine, key, {p.index: p.label for p in said}, asked)
             pair = found is not None and beside.one_scale(found)
-    with below if drilled else right:
-        waits = st.container()  # the last of its column: the bar may come and go without moving anything
 
     # compute
     draw = partial(answer, Case(engine, key, photo, said, asked, begin, found, pair, drilled), places)
-    with waits:
+    with below if drilled else right:  # the last of its column: the bar may come and go without moving anything
         heat = mapped(asked, lambda before: draw(before, None, waits=True))
         other = None
         if heat is not None and found is not None:

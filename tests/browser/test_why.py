@@ -24,6 +24,12 @@ SUM = (
   let s = 0; for (let i = 0; i < d.length; i += 97) s = (s * 31 + d[i]) >>> 0; return s; }"""
 )
 
+# Keeps from Python what the browser sends, until it is released.
+HOLD = """() => { const send = WebSocket.prototype.send, held = [];
+  WebSocket.prototype.send = function (data) { held.push([this, data]); };
+  window.release = () => {
+    WebSocket.prototype.send = send; for (const [socket, data] of held) socket.send(data); }; }"""
+
 
 def opened(page: Page, link: str) -> None:
     page.goto(link)
@@ -100,12 +106,7 @@ def test_a_method_of_the_list_is_there_before_python_heard_of_it(page: Page):
     opened(page, "/class_activation?photo=cat")
     at_rest(page, 800)  # until the maps at hand are
     before, drawn = page.evaluate(SUM), "() => (" + FIND + ")('cam').dataset.drawn"
-    page.evaluate(
-        """() => { const send = WebSocket.prototype.send, held = [];
-        WebSocket.prototype.send = function (data) { held.push([this, data]); };
-        window.release = () => {
-          WebSocket.prototype.send = send; for (const [socket, data] of held) socket.send(data); }; }"""
-    )
+    page.evaluate(HOLD)
     box = page.get_by_role("combobox", name="Method")
     box.click()
     box.fill("Eigen-CAM")  # the name in full is not yet a choice
@@ -121,6 +122,70 @@ def test_a_method_of_the_list_is_there_before_python_heard_of_it(page: Page):
     page.get_by_role("heading", name=re.compile("Overlay.*Eigen-CAM")).wait_for()
     at_rest(page)
     assert "eigencam" in page.evaluate(drawn)
+
+
+def choose(page: Page, layer: str) -> None:
+    box = page.get_by_role("combobox", name="Layer")
+    box.click()
+    box.fill(layer)
+    page.get_by_role("option", name=layer, exact=True).click()
+
+
+def test_a_layer_that_was_there_before_is_there_before_python_heard_of_it(page: Page):
+    opened(page, "/class_activation?photo=cat")
+    shown, title = {}, page.get_by_role("heading", name=re.compile("Overlay"))
+    for layer in ("relu3", "relu4"):
+        choose(page, layer)
+        title.filter(has_text=layer).wait_for()
+        at_rest(page, 800)
+        shown[layer] = page.evaluate(SUM)
+    assert shown["relu3"] != shown["relu4"]
+    page.evaluate(HOLD)
+    choose(page, "relu3")
+    page.wait_for_function(f"() => ({SUM})() === {shown['relu3']}", timeout=2_000)  # the very map that Python gave
+    assert "relu4" in title.text_content()  # Python has not heard of it
+    page.evaluate("() => window.release()")
+    title.filter(has_text="relu3").wait_for()
+    at_rest(page, 800)
+    assert page.evaluate(SUM) == shown["relu3"]
+
+
+def test_no_layer_of_before_is_shown_of_another_class(page: Page):
+    opened(page, "/class_activation?photo=cat")
+    title = page.get_by_role("heading", name=re.compile("Overlay"))
+    for layer in ("relu3", "relu4"):
+        choose(page, layer)
+        title.filter(has_text=layer).wait_for()
+        at_rest(page, 800)
+    page.get_by_role("button", name="dog", exact=True).click()
+    title.filter(has_text="dog").wait_for()
+    at_rest(page, 800)
+    before = page.evaluate(SUM)
+    page.evaluate(HOLD)
+    choose(page, "relu3")
+    frames(page.locator(".cam"))
+    assert page.evaluate(SUM) == before  # of this class there was none at that layer
+    page.evaluate("() => window.release()")
+    title.filter(has_text=re.compile("dog.*relu3")).wait_for()
+    at_rest(page, 800)
+    assert page.evaluate(SUM) != before
+
+
+def test_there_and_back_between_layers_ends_with_the_map_that_the_list_says(page: Page):
+    opened(page, "/class_activation?photo=cat")
+    title, shown = page.get_by_role("heading", name=re.compile("Overlay")), {}
+    for layer in ("relu3", "relu4"):
+        choose(page, layer)
+        title.filter(has_text=layer).wait_for()
+        at_rest(page, 800)
+        shown[layer] = page.evaluate(SUM)
+    for layers in (("relu3", "relu4"), ("relu3", "relu2"), ("relu4", "relu3")):
+        for layer in layers:
+            choose(page, layer)  # before Python has answered
+        title.filter(has_text=layer).wait_for()
+        at_rest(page, 800)
+        assert page.evaluate(SUM) == shown.setdefault(layer, page.evaluate(SUM))
+    assert len({*shown.values()}) == 3
 
 
 def test_what_is_erased_is_predicted_again(page: Page):

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { contour, onPhoto, otsu, pieces, shades, spread } from "../../cnnviz/ui/components/camcanvas/model.js";
-import { erased } from "../../cnnviz/ui/components/camcanvas/look.js";
+import { keep, kept } from "../../cnnviz/ui/components/camcanvas/kept.js";
+import { erased, same } from "../../cnnviz/ui/components/camcanvas/look.js";
 import { onScale, told } from "../../cnnviz/ui/components/camcanvas/scale.js";
 import { engine, near } from "./engine.js";
 
@@ -76,4 +77,27 @@ test("how much of the photo is hot is counted without its border", () => {
     const one = { caption: `Heat map of cat: strongest at the upper left of the ${whole}, 2.5 times the mean; 9% of it is above half of the maximum.`, heat, data: { shape: [3, 3], padding: [0, 0, 0, 0] } };
     assert.match(told({ common: 2, panels: [one] }, one), new RegExp(`${whole}, 2.5 times the mean; 78% of it is above half of 2.00, the maximum of one scale for all classes\\.$`));
   }
+});
+
+test("maps of layers are kept for one photo and one question, the newest few", () => {
+  const data = (layer, more = {}) => ({ stamp: "cat", question: "q", layer, target: 1, method: "gradcam", ...more });
+  const cam = { shown: { target: 1, method: "gradcam" }, look: {} };
+  const told = (one) => { cam.data = one; keep(cam, one); };
+  for (let i = 0; i < 20; i++) told(data(`layer${i}`));
+  assert.equal(kept(cam, "layer3"), null);
+  assert.equal(kept(cam, "layer4").layer, "layer4");
+  assert.equal(kept({ ...cam, look: { shared: true } }, "layer4"), null);
+  assert.equal(kept({ ...cam, data: { ...cam.data, second: {} } }, "layer4"), null);
+  assert.equal(kept({ ...cam, shown: { target: 2, method: "gradcam" } }, "layer4"), null);
+  told(data("layer4", { question: "another" }));
+  assert.equal(kept(cam, "layer5"), null);
+  told(data("layer4", { stamp: "dog" }));
+  assert.equal(kept(cam, "layer19"), null);
+  assert.equal(cam.kept.maps.size, 1);
+});
+
+test("a choice of a class and method says nothing of the layer", () => {
+  const b = { target: 1, method: "gradcam", layer: "relu3" };
+  assert.ok(same({ target: 1, method: "gradcam" }, b) && same({ ...b }, b));
+  assert.ok(!same(null, b) && !same({ ...b, layer: "relu4" }, b) && !same({ ...b, target: 2 }, b));
 });

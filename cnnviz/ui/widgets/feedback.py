@@ -43,7 +43,7 @@ def refused(sentences: Sequence[str]) -> None:
     st.error("\n\n".join(map(plain, [*head, *sentences[:TOLD], *rest])), icon=":material/error:")
 
 
-def asked(place: str, ask: Callable[[], T], waiting: str = "", of: Hashable = None) -> T | None:
+def asked(place: str, ask: Callable[[], T], waiting: str = "", of: Hashable = None, *, last: bool = False) -> T | None:
     """What `ask` returns; where it is refused, one sentence, and what this place was told before (None at first).
 
     What it was told before is given only for the same `of`, by default the current net and photo, under a line that
@@ -52,12 +52,15 @@ def asked(place: str, ask: Callable[[], T], waiting: str = "", of: Hashable = No
 
     A visit remembers its last good question and not the answer, which the engine's bounded memory has, or gives again:
     so `ask` had better be a `partial` of values than a closure over answers.
+
+    Who waits reads a line, whose place is kept, as it may come and go without moving anything; not where it is the
+    `last` of its container, since every element costs the browser a millisecond.
     """
-    line, said = st.empty(), False
+    line, said = None if last else st.empty(), False
 
     def hear(place: int, count: int) -> None:
-        nonlocal said
-        said = True
+        nonlocal line, said
+        line, said = line or st.empty(), True
         line.caption(in_queue(place, count))
 
     hears = WAITING.set(hear)
@@ -68,7 +71,7 @@ def asked(place: str, ask: Callable[[], T], waiting: str = "", of: Hashable = No
             return answer
     finally:
         WAITING.reset(hears)
-        if said:  # every message costs the browser a millisecond
+        if said and line is not None:
             line.empty()
     answer = before(place, of)
     if answer is not None and of is None:
@@ -106,6 +109,11 @@ def previous(key: str, photo: Photo, model: Model, shown: Photo) -> bool:
 def say(text: str) -> None:
     """One quiet line of plain text."""
     st.html(paragraph(text, "cv-note"))
+
+
+def heading(title: str, note: str = "") -> str:
+    """A small heading within a page, with a quiet note beside it, as HTML."""
+    return f'<h2 class="cv-section">{html.escape(minus(title))} <small>{html.escape(minus(note))}</small></h2>'
 
 
 def paragraph(text: str, kind: str) -> str:

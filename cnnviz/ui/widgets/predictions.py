@@ -11,7 +11,7 @@ import streamlit as st
 
 from cnnviz.probability import percent
 from cnnviz.ui.server import startup
-from cnnviz.ui.widgets.feedback import plain, say
+from cnnviz.ui.widgets.feedback import heading, plain, say
 
 if TYPE_CHECKING:
     from cnnviz.inference.predict import Prediction
@@ -21,9 +21,13 @@ if TYPE_CHECKING:
 FEW = 10  # classes that are named one by one
 
 
-def bars(predictions: Sequence[Prediction], marked: int | None = None, model: Model | None = None) -> None:
+def bars(
+    predictions: Sequence[Prediction], marked: int | None = None, model: Model | None = None, title: str = "",
+    note: str = "",
+) -> None:  # fmt: skip
     """The most probable classes as bars with their percentages; `marked` is the class that is being explained.
 
+    Above them stands a `title`, with a quiet `note` beside it.
     Of a `model` with few classes it is said which these are, and one with more is offered where one is on the disk.
     """
     rows = []
@@ -36,7 +40,8 @@ def bars(predictions: Sequence[Prediction], marked: int | None = None, model: Mo
             f"<b>{html.escape(chance)}</b>"
             f'<i><u style="width:{max(share, 0.002):.2%}"></u></i></div>'
         )
-    st.html(f'<div role="list" class="cv-bars" aria-label="Predictions">{"".join(rows)}</div>')
+    head = heading(title, note) if title else ""
+    st.html(f'{head}<div role="list" class="cv-bars" aria-label="Predictions">{"".join(rows)}</div>')
     if not all(math.isfinite(p.probability) for p in predictions):
         say("The prediction is NaN: weights are NaN or overflow, as after a training that diverged.")
     if model is not None and model.known is not None and model.known.unsure:

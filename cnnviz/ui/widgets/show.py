@@ -28,8 +28,8 @@ from cnnviz.ui.session.current import presenting as presenting
 from cnnviz.ui.widgets import background
 from cnnviz.ui.widgets.feedback import ITSELF as ITSELF
 from cnnviz.ui.widgets.feedback import asked as asked
+from cnnviz.ui.widgets.feedback import heading, paragraph
 from cnnviz.ui.widgets.feedback import minus as minus
-from cnnviz.ui.widgets.feedback import paragraph
 from cnnviz.ui.widgets.feedback import plain as plain
 from cnnviz.ui.widgets.feedback import previous as previous
 from cnnviz.ui.widgets.feedback import refusals as refusals
@@ -61,7 +61,7 @@ def head(title: str, purpose: str) -> None:
 
 def section(title: str, note: str = "") -> None:
     """A small heading within a page, with a quiet note beside it."""
-    st.html(f'<h2 class="cv-section">{html.escape(minus(title))} <small>{html.escape(minus(note))}</small></h2>')
+    st.html(heading(title, note))
 
 
 def waiting(place: DeltaGenerator, title: str, height: int) -> DeltaGenerator:
@@ -179,13 +179,13 @@ def histogram(values: np.ndarray, bins: int = 48, label: str = "Histogram") -> N
     )
 
 
-def scale(low: float, high: float, colour_map: str, label: str) -> None:
-    """The colours from lowest to highest value as a thin bar; a diverging map keeps 0 in its middle."""
+def scale(low: float, high: float, colour_map: str, label: str, note: str = "") -> None:
+    """The colours from lowest to highest value as a thin bar, with a `note`; a diverging map keeps 0 in its middle."""
     told = bar(low, high, colour_map)
     colours = picture.colourise(np.linspace(*told.ends, 24)[None], colour_map)[0]
     stops = ",".join(f"rgb({r},{g},{b})" for r, g, b in colours)
     st.html(
         f'<figure class="cv-scale" role="img" aria-label="{html.escape(label)} from {told.low} to {told.high}">'
         f'<span>{told.low}</span><i style="background:linear-gradient(90deg,{stops})"></i><span>{told.high}</span>'
-        "</figure>"
+        "</figure>" + (paragraph(note, "cv-note") if note else "")
     )

@@ -78,6 +78,11 @@ def subject_of(model: Model, photo: Photo, layer: str, *question: object) -> str
     return key_of(model, photo, layer, *question)
 
 
+def question_of(model: Model, photo: Photo, heat: Heatmap) -> str:
+    """The key of all maps that answer what `heat` answers, each at a layer of its own."""
+    return key_of(model, photo, heat.method, heat.target, heat.goal, heat.options, heat.clip, heat.top)
+
+
 def at_hand(heats: Sequence[Heatmap], subject: str, key: str, common: Mapping[str, float]) -> None:
     """Other raw maps of the same `subject`, laid on the shelf: the canvas `key` shows them without asking.
 
@@ -155,7 +160,8 @@ def camcanvas(
     on_choose: Callable[[int | None, str | None], None] = lambda target, method: None,
     on_crop: Callable[[float], None] = lambda at: None,
     beside: Beside | None = None,
-    methods_list: str = "",
+    question: str = "",
+    lists: Mapping[str, str] | None = None,
     big: bool = False,
     key: str,
 ) -> Look:
@@ -165,9 +171,10 @@ def camcanvas(
     (index -> label) and `methods` (name -> title), and while something is erased for what is `answered`, which is of
     these or of `others`: where its map is `at_hand` of the same `subject` the browser shows
     it by itself; then `on_choose` hears which class or which method's name, None for what was not chosen. So it does
-    where a method is picked in the page's own select box of the key `methods_list`. What is `beside` it has a canvas of
-    its own, with the same look; `pictures` lays its photo on the shelf under "KEY second". Where a hand moved the crop,
-    `on_crop` hears how far along the photo it lies now, 0 to 1.
+    where a "method" or a "layer" is picked in the page's own select box whose key `lists` names; of a layer it shows
+    the map that it had before of the same `question`. What is `beside` it has a canvas of its own, with the same look;
+    `pictures` lays its photo on the shelf under "KEY second". Where a hand moved the crop, `on_crop` hears how far
+    along the photo it lies now, 0 to 1.
     """
     ways = [{"method": name, "title": title} for name, title in methods.items()]
     data: dict[str, Any] = {
@@ -175,8 +182,9 @@ def camcanvas(
         **_map(photo, heat, caption),
         "classes": _chips(classes),
         "methods": ways,
-        "list": methods_list,
+        "lists": {**(lists or {})},
         "subject": subject,
+        "question": question,
         "begin": {**vars(begin), "stamp": str(begin)},
         "big": big,
     }
@@ -235,6 +243,7 @@ def _map(photo: Photo, heat: Heatmap, caption: str) -> dict[str, Any]:
         "reach": heat.reach,
         "target": heat.target,
         "method": heat.method,
+        "layer": heat.layer,
         "against": heat.goal.against,
         "caption": caption,
     }

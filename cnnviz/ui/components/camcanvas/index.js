@@ -2,8 +2,9 @@
 import { arrived } from "./crop.js";
 import { draw } from "./draw.js";
 import { hands, zoomed } from "./hands.js";
-import { offered, same, tell } from "./look.js";
-import { choose, heardFrom, show } from "./maps.js";
+import { named, offered, same, tell } from "./look.js";
+import { keep } from "./kept.js";
+import { choose, heardFrom, ofLayer, ofMethod, show } from "./maps.js";
 import { otsu } from "./model.js";
 import { decoded, fill, panel, pictures } from "./panel.js";
 import { shelf } from "./scale.js";
@@ -23,7 +24,7 @@ export default function (args) {
 function build(root) {
   const element = make("div", { class: "lab cam" });
   const say = make("p", { class: "say", "aria-live": "polite" });
-  const cam = { element, say, panels: [], look: null, strokes: [], hover: null, blinkOn: true, cursor: [0.5, 0.5], ring: false, zoom: { times: 1, at: [0.5, 0.5] } };
+  const cam = { element, say, panels: [], look: null, strokes: [], lists: new Map(), hover: null, blinkOn: true, cursor: [0.5, 0.5], ring: false, zoom: { times: 1, at: [0.5, 0.5] } };
   cam.chips = make("div", { class: "camchips" });
   cam.offer = (classes) => chips(cam, classes);
   cam.pair = make("div", { class: "campair" });
@@ -41,7 +42,8 @@ function build(root) {
   const picked = ({ detail }) => { if (cam.data && detail.canvas === cam.data.name) show(cam, { target: detail.target }, detail.title); };
   const heard = [["resize", resized], ["cnnviz-shelf", laid], ["cnnviz-class", picked]];
   for (const [event, hear] of heard) addEventListener(event, hear);
-  cam.watch = { disconnect: () => { watch.disconnect(); cam.deaf?.(); for (const [event, hear] of heard) removeEventListener(event, hear); } };
+  cam.again = () => update(cam, cam.data);
+  cam.watch = { disconnect: () => { watch.disconnect(); for (const { deaf } of cam.lists.values()) deaf(); for (const [event, hear] of heard) removeEventListener(event, hear); } };
   return cam;
 }
 
@@ -109,15 +111,17 @@ function rare(pick, range, check, cam) {
 function update(cam, data) {
   cam.data = data;
   arrived(cam, data);
-  if (same(cam.pending, data)) cam.pending = null;
+  keep(cam, data);
+  const another = cam.pending?.layer != null && cam.pending.question !== data.question;
+  if (another || same(cam.pending, data)) cam.pending = null;
   cam.theme = theme(cam.element);
   cam.element.classList.toggle("big", Boolean(data.big));
   panels(cam, data.second ? 2 : 1);
   if (cam.pending == null) {
-    cam.shown = { target: data.target, method: data.method };
-    cam.drawn = `${data.target} ${data.method}`;
+    cam.shown = { target: data.target, method: data.method, layer: data.layer };
+    cam.drawn = named(data);
     fill(cam.panels[0], data);
-  } else cam.panels[0].data = data;
+  } else if (cam.pending.layer == null) cam.panels[0].data = data;
   if (data.second) fill(cam.panels[1], data.second);
   if (cam.stamp !== data.begin.stamp || !cam.look) {
     cam.stamp = data.begin.stamp;
@@ -137,13 +141,15 @@ function update(cam, data) {
   draw(cam);
 }
 
-/** Hear the page's list of methods, which is there before the canvas or is another one after a change of page. */
+/** Hear the page's lists, which are there before the canvas or are others after a change of page. */
 function listen(cam) {
-  const list = document.querySelector(`.st-key-${cam.data.list || "none"}`);
-  if (list === cam.list) return;
-  cam.deaf?.();
-  cam.list = list;
-  cam.deaf = list && heardFrom(list, cam);
+  for (const [what, hear] of [["method", ofMethod], ["layer", ofLayer]]) {
+    const list = document.querySelector(`.st-key-${cam.data.lists[what] || "none"}`), was = cam.lists.get(what);
+    if (list === was?.list) continue;
+    was?.deaf();
+    if (list) cam.lists.set(what, { list, deaf: heardFrom(list, (said, byHand) => hear(cam, said, byHand)) });
+    else cam.lists.delete(what);
+  }
 }
 
 /** Draw in the next frame, once for all that asks for it until then. */

@@ -3,8 +3,11 @@ import { movable } from "./crop.js";
 import { bar, shelf, told } from "./scale.js";
 import { signed } from "../shared/number.js";
 
-/** Whether two choices are of the same class and method. */
-export const same = (a, b) => a != null && a.target === b.target && a.method === b.method;
+/** Whether a choice is of the class and method of `b`, and, where it names one, of its layer. */
+export const same = (a, b) => a != null && a.target === b.target && a.method === b.method && (a.layer == null || a.layer === b.layer);
+
+/** A choice in a word, for who measures. */
+export const named = ({ target, method, layer }) => `${target} ${method} ${layer}`;
 
 /** Tell Python, once the hand rests. */
 export function tell(cam, later) {

@@ -48,9 +48,10 @@ def answer(case: Case, places: Places, heat: Heatmap | None, other: Side | None,
 def predicted(case: Case, heat: Heatmap | None, erased: Erasure | None = None) -> None:
     """The most probable classes, and the class of the map wherever it comes among them; of what is left `erased`."""
     marked = None if heat is None else heat.target
-    show.section("Prediction", show.titled(case.model) if erased is None else without(erased))
     said = case.said if erased is None else erased.predictions
-    show.bars([*said[:5], *(p for p in said[5:] if p.index == marked)], marked, case.model)
+    shown = [*said[:5], *(p for p in said[5:] if p.index == marked)]
+    of = show.titled(case.model) if erased is None else without(erased)
+    show.bars(shown, marked, case.model, "Prediction", of)
 
 
 def without(erased: Erasure) -> str:
@@ -71,7 +72,6 @@ def mapped(case: Case, places: Places, sides: Sequence[Side], waits: bool) -> No
     offer = overlay.offered(case, sides[0].shown)
     with places.map:
         look, stands = overlay.overlay(case, sides, offer)
-        taken = st.container()
     heat = sides[0].shown
     found = trust.erased(case.engine, case.key, case.photo, heat, look.strokes) if look.strokes else None
     with places.bars:
@@ -81,14 +81,14 @@ def mapped(case: Case, places: Places, sides: Sequence[Side], waits: bool) -> No
     common = overlay.at_hand(case, sides[0].shown, offer)  # after the picture, which shall not wait for them
     sides = as_drawn(case, sides, look, common)
     if found is not None:
-        with taken.container() if show.presenting() else st.container():
+        with places.map if show.presenting() else st.container():
             trust.erasing(found)
     if show.presenting():
         return
     with places.checks:
         proof = checks.choose()
         checks.quick(proof, case, sides[0].shown, look)
-    with taken:
+    with places.map:
         export.take_away(sides, look, stands, found, in_link(case))
     with places.checks:  # the last of all: what stands above stays when it is stopped
         checks.slow(proof, case, sides[0].shown, waits)

@@ -6,6 +6,7 @@ import html
 import io
 import json
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
@@ -63,6 +64,11 @@ def style() -> None:
     """The look of these views; once on a page."""
     stage = STAGE if show.presenting() else ""
     st.html(f"<style>{STYLE.read_text()}{stage}</style>")
+
+
+def offstage(name: str) -> AbstractContextManager[object]:
+    """Where controls stand that presenter mode hides: a container of its own there."""
+    return st.container(key=f"offstage-{name}") if show.presenting() else nullcontext()
 
 
 def caption(heat: Heatmap) -> str:
@@ -148,7 +154,7 @@ def from_another_photo(target: int | None, photo: Photo) -> bool:
 
 def findings(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
     """What is wrong with the map, and what to do; nothing about a sound one."""
-    for found in show.asked("cam-doctor", partial(engine.diagnose, key, photo, heat)) or ():
+    for found in show.asked("cam-doctor", partial(engine.diagnose, key, photo, heat), last=True) or ():
         say = st.info if found.name == "saturated" else st.warning  # which is no illness
         say(show.plain(f"{found.cause} {found.fix}"), icon=":material/stethoscope:")
 

@@ -62,9 +62,9 @@ def overlay(case: Case, sides: Sequence[Side], offer: Offer) -> tuple[Look, str]
     captions = [evidence.caption(one.shown) for one in (beside.scaled(sides) if case.pair else sides)]
     look = camcanvas.camcanvas(
         case.photo, heat, captions[0], case.begin, classes=offer.classes, methods=offer.methods, others=offer.others,
-        subject=offer.subject,
-        beside=second(case, sides, captions) if len(sides) > 1 else None, methods_list="method", big=show.presenting(),
-        key=CANVAS,
+        subject=offer.subject, question=camcanvas.question_of(case.model, case.photo, heat),
+        lists={"method": "method", "layer": "at"}, key=CANVAS, big=show.presenting(),
+        beside=second(case, sides, captions) if len(sides) > 1 else None,
         on_choose=_choose, on_crop=crop.move,
     )  # fmt: skip
     with told:

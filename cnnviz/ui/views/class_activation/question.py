@@ -14,6 +14,7 @@ from cnnviz.ui.components import camcanvas
 from cnnviz.ui.server import startup
 from cnnviz.ui.session import link
 from cnnviz.ui.session.link import linked_of, note
+from cnnviz.ui.views.class_activation import evidence
 from cnnviz.ui.widgets import compare, controls, show
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def ask(engine: Engine, key: str, said: Sequence[Prediction], erased: bool = Fal
         "Method", "method", list(methods), next(iter(methods)), words=lambda name: methods[name].title
     )
     row = methods[method]
-    with st.container(key="offstage"):
+    with evidence.offstage("settings"):
         show.say(row.says)
         layer = _layer(engine, key, row)
         with st.popover("More settings", icon=":material/tune:"):

@@ -47,11 +47,11 @@ def raw(engine: Engine, key: str, photo: Photo, heat: Heatmap) -> None:
         show.section("Raw map", f"{heat.raw.shape[0]} × {heat.raw.shape[1]}")
         of = (model.fingerprint, model.preprocess, heat.question)
         show.image(partial(_drawn, heat), f"Raw map of {heat.subject}, signed", of=("raw", *of), photo=photo)
-        show.scale(float(heat.raw.min()), float(heat.raw.max()), picture.ACTIVATION, "Raw map")
-        show.say(signs(heat))
+        show.scale(float(heat.raw.min()), float(heat.raw.max()), picture.ACTIVATION, "Raw map", signs(heat))
         file = f"{file_name(photo, heat, 'raw')}.png"
         save("PNG of the raw map", file, "image/png", lambda: png(_drawn(heat)))
-    maps = show.asked("cam-maps", partial(engine.activations, key, photo, heat.layer)) if heat.weights.size else None
+    ask = partial(engine.activations, key, photo, heat.layer)
+    maps = show.asked("cam-maps", ask, last=True) if heat.weights.size else None
     if maps is None or maps.layer != heat.layer:
         return
     from cnnviz.attribution.methods import contributions  # brings in torch, which is there by now
