@@ -23,8 +23,9 @@ from cnnviz.models import catalog
 from cnnviz.options import RequestError
 from cnnviz.photo import Photo
 from cnnviz.probability import percent
+from cnnviz.ui.components import camcanvas
 from cnnviz.ui.components.camcanvas.look import Look, to_link
-from cnnviz.ui.views.class_activation import beside, evidence, trust
+from cnnviz.ui.views.class_activation import answer, beside, checks, evidence, trust
 from cnnviz.ui.views.class_activation.raw import signs
 from cnnviz.ui.widgets import show
 from cnnviz.ui.widgets.take_away import encoded
@@ -131,6 +132,23 @@ def test_the_maps_at_hand_are_the_engines_own(visit, engine):
     assert len(maps) == 10
     for target, raw in enumerate(maps):
         np.testing.assert_allclose(raw, engine.heatmap(net, photo, target).raw, atol=sizes[target])
+
+
+def test_the_browser_is_let_draw_the_map_before_what_follows_is_computed(visit, monkeypatch):
+    told = []
+
+    def tells(where, name, what):
+        before = getattr(where, name)
+        monkeypatch.setattr(where, name, lambda *args, **given: (told.append(what), before(*args, **given))[1])
+
+    tells(camcanvas, "camcanvas", "map")
+    tells(answer, "predicted", "predictions")
+    tells(answer, "sleep", answer.DRAWN)
+    for name in ("at_hand", "all_at_hand"):
+        tells(camcanvas, name, "other maps")
+    tells(checks, "quick", "checks")
+    assert not visit("class_activation").exception
+    assert told == ["map", "predictions", answer.DRAWN, "other maps", "other maps", "checks"]
 
 
 def test_a_button_of_the_canvas_changes_what_it_says_and_nothing_else(visit):

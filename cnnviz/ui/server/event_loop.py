@@ -8,10 +8,7 @@ import sys
 from asyncio import base_events, selector_events
 from typing import Any
 
-from streamlit.runtime import runtime
-
 TURN = 0.0005  # seconds that a thread computes while others wait
-FLUSH = 0.002  # seconds until what pages have said meanwhile is sent; Streamlit's own are 5 ms
 
 
 def set_up(loop: asyncio.AbstractEventLoop) -> None:
@@ -21,7 +18,6 @@ def set_up(loop: asyncio.AbstractEventLoop) -> None:
     long as the interpreter lets another thread go on, by default 5 ms.
     """
     sys.setswitchinterval(TURN)
-    vars(runtime)["MESSAGE_FLUSH_INTERVAL_SECS"] = FLUSH  # a constant for type checkers
     base_events._set_nodelay = _at_once  # type: ignore[attr-defined]
     if isinstance(loop, selector_events.BaseSelectorEventLoop) and not hasattr(loop, "_cnnviz_wakes"):
         _wake_once(loop)

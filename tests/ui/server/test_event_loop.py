@@ -9,7 +9,6 @@ import threading
 from asyncio import base_events
 
 import pytest
-from streamlit.runtime import runtime, runtime_util
 
 from cnnviz.ui.server import event_loop
 from tests.apart import run_apart
@@ -18,9 +17,7 @@ from tests.apart import run_apart
 @pytest.fixture(autouse=True)
 def as_before():
     before = base_events._set_nodelay, sys.getswitchinterval()
-    sends = runtime.MESSAGE_FLUSH_INTERVAL_SECS
     yield
-    runtime.MESSAGE_FLUSH_INTERVAL_SECS = sends
     base_events._set_nodelay = before[0]
     sys.setswitchinterval(before[1])
 
@@ -92,15 +89,3 @@ def test_the_loop_waits_no_longer_for_pages_than_for_other_turns():
 
     run_apart(start())
     assert sys.getswitchinterval() == pytest.approx(event_loop.TURN)
-
-
-def test_what_pages_say_is_sent_sooner_than_streamlit_does_by_itself(monkeypatch):
-    name, loop = "MESSAGE_FLUSH_INTERVAL_SECS", runtime.Runtime._loop_coroutine
-    monkeypatch.setattr(runtime, name, runtime_util.MESSAGE_FLUSH_INTERVAL_SECS)
-
-    async def start():
-        event_loop.set_up(asyncio.get_running_loop())
-
-    run_apart(start())
-    assert name in loop.__code__.co_names  # what the loop sleeps for is still looked up under it
-    assert getattr(runtime, name) == event_loop.FLUSH < runtime_util.MESSAGE_FLUSH_INTERVAL_SECS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from time import sleep
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     from cnnviz.attribution.heatmap import Heatmap
     from cnnviz.attribution.masking import Erasure
+
+DRAWN = 0.04  # seconds in which a browser draws a map, if it need not share its processor, nor draw what follows too
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,8 @@ def mapped(case: Case, places: Places, sides: Sequence[Side], waits: bool) -> No
     found = trust.erased(case.engine, case.key, case.photo, heat, look.strokes) if look.strokes else None
     with places.bars:
         predicted(case, heat, found)
+    if not waits:
+        sleep(DRAWN)
     with places.warnings:
         evidence.findings(case.engine, case.key, case.photo, heat)
     common = overlay.at_hand(case, sides[0].shown, offer)  # after the picture, which shall not wait for them
