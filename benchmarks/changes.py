@@ -115,7 +115,7 @@ def a_listed_method(page: Page, net: str, turn: int) -> list[float]:
 
 
 def a_step(page: Page, key: str) -> list[float]:
-    """A step of the slider. The two ways are changes of their own: one is drawn in a third of the other's time."""
+    """A step of the slider. The two ways are changes of their own, as the median of both falls between theirs."""
     page.get_by_role("slider", name="Opacity").focus()
     return [timed(page, "keydown", lambda: page.keyboard.press(key))]
 

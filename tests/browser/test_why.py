@@ -131,14 +131,21 @@ def choose(page: Page, layer: str) -> None:
     page.get_by_role("option", name=layer, exact=True).click()
 
 
-def test_a_layer_that_was_there_before_is_there_before_python_heard_of_it(page: Page):
-    opened(page, "/class_activation?photo=cat")
-    shown, title = {}, page.get_by_role("heading", name=re.compile("Overlay"))
+def both_layers(page: Page) -> dict[str, int]:
+    """Look at relu3 and relu4; the number of each layer's picture."""
+    shown = {}
     for layer in ("relu3", "relu4"):
         choose(page, layer)
-        title.filter(has_text=layer).wait_for()
+        page.get_by_role("heading", name=re.compile("Overlay")).filter(has_text=layer).wait_for()
         at_rest(page, 800)
         shown[layer] = page.evaluate(SUM)
+    return shown
+
+
+def test_a_layer_that_was_there_before_is_there_before_python_heard_of_it(page: Page):
+    opened(page, "/class_activation?photo=cat")
+    title = page.get_by_role("heading", name=re.compile("Overlay"))
+    shown = both_layers(page)
     assert shown["relu3"] != shown["relu4"]
     page.evaluate(HOLD)
     choose(page, "relu3")
@@ -153,10 +160,7 @@ def test_a_layer_that_was_there_before_is_there_before_python_heard_of_it(page: 
 def test_no_layer_of_before_is_shown_of_another_class(page: Page):
     opened(page, "/class_activation?photo=cat")
     title = page.get_by_role("heading", name=re.compile("Overlay"))
-    for layer in ("relu3", "relu4"):
-        choose(page, layer)
-        title.filter(has_text=layer).wait_for()
-        at_rest(page, 800)
+    both_layers(page)
     page.get_by_role("button", name="dog", exact=True).click()
     title.filter(has_text="dog").wait_for()
     at_rest(page, 800)
@@ -173,12 +177,8 @@ def test_no_layer_of_before_is_shown_of_another_class(page: Page):
 
 def test_there_and_back_between_layers_ends_with_the_map_that_the_list_says(page: Page):
     opened(page, "/class_activation?photo=cat")
-    title, shown = page.get_by_role("heading", name=re.compile("Overlay")), {}
-    for layer in ("relu3", "relu4"):
-        choose(page, layer)
-        title.filter(has_text=layer).wait_for()
-        at_rest(page, 800)
-        shown[layer] = page.evaluate(SUM)
+    title = page.get_by_role("heading", name=re.compile("Overlay"))
+    shown = both_layers(page)
     for layers in (("relu3", "relu4"), ("relu3", "relu2"), ("relu4", "relu3")):
         for layer in layers:
             choose(page, layer)  # before Python has answered

@@ -635,7 +635,8 @@ def test_stage_by_stage_the_head_is_fitted_all_is_unfrozen_a_rate_is_found_and_i
 
     press(at, "Learning rate finder")
     fine(at.run())
-    suggestion = at.session_state["_rate_curve"][1]
+    _, suggestion, why = at.session_state["_rate_curve"]
+    assert suggestion is not None, why
     assert 1e-6 < suggestion < 1
     assert feedback.minus(f"{suggestion:.1e}") in words(at)
     assert not list(shelf.glob(".trial-*"))  # nothing is left of the search
