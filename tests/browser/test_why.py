@@ -76,6 +76,56 @@ def test_another_class_and_opacity_are_there_within_150_ms(page: Page):
     page.get_by_role("heading", name=re.compile("Overlay.*dog, Eigen-CAM")).wait_for()
 
 
+def test_a_step_of_opacity_writes_its_number_and_the_picture_alone(page: Page):
+    """What is set to what it is would have the browser lay out the page anew at each step."""
+    opened(page, "/class_activation?photo=cat")
+    slider = page.get_by_role("slider", name="Opacity")
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    at_rest(page)
+    page.evaluate(
+        "() => { const cam = ("
+        + FIND
+        + """)('cam'), { host } = cam.getRootNode(); window.written = [];
+        const seen = new MutationObserver((all) => written.push(
+          ...all.map(({ type, target }) => `${type} ${target.nodeName}`)));
+        seen.observe(cam, { subtree: true, childList: true, attributes: true, characterData: true });
+        seen.observe(host, { attributes: true }); }"""
+    )
+    before, shown = page.evaluate(SUM), page.locator(".cam .camtools output").inner_text()
+    page.keyboard.press("ArrowRight")
+    frames(page.locator(".cam"))
+    written = page.evaluate("() => written")
+    assert page.evaluate(SUM) != before
+    assert page.locator(".cam .camtools output").inner_text() == str(int(shown) + 1)
+    marks = [one for one in written if one != "attributes DIV"]  # data-drawn, for who measures
+    assert marks == ["childList OUTPUT"]
+    assert len(written) == 2
+
+
+def test_a_picture_keeps_to_its_width_after_the_window_was_made_narrower(page: Page):
+    size = page.viewport_size
+    assert size is not None
+    opened(page, "/class_activation?photo=cat")
+    canvas, slider = page.locator(".cam canvas"), page.get_by_role("slider", name="Opacity")
+    try:
+        for width in (390, 800, size["width"]):
+            page.set_viewport_size({"width": width, "height": size["height"]})
+            frames(canvas)
+            slider.focus()
+            page.keyboard.press("ArrowRight")
+            frames(canvas)
+            picture, around = canvas.bounding_box(), page.locator(".cam").bounding_box()
+            assert picture is not None
+            assert around is not None
+            assert picture["width"] <= around["width"] + 0.5
+            page.evaluate("() => { dispatchEvent(new Event('resize')); }")  # as much as asked again
+            frames(canvas)
+            assert canvas.bounding_box() == picture
+    finally:
+        page.set_viewport_size(size)
+
+
 def test_any_class_of_the_list_is_there_within_150_ms_and_python_follows(page: Page):
     opened(page, "/class_activation?photo=cat&model=lecture/mnist_gap")
     at_rest(page, 800)  # until the maps at hand are

@@ -1,5 +1,5 @@
 // The part of the photo that is the network's input, moved by hand along the photo's longer side.
-import { make } from "../shared/element.js";
+import { make, put } from "../shared/element.js";
 
 const LATER = 400; // ms after the last key
 const INSET = 18; // px from the edge of the part to the middle of its handle
@@ -98,13 +98,14 @@ export const grip = () => make("div", { class: "camgrip", role: "slider", tabind
 /** The handle at the edge of the part, where it can be moved. */
 export function gripped(cam, one, [x, y, w, h]) {
   const along = movable(cam, one), { grip } = one;
-  grip.hidden = along < 0;
-  grip.firstChild.textContent = ["", "↔", "↕"][along + 1];
+  put(grip, { hidden: along < 0 });
+  put(grip.firstChild, { textContent: ["", "↔", "↕"][along + 1] });
   if (along < 0) return;
   const percent = Math.round(now(cam, one, along) * 100);
-  grip.setAttribute("aria-orientation", along ? "vertical" : "horizontal");
-  grip.setAttribute("aria-valuenow", percent);
-  grip.setAttribute("aria-valuetext", `${percent}% of the way to the ${along ? "bottom" : "right"}`);
+  put(grip, {
+    ariaOrientation: along ? "vertical" : "horizontal", ariaValueNow: String(percent),
+    ariaValueText: `${percent}% of the way to the ${along ? "bottom" : "right"}`,
+  });
   grip.style.left = `${along ? x + w - INSET : x + w / 2}px`;
   grip.style.top = `${along ? y + h / 2 : y + h - INSET}px`;
 }

@@ -4,7 +4,7 @@ import { controls } from "./look.js";
 import { contour, onPhoto, otsu, pieces, shades } from "./model.js";
 import { frame } from "./panel.js";
 import { scaled, told } from "./scale.js";
-import { placed } from "../shared/element.js";
+import { placed, put } from "../shared/element.js";
 import { sharp } from "../shared/canvas.js";
 import { calm } from "../shared/theme.js";
 
@@ -15,7 +15,7 @@ export const GAP = 12; // px between two pictures
 
 /** How high a picture may be: what stands around it stays in the window with it. */
 function tallest(cam) {
-  const narrow = cam.element.clientWidth < 560;
+  const narrow = cam.wide < 560;
   return Math.max(200, narrow ? innerHeight * 0.6 : innerHeight - (cam.data.big ? STAGE : AROUND));
 }
 
@@ -25,8 +25,8 @@ export const room = (all, count) => Math.floor((all - GAP * (count - 1)) / count
 export function draw(cam) {
   if (cam.panels.some((one) => one.waits)) return;
   scaled(cam);
-  const all = cam.element.getBoundingClientRect().width, beside = cam.panels.length > 1 && all >= 560;
-  const wide = room(all, beside ? 2 : 1);
+  cam.wide ??= cam.element.getBoundingClientRect().width; // asked once, as the browser lays out the page to answer
+  const beside = cam.panels.length > 1 && cam.wide >= 560, wide = room(cam.wide, beside ? 2 : 1);
   const most = tallest(cam) / (beside || cam.panels.length === 1 ? 1 : 1.6);
   for (const one of cam.panels) paint(cam, one, wide, most);
   controls(cam);
@@ -61,7 +61,7 @@ function paint(cam, one, wide, most) {
   const [u, v] = cam.cursor;
   if (cam.brush.checked && cam.ring) ring(context, x + u * w, y + v * h, Number(cam.radius.value) * Math.min(w, h));
   else if (cam.panels.length > 1 && cam.hover) ring(context, x + cam.hover[0] * w, y + cam.hover[1] * h, 7);
-  one.canvas.setAttribute("aria-label", told(cam, one));
+  put(one.canvas, { ariaLabel: told(cam, one) });
   gripped(cam, one, part);
 }
 

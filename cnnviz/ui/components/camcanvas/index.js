@@ -31,7 +31,11 @@ function build(root) {
   cam.erased = make("p", { class: "camerased", role: "status", hidden: true });
   element.append(cam.chips, cam.pair, cam.erased, say, toolbar(cam));
   root.append(element);
-  const resized = () => cam.look && soon(cam), watch = new ResizeObserver(resized);
+  const resized = () => {
+    cam.wide = null;
+    if (cam.look) soon(cam);
+  };
+  const watch = new ResizeObserver(resized);
   watch.observe(element);
   const laid = ({ detail }) => {
     if (!cam.data || !detail.startsWith(cam.data.name)) return;
@@ -109,7 +113,7 @@ function rare(pick, range, check, cam) {
 }
 
 function update(cam, data) {
-  cam.data = data;
+  Object.assign(cam, { data, wide: null });
   arrived(cam, data);
   keep(cam, data);
   const another = cam.pending?.layer != null && cam.pending.question !== data.question;

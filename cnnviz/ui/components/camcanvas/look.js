@@ -1,6 +1,7 @@
 // How the heat lies over the photo: what the controls show, what is said, and what Python hears of it.
 import { movable } from "./crop.js";
 import { bar, shelf, told } from "./scale.js";
+import { put } from "../shared/element.js";
 import { signed } from "../shared/number.js";
 
 /** Whether a choice is of the class and method of `b`, and, where it names one, of its layer. */
@@ -23,7 +24,7 @@ export function controls(cam) {
   for (const name of ["opacity", "threshold"]) {
     const [input, output] = cam[`${name}Range`];
     if (Number(input.value) !== look[name]) input.value = look[name];
-    output.textContent = Math.round(look[name] * 100);
+    put(output, { textContent: String(Math.round(look[name] * 100)) });
   }
   for (const name of ["contours", "boxes", "shared", "uniform"]) cam[`${name}Check`].checked = look[name];
   cam.modes[look.mode].checked = cam.views[look.view].checked = true;
@@ -31,21 +32,20 @@ export function controls(cam) {
   const answer = shelf(cam, "erased"), words = erased(cam.strokes, answer);
   cam.offer(offered(cam, answer));
   for (const chip of cam.chips.querySelectorAll("button")) {
-    chip.setAttribute("aria-pressed", String(String(cam.shown[chip.parentElement.dataset.kind]) === chip.dataset.of));
+    put(chip, { ariaPressed: String(String(cam.shown[chip.parentElement.dataset.kind]) === chip.dataset.of) });
   }
   const two = cam.panels.length > 1;
-  cam.sharedCheck.disabled = two || (!cam.all && !look.shared);
+  put(cam.sharedCheck, { disabled: two || (!cam.all && !look.shared) });
   for (const one of cam.panels) {
-    one.title.textContent = two ? one.data.title : "";
+    put(one.title, { textContent: two ? one.data.title : "" });
     one.canvas.style.cursor = look.mode === "split" && !cam.brush.checked ? "ew-resize" : (cam.zoom.times > 1 || slides(cam, one)) && !cam.brush.checked ? "grab" : "crosshair";
     one.canvas.style.touchAction = cam.brush.checked || look.mode === "split" || cam.zoom.times > 1 ? "none" : "pan-y"; // a finger scrolls the page
     bar(cam, one);
   }
-  cam.undo.disabled = cam.clear.disabled = !cam.strokes.length;
-  cam.brushing.hidden = !cam.brush.checked && !cam.strokes.length;
-  cam.smaller.disabled = cam.zoom.times === 1;
-  cam.erased.hidden = !words;
-  if (cam.erased.textContent !== words) cam.erased.textContent = words;
+  for (const button of [cam.undo, cam.clear]) put(button, { disabled: !cam.strokes.length });
+  put(cam.brushing, { hidden: !cam.brush.checked && !cam.strokes.length });
+  put(cam.smaller, { disabled: cam.zoom.times === 1 });
+  put(cam.erased, { hidden: !words, textContent: words });
   read(cam);
 }
 
@@ -69,10 +69,11 @@ export function offered(cam, given) {
 export function read(cam) {
   const { hover, panels } = cam, two = panels.length > 1;
   const named = (one, words) => (two ? `${one.data.title}: ${words}` : words);
-  if (cam.slide || cam.cropTimer) cam.say.textContent = `Crop: ${panels[0].grip.getAttribute("aria-valuetext")}`;
-  else if (hover) cam.say.textContent = panels.map((one) => named(one, under(one, hover))).join(" · ");
-  else if (cam.look.boxes) cam.say.textContent = panels.map((one) => named(one, listed(one))).join(" · ");
-  else cam.say.textContent = panels.map((one) => told(cam, one)).join(" ");
+  let words = panels.map((one) => told(cam, one)).join(" ");
+  if (cam.slide || cam.cropTimer) words = `Crop: ${panels[0].grip.ariaValueText}`;
+  else if (hover) words = panels.map((one) => named(one, under(one, hover))).join(" · ");
+  else if (cam.look.boxes) words = panels.map((one) => named(one, listed(one))).join(" · ");
+  put(cam.say, { textContent: words });
 }
 
 /** The numbers of a map at a place. */

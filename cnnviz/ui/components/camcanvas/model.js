@@ -85,11 +85,12 @@ export function otsu(heat) {
  * `uniform`; none below the `threshold` (0..1).
  */
 export function shades(heat, colours, { opacity, threshold, uniform }, words) {
-  const least = threshold * 255;
-  for (let i = 0; i < words.length; i++) {
-    const alpha = uniform ? Math.round(opacity * 255) : Math.round(opacity * heat[i]);
-    words[i] = heat[i] < least ? 0 : ((colours[heat[i]] & 0xffffff) | (alpha << 24)) >>> 0;
+  const least = threshold * 255, shade = new Uint32Array(256);
+  for (let value = 0; value < 256; value++) {
+    const alpha = uniform ? Math.round(opacity * 255) : Math.round(opacity * value);
+    shade[value] = value < least ? 0 : ((colours[value] & 0xffffff) | (alpha << 24)) >>> 0;
   }
+  for (let i = 0; i < words.length; i++) words[i] = shade[heat[i]];
 }
 
 /** A signed map as heat 0..255 of another size, as the engine spreads it: cold is 0, bilinear, the hottest place 255. */

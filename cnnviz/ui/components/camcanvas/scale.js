@@ -1,5 +1,5 @@
 // What a colour of the heat stands for: the map's own scale, or one for both maps, or for all classes.
-import { make } from "../shared/element.js";
+import { make, put } from "../shared/element.js";
 
 /** What lies on the page's shelf for this canvas; it may come before or after the canvas itself. */
 export const shelf = (cam, name) => globalThis.cnnvizShelf?.get(`${cam.data.name} ${name}`);
@@ -48,10 +48,10 @@ export function onScale(heat, [height, width], [left, top, right, bottom]) {
 /** The colours beside their numbers, and what they are scaled to. */
 export function bar(cam, one) {
   const { look } = cam, { row, line, top, words } = one.scale, most = cam.common || one.reach;
-  top.textContent = most > 0 ? most.toPrecision(3) : "nothing above 0";
+  put(top, { textContent: most > 0 ? most.toPrecision(3) : "nothing above 0" });
   const wide = cam.panels.length > 1 ? "one scale for both" : "one scale for all classes";
-  words.textContent = cam.common ? wide : "scaled to this map’s own maximum";
-  row.setAttribute("aria-label", `Colour scale from 0 to ${top.textContent}, ${words.textContent}`);
+  put(words, { textContent: cam.common ? wide : "scaled to this map’s own maximum" });
+  put(row, { ariaLabel: `Colour scale from 0 to ${top.textContent}, ${words.textContent}` });
   if (!cam.luts || one.coloured === look.colours) return;
   one.coloured = look.colours;
   const stops = Array.from({ length: 18 }, (_, i) => cam.luts[look.colours][i * 15]).map((c) => `rgb(${c & 255} ${(c >> 8) & 255} ${(c >> 16) & 255})`);

@@ -13,6 +13,11 @@ export function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** Set properties of an element, those that differ: the browser lays out anew even what is set to what it is. */
+export function put(element, properties) {
+  for (const [name, value] of Object.entries(properties)) if (element[name] !== value) element[name] = value;
+}
+
 /** Where a pointer is on an element, 0..1 each way. */
 export function place(event, element) {
   const box = element.getBoundingClientRect();
@@ -22,5 +27,5 @@ export function place(event, element) {
 /** Marks the host of an element that has its height: a page shows what stands below it from then on (`:has([data-drawn])`). */
 export function placed(element) {
   const { host } = element.getRootNode();
-  if (host) host.dataset.drawn = "";
+  if (host?.dataset.drawn === undefined) host?.setAttribute("data-drawn", "");
 }
