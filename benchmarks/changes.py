@@ -65,6 +65,9 @@ _TOOLS = """() => {
 }"""  # noqa: E501
 
 
+_SWITCH = 500  # ms after which a page that was brought to the front is drawn, and its next frame is of the change alone
+
+
 def timed(page: Page, event: str, act: Callable[[], None]) -> float:
     """Milliseconds from the event that `act` makes to the other picture; returns when the page is at rest.
 
@@ -180,6 +183,7 @@ def compare(net: str, pages: dict[str, Page], rounds: int) -> None:
         for name, change in CHANGES.items():
             for tree in list(pages)[:: 1 if turn % 2 else -1]:
                 pages[tree].bring_to_front()
+                pages[tree].wait_for_timeout(_SWITCH)
                 took[name][tree] += change(pages[tree], net, turn)
         newest = "  ".join(f"{name} {' -> '.join(f'{ms[-1]:.0f}' for ms in by.values())}" for name, by in took.items())
         click.echo(f"{net} round {turn + 1}/{rounds}, {time.monotonic() - began:.0f} s, ms old -> new: {newest}")
