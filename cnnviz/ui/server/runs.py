@@ -28,7 +28,7 @@ from cnnviz.ui.server import capabilities, startup
 MOST = 50  # runs that are read for a list
 ROOM = 4 << 20  # bytes: with fewer, not even a small net is kept
 _processes: dict[str, subprocess.Popen[bytes]] = {}
-_sought: dict[str, Run] = {}  # searches for a rate that ended
+_sought: dict[str, Run | None] = {}  # searches for a rate, as they ended; None: not yet known
 _begun: dict[str, int] = {}  # bytes of its events when a run's process was started
 _exiting: list[subprocess.Popen[bytes]] = []  # processes whose runs have ended
 _lock = threading.Lock()
@@ -62,13 +62,17 @@ def look(name: str) -> Run:
 def look_at(folder: Path, outline: bool = False) -> Run:
     """The run in a folder as it stands; in outline, it is read without its single steps. Raises `RequestError`."""
     capabilities.require("folders")
-    if (ended := _sought.get(folder.name)) is not None:
-        return ended
     name, stamp = folder.name, _size(folder)
-    found = _look(str(folder), stamp, run.alive(folder), outline)
-    if spawned(name) and stamp == _begun.get(name) and not found.active:
-        return dataclasses.replace(found, state="starting")  # importing torch takes seconds
-    return found
+    try:
+        found = _sought.get(name) or _look(str(folder), stamp, run.alive(folder), outline)
+    except RequestError:
+        if (ended := _sought.get(name)) is not None:  # its folder went while it was read
+            return ended
+        raise
+    silent = spawned(name) and stamp == _begun.get(name)  # importing torch takes seconds
+    if not found.active and (silent or (name in _sought and found.state not in events.ENDS)):
+        found = dataclasses.replace(found, state="starting")
+    return _sought.get(name) or found
 
 
 def _size(folder: Path) -> int:
@@ -155,12 +159,14 @@ def find_rate(plan: Plan) -> Path:
     """
     capabilities.require("training")
     folder = run.trial(plan, settings.runs())
+    _sought[folder.name] = None
     try:
-        _start(folder, "--find-rate")
+        process = _start(folder, "--find-rate")
     except RequestError:
+        del _sought[folder.name]
         shutil.rmtree(folder, ignore_errors=True)
         raise
-    threading.Thread(target=_gather, args=(folder, _processes[folder.name]), daemon=True).start()
+    threading.Thread(target=_gather, args=(folder, process), name=folder.name, daemon=True).start()
     return folder
 
 
@@ -175,12 +181,14 @@ def forget_rate(folder: Path) -> None:
 def _gather(folder: Path, process: subprocess.Popen[bytes]) -> None:
     """Waits for the end of a search, remembers what it found, and removes its folder."""
     process.wait()
-    with contextlib.suppress(RequestError):
+    try:
         found = run.read(folder)
         if found.state not in events.ENDS:
             why = complaint(folder) or "The learning rate finder ended without a result; try again."
             found = Run(found.id, folder, found.plan, "failed", (*found.events, {"event": "failed", "message": why}))
         _sought[folder.name] = found
+    except RequestError:  # somebody has removed it
+        _sought.pop(folder.name, None)
     while len(_sought) > MOST:
         _sought.pop(next(iter(_sought)), None)
     shutil.rmtree(folder, ignore_errors=True)
@@ -260,7 +268,7 @@ def _ended(folder: Path) -> bool:
     return wrote and not run.alive(folder) and run.read(folder).state in events.ENDS
 
 
-def _start(folder: Path, *extra: str) -> None:
+def _start(folder: Path, *extra: str) -> subprocess.Popen[bytes]:
     capabilities.require("training")
     with _lock:
         for name, process in list(_processes.items()):
@@ -276,6 +284,7 @@ def _start(folder: Path, *extra: str) -> None:
         _begun[folder.name] = _size(folder)
         _processes[folder.name] = process = run.spawn(folder, *extra)
         settings.stand_back(process.pid)  # beside a training of equal rights a question takes 2 to 8 times as long
+        return process
 
 
 @functools.lru_cache(maxsize=256)
