@@ -65,7 +65,8 @@ _TOOLS = """() => {
 }"""  # noqa: E501
 
 
-_SWITCH = 500  # ms after which a page that was brought to the front is drawn, and its next frame is of the change alone
+_DRAWN = 200  # ms after which what was done before a change is drawn
+_SWITCH = 500  # and after which a page is that was brought to the front
 
 
 def timed(page: Page, event: str, act: Callable[[], None]) -> float:
@@ -88,7 +89,7 @@ def listed(page: Page, label: str, wanted: Callable[[Locator], Locator], typed: 
     box.fill(typed)
     option = wanted(page.get_by_role("option"))
     option.wait_for()
-    page.wait_for_timeout(200)
+    page.wait_for_timeout(_DRAWN)
     return timed(page, "click", option.click)
 
 
@@ -120,6 +121,7 @@ def a_listed_method(page: Page, net: str, turn: int) -> list[float]:
 def a_step(page: Page, key: str) -> list[float]:
     """A step of the slider. The two ways are changes of their own, as the median of both falls between theirs."""
     page.get_by_role("slider", name="Opacity").focus()
+    page.wait_for_timeout(_DRAWN)  # the focus is drawn, too: the frame after that one waits for the screen
     return [timed(page, "keydown", lambda: page.keyboard.press(key))]
 
 
