@@ -82,7 +82,7 @@ def test_a_step_of_opacity_writes_its_number_and_the_picture_alone(page: Page):
     slider = page.get_by_role("slider", name="Opacity")
     slider.focus()
     page.keyboard.press("ArrowRight")
-    at_rest(page)
+    at_rest(page, 800)  # Python hears of it after 600 ms
     page.evaluate(
         "() => { const cam = ("
         + FIND

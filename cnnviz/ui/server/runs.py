@@ -28,7 +28,8 @@ from cnnviz.ui.server import capabilities, startup
 MOST = 50  # runs that are read for a list
 ROOM = 4 << 20  # bytes: with fewer, not even a small net is kept
 _processes: dict[str, subprocess.Popen[bytes]] = {}
-_sought: dict[str, Run | None] = {}  # searches for a rate, as they ended; None: not yet known
+_sought: dict[str, Run] = {}  # searches for a rate that ended, the last one last
+_seeking: set[str] = set()  # those of which it is not yet known how they end
 _begun: dict[str, int] = {}  # bytes of its events when a run's process was started
 _exiting: list[subprocess.Popen[bytes]] = []  # processes whose runs have ended
 _lock = threading.Lock()
@@ -70,7 +71,7 @@ def look_at(folder: Path, outline: bool = False) -> Run:
             return ended
         raise
     silent = spawned(name) and stamp == _begun.get(name)  # importing torch takes seconds
-    if not found.active and (silent or (name in _sought and found.state not in events.ENDS)):
+    if not found.active and (silent or (name in _seeking and found.state not in events.ENDS)):
         found = dataclasses.replace(found, state="starting")
     return _sought.get(name) or found
 
@@ -159,13 +160,12 @@ def find_rate(plan: Plan) -> Path:
     """
     capabilities.require("training")
     folder = run.trial(plan, settings.runs())
-    _sought[folder.name] = None
     try:
         process = _start(folder, "--find-rate")
     except RequestError:
-        del _sought[folder.name]
         shutil.rmtree(folder, ignore_errors=True)
         raise
+    _seeking.add(folder.name)
     threading.Thread(target=_gather, args=(folder, process), name=folder.name, daemon=True).start()
     return folder
 
@@ -181,16 +181,15 @@ def forget_rate(folder: Path) -> None:
 def _gather(folder: Path, process: subprocess.Popen[bytes]) -> None:
     """Waits for the end of a search, remembers what it found, and removes its folder."""
     process.wait()
-    try:
+    with contextlib.suppress(RequestError):  # somebody has removed it
         found = run.read(folder)
         if found.state not in events.ENDS:
             why = complaint(folder) or "The learning rate finder ended without a result; try again."
             found = Run(found.id, folder, found.plan, "failed", (*found.events, {"event": "failed", "message": why}))
         _sought[folder.name] = found
-    except RequestError:  # somebody has removed it
-        _sought.pop(folder.name, None)
-    while len(_sought) > MOST:
-        _sought.pop(next(iter(_sought)), None)
+    _seeking.discard(folder.name)
+    for name in list(_sought)[:-MOST]:
+        _sought.pop(name, None)
     shutil.rmtree(folder, ignore_errors=True)
 
 

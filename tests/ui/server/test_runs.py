@@ -26,11 +26,12 @@ def ends(tmp_path, monkeypatch):
     end.set()
 
 
-def gathered(folder):
-    for thread in threading.enumerate():
-        if thread.name == folder.name:
-            thread.join(30)
-    assert not folder.exists()
+def ended(folder, ends):
+    """Lets the process end, and waits until what it found is gathered."""
+    waiting = [thread for thread in threading.enumerate() if thread.name == folder.name]
+    ends.set()
+    for thread in waiting:
+        thread.join(30)
 
 
 @pytest.mark.parametrize("moment", ["before", "half", "after"])
@@ -38,7 +39,8 @@ def test_what_a_search_found_is_told_though_its_folder_goes_while_it_is_read(mom
     folder = runs.find_rate(Plan("x"))
     log = run.Log(folder)
     log("rate", rate=1e-3, loss=0.5)
-    log("finished", suggestion=2e-3)
+    if moment != "after":
+        log("finished", suggestion=2e-3)
     read, remove, going = run.read, shutil.rmtree, threading.Lock()
 
     def removed(path, **how):
@@ -51,8 +53,9 @@ def test_what_a_search_found_is_told_though_its_folder_goes_while_it_is_read(mom
         if threading.current_thread() is not threading.main_thread() or not going.acquire(blocking=False):
             return read(path, outline)
         found = read(path, outline)
-        ends.set()
-        next(thread for thread in threading.enumerate() if thread.name == folder.name).join(30)
+        if moment == "after":
+            log("finished", suggestion=2e-3)
+        ended(folder, ends)
         return found if moment == "after" else read(path, outline)
 
     monkeypatch.setattr(shutil, "rmtree", removed)
@@ -67,8 +70,8 @@ def test_a_search_that_died_goes_on_until_it_is_known_why(ends):
     run.Log(folder)("rate", rate=1e-3, loss=0.5)
     (folder / "errors.txt").write_text("MemoryError\n")
     assert runs.look_at(folder).state == "starting"
-    ends.set()
-    gathered(folder)
+    ended(folder, ends)
+    assert not folder.exists()
     found = runs.look_at(folder)
     assert found.state == "failed"
     assert found.last("failed")["message"] == "MemoryError"
@@ -86,6 +89,24 @@ def test_a_search_begins_though_another_visitor_starts_a_run_at_that_moment(ends
     monkeypatch.setattr(runs, "_start", both)
     folder = runs.find_rate(Plan("x"))
     run.Log(folder)("finished", suggestion=2e-3)
-    ends.set()
-    gathered(folder)
+    ended(folder, ends)
     assert runs.look_at(folder).last("finished")["suggestion"] == 2e-3
+
+
+def test_of_many_searches_the_first_is_told_and_the_others_go_on(ends, monkeypatch):
+    first = runs.find_rate(Plan("x"))
+    run.Log(first)("finished", suggestion=2e-3)
+    later = threading.Event()
+    process = SimpleNamespace(pid=NONE, stdin=None, poll=lambda: 1, wait=lambda: later.wait(30))
+    monkeypatch.setattr(run, "spawn", lambda folder, *extra: process)
+    others = [runs.find_rate(Plan("x")) for _ in range(runs.MOST + 2)]
+    try:
+        for folder in others:
+            run.Log(folder)("rate", rate=1e-3, loss=0.5)
+        ended(first, ends)
+        assert runs.look_at(first).last("finished")["suggestion"] == 2e-3
+        assert {runs.look_at(folder).state for folder in others} == {"starting"}
+    finally:
+        for folder in others:
+            ended(folder, later)
+    assert len(runs._sought) == runs.MOST
