@@ -119,7 +119,7 @@ def a_listed_method(page: Page, net: str, turn: int) -> list[float]:
 
 
 def a_step(page: Page, key: str) -> list[float]:
-    """A step of the slider. The two ways are changes of their own, as the median of both falls between theirs."""
+    """A step of the slider; each way is a change of its own."""
     page.get_by_role("slider", name="Opacity").focus()
     page.wait_for_timeout(_DRAWN)  # the focus is drawn, too: the frame after that one waits for the screen
     return [timed(page, "keydown", lambda: page.keyboard.press(key))]

@@ -15,12 +15,18 @@ from cnnviz.ui.server import runs
 NONE = 2**22 + 1  # the id of no process
 
 
-@pytest.fixture
-def ends(tmp_path, monkeypatch):
-    """Lets the process of a search end: until then, nobody has gathered what it found."""
+def spawned(monkeypatch):
+    """The processes that are started from now on are dead, but nobody knows it before this event."""
     end = threading.Event()
     process = SimpleNamespace(pid=NONE, stdin=None, poll=lambda: 1, wait=lambda: end.wait(30))
     monkeypatch.setattr(run, "spawn", lambda folder, *extra: process)
+    return end
+
+
+@pytest.fixture
+def ends(tmp_path, monkeypatch):
+    """Lets the process of a search end: until then, nobody has gathered what it found."""
+    end = spawned(monkeypatch)
     monkeypatch.setenv("CNNVIZ_RUNS", str(tmp_path))
     yield end
     end.set()
@@ -96,9 +102,7 @@ def test_a_search_begins_though_another_visitor_starts_a_run_at_that_moment(ends
 def test_of_many_searches_the_first_is_told_and_the_others_go_on(ends, monkeypatch):
     first = runs.find_rate(Plan("x"))
     run.Log(first)("finished", suggestion=2e-3)
-    later = threading.Event()
-    process = SimpleNamespace(pid=NONE, stdin=None, poll=lambda: 1, wait=lambda: later.wait(30))
-    monkeypatch.setattr(run, "spawn", lambda folder, *extra: process)
+    later = spawned(monkeypatch)
     others = [runs.find_rate(Plan("x")) for _ in range(runs.MOST + 2)]
     try:
         for folder in others:
